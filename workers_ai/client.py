@@ -1,0 +1,517 @@
+"""The only code that speaks HTTP with Cloudflare: run a model, chat, list the catalog.
+
+Comes in: payloads in Workers AI's own dialect. Goes out: an `Answer` read whole, or an
+`EventSource` that gives the events of each network read together. Raises workers_ai.errors only.
+Tries again before the first byte within the policy; never after it. The account's token is in no
+error, repr or log.
+
+One client belongs to one event loop (its connections do).
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
+
+from workers_ai.envelope import is_envelope, opened
+from workers_ai.errors import (
+    AccountFault,
+    Refused,
+    StreamCut,
+    TimedOut,
+    Unreachable,
+    UnusableAnswer,
+    WorkersAIError,
+    refusal,
+)
+from workers_ai.retry import RetryPolicy
+from workers_ai.sse import Event, EventDecoder, EventTooLarge
+
+# models/search answers the whole list at once today; the cap only stops a server that never ends.
+MAX_CATALOG_PAGES = 100
+MAX_ERROR_BYTES = 256 * 1024
+_SAYS_NO = re.compile(rb'"success"\s*:\s*false')
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `first_byte_s` runs until the first byte of the body, `idle_s` between two reads."""
+
+    connect_s: float = 10.0
+    pool_s: float = 10.0
+    first_byte_s: float = 300.0
+    idle_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose Workers AI is used. The token stays out of every repr."""
+
+    account_id: str
+    api_token: str = field(repr=False)
+    base_url: str = "https://api.cloudflare.com/client/v4"
+    ai_gateway: str = ""
+
+    @property
+    def ai_url(self) -> str:
+        return f"{self.base_url}/accounts/{self.account_id}/ai"
+
+    def scrubbed(self, text: str) -> str:
+        """`text` without this account's id and token."""
+        for secret in (self.api_token, self.account_id):
+            if secret:
+                text = text.replace(secret, "[hidden]")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer read whole. `neurons` is what the `cf-ai-neurons` header says was billed."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    attempts: int
+
+    @property
+    def media_type(self) -> str:
+        return media_type(self.headers)
+
+    @property
+    def neurons(self) -> Decimal | None:
+        return neurons_billed(self.headers)
+
+    @property
+    def from_cache(self) -> bool:
+        return is_cache_hit(self.headers)
+
+    def json(self) -> Any:
+        """The body as JSON, out of its envelope; raises UnusableAnswer, or Refused inside HTTP
+        200.
+        """
+        try:
+            body = orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise UnusableAnswer(
+                f"Workers AI answered with {self.media_type or 'something'} that is not JSON"
+            ) from None
+        return opened(body, status=self.status, upstream_id=self.headers.get("cf-ai-req-id", ""))
+
+
+def media_type(headers: httpx.Headers) -> str:
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def is_cache_hit(headers: httpx.Headers) -> bool:
+    """AI Gateway answered from its cache: the usage in the body was not billed again."""
+    return str(headers.get("cf-aig-cache-status", "")).upper() == "HIT"
+
+
+def neurons_billed(headers: httpx.Headers) -> Decimal | None:
+    """The header `cf-ai-neurons`, which answers that were read whole carry."""
+    try:
+        neurons = Decimal(headers["cf-ai-neurons"])
+    except (KeyError, InvalidOperation):
+        return None
+    return neurons if neurons.is_finite() and neurons >= 0 else None
+
+
+class EventSource:
+    """A streamed answer: iterate for lists of events, one list a network read; close when done.
+
+    Raises StreamCut when the connection breaks and TimedOut("idle") after too long a silence. A
+    silence while the caller is not waiting for events (its own client reads slowly) does not count.
+    """
+
+    def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
+        self.headers = response.headers
+        self.attempts = attempts
+        self._response = response
+        self._timeouts = timeouts
+        self._decoder = EventDecoder()
+        self._closed = False
+
+    @property
+    def from_cache(self) -> bool:
+        return is_cache_hit(self.headers)
+
+    async def __aiter__(self) -> AsyncIterator[list[Event]]:
+        silence = _Silence(self._timeouts.first_byte_s, "first_byte")
+        reads = self._response.stream.__aiter__()  # type: ignore[union-attr]
+        try:
+            while True:
+                try:
+                    chunk = await silence.wait_for(anext(reads))
+                except StopAsyncIteration:
+                    break
+                silence.limit(self._timeouts.idle_s, "idle")
+                events = self._decoder.feed(chunk)
+                if events:
+                    yield events
+            events = self._decoder.close()
+            if events:
+                yield events
+        except EventTooLarge as error:
+            raise StreamCut(str(error)) from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError):
+            raise StreamCut("the connection to Workers AI broke in the middle") from None
+        finally:
+            silence.close()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the exchange with upstream at once; unread events are lost."""
+        if not self._closed:
+            self._closed = True
+            await self._response.aclose()
+
+
+class _Silence:
+    """Ends a read that waits longer than the limit. One timer a stream, not one a read.
+
+    The timer looks at the clock when it fires and sleeps on while the stream is lively, so that a
+    read costs two assignments.
+    """
+
+    def __init__(self, limit_s: float, phase: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit_s = limit_s
+        self._phase = phase
+        self._waiting_since: float | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._expired = False
+        self._timer = self._loop.call_later(limit_s, self._look)
+
+    def limit(self, limit_s: float, phase: str) -> None:
+        if phase != self._phase:
+            self._limit_s, self._phase = limit_s, phase
+            self._timer.cancel()
+            self._timer = self._loop.call_later(limit_s, self._look)
+
+    async def wait_for(self, read: Any) -> bytes:
+        self._waiting_since = self._loop.time()
+        self._task = asyncio.current_task()
+        try:
+            return await read
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            if self._task is not None and self._task.uncancel() > 0:
+                raise  # somebody else cancelled as well: theirs counts
+            raise TimedOut(self._phase, self._limit_s) from None
+        finally:
+            self._waiting_since = None
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        since = self._waiting_since
+        if since is not None and now - since >= self._limit_s - 0.001:
+            self._expired = True
+            if self._task is not None:
+                self._task.cancel()
+            return
+        left_s = self._limit_s if since is None else self._limit_s - (now - since)
+        self._timer = self._loop.call_later(left_s, self._look)
+
+    def close(self) -> None:
+        self._timer.cancel()
+
+
+class WorkersAIClient:
+    """Calls of one account. Use one per event loop and close it."""
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        max_connections: int = 2000,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.account = account
+        self.timeouts = timeouts or Timeouts()
+        self.retry = retry or RetryPolicy()
+        self._http = httpx.AsyncClient(
+            transport=transport or _pooled_transport(max_connections),
+            # First byte and idle are watched here, by what they mean, not by httpx's read time-out.
+            timeout=httpx.Timeout(
+                connect=self.timeouts.connect_s, pool=self.timeouts.pool_s, read=None, write=None
+            ),
+            headers={
+                "authorization": f"Bearer {account.api_token}",
+                "user-agent": "workers-ai-gateway",
+            },
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._route = {"cf-aig-gateway-id": account.ai_gateway} if account.ai_gateway else {}
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def chat(
+        self, payload: bytes, *, affinity: str = "", stream: bool
+    ) -> Answer | EventSource:
+        """`POST ai/v1/chat/completions`; an EventSource only when upstream really streams.
+
+        `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
+        """
+        headers = dict(self._route)
+        if affinity:
+            headers["x-session-affinity"] = affinity
+        headers["content-type"] = "application/json"
+        return await self._send(
+            "POST", "/v1/chat/completions", content=payload, headers=headers, stream=stream
+        )
+
+    async def run(
+        self,
+        model: str,
+        payload: bytes,
+        *,
+        content_type: str = "application/json",
+        params: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+    ) -> Answer:
+        """`POST ai/run/{model}` with a body of the given type; the answer is JSON or raw bytes.
+
+        Multipart goes past AI Gateway, which answers it with 500/7000.
+        """
+        headers = {} if content_type.startswith("multipart/") else dict(self._route)
+        headers["content-type"] = content_type
+        answer = await self._send(
+            "POST",
+            # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
+            "/run/" + quote(model, safe="@/"),
+            content=payload,
+            headers=headers,
+            params=params,
+            repeatable=repeatable,
+        )
+        assert isinstance(answer, Answer)
+        return answer
+
+    async def list_models(self) -> list[dict[str, Any]]:
+        """Every entry of models/search, once by name, in upstream's order.
+
+        Upstream ignores per_page and today sends all at once, so pages are asked for until one
+        brings nothing new.
+        """
+        models: dict[str, dict[str, Any]] = {}
+        for page in range(1, MAX_CATALOG_PAGES + 1):
+            answer = await self._send(
+                "GET", "/models/search", params={"page": page, "per_page": 1000}
+            )
+            assert isinstance(answer, Answer)
+            entries = answer.json()
+            if not isinstance(entries, list):
+                raise UnusableAnswer("models/search did not answer with a list")
+            known = len(models)
+            for entry in entries:
+                name = entry.get("name") if isinstance(entry, dict) else None
+                if isinstance(name, str) and name:
+                    models.setdefault(name, entry)
+            if len(models) == known:
+                break
+        return list(models.values())
+
+    async def model_schema(self, name: str) -> dict[str, Any]:
+        """`{"input", "output"}` of models/schema; empty where upstream has none."""
+        answer = await self._send("GET", "/models/schema", params={"model": name})
+        assert isinstance(answer, Answer)
+        schema = answer.json()
+        if schema is None:
+            return {}
+        if not isinstance(schema, dict):
+            raise UnusableAnswer(f"models/schema of {name} did not answer with an object")
+        return schema
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        stream: bool = False,
+        repeatable: bool = True,
+    ) -> Answer | EventSource:
+        started = time.monotonic()
+        attempt = 1
+        while True:
+            try:
+                return await self._send_once(
+                    method, path, content, headers, params, stream=stream, attempt=attempt
+                )
+            except WorkersAIError as error:
+                error.attempts = attempt
+                delay_s = self.retry.delay_s(
+                    error,
+                    attempt=attempt,
+                    elapsed_s=time.monotonic() - started,
+                    repeatable=repeatable,
+                )
+                if delay_s is None:
+                    raise
+            await asyncio.sleep(delay_s)
+            attempt += 1
+
+    async def _send_once(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, Any] | None,
+        *,
+        stream: bool,
+        attempt: int,
+    ) -> Answer | EventSource:
+        request = self._http.build_request(
+            method, self.account.ai_url + path, content=content, headers=headers, params=params
+        )
+        response = await self._first_byte(request)
+        if stream and response.status_code == 200 and _is_event_stream(response.headers):
+            return EventSource(response, attempts=attempt, timeouts=self.timeouts)
+        try:
+            body = await self._rest(response)
+        finally:
+            await response.aclose()
+        if not response.is_success or _is_enveloped_failure(response.headers, body):
+            raise self._refused(response, body)
+        return Answer(response.status_code, response.headers, body, attempt)
+
+    async def _first_byte(self, request: httpx.Request) -> httpx.Response:
+        limit_s = self.timeouts.first_byte_s
+        try:
+            async with asyncio.timeout(limit_s) as first_byte:
+                return await self._http.send(request, stream=True)
+        except TimeoutError:
+            if first_byte.expired():
+                raise TimedOut("first_byte", limit_s) from None
+            raise TimedOut("connect", self.timeouts.connect_s) from None
+        except httpx.HTTPError as error:
+            raise self._unsent(error) from None
+        except (aiohttp.ClientError, OSError):
+            raise Unreachable("the connection to Workers AI failed", sent=True) from None
+
+    def _unsent(self, error: httpx.HTTPError) -> WorkersAIError:
+        """httpx-aiohttp reads every connection failure as a connect time-out; its cause says
+        which.
+        """
+        cause = error.__cause__
+        if isinstance(cause, aiohttp.ConnectionTimeoutError):
+            return TimedOut("connect", self.timeouts.connect_s)
+        if isinstance(cause, aiohttp.ClientConnectorError) or isinstance(error, httpx.ConnectError):
+            return Unreachable("no connection to Workers AI", sent=False)
+        if isinstance(error, httpx.TimeoutException) and not isinstance(
+            cause, aiohttp.ClientConnectionError
+        ):
+            return TimedOut("connect", self.timeouts.connect_s)
+        return Unreachable("Workers AI closed the connection without an answer", sent=True)
+
+    async def _rest(self, response: httpx.Response) -> bytes:
+        silence = _Silence(self.timeouts.first_byte_s, "first_byte")
+        chunks: list[bytes] = []
+        reads = response.stream.__aiter__()  # type: ignore[union-attr]
+        try:
+            while True:
+                try:
+                    chunks.append(await silence.wait_for(anext(reads)))
+                except StopAsyncIteration:
+                    return b"".join(chunks)
+                silence.limit(self.timeouts.idle_s, "idle")
+        except (httpx.HTTPError, aiohttp.ClientError, OSError):
+            raise Unreachable(
+                "the connection to Workers AI broke in the middle of an answer", sent=True
+            ) from None
+        finally:
+            silence.close()
+
+    def _refused(self, response: httpx.Response, content: bytes) -> Refused:
+        try:
+            body = orjson.loads(content[:MAX_ERROR_BYTES])
+        except orjson.JSONDecodeError:
+            body = None  # an HTML page of a proxy in between, or nothing at all
+        error = refusal(
+            body,
+            status=response.status_code,
+            retry_after_s=_retry_after_s(response.headers),
+            upstream_id=response.headers.get("cf-ai-req-id", ""),
+        )
+        error.message = self.account.scrubbed(error.message)
+        if response.is_redirect or (response.status_code == 404 and not isinstance(body, dict)):
+            return AccountFault(
+                f"HTTP {response.status_code} without Cloudflare's envelope: "
+                "is CLOUDFLARE_API_BASE_URL right?",
+                status=response.status_code,
+            )
+        return error
+
+
+def _pooled_transport(max_connections: int) -> AiohttpTransport:
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=60),
+            # Cloudflare sets cookies; one user's must not travel with another's request.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    return AiohttpTransport(client=session)
+
+
+def _is_event_stream(headers: httpx.Headers) -> bool:
+    return media_type(headers) == "text/event-stream"
+
+
+def _is_enveloped_failure(headers: httpx.Headers, content: bytes) -> bool:
+    """`success: false` inside HTTP 200, told without parsing an answer that holds no such words."""
+    if media_type(headers) != "application/json" or not _SAYS_NO.search(content):
+        return False
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return is_envelope(body) and body["success"] is False
+
+
+def _retry_after_s(headers: httpx.Headers) -> float | None:
+    try:
+        seconds = float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return seconds if 0 <= seconds < 1e9 else None
+
+
+def from_settings() -> WorkersAIClient:
+    """A client of the account that Django's settings name."""
+    from django.conf import settings
+
+    return WorkersAIClient(
+        Account(
+            settings.CLOUDFLARE_ACCOUNT_ID,
+            settings.CLOUDFLARE_API_TOKEN,
+            settings.CLOUDFLARE_API_BASE_URL,
+            settings.CLOUDFLARE_AI_GATEWAY,
+        ),
+        timeouts=Timeouts(
+            connect_s=settings.UPSTREAM_CONNECT_TIMEOUT,
+            pool_s=settings.UPSTREAM_POOL_TIMEOUT,
+            first_byte_s=settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
+            idle_s=settings.UPSTREAM_IDLE_TIMEOUT,
+        ),
+        retry=RetryPolicy(settings.UPSTREAM_RETRIES, settings.UPSTREAM_RETRY_BUDGET),
+        max_connections=settings.UPSTREAM_MAX_CONNECTIONS,
+    )

@@ -1,0 +1,30 @@
+"""The v4 envelope `{"result", "success", "errors", "messages"}`: told from a bare object, and
+opened.
+"""
+
+from typing import Any
+
+from workers_ai.errors import UnusableAnswer, refusal
+
+
+def is_envelope(body: Any) -> bool:
+    return isinstance(body, dict) and "success" in body and ("result" in body or "errors" in body)
+
+
+def opened(body: Any, *, status: int = 200, upstream_id: str = "") -> Any:
+    """The `result` of an enveloped success, or the bare body itself.
+
+    Raises Refused for `success: false`, which upstream also sends with HTTP 200 (JSON mode).
+    """
+    if not is_envelope(body):
+        return body
+    if body["success"] is False:
+        raise refusal(body, status=status, upstream_id=upstream_id)
+    return body.get("result")
+
+
+def not_empty(result: Any) -> Any:
+    """`result` unless it is the empty success that some models answer with: UnusableAnswer."""
+    if result is None or result == {} or result == [] or result == "":
+        raise UnusableAnswer("Workers AI answered with an empty success")
+    return result

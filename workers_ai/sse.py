@@ -1,0 +1,103 @@
+"""Server-sent events: bytes in, events out. Pure, so that any split of the bytes can be tested.
+
+Takes all that the specification allows (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+LF, CRLF and CR line ends, comments, `event:`, `id:` and `retry:` lines, no space after the colon,
+data over several lines, a byte order mark. Unlike a browser it also gives the last event when the
+stream ends without the blank line.
+"""
+
+from typing import NamedTuple
+
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+
+
+class Event(NamedTuple):
+    """One event: its `event:` name ("" when unnamed) and the bytes of its data lines."""
+
+    name: str
+    data: bytes
+
+
+class EventTooLarge(ValueError):
+    """An event grew over MAX_EVENT_BYTES without ending."""
+
+
+class EventDecoder:
+    """Collects bytes split anywhere and returns the events that are complete."""
+
+    __slots__ = ("_data", "_name", "_pending", "_started")
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._name = ""
+        self._data: list[bytes] = []
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Events completed by `chunk`; raises EventTooLarge."""
+        if not self._started and chunk:
+            self._started = True
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+        if self._pending:
+            chunk = self._pending + chunk
+            self._pending = b""
+        if b"\r" in chunk:
+            chunk = self._plain_line_ends(chunk)
+        if not self._data and not self._name:
+            # What upstream sends nearly always: whole `data: …` events, one line each.
+            whole, separator, rest = chunk.rpartition(b"\n\n")
+            if separator:
+                events: list[Event] = []
+                for block in whole.split(b"\n\n"):
+                    if block.startswith(b"data: ") and b"\n" not in block:
+                        events.append(Event("", block[6:]))
+                    else:
+                        self._lines(block, events)
+                        self._dispatch(events)
+                self._keep(rest)
+                return events
+        events = []
+        lines, separator, rest = chunk.rpartition(b"\n")
+        if separator:
+            self._lines(lines, events)
+        self._keep(rest)
+        return events
+
+    def close(self) -> list[Event]:
+        """The event that the end of the stream left without its blank line, if there is one."""
+        events: list[Event] = []
+        rest, self._pending = self._pending, b""
+        if rest:
+            self._lines(rest.removesuffix(b"\r"), events)
+        self._dispatch(events)
+        return events
+
+    def _plain_line_ends(self, chunk: bytes) -> bytes:
+        held = b""
+        if chunk.endswith(b"\r"):  # the LF that belongs to it may be in the next chunk
+            chunk, held = chunk[:-1], b"\r"
+        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return chunk + held
+
+    def _keep(self, rest: bytes) -> None:
+        if len(rest) + sum(map(len, self._data)) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"an event is larger than {MAX_EVENT_BYTES} bytes")
+        self._pending = rest
+
+    def _lines(self, text: bytes, events: list[Event]) -> None:
+        for line in text.split(b"\n"):
+            if not line:
+                self._dispatch(events)
+                continue
+            field, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
+            if field == b"data":
+                self._data.append(value)
+            elif field == b"event":
+                self._name = value.decode("utf-8", "replace")
+
+    def _dispatch(self, events: list[Event]) -> None:
+        if self._data:
+            events.append(Event(self._name, b"\n".join(self._data)))
+            self._data = []
+        self._name = ""
