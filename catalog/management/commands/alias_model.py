@@ -1,0 +1,71 @@
+import difflib
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.errors import shown
+from catalog.models import Alias, CatalogModel
+
+
+class Command(BaseCommand):
+    help = "Makes or moves an alias (alias_model gpt-4o @cf/…), removes one, or lists them all."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("alias", nargs="?", metavar="ALIAS")
+        parser.add_argument("model", nargs="?", metavar="MODEL")
+        parser.add_argument("--remove", metavar="ALIAS", help="remove this alias")
+        parser.add_argument("--list", action="store_true", help="print every alias and its model")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        alias, model = options["alias"], options["model"]
+        asked = [bool(alias), options["remove"] is not None, options["list"]]
+        if sum(asked) != 1 or bool(alias) != bool(model):
+            raise CommandError("Give ALIAS and MODEL, or --remove ALIAS, or --list.")
+        if options["list"]:
+            self.print_all(as_json=options["json"])
+        elif options["remove"] is not None:
+            self.remove(options["remove"], as_json=options["json"])
+        else:
+            self.point(alias, model, as_json=options["json"])
+
+    def print_all(self, *, as_json: bool) -> None:
+        pairs = Alias.objects.values_list("alias", "target__name")
+        if as_json:
+            listed = [{"alias": alias, "model": model} for alias, model in pairs]
+            self.stdout.write(json.dumps(listed))
+        else:
+            for alias, model in pairs:
+                self.stdout.write(f"{alias} → {model}")
+
+    def remove(self, name: str, *, as_json: bool) -> None:
+        alias = Alias.objects.filter(alias=name).first()
+        if alias is None:
+            raise CommandError(f"There is no alias {shown(name)}.")
+        alias.delete()
+        self.stdout.write(json.dumps({"removed": name}) if as_json else f"- {name}")
+
+    def point(self, name: str, model_name: str, *, as_json: bool) -> None:
+        model = self.model(model_name)
+        alias = Alias.objects.filter(alias=name).first() or Alias(alias=name)
+        alias.target = model
+        try:
+            alias.full_clean()
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        alias.save()
+        told = {"alias": name, "model": model.name}
+        self.stdout.write(json.dumps(told) if as_json else f"{name} → {model.name}")
+
+    def model(self, name: str) -> CatalogModel:
+        model = CatalogModel.objects.filter(name=name).first()
+        if model is None:
+            names = CatalogModel.objects.values_list("name", flat=True)
+            tails = {known.rsplit("/", 1)[-1]: known for known in names}
+            near = difflib.get_close_matches(name[:120].rsplit("/", 1)[-1], tails, n=3)
+            hint = f" Close to it: {', '.join(tails[tail] for tail in near)}." if near else ""
+            raise CommandError(f"The catalog has no model {shown(name)}.{hint}")
+        return model

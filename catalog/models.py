@@ -1,0 +1,247 @@
+"""The cached catalog: models, aliases, what changed when, and every attempt to refresh it.
+
+Whatever alters what the gateway may run bumps one revision number in the same transaction. Workers
+compare that number every few seconds and load the catalog anew when it moved (`snapshot.py`).
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from catalog.classify import Classification, classification_from_json
+from catalog.pricing import Prices, prices_from_json
+
+SOURCES = [
+    ("catalog", "catalog"),
+    ("published", "vendor's price page"),
+    ("unpriced", "unpriced"),
+]
+
+
+class CatalogRevision(models.Model):
+    """One row. Its lock also puts writers in a line, so that the numbers rise in commit order."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="catalog_revision_is_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"catalog revision {self.number}"
+
+
+def next_revision() -> int:
+    """Bump the number and hold its lock until the surrounding transaction ends."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a revision belongs to the transaction of the change it stands for")
+    if not CatalogRevision.objects.filter(pk=1).update(number=F("number") + 1):
+        CatalogRevision.objects.get_or_create(pk=1)
+        CatalogRevision.objects.filter(pk=1).update(number=F("number") + 1)
+    return current_revision()
+
+
+def current_revision() -> int:
+    number = CatalogRevision.objects.filter(pk=1).values_list("number", flat=True).first()
+    return number or 0
+
+
+RevisedModel = TypeVar("RevisedModel", bound="Revised")
+
+
+class RevisedQuerySet(models.QuerySet[RevisedModel]):
+    """Bulk changes bump the revision too; `bulk_update` does through `update`."""
+
+    def update(self, **values: Any) -> int:
+        with transaction.atomic(using=self.db):
+            return super().update(**{**values, "revision": next_revision()})
+
+    def bulk_create(self, objs: Iterable[RevisedModel], *args: Any, **kwargs: Any) -> Any:
+        objs = list(objs)
+        with transaction.atomic(using=self.db):
+            revision = next_revision()
+            for obj in objs:
+                obj.revision = revision
+            return super().bulk_create(objs, *args, **kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic(using=self.db):
+            next_revision()
+            return super().delete()
+
+
+class Revised(models.Model):
+    revision = models.BigIntegerField(default=0, editable=False)
+
+    objects = RevisedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        with transaction.atomic(using=kwargs.get("using")):
+            self.revision = next_revision()
+            if update_fields is not None:
+                update_fields = {*update_fields, "revision"}
+            super().save(update_fields=update_fields, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic(using=kwargs.get("using")):
+            next_revision()
+            return super().delete(*args, **kwargs)
+
+
+class CatalogModel(Revised):
+    """A model as Cloudflare lists it, what the gateway makes of it, and what the operator decided.
+
+    A refresh leaves alone what is the operator's: `enabled`, `operator_prices` and `notes`.
+    """
+
+    name = models.CharField(max_length=255, unique=True)
+    task = models.CharField(max_length=100, blank=True)
+    author = models.CharField(max_length=255, blank=True)
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(null=True, blank=True, help_text="as Cloudflare tells it")
+    entry = models.JSONField(default=dict, help_text="the entry as Cloudflare sent it")
+    classification = models.JSONField(default=dict)
+    prices = models.JSONField(default=dict)
+    price_source = models.CharField(max_length=10, choices=SOURCES, default="unpriced")
+    context_window = models.PositiveBigIntegerField(null=True, blank=True)
+    planned_deprecation_date = models.DateField(null=True, blank=True)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    enabled = models.BooleanField(
+        default=True, help_text="Off: neither listed nor run. A refresh does not change it."
+    )
+    operator_prices = models.JSONField(
+        null=True, blank=True, help_text="Beats every other price. A refresh does not change it."
+    )
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        verbose_name = "model"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(name=""), name="catalog_model_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(price_source__in=[source for source, _ in SOURCES]),
+                name="catalog_model_price_source_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(context_window__isnull=True) | Q(context_window__gt=0),
+                name="catalog_model_context_window_is_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def effective_prices(self) -> Prices:
+        own = self.operator_prices
+        return prices_from_json(self.prices if own is None else own)
+
+    @property
+    def effective_price_source(self) -> str:
+        return self.price_source if self.operator_prices is None else "operator"
+
+    @property
+    def classified(self) -> Classification:
+        return classification_from_json(self.classification)
+
+
+class Alias(Revised):
+    """A second name for a model, such as `gpt-4o`. Exact, and in no case a model's own name."""
+
+    alias = models.CharField(
+        max_length=255,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^[^\s\x00-\x20\x7f?#%]+\Z",
+                "An alias is one word without spaces and without any of ? # %.",
+            )
+        ],
+    )
+    target = models.ForeignKey(CatalogModel, on_delete=models.CASCADE, related_name="aliases")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["alias"]
+        verbose_name_plural = "aliases"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(alias=""), name="catalog_alias_is_not_empty")
+        ]
+
+    def __str__(self) -> str:
+        return self.alias
+
+    def clean(self) -> None:
+        if CatalogModel.objects.filter(name=self.alias).exists():
+            raise ValidationError({"alias": f"{self.alias} is the name of a model."})
+        target = CatalogModel.objects.filter(pk=self.target_id).first()
+        if target is not None and target.retired_at is not None:
+            raise ValidationError(f"{target.name} is retired: Cloudflare no longer lists it.")
+
+
+class RefreshRun(models.Model):
+    """One attempt to refresh the catalog, the failed ones included."""
+
+    started_at = models.DateTimeField(default=timezone.now, db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    ok = models.BooleanField(null=True, help_text="empty while it runs, or when it was killed")
+    trigger = models.CharField(max_length=20)
+    forced = models.BooleanField(default=False)
+    summary = models.TextField(blank=True)
+    warnings = models.JSONField(default=list)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started_at", "-id"]
+
+    def __str__(self) -> str:
+        state = {True: "done", False: "failed", None: "unfinished"}[self.ok]
+        return f"refresh of {self.started_at:%Y-%m-%d %H:%M} ({state})"
+
+
+class CatalogChange(models.Model):
+    """What a refresh changed about one model. The name is copied, so that it outlives the row."""
+
+    KINDS = (
+        ("added", "added"),
+        ("changed", "changed"),
+        ("price", "price changed"),
+        ("retired", "retired"),
+        ("returned", "returned"),
+    )
+
+    at = models.DateTimeField(default=timezone.now)
+    model_name = models.CharField(max_length=255, db_index=True)
+    kind = models.CharField(max_length=10, choices=KINDS)
+    what = models.JSONField(default=dict, help_text="field → [before, after]")
+    text = models.TextField(blank=True)
+    run = models.ForeignKey(
+        RefreshRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="changes"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["-at", "-id"], name="catalog_change_newest")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["added", "changed", "price", "retired", "returned"]),
+                name="catalog_change_kind_is_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_name} {self.kind}"

@@ -1,0 +1,155 @@
+"""Which model a request means, and whether it may run. One rule decides for the list and for runs.
+
+In: the name a client gave, the endpoint, what the key allows. Out: the model's record. Raises the
+errors of `catalog.errors`. Names match exactly: neither case nor a missing `@cf/` is guessed at.
+"""
+
+import difflib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from catalog import snapshot as snapshots
+from catalog.errors import (
+    CatalogEmpty,
+    CatalogError,
+    ModelDisabled,
+    ModelNotAllowed,
+    ModelNotFound,
+    ModelRetired,
+    NeedsInputImage,
+    NotRunnable,
+    UnpricedModel,
+    WrongEndpoint,
+)
+from catalog.snapshot import ModelRecord, Snapshot
+
+Allows = Callable[[str], bool]
+
+# Longer names are no slips of the pen, and comparing them costs time.
+LONGEST_COMPARED = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry of the model list: a model, or an alias with the facts of its model."""
+
+    id: str
+    record: ModelRecord
+    # Those of the endpoints asked about that can run it.
+    endpoints: frozenset[str]
+    is_alias: bool = False
+
+
+def why_not(
+    record: ModelRecord, endpoint: str, allows: Allows, *, called: str | None = None
+) -> CatalogError | None:
+    """Why the model may not run at the endpoint with this key; None when it may.
+
+    `called` is the name the client used. A key that allows an alias may use its model by that
+    alias, whatever it stands for today; a key that allows the model may use every alias of it.
+    """
+    name = called or record.name
+    if record.retired:
+        return ModelRetired(name)
+    if not record.enabled:
+        return ModelDisabled(name)
+    if not allows(name) and not allows(record.name):
+        return ModelNotAllowed(name)
+    if not record.prices.is_known and not settings.ALLOW_UNPRICED_MODELS:
+        return UnpricedModel(name)
+    if endpoint in record.endpoints:
+        return None
+    reason = record.refusals.get(endpoint)
+    if reason is None:
+        return WrongEndpoint(name, endpoint, record.endpoints)
+    if record.image and record.image.needs_image:
+        return NeedsInputImage(name, endpoint, reason)
+    return NotRunnable(name, endpoint, reason)
+
+
+def resolve(
+    name: str, *, endpoint: str, allows: Allows, snapshot: Snapshot | None = None
+) -> ModelRecord:
+    """The model that `name` means and that the endpoint may run for this key."""
+    snapshot = snapshot or snapshots.current()
+    record = _find(snapshot, name)
+    if record is None:
+        if snapshot.is_empty:
+            raise CatalogEmpty
+        raise ModelNotFound(name, near_matches(snapshot, name, allows))
+    refusal = why_not(record, endpoint, allows, called=name)
+    if refusal is not None:
+        raise refusal
+    return record
+
+
+def listing(
+    *,
+    served: Collection[str],
+    protocol_endpoint: str | None = None,
+    allows: Allows,
+    snapshot: Snapshot | None = None,
+) -> list[Listed]:
+    """Everything that at least one of the served endpoints may run for this key, by id."""
+    snapshot = snapshot or snapshots.current()
+    asked = frozenset(served)
+    if protocol_endpoint is not None:
+        asked &= {protocol_endpoint}
+    entries = (_entry(snapshot, name, asked, allows) for name in _names(snapshot))
+    return sorted((entry for entry in entries if entry), key=lambda entry: entry.id)
+
+
+def listed(
+    name: str, *, served: Collection[str], allows: Allows, snapshot: Snapshot | None = None
+) -> Listed:
+    """The one entry of `listing` with this id."""
+    snapshot = snapshot or snapshots.current()
+    entry = _entry(snapshot, name, frozenset(served), allows)
+    if entry is None:
+        raise ModelNotFound(name, near_matches(snapshot, name, allows))
+    return entry
+
+
+def near_matches(snapshot: Snapshot, name: str, allows: Allows) -> list[str]:
+    """Up to three names that the client may have meant, out of those it may know of."""
+    if len(name) > LONGEST_COMPARED:
+        return []
+    # Clients leave out the author or the prefix more often than they mistype the model itself.
+    tails: dict[str, list[str]] = {}
+    for known in _names(snapshot):
+        record = _find(snapshot, known)
+        if record is None or record.retired or not record.enabled or not record.endpoints:
+            continue
+        if allows(known) or allows(record.name):
+            tails.setdefault(known.rsplit("/", 1)[-1].lower(), []).append(known)
+    close = difflib.get_close_matches(name.rsplit("/", 1)[-1].lower(), tails, n=3, cutoff=0.6)
+    return [known for tail in close for known in tails[tail]][:3]
+
+
+def _find(snapshot: Snapshot, name: str) -> ModelRecord | None:
+    """A model's own name wins over an alias that was there before the model."""
+    record = snapshot.models.get(name)
+    if record is None:
+        record = snapshot.models.get(snapshot.aliases.get(name, ""))
+    return record
+
+
+def _names(snapshot: Snapshot) -> Iterator[str]:
+    yield from snapshot.models
+    yield from (alias for alias in snapshot.aliases if alias not in snapshot.models)
+
+
+def _entry(snapshot: Snapshot, name: str, asked: frozenset[str], allows: Allows) -> Listed | None:
+    record = _find(snapshot, name)
+    if record is None:
+        return None
+    runnable = frozenset(
+        endpoint
+        for endpoint in asked & record.endpoints
+        if why_not(record, endpoint, allows, called=name) is None
+    )
+    if not runnable:
+        return None
+    return Listed(name, record, runnable, is_alias=name != record.name)

@@ -1,0 +1,120 @@
+"""The whole catalog in memory, so that resolving a model costs no query.
+
+`poll` runs in a thread of its own every few seconds; the event loop only reads `current()`. A
+snapshot is never altered: a new one is built and one reference is swapped.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from catalog.classify import (
+    AudioFacts,
+    ChatFacts,
+    EmbeddingFacts,
+    ImageRecipe,
+)
+from catalog.models import Alias, CatalogModel, current_revision
+from catalog.pricing import UNPRICED, Prices
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """All that a request may ask about a model."""
+
+    name: str
+    task: str = ""
+    author: str = ""
+    description: str = ""
+    created: int = 0
+    context_window: int | None = None
+    endpoints: frozenset[str] = frozenset()
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    capabilities: frozenset[str] = frozenset()
+    image: ImageRecipe | None = None
+    chat: ChatFacts | None = None
+    embeddings: EmbeddingFacts | None = None
+    audio: AudioFacts | None = None
+    prices: Prices = UNPRICED
+    price_source: str = "unpriced"
+    enabled: bool = True
+    retired: bool = False
+    planned_deprecation_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    models: Mapping[str, ModelRecord] = field(default_factory=dict)
+    # Alias → name of the model it stands for.
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    revision: int = -1
+    loaded_at: float = 0.0
+    # Epoch seconds of the last refresh that succeeded; None when there was none.
+    refreshed_at: float | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True while no model that Cloudflare still lists is known."""
+        return all(record.retired for record in self.models.values())
+
+
+EMPTY = Snapshot()
+_current = EMPTY
+
+
+def current() -> Snapshot:
+    return _current
+
+
+def load() -> Snapshot:
+    """Read the catalog from the database and make it the current one."""
+    global _current
+    # The number first: rows that change while they are read belong to a later one and come again.
+    revision = current_revision()
+    rows = list(CatalogModel.objects.all())
+    snapshot = Snapshot(
+        models={row.name: record_of(row) for row in rows},
+        aliases=dict(Alias.objects.values_list("alias", "target__name")),
+        revision=revision,
+        loaded_at=time.time(),
+        refreshed_at=max((row.last_seen_at.timestamp() for row in rows), default=None),
+    )
+    _current = snapshot
+    return snapshot
+
+
+def poll() -> bool:
+    """Load the catalog when it changed since the last time; whether it did. One small query."""
+    if current_revision() == _current.revision:
+        return False
+    load()
+    return True
+
+
+def record_of(row: CatalogModel) -> ModelRecord:
+    classified = row.classified
+    return ModelRecord(
+        name=row.name,
+        task=row.task,
+        author=row.author,
+        description=row.description,
+        created=_epoch_s(row.created_at or row.first_seen_at),
+        context_window=row.context_window,
+        endpoints=classified.endpoints,
+        refusals=classified.refusals,
+        capabilities=classified.capabilities,
+        image=classified.image,
+        chat=classified.chat,
+        embeddings=classified.embeddings,
+        audio=classified.audio,
+        prices=row.effective_prices,
+        price_source=row.effective_price_source,
+        enabled=row.enabled,
+        retired=row.retired_at is not None,
+        planned_deprecation_date=row.planned_deprecation_date,
+    )
+
+
+def _epoch_s(moment: datetime) -> int:
+    return max(0, int(moment.timestamp()))

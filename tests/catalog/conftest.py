@@ -1,0 +1,31 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from catalog import snapshot
+from catalog.refresh import Difference, refresh
+from tests.catalog.entries import FakeUpstream, small_catalog
+
+
+@pytest.fixture(autouse=True)
+def _empty_snapshot() -> Iterator[None]:
+    snapshot._current = snapshot.EMPTY
+    yield
+    snapshot._current = snapshot.EMPTY
+
+
+@pytest.fixture
+def upstream() -> FakeUpstream:
+    return small_catalog()
+
+
+@pytest.fixture
+def refreshed(upstream: FakeUpstream, db: Any) -> Callable[..., Difference]:
+    """Refresh from the fake upstream; already done once."""
+
+    def again(**options: Any) -> Difference:
+        return refresh(connect=lambda: upstream, **options)
+
+    again()
+    return again

@@ -1,0 +1,246 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun
+from catalog.refresh import Difference
+from tests.catalog.entries import BGE, FLUX, LLAMA, FakeUpstream, entry
+from workers_ai.errors import WorkersAIError
+
+Refresh = Callable[..., Difference]
+
+LIST = "admin:catalog_catalogmodel_changelist"
+
+
+@pytest.fixture(autouse=True)
+def _catalog(refreshed: Refresh) -> None:
+    """Every test begins with the small catalog."""
+
+
+@pytest.fixture
+def admin_user(db: None) -> User:
+    """Signed in without a password: hashing one for every test costs more than the tests."""
+    return User.objects.create(username="operator", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def connected(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.CLOUDFLARE_ACCOUNT_ID = "0" * 32
+    monkeypatch.setattr("workers_ai.client.from_settings", lambda: upstream)
+
+
+def page(client: Client, view: str, *args: object, **query: str) -> str:
+    response = client.get(reverse(view, args=args), query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def named(name: str) -> CatalogModel:
+    return CatalogModel.objects.get(name=name)
+
+
+def form_of(model: CatalogModel, **fields: str) -> dict[str, str]:
+    return {
+        "enabled": "on",
+        "notes": "",
+        "aliases-TOTAL_FORMS": "0",
+        "aliases-INITIAL_FORMS": "0",
+        **fields,
+    }
+
+
+def change_url(model: CatalogModel) -> str:
+    return reverse("admin:catalog_catalogmodel_change", args=[model.pk])
+
+
+def test_the_list_shows_price_endpoints_and_state(admin_client: Client) -> None:
+    html = page(admin_client, LIST)
+    assert "$0.29 per M input tokens · $2.25 per M output tokens" in html
+    assert "chat, completions, messages, responses" in html
+    assert "(published)" in html
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ({"endpoint": "images"}, FLUX, LLAMA),
+        ({"endpoint": "none"}, "@cf/microsoft/resnet-50", LLAMA),
+        ({"state": "off"}, BGE, LLAMA),
+        ({"state": "on"}, LLAMA, BGE),
+        ({"state": "retired"}, "", LLAMA),
+        ({"price_source": "published"}, FLUX, LLAMA),
+        ({"price_source": "operator"}, BGE, LLAMA),
+        ({"task": "Text Generation"}, LLAMA, FLUX),
+        ({"q": "gpt-4o"}, LLAMA, FLUX),
+    ],
+)
+def test_the_list_can_be_narrowed(
+    admin_client: Client, query: dict[str, str], shown: str, hidden: str
+) -> None:
+    CatalogModel.objects.filter(name=BGE).update(
+        enabled=False, operator_prices={"amounts": {"input_tokens": 1}}
+    )
+    Alias.objects.create(alias="gpt-4o", target=named(LLAMA))
+    html = page(admin_client, LIST, **query)
+    assert shown in html
+    assert f">{hidden}<" not in html
+
+
+@pytest.mark.parametrize(("action", "enabled"), [("disable", False), ("enable", True)])
+def test_models_are_switched_in_bulk_and_it_is_logged(
+    admin_client: Client, action: str, enabled: bool
+) -> None:
+    CatalogModel.objects.update(enabled=not enabled)
+    model = named(LLAMA)
+    data = {"action": action, "_selected_action": [str(model.pk)]}
+    response = admin_client.post(reverse(LIST), data, follow=True)
+    assert f"1 model {action}d." in response.content.decode()
+    assert named(LLAMA).enabled is enabled
+    assert named(FLUX).enabled is not enabled
+    assert LogEntry.objects.filter(object_id=str(model.pk)).count() == 1
+
+
+def test_a_model_is_repriced(admin_client: Client) -> None:
+    model = named(LLAMA)
+    data = form_of(model, usd_input_tokens="0.31", usd_output_tokens="0.00000251")
+    admin_client.post(change_url(model), data)
+    assert named(LLAMA).operator_prices == {
+        "amounts": {"input_tokens": 310_000_000, "output_tokens": 2_510}
+    }
+    assert "0.31" in page(admin_client, "admin:catalog_catalogmodel_change", model.pk)
+
+
+def test_emptied_prices_give_way_to_the_catalogs(admin_client: Client) -> None:
+    CatalogModel.objects.filter(name=LLAMA).update(operator_prices={"amounts": {"steps": 1}})
+    model = named(LLAMA)
+    admin_client.post(change_url(model), form_of(model))
+    assert named(LLAMA).operator_prices is None
+    assert named(LLAMA).effective_price_source == "catalog"
+
+
+def test_a_price_of_zero_is_the_operators_word(admin_client: Client) -> None:
+    model = named(LLAMA)
+    admin_client.post(change_url(model), form_of(model, usd_input_tokens="0"))
+    assert named(LLAMA).operator_prices == {"amounts": {"input_tokens": 0}}
+
+
+@pytest.mark.parametrize("price", ["-1", "cheap", "1e99", "NaN"])
+def test_a_price_that_is_none_is_refused(admin_client: Client, price: str) -> None:
+    model = named(LLAMA)
+    response = admin_client.post(change_url(model), form_of(model, usd_input_tokens=price))
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+    assert named(LLAMA).operator_prices is None
+
+
+def test_saving_an_old_form_does_not_undo_a_refresh(
+    admin_client: Client, refreshed: Refresh, upstream: FakeUpstream, monkeypatch: Any
+) -> None:
+    model = named(LLAMA)
+    original = CatalogModel.save
+
+    def refresh_first(self: CatalogModel, **options: Any) -> None:
+        CatalogModel.objects.filter(pk=model.pk).update(context_window=99)
+        original(self, **options)
+
+    monkeypatch.setattr(CatalogModel, "save", refresh_first)
+    admin_client.post(change_url(model), form_of(model, notes="slow"))
+    assert (named(LLAMA).notes, named(LLAMA).context_window) == ("slow", 99)
+
+
+def test_aliases_are_made_on_the_models_page(admin_client: Client) -> None:
+    model = named(LLAMA)
+    data = form_of(model, **{"aliases-TOTAL_FORMS": "1", "aliases-0-alias": "gpt-4o"})
+    admin_client.post(change_url(model), data)
+    assert Alias.objects.get().target == model
+
+
+def test_an_alias_with_a_models_name_is_refused(admin_client: Client) -> None:
+    data = {"alias": FLUX, "target": str(named(LLAMA).pk)}
+    response = admin_client.post(reverse("admin:catalog_alias_add"), data)
+    assert "is the name of a model" in response.content.decode()
+    assert not Alias.objects.exists()
+
+
+def test_models_are_neither_added_nor_deleted_by_hand(admin_client: Client) -> None:
+    assert admin_client.get(reverse("admin:catalog_catalogmodel_add")).status_code == 403
+    delete = reverse("admin:catalog_catalogmodel_delete", args=[named(LLAMA).pk])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("name", [LLAMA, FLUX, BGE, "@cf/microsoft/resnet-50"])
+def test_every_kind_of_model_has_a_page(admin_client: Client, name: str) -> None:
+    html = page(admin_client, "admin:catalog_catalogmodel_change", named(name).pk)
+    assert "&quot;property_id&quot;" in html or "&quot;properties&quot;: []" in html
+
+
+@pytest.mark.parametrize("model", [CatalogChange, RefreshRun])
+def test_history_is_read_only(admin_client: Client, model: Any) -> None:
+    name = f"admin:catalog_{model._meta.model_name}"
+    page(admin_client, f"{name}_changelist")
+    row = model.objects.first()
+    page(admin_client, f"{name}_change", row.pk)
+    assert admin_client.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+    assert admin_client.get(reverse(f"{name}_add")).status_code == 403
+
+
+def test_pages_have_nothing_inline(admin_client: Client) -> None:
+    for html in (
+        page(admin_client, LIST),
+        page(admin_client, "admin:catalog_catalogmodel_change", named(LLAMA).pk),
+    ):
+        assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)", html)
+        assert not re.search(r"\s(style|onclick|onsubmit)=", html)
+
+
+# --- Refresh now ------------------------------------------------------------------------------
+
+
+def test_refresh_now_tells_the_difference(
+    admin_client: Client, upstream: FakeUpstream, connected: None
+) -> None:
+    upstream.entries.append(entry("@cf/a/new", "Translation"))
+    response = admin_client.post(reverse("admin:catalog_refresh"), follow=True)
+    html = response.content.decode()
+    assert "+ @cf/a/new" in html
+    assert "5 models listed: 1 added." in html
+    assert RefreshRun.objects.first().trigger == "admin"  # type: ignore[union-attr]
+
+
+def test_a_failed_refresh_is_told_and_changes_nothing(
+    admin_client: Client, upstream: FakeUpstream, connected: None
+) -> None:
+    upstream.entries = WorkersAIError("no connection")  # type: ignore[assignment]
+    response = admin_client.post(reverse("admin:catalog_refresh"), follow=True)
+    assert "The list of models could not be read: no connection" in response.content.decode()
+    assert CatalogModel.objects.filter(retired_at__isnull=True).count() == 4
+
+
+def test_refreshing_takes_a_post(admin_client: Client, connected: None) -> None:
+    assert admin_client.get(reverse("admin:catalog_refresh")).status_code == 405
+
+
+def test_refreshing_takes_a_csrf_token(admin_user: User, connected: None) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    assert client.post(reverse("admin:catalog_refresh")).status_code == 403
+
+
+def test_refreshing_takes_the_permission_to_change_models(client: Client, connected: None) -> None:
+    viewer = User.objects.create(username="viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_catalogmodel"))
+    client.force_login(viewer)
+    assert "Refresh now" not in page(client, LIST)
+    assert client.post(reverse("admin:catalog_refresh")).status_code == 403
+
+
+def test_a_stranger_is_sent_to_the_login(client: Client, connected: None) -> None:
+    response = client.post(reverse("admin:catalog_refresh"))
+    assert response.status_code == 302
+    assert "/login/" in response["Location"]

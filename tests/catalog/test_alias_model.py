@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.models import Alias, CatalogModel
+from tests.catalog.entries import LLAMA
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def model() -> CatalogModel:
+    CatalogModel.objects.create(name="@cf/meta/other")
+    return CatalogModel.objects.create(name=LLAMA)
+
+
+def test_makes_an_alias(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("alias_model", "gpt-4o", LLAMA)
+    assert Alias.objects.get(alias="gpt-4o").target.name == LLAMA
+    assert capsys.readouterr().out == f"gpt-4o → {LLAMA}\n"
+
+
+def test_moves_an_alias() -> None:
+    call_command("alias_model", "gpt-4o", LLAMA)
+    call_command("alias_model", "gpt-4o", "@cf/meta/other")
+    assert Alias.objects.get().target.name == "@cf/meta/other"
+
+
+def test_removes_an_alias() -> None:
+    call_command("alias_model", "gpt-4o", LLAMA)
+    call_command("alias_model", "--remove", "gpt-4o")
+    assert not Alias.objects.exists()
+
+
+def test_removing_what_is_not_there_fails() -> None:
+    with pytest.raises(CommandError, match="There is no alias gpt-4o"):
+        call_command("alias_model", "--remove", "gpt-4o")
+
+
+def test_lists_aliases_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("alias_model", "gpt-4o", LLAMA)
+    capsys.readouterr()
+    call_command("alias_model", "--list", "--json")
+    assert json.loads(capsys.readouterr().out) == [{"alias": "gpt-4o", "model": LLAMA}]
+
+
+def test_an_unknown_model_is_refused_with_near_matches() -> None:
+    with pytest.raises(CommandError, match="has no model llama-3.3-70b.* Close to it: " + LLAMA):
+        call_command("alias_model", "gpt-4o", "llama-3.3-70b-instruct")
+    assert not Alias.objects.exists()
+
+
+def test_a_retired_model_is_refused(model: CatalogModel) -> None:
+    CatalogModel.objects.update(retired_at="2026-01-01T00:00:00Z")
+    with pytest.raises(CommandError, match="is retired"):
+        call_command("alias_model", "gpt-4o", LLAMA)
+
+
+def test_the_name_of_a_model_is_refused() -> None:
+    with pytest.raises(CommandError, match="is the name of a model"):
+        call_command("alias_model", "@cf/meta/other", LLAMA)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["gpt-4o"], ["a", "b", "--list"], ["--list", "--remove", "a"]]
+)
+def test_half_a_request_says_what_is_taken(arguments: list[str]) -> None:
+    with pytest.raises(CommandError, match="Give ALIAS and MODEL"):
+        call_command("alias_model", *arguments)

@@ -1,0 +1,218 @@
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.classify import ENDPOINTS, ImageRecipe
+from catalog.errors import (
+    CatalogEmpty,
+    CatalogError,
+    ModelDisabled,
+    ModelNotAllowed,
+    ModelNotFound,
+    ModelRetired,
+    ModelUnavailable,
+    NeedsInputImage,
+    NotRunnable,
+    UnpricedModel,
+    WrongEndpoint,
+)
+from catalog.pricing import Prices
+from catalog.resolve import listed, listing, resolve, why_not
+from catalog.snapshot import EMPTY, ModelRecord, Snapshot
+
+PRICED = Prices({"input_tokens": 1})
+
+
+def everything(name: str) -> bool:
+    return True
+
+
+def only(*names: str) -> Any:
+    return lambda name: name in names
+
+
+CHAT = ModelRecord("@cf/meta/llama", endpoints=frozenset({"chat"}), prices=PRICED)
+PICTURES = ModelRecord("@cf/bfl/flux", endpoints=frozenset({"images"}))
+IMG2IMG = ModelRecord(
+    "@cf/sd/img2img",
+    endpoints=frozenset({"image_edits"}),
+    refusals={"images": "it needs an input image"},
+    image=ImageRecipe(needs_image=True),
+)
+CLEF = ModelRecord("@cf/cf/clef", refusals={"chat": "it takes no messages"})
+RETIRED = ModelRecord("@cf/meta/old", endpoints=frozenset({"chat"}), retired=True)
+DISABLED = ModelRecord("@cf/meta/off", endpoints=frozenset({"chat"}), enabled=False)
+RECORDS = (CHAT, PICTURES, IMG2IMG, CLEF, RETIRED, DISABLED)
+CATALOG = Snapshot(
+    models={record.name: record for record in RECORDS},
+    aliases={"gpt-4o": CHAT.name, "old-one": RETIRED.name, "gone": "@cf/not/there"},
+)
+
+
+def refused(name: str, endpoint: str = "chat", allows: Any = everything) -> CatalogError:
+    with pytest.raises(CatalogError) as raised:
+        resolve(name, endpoint=endpoint, allows=allows, snapshot=CATALOG)
+    return raised.value
+
+
+def test_a_model_resolves_by_its_exact_name() -> None:
+    assert resolve(CHAT.name, endpoint="chat", allows=everything, snapshot=CATALOG) is CHAT
+
+
+@pytest.mark.parametrize("name", ["meta/llama", "@CF/META/LLAMA", "@cf/meta/llama/", "", " "])
+def test_no_other_spelling_is_guessed_at(name: str) -> None:
+    assert isinstance(refused(name), ModelNotFound)
+
+
+def test_an_alias_resolves_to_its_model() -> None:
+    assert resolve("gpt-4o", endpoint="chat", allows=everything, snapshot=CATALOG) is CHAT
+
+
+def test_a_model_beats_an_alias_of_the_same_name() -> None:
+    catalog = Snapshot(models=CATALOG.models, aliases={PICTURES.name: CHAT.name})
+    found = resolve(PICTURES.name, endpoint="images", allows=everything, snapshot=catalog)
+    assert found is PICTURES
+
+
+def test_an_unknown_model_is_answered_with_near_names() -> None:
+    error = refused("@cf/meta/lama")
+    assert isinstance(error, ModelNotFound)
+    assert CHAT.name in error.near
+    assert CHAT.name in str(error)
+
+
+def test_near_names_leave_out_what_the_key_may_not_know() -> None:
+    assert refused("@cf/meta/lama", allows=only(PICTURES.name)).near == ()  # type: ignore[attr-defined]
+
+
+def test_a_huge_or_unprintable_name_is_quoted_short_and_on_one_line() -> None:
+    text = str(refused("evil\n" * 10_000))
+    assert len(text) < 300
+    assert "\n" not in text
+
+
+def test_retired_disabled_and_dangling_names_read_as_not_found() -> None:
+    for name, kind in (
+        (RETIRED.name, ModelRetired),
+        (DISABLED.name, ModelDisabled),
+        ("old-one", ModelRetired),
+        ("gone", ModelNotFound),
+    ):
+        error = refused(name)
+        assert type(error) is kind
+        assert isinstance(error, ModelUnavailable)
+        assert f"The model `{name}` does not exist." in str(error)
+
+
+def test_the_wrong_endpoint_is_told_the_right_one() -> None:
+    error = refused(PICTURES.name)
+    assert isinstance(error, WrongEndpoint)
+    assert error.served_by == ("images",)
+    assert "it is served by images" in str(error)
+
+
+def test_a_model_that_needs_a_picture_says_so() -> None:
+    error = refused(IMG2IMG.name, "images")
+    assert isinstance(error, NeedsInputImage)
+    assert "it needs an input image" in str(error)
+
+
+def test_a_model_that_nearly_fits_says_why_it_does_not() -> None:
+    error = refused(CLEF.name)
+    assert type(error) is NotRunnable
+    assert error.reason == "it takes no messages"
+
+
+def test_a_model_that_the_key_does_not_allow_is_refused_as_such() -> None:
+    assert isinstance(refused(CHAT.name, allows=only("@cf/other")), ModelNotAllowed)
+
+
+def test_a_key_that_allows_the_model_may_use_its_alias() -> None:
+    allows = only(CHAT.name)
+    assert resolve("gpt-4o", endpoint="chat", allows=allows, snapshot=CATALOG) is CHAT
+
+
+def test_a_key_that_allows_the_alias_may_use_the_model_by_the_alias_alone() -> None:
+    allows = only("gpt-4o")
+    assert resolve("gpt-4o", endpoint="chat", allows=allows, snapshot=CATALOG) is CHAT
+    assert isinstance(refused(CHAT.name, allows=allows), ModelNotAllowed)
+    assert [entry.id for entry in listing(served=["chat"], allows=allows, snapshot=CATALOG)] == [
+        "gpt-4o"
+    ]
+
+
+def test_unpriced_models_run_unless_the_setting_forbids_it(settings: Any) -> None:
+    settings.ALLOW_UNPRICED_MODELS = True
+    assert why_not(PICTURES, "images", everything) is None
+    settings.ALLOW_UNPRICED_MODELS = False
+    assert isinstance(why_not(PICTURES, "images", everything), UnpricedModel)
+    assert why_not(CHAT, "chat", everything) is None
+
+
+def test_an_empty_catalog_is_told_apart_from_an_unknown_model() -> None:
+    with pytest.raises(CatalogEmpty):
+        resolve("@cf/meta/llama", endpoint="chat", allows=everything, snapshot=EMPTY)
+
+
+def test_the_list_has_models_and_aliases_by_id() -> None:
+    entries = listing(served=["chat", "images"], allows=everything, snapshot=CATALOG)
+    assert [entry.id for entry in entries] == [PICTURES.name, CHAT.name, "gpt-4o"]
+    alias = entries[-1]
+    assert alias.is_alias and alias.record is CHAT
+    assert alias.endpoints == {"chat"}
+
+
+def test_a_protocol_narrows_the_list() -> None:
+    def ids(protocol: str, served: list[str]) -> list[str]:
+        entries = listing(
+            served=served, protocol_endpoint=protocol, allows=everything, snapshot=CATALOG
+        )
+        return [entry.id for entry in entries]
+
+    assert ids("images", ["chat", "images"]) == [PICTURES.name]
+    assert ids("image_edits", ["chat", "images"]) == []
+
+
+def test_one_entry_of_the_list_can_be_asked_for() -> None:
+    assert listed("gpt-4o", served=["chat"], allows=everything, snapshot=CATALOG).record is CHAT
+    for name in (RETIRED.name, IMG2IMG.name, "nothing"):
+        with pytest.raises(ModelNotFound):
+            listed(name, served=["chat", "images"], allows=everything, snapshot=CATALOG)
+
+
+NAMES = [*CATALOG.models, *CATALOG.aliases, "unknown"]
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    endpoint=st.sampled_from(sorted(ENDPOINTS)),
+    allowed=st.sets(st.sampled_from(NAMES)),
+)
+def test_what_is_listed_runs_and_what_runs_is_listed(
+    name: str, endpoint: str, allowed: set[str]
+) -> None:
+    allows = allowed.__contains__
+    is_listed = name in [
+        entry.id for entry in listing(served=[endpoint], allows=allows, snapshot=CATALOG)
+    ]
+    try:
+        resolve(name, endpoint=endpoint, allows=allows, snapshot=CATALOG)
+    except CatalogError as error:
+        assert not is_listed, error
+    else:
+        assert is_listed
+
+
+def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
+    from catalog import errors
+
+    drawn = set(re.findall(r"\w+", errors.__doc__.split("\n\n", 2)[1] if errors.__doc__ else ""))
+    real = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, CatalogError)
+    }
+    assert {word for word in drawn if word[0].isupper()} == real
