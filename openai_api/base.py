@@ -1,0 +1,72 @@
+"""The view that all endpoints build on: DRF's authentication and errors under an async dispatch.
+
+DRF's own dispatch is synchronous and would put each request on a thread. This one authenticates
+from memory, calls the handler and turns every failure into OpenAI's error body. Nothing here may
+touch the database.
+"""
+
+import asyncio
+from typing import Any
+
+from django.db import connection
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from keys.errors import KeyUnknownSoFar
+from keys.key_index import KeyRecord, index
+from openai_api.errors import ClientGone, WrongMethod, error_response
+
+
+class GatewayView(APIView):
+    """An endpoint. Handlers are `async def get/post(self, request, key, **path_parts)`."""
+
+    async def dispatch(  # type: ignore[override]
+        self, request: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        try:
+            handler = self._handler(request.method)
+            key = await self._authenticated(request)
+            request.key_id = key.id
+            response: HttpResponseBase = await handler(request, key, **kwargs)
+            return response
+        except ClientGone:
+            raise
+        except Exception as error:
+            return error_response(error, request_id=request.request_id)
+
+    def _handler(self, method: str) -> Any:
+        handler = getattr(self, method.lower(), None) if method.lower() in self._methods() else None
+        if handler is None:
+            raise WrongMethod(method, ", ".join(m.upper() for m in self._methods()))
+        return handler
+
+    def _methods(self) -> list[str]:
+        return [m for m in ("get", "head", "post") if hasattr(self, m)]
+
+    async def _authenticated(self, request: Any) -> KeyRecord:
+        """The key of the request; a well-formed one that memory lacks is looked up once."""
+        try:
+            return self._key_in_memory(request)
+        except KeyUnknownSoFar as unknown:
+            await asyncio.to_thread(_look_up, unknown.digest)
+            return self._key_in_memory(request)
+
+    def _key_in_memory(self, request: Any) -> KeyRecord:
+        seen = Request(request, authenticators=self.get_authenticators())
+        key = seen.auth
+        assert isinstance(key, KeyRecord)
+        return key
+
+
+def _look_up(digest: bytes) -> None:
+    """On a thread of the pool, which must not keep a connection."""
+    try:
+        index.lookup(digest)
+    finally:
+        connection.close()
+
+
+def json_response(body: bytes) -> HttpResponse:
+    return HttpResponse(body, content_type="application/json")

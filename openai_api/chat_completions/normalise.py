@@ -1,0 +1,587 @@
+"""Workers AI's chat answers → strict OpenAI objects and chunks, and what they used. Pure.
+
+One machine for both dialects and both directions of delivery. `take` reads an event of a stream,
+`take_whole` an answer that came as one JSON body; both give deltas in OpenAI's form. `ChatStream`
+writes deltas as chunks,
+`completion` collects them into one object. Chunks are built afresh, never patched: one id, one
+time, the model the client named, the role first, strings only, one finish_reason a choice.
+
+Raises UnusableAnswer for an answer that holds nothing, Refused for an error inside the answer,
+StreamCut for a stream that stops without an end.
+"""
+
+import json
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from openai_api.chat_completions.thinking import Pieces, ThinkingSplitter
+from openai_api.chat_completions.tool_calls import ToolCalls, leaked_calls
+from openai_api.exact_json import Exact, NumberText, as_text, known, parse_exact, within
+from openai_api.ids import completion_id
+from openai_api.usage import Usage, UsageMeter
+from workers_ai.envelope import opened
+from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer, first_error, refusal
+from workers_ai.sse import Event
+
+DONE = b"data: [DONE]\n\n"
+
+_FINISH = {
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the request and the model say about the answer to come.
+
+    `thinks_inline`: thoughts may stand in the text between tags; `thinks_unopened`: also without
+    the opening tag. `forced_tools`: names of which one had to be called; empty when none was
+    forced.
+    `max_tokens`: the output limit that was sent. `legacy_functions`: the client speaks `functions`,
+    not `tools`.
+    """
+
+    model: str
+    thinks_inline: bool = False
+    thinks_unopened: bool = False
+    forced_tools: frozenset[str] = frozenset()
+    max_tokens: int | None = None
+    legacy_functions: bool = False
+
+
+@dataclass(slots=True)
+class Delta:
+    """New parts of one choice, in OpenAI's form."""
+
+    choice: int
+    parts: dict[str, Any]
+    logprobs: Any = None
+
+
+@dataclass(slots=True)
+class _Choice:
+    index: int
+    calls: ToolCalls = field(default_factory=ToolCalls)
+    splitter: ThinkingSplitter | None = None
+    held: list[str] | None = None  # text that may be a leaked tool call
+    finish: str | None = None
+    has_content: bool = False
+    half_character: str = ""
+
+
+class ChatNormaliser:
+    """Reads upstream in any of its forms. After `end`, `usage` and `finish_reasons` are final."""
+
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self.meter = UsageMeter()
+        self.choices: dict[int, _Choice] = {}
+        self.finish_reasons: dict[int, str] = {}
+        self.characters = 0  # of text given out, to estimate usage where none is reported
+        self.done = False
+        self.answered = False
+        self._cumulative_text = ""
+
+    @property
+    def usage(self) -> Usage:
+        return self.meter.total
+
+    def take(self, event: Event) -> list[Delta]:
+        """Deltas of one event of a stream; none for what says nothing or cannot be read."""
+        data = event.data.strip()
+        if data.startswith(b"[DONE]"):
+            self.done = True
+            return []
+        try:
+            body = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return self._take_unusual(event.name, data)
+        if isinstance(body, dict):
+            return self._take_body(event.name, body, _lazily_exact(data))
+        return []
+
+    def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
+        """Data that the fast parser refuses: several objects glued together, or garbage to skip."""
+        deltas: list[Delta] = []
+        for document, exact in _documents(data.decode("utf-8", "replace")):
+            if document == "[DONE]":
+                self.done = True
+            elif isinstance(document, dict):
+                deltas += self._take_body(name, document, known(exact))
+        if not deltas and name == "error":
+            raise refusal({"error": data.decode("utf-8", "replace")[:500]}, status=502)
+        return deltas
+
+    def _take_body(self, name: str, body: dict[str, Any], exact: Exact) -> list[Delta]:
+        if name == "error" or body.get("error") or body.get("success") is False:
+            raise in_band_error(body)
+        if "success" in body and "result" in body:
+            inner = body["result"]
+            if not isinstance(inner, dict):
+                return []
+            body, exact = inner, within(exact, "result")
+        batch = body.get("streamed_data")
+        if isinstance(batch, list):
+            deltas = []
+            for position, item in enumerate(batch):
+                if isinstance(item, dict):
+                    deltas += self._read(item, within(exact, "streamed_data", position))
+            return deltas
+        return self._read(body, exact)
+
+    def take_whole(self, content: bytes) -> list[Delta]:
+        """Deltas of an answer that came as one JSON body, in or out of its envelope."""
+        try:
+            body = orjson.loads(content)
+        except orjson.JSONDecodeError:
+            raise UnusableAnswer("Workers AI answered with something that is not JSON") from None
+        result = opened(body)
+        if isinstance(result, str):
+            result = {"response": result}
+        if not isinstance(result, dict) or not result:
+            raise UnusableAnswer("Workers AI answered with an empty success")
+        if result.get("error"):
+            raise in_band_error(result)
+        self.done = True
+        return self._read(result, lambda: opened(parse_exact(content)))
+
+    def _read(self, body: dict[str, Any], exact: Exact) -> list[Delta]:
+        deltas: list[Delta] = []
+        choices = body.get("choices")
+        said_something = True
+        if isinstance(choices, list) and choices:
+            for position, choice in enumerate(choices):
+                if isinstance(choice, dict):
+                    deltas += self._read_choice(
+                        choice, position, within(exact, "choices", position)
+                    )
+        else:
+            deltas, said_something = self._read_legacy(body, exact)
+        self.meter.take(body.get("usage"), trailing=not said_something)
+        return deltas
+
+    def _read_choice(self, choice: dict[str, Any], position: int, exact: Exact) -> list[Delta]:
+        index = choice.get("index")
+        if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+            index = position
+        state = self._choice(index)
+        deltas: list[Delta] = []
+        for name in ("delta", "message"):
+            message = choice.get(name)
+            if isinstance(message, dict):
+                deltas = self._read_message(
+                    state, message, within(exact, name), choice.get("logprobs")
+                )
+                break
+        else:
+            if choice.get("text") is not None:
+                text = self._text(choice["text"], within(exact, "text"))
+                deltas = self._content(state, text)
+        self._finish(state, choice.get("finish_reason"))
+        return deltas
+
+    def _read_message(
+        self, state: _Choice, message: dict[str, Any], exact: Exact, logprobs: Any = None
+    ) -> list[Delta]:
+        reasoning = ""
+        for name in ("reasoning_content", "reasoning"):
+            if message.get(name) is not None:
+                reasoning = self._text(message[name], within(exact, name))
+                if reasoning:
+                    break
+        content = message.get("content")
+        text = "" if content is None else self._text(content, within(exact, "content"))
+        deltas = self._reasoning(state, reasoning)
+        deltas += self._content(state, text)
+        deltas += self._calls(state, message.get("tool_calls"), within(exact, "tool_calls"))
+        call = message.get("function_call")
+        if isinstance(call, dict) and call.get("name"):
+            deltas += self._calls(state, [{"index": 0, **call}], lambda: [exact()["function_call"]])
+        refusal_text = message.get("refusal")
+        if isinstance(refusal_text, str) and refusal_text:
+            deltas.append(Delta(state.index, {"refusal": refusal_text}))
+        if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list) and deltas:
+            deltas[0].logprobs = {"content": logprobs["content"], "refusal": None}
+        self.answered = True
+        return deltas
+
+    def _read_legacy(self, body: dict[str, Any], exact: Exact) -> tuple[list[Delta], bool]:
+        """`{"response": …}` and its relatives; also whether it was more than a usage report."""
+        deltas: list[Delta] = []
+        text = ""
+        for name in ("response", "response_text"):
+            if body.get(name) is not None:
+                text = self._text(body[name], within(exact, name))
+                self.answered = True
+                if text:
+                    break
+        chunk = body.get("chunk")
+        if isinstance(chunk, dict) and isinstance(chunk.get("answer"), str):
+            text = self._new_part(chunk["answer"])
+        state = self._choice(0)
+        reasoning = body.get("reasoning_content") or body.get("reasoning")
+        if isinstance(reasoning, str):
+            deltas += self._reasoning(state, reasoning)
+        deltas += self._content(state, text)
+        calls = self._calls(state, body.get("tool_calls"), within(exact, "tool_calls"))
+        deltas += calls
+        self._finish(state, body.get("finish_reason"))
+        if body.get("status") == "succeeded":
+            self._finish(state, "stop")
+            self.meter.take(body.get("metrics"), trailing=False)
+        elif body.get("status") == "failed":
+            raise ServerFault("the model failed", status=502)
+        if calls:
+            self.answered = True
+        return deltas, bool(text or deltas)
+
+    def _new_part(self, whole_so_far: str) -> str:
+        before, self._cumulative_text = self._cumulative_text, whole_so_far
+        self.answered = True
+        return whole_so_far.removeprefix(before)
+
+    def _choice(self, index: int) -> _Choice:
+        state = self.choices.get(index)
+        if state is None:
+            state = self.choices[index] = _Choice(index)
+            if self.expected.thinks_inline:
+                state.splitter = ThinkingSplitter(opened_by_template=self.expected.thinks_unopened)
+            if self.expected.forced_tools:
+                state.held = []
+        return state
+
+    def _text(self, value: Any, exact: Exact) -> str:
+        """Text as the model wrote it, whatever JSON type upstream made of it."""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, list) and value and all(_is_text_part(part) for part in value):
+            return "".join(part["text"] for part in value)
+        return as_text(exact())
+
+    def _reasoning(self, state: _Choice, text: str) -> list[Delta]:
+        if not text:
+            return []
+        state.splitter = None  # this backend tells thoughts apart itself
+        return [Delta(state.index, {"reasoning_content": self._given(text)})]
+
+    def _content(self, state: _Choice, text: str) -> list[Delta]:
+        if not text:
+            return []
+        if state.half_character or "\ud800" <= text[-1] <= "\udbff":
+            text = self._whole_characters(state, text)
+            if not text:
+                return []
+        if state.splitter is None:
+            return self._plain(state, text)
+        return self._pieces(state, state.splitter.feed(text))
+
+    def _pieces(self, state: _Choice, pieces: Pieces) -> list[Delta]:
+        deltas = []
+        for kind, text in pieces:
+            if kind == "reasoning":
+                deltas.append(Delta(state.index, {"reasoning_content": self._given(text)}))
+            else:
+                deltas += self._plain(state, text)
+        return deltas
+
+    def _plain(self, state: _Choice, text: str) -> list[Delta]:
+        if state.held is not None:
+            state.held.append(text)
+            start = "".join(state.held).lstrip()[:1] if len(state.held) < 4 else "{"
+            if start and start not in "{[`":
+                return self._release(state)
+            return []
+        state.has_content = True
+        return [Delta(state.index, {"content": self._given(text)})]
+
+    def _release(self, state: _Choice) -> list[Delta]:
+        held, state.held = state.held or [], None
+        text = "".join(held)
+        return self._plain(state, text) if text else []
+
+    def _given(self, text: str) -> str:
+        self.characters += len(text)
+        return text
+
+    def _whole_characters(self, state: _Choice, text: str) -> str:
+        """A character that upstream split over two events as escapes comes out whole."""
+        text, state.half_character = state.half_character + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, state.half_character = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _calls(self, state: _Choice, entries: Any, exact: Exact) -> list[Delta]:
+        if not entries:
+            return []
+        deltas = []
+        for part in state.calls.take(entries, exact):
+            self.characters += len(part["function"].get("arguments", ""))
+            deltas.append(Delta(state.index, {"tool_calls": [part]}))
+        return deltas
+
+    def _finish(self, state: _Choice, reason: Any) -> None:
+        if isinstance(reason, str) and reason:
+            state.finish = reason
+            self.answered = True
+
+    def end(self) -> list[Delta]:
+        """The last deltas, once upstream has said all it will say.
+
+        Raises UnusableAnswer when it said nothing, StreamCut when it stopped without an end,
+        ServerFault when it ended with an error.
+        """
+        if not self.answered:
+            if self.done:
+                raise UnusableAnswer("Workers AI answered with an empty success")
+            raise StreamCut("Workers AI ended the stream without an answer")
+        finished = any(state.finish for state in self.choices.values())
+        if not finished and not self.done:
+            raise StreamCut("Workers AI ended the stream without saying that it was complete")
+        deltas: list[Delta] = []
+        for index, state in sorted(self.choices.items()):
+            reason = self._finish_reason(state)
+            deltas += self._end_choice(state, truncated=reason == "length")
+            self.finish_reasons[index] = "tool_calls" if state.calls else reason
+        return deltas
+
+    def _finish_reason(self, state: _Choice) -> str:
+        if state.finish is None:
+            limit, used = self.expected.max_tokens, self.usage.completion_tokens
+            # Old backends cut an answer at the limit without a word.
+            return "length" if limit and used and used >= limit else "stop"
+        if state.finish.lower() == "error":
+            raise ServerFault("the model stopped with an error", status=502)
+        return _FINISH.get(state.finish.lower(), "stop")
+
+    def _end_choice(self, state: _Choice, *, truncated: bool) -> list[Delta]:
+        deltas: list[Delta] = []
+        if state.half_character:
+            state.half_character = ""
+            deltas += self._content(state, "\N{REPLACEMENT CHARACTER}")
+        if state.splitter is not None:
+            deltas += self._pieces(state, state.splitter.end(truncated=truncated))
+        if state.held is not None:
+            text = "".join(state.held)
+            calls = None if state.calls else leaked_calls(text, self.expected.forced_tools)
+            if calls:
+                state.held = None
+                deltas += self._calls(state, calls, known(calls))
+            else:
+                deltas += self._release(state)
+        deltas += [Delta(state.index, {"tool_calls": [part]}) for part in state.calls.end()]
+        return deltas
+
+
+class ChatStream:
+    """The machine's deltas as `chat.completion.chunk` events."""
+
+    def __init__(self, expected: Expected, *, include_usage: bool) -> None:
+        self.machine = ChatNormaliser(expected)
+        self._expected = expected
+        self._include_usage = include_usage
+        self._legacy_functions = expected.legacy_functions
+        head = {
+            "id": completion_id(),
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+            "model": expected.model,
+        }
+        self._head = b"data: " + orjson.dumps(head)[:-1]
+        self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
+        self._started: set[int] = set()
+
+    def events(self, events: Collection[Event]) -> bytes:
+        """The chunks of all events of one network read, as one block."""
+        block = b"".join(
+            [self._chunk(delta) for event in events for delta in self.machine.take(event)]
+        )
+        if not self._started and self.machine.answered:
+            # Upstream opened the answer without text yet: the client learns that at once too.
+            return self._chunk(Delta(0, {}))
+        return block
+
+    def anew(self) -> "ChatStream":
+        """A stream for a second try, when the first brought nothing."""
+        return ChatStream(self._expected, include_usage=self._include_usage)
+
+    def whole(self, content: bytes) -> bytes:
+        """The chunks of an answer that came as JSON although a stream was asked for."""
+        return b"".join(map(self._chunk, self.machine.take_whole(content)))
+
+    def end(self) -> bytes:
+        """The last deltas, one finish chunk a choice, and the usage chunk where asked for."""
+        deltas = self.machine.end()
+        return b"".join(self._last_chunks(deltas))
+
+    def usage_chunk(self, usage: Usage) -> bytes:
+        """The trailing chunk with empty choices, only for those who asked."""
+        if not self._include_usage:
+            return b""
+        return self._head + b',"choices":[],"usage":' + orjson.dumps(usage.as_openai()) + b"}\n\n"
+
+    def _last_chunks(self, deltas: list[Delta]) -> Iterator[bytes]:
+        yield from map(self._chunk, deltas)
+        for index, reason in self.machine.finish_reasons.items():
+            yield self._finish_chunk(index, reason)
+
+    def _chunk(self, delta: Delta) -> bytes:
+        parts = delta.parts
+        if self._legacy_functions and "tool_calls" in parts:
+            parts = _as_function_call(parts["tool_calls"][0])
+        if delta.choice not in self._started:
+            self._started.add(delta.choice)
+            parts = {"role": "assistant", "content": "", **parts}
+        return self._written(delta.choice, parts, delta.logprobs, None)
+
+    def _finish_chunk(self, index: int, reason: str) -> bytes:
+        parts = {} if index in self._started else {"role": "assistant", "content": ""}
+        if reason == "tool_calls" and self._legacy_functions:
+            reason = "function_call"
+        return self._written(index, parts, None, reason)
+
+    def _written(self, index: int, parts: dict[str, Any], logprobs: Any, finish: Any) -> bytes:
+        choice = {
+            "index": index,
+            "delta": parts,
+            "logprobs": logprobs,
+            "finish_reason": finish,
+        }
+        return self._head + b',"choices":[' + dumps(choice) + b"]" + self._tail
+
+
+def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
+    """The `chat.completion` object of everything that a machine gave; `usage` is added by the
+    caller.
+    """
+    collected: dict[int, dict[str, list[str]]] = {index: {} for index in machine.finish_reasons}
+    logprobs: dict[int, list[Any]] = {}
+    for delta in deltas:
+        texts = collected.setdefault(delta.choice, {})
+        for name in ("content", "reasoning_content", "refusal"):
+            if name in delta.parts:
+                texts.setdefault(name, []).append(delta.parts[name])
+        if delta.logprobs:
+            logprobs.setdefault(delta.choice, []).extend(delta.logprobs["content"])
+    choices = []
+    for index, texts in sorted(collected.items()):
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": "".join(texts.get("content", ())),
+        }
+        message["refusal"] = "".join(texts["refusal"]) if "refusal" in texts else None
+        if "reasoning_content" in texts:
+            message["reasoning_content"] = "".join(texts["reasoning_content"])
+        reason = machine.finish_reasons.get(index, "stop")
+        calls = machine.choices[index].calls.whole()
+        if calls:
+            message["content"] = message["content"] or None
+            if machine.expected.legacy_functions:
+                message["function_call"], reason = calls[0]["function"], "function_call"
+            else:
+                message["tool_calls"] = calls
+        choices.append(
+            {
+                "index": index,
+                "message": message,
+                "logprobs": {"content": logprobs[index], "refusal": None}
+                if index in logprobs
+                else None,
+                "finish_reason": reason,
+            }
+        )
+    return {
+        "id": completion_id(),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": machine.expected.model,
+        "choices": choices,
+    }
+
+
+def _lazily_exact(data: bytes) -> Exact:
+    """The same event with number texts, parsed only if it is asked for, and once."""
+    tree: list[Any] = []
+
+    def exact() -> Any:
+        if not tree:
+            tree.append(parse_exact(data))
+        return tree[0]
+
+    return exact
+
+
+_PLAIN = json.JSONDecoder()
+_EXACT = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+
+
+def _documents(text: str) -> Iterator[tuple[Any, Any]]:
+    """The JSON documents in the data of one event, each also with number texts; garbage is left
+    out.
+
+    Events that upstream glued together stand here as `{…}data: {…}` or one a line.
+    """
+    position = 0
+    while position < len(text):
+        if text.startswith("data:", position):
+            position += 5
+        elif text[position].isspace():
+            position += 1
+        elif text.startswith("[DONE]", position):
+            yield "[DONE]", None
+            position += 6
+        else:
+            try:
+                plain, end = _PLAIN.raw_decode(text, position)
+                exact, _ = _EXACT.raw_decode(text, position)
+                yield plain, exact
+                position = end
+            except (ValueError, RecursionError):
+                following = text.find("data:", position + 1)
+                if following < 0:
+                    return
+                position = following
+
+
+def _is_text_part(part: Any) -> bool:
+    return (
+        isinstance(part, dict)
+        and part.get("type") in ("text", "output_text")
+        and isinstance(part.get("text"), str)
+    )
+
+
+def _as_function_call(part: dict[str, Any]) -> dict[str, Any]:
+    """A tool-call delta for a client that speaks `functions`; only the first call can be told."""
+    return {"function_call": part["function"]} if part["index"] == 0 else {}
+
+
+def in_band_error(body: dict[str, Any]) -> Exception:
+    """An error that upstream sent where an answer belongs."""
+    code, _ = first_error(body)
+    status = code if code is not None and 400 <= code <= 599 else 502
+    return refusal(body, status=status)
+
+
+def dumps(value: Any) -> bytes:
+    """orjson, also for text with half characters, which it refuses."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_mended(value))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_mended(name): _mended(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    return value

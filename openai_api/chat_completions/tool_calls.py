@@ -1,0 +1,184 @@
+"""Tool calls in all the forms upstream sends, turned into OpenAI's indexed deltas. Pure.
+
+Whole and flat or in pieces, with and without index, id and type, arguments as text or as an object,
+ids repeated on every piece, and null sentinels that close a call.
+"""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from openai_api.exact_json import Exact, as_text, parse_exact, within
+from openai_api.ids import tool_call_id
+
+Delta = dict[str, Any]
+
+
+class _Call:
+    __slots__ = ("given_out", "id", "index", "name", "text", "upstream_id", "waiting")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.id = ""
+        self.upstream_id: str | None = None
+        self.name = ""
+        self.text = ""  # all arguments given out so far
+        self.waiting = ""  # arguments that came before the name
+        self.given_out = False
+
+
+class ToolCalls:
+    """The calls of one choice."""
+
+    __slots__ = ("_by_upstream_index", "_calls")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_upstream_index: dict[int, _Call] = {}
+
+    def __bool__(self) -> bool:
+        return any(call.given_out for call in self._calls)
+
+    def take(self, entries: Any, exact: Exact) -> list[Delta]:
+        """Deltas of upstream's `tool_calls` list; `exact` has its number texts."""
+        if not isinstance(entries, list):
+            return []
+        deltas: list[Delta] = []
+        for position, entry in enumerate(entries):
+            if isinstance(entry, dict):
+                deltas += self._take_one(entry, within(exact, position))
+        return deltas
+
+    def _take_one(self, entry: dict[str, Any], exact: Exact) -> list[Delta]:
+        function = entry.get("function")
+        flat = not isinstance(function, dict)
+        source: dict[str, Any] = entry if flat else function  # type: ignore[assignment]
+        name = source.get("name")
+        name = name if isinstance(name, str) else ""
+        key = "arguments" if "arguments" in source or "parameters" not in source else "parameters"
+        arguments = source.get(key)
+        if arguments is not None and not isinstance(arguments, str):
+            tree = exact()
+            arguments = as_text((tree if flat else tree["function"]).get(key))
+        arguments = arguments or ""
+        upstream_id = entry.get("id")
+        upstream_id = upstream_id if isinstance(upstream_id, str) and upstream_id else None
+        if not name and not arguments and upstream_id is None:
+            return []  # the sentinel that closes a call
+        call = self._call_for(entry.get("index"), name, upstream_id)
+        if name and not call.name:
+            call.name = name
+        if upstream_id and call.upstream_id is None:
+            call.upstream_id = upstream_id
+        return self._give_out(call, arguments)
+
+    def _call_for(self, index: Any, name: str, upstream_id: str | None) -> _Call:
+        if isinstance(index, int) and not isinstance(index, bool):
+            call = self._by_upstream_index.get(index)
+            if call is not None and not _starts_another(call, name, upstream_id):
+                return call
+            call = self._new_call()
+            self._by_upstream_index[index] = call
+            return call
+        last = self._calls[-1] if self._calls else None
+        if last is None:
+            return self._new_call()
+        if upstream_id is not None:
+            return last if upstream_id == last.upstream_id else self._new_call()
+        return self._new_call() if name else last
+
+    def _new_call(self) -> _Call:
+        call = _Call(len(self._calls))
+        self._calls.append(call)
+        return call
+
+    def _give_out(self, call: _Call, arguments: str) -> list[Delta]:
+        if not call.name:
+            call.waiting += arguments
+            return []
+        if call.given_out:
+            if not arguments:
+                return []
+            call.text += arguments
+            return [{"index": call.index, "function": {"arguments": arguments}}]
+        call.given_out = True
+        call.id = call.upstream_id or tool_call_id()
+        if any(other.id == call.id for other in self._calls if other is not call):
+            call.id = tool_call_id()  # two calls of one answer must differ
+        call.text = call.waiting + arguments
+        return [
+            {
+                "index": call.index,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.text},
+            }
+        ]
+
+    def end(self) -> list[Delta]:
+        """Calls without any argument get `{}`: clients parse what they get as JSON."""
+        deltas = []
+        for call in self._calls:
+            if call.given_out and not call.text.strip():
+                call.text += "{}"
+                deltas.append({"index": call.index, "function": {"arguments": "{}"}})
+        return deltas
+
+    def whole(self) -> list[Delta]:
+        """The calls as a message carries them."""
+        return [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.text},
+            }
+            for call in self._calls
+            if call.given_out
+        ]
+
+
+def _starts_another(call: _Call, name: str, upstream_id: str | None) -> bool:
+    """An entry under a used index that is nevertheless a call of its own."""
+    if upstream_id is not None and call.upstream_id is not None:
+        return upstream_id != call.upstream_id and bool(name)
+    return False
+
+
+def leaked_calls(text: str, tools: Collection[str]) -> list[dict[str, Any]] | None:
+    """The calls that a model wrote as text although it was made to call a tool; None when it is
+    text.
+
+    Forms seen: `{"name", "arguments"}`, `{"name", "parameters"}`, a list of these, and `{"name",
+    …}` with the arguments beside the name. Only names of `tools` count.
+    """
+    text = text.strip()
+    if text.startswith("```") and text.endswith("```"):
+        text = text[3:-3].removeprefix("json").strip()
+    try:
+        tree = parse_exact(text)
+    except (ValueError, RecursionError):
+        return None
+    entries = tree if isinstance(tree, list) else [tree]
+    calls = []
+    for entry in entries:
+        if not isinstance(entry, dict) or entry.get("name") not in tools:
+            return None
+        arguments: Any = entry
+        for key in ("arguments", "parameters"):
+            if key in entry:
+                arguments = entry[key]
+                break
+        else:
+            arguments = {name: value for name, value in entry.items() if name != "name"}
+        if isinstance(arguments, str) and not _is_json(arguments):
+            arguments = {"input": arguments}
+        calls.append({"name": entry["name"], "arguments": as_text(arguments)})
+    return calls or None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

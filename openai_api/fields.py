@@ -1,0 +1,145 @@
+"""Checks of request fields, each with the one sentence that tells the caller what is wrong. Pure.
+
+A field that is absent or null is the same: not given. Raises BadRequest naming the `param`.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+
+from openai_api.errors import BadRequest
+
+SHOWN_CHARACTERS = 60
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object; raises BadRequest where it is none."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        what = "The request body is empty" if not body.strip() else f"The body is not JSON: {error}"
+        raise BadRequest(f"{what}. Send a JSON object.", code="invalid_json") from None
+    if not isinstance(parsed, dict):
+        raise BadRequest(
+            f"The request body must be a JSON object, not {kind_of(parsed)}.", code="invalid_json"
+        )
+    return parsed
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, with its article, as the messages say it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int):
+        return "an integer"
+    if isinstance(value, float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    return "an array" if isinstance(value, list) else "an object"
+
+
+def wrong_type(param: str, wanted: str, value: Any) -> BadRequest:
+    return BadRequest(
+        f"Invalid type for '{param}': expected {wanted}, but got {kind_of(value)} instead.",
+        param=param,
+        code="invalid_type",
+    )
+
+
+def wrong_value(param: str, takes: str, value: Any) -> BadRequest:
+    shown = repr(value)
+    if len(shown) > SHOWN_CHARACTERS:
+        shown = shown[:SHOWN_CHARACTERS] + "…"
+    return BadRequest(
+        f"Invalid value for '{param}': it takes {takes}, but got {shown}.",
+        param=param,
+        code="invalid_value",
+    )
+
+
+def missing(param: str) -> BadRequest:
+    return BadRequest(
+        f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
+    )
+
+
+def text(body: Mapping[str, Any], param: str, *, required: bool = False) -> str | None:
+    value = body.get(param)
+    if value is None:
+        if required:
+            raise missing(param)
+        return None
+    if not isinstance(value, str):
+        raise wrong_type(param, "a string", value)
+    if required and not value.strip():
+        raise wrong_value(param, "a string that is not empty", value)
+    return value
+
+
+def choice(body: Mapping[str, Any], param: str, choices: Collection[str]) -> str | None:
+    value = text(body, param)
+    if value is not None and value not in choices:
+        raise wrong_value(param, "one of " + ", ".join(f"'{c}'" for c in choices), value)
+    return value
+
+
+def whole_number(
+    body: Mapping[str, Any], param: str, low: int | None = None, high: int | None = None
+) -> int | None:
+    value = body.get(param)
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type(param, "an integer", value)
+    _in_range(param, value, low, high, "a whole number")
+    return value
+
+
+def number(
+    body: Mapping[str, Any], param: str, low: float | None = None, high: float | None = None
+) -> float | None:
+    value = body.get(param)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong_type(param, "a number", value)
+    _in_range(param, value, low, high, "a number")
+    return value
+
+
+def _in_range(param: str, value: float, low: float | None, high: float | None, noun: str) -> None:
+    if (low is not None and value < low) or (high is not None and value > high):
+        if high is None:
+            takes = f"{noun} of at least {low}"
+        elif low is None:
+            takes = f"{noun} of at most {high}"
+        else:
+            takes = f"{noun} from {low} to {high}"
+        raise wrong_value(param, takes, value)
+
+
+def boolean(body: Mapping[str, Any], param: str) -> bool | None:
+    value = body.get(param)
+    if value is not None and not isinstance(value, bool):
+        raise wrong_type(param, "a boolean", value)
+    return value
+
+
+def mapping(body: Mapping[str, Any], param: str) -> dict[str, Any] | None:
+    value = body.get(param)
+    if value is not None and not isinstance(value, dict):
+        raise wrong_type(param, "an object", value)
+    return value
+
+
+def sequence(body: Mapping[str, Any], param: str) -> list[Any] | None:
+    value = body.get(param)
+    if value is not None and not isinstance(value, list):
+        raise wrong_type(param, "an array", value)
+    return value

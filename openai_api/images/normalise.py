@@ -1,0 +1,77 @@
+"""Workers AI's pictures → OpenAI's image answer. Pure.
+
+A picture comes as raw bytes or as base64 in JSON, and its declared type may lie: the answer's
+Content-Type tells the two apart and the bytes' own signature names the format. Raises
+UnusableAnswer for what is no picture.
+"""
+
+import base64
+import binascii
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from workers_ai.client import Answer
+from workers_ai.errors import UnusableAnswer
+
+_SIGNATURES = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+)
+_BASE64_OF_SIGNATURE = 64  # characters that hold more than any signature
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture as base64 text, and its real media type."""
+
+    base64: str
+    media_type: str
+
+
+def picture_of(answer: Answer) -> Picture:
+    """The picture in one upstream answer; raises UnusableAnswer, or Refused for an error in it."""
+    media_type = sniffed(answer.content[:16])
+    if media_type is not None:
+        return Picture(base64.b64encode(answer.content).decode(), media_type)
+    if answer.media_type.startswith(("image/", "application/octet-stream")):
+        raise UnusableAnswer("Workers AI answered with bytes that are no picture")
+    return _from_json(answer.json())
+
+
+def _from_json(result: Any) -> Picture:
+    image = result.get("image") if isinstance(result, dict) else result
+    if not isinstance(image, str) or not image:
+        raise UnusableAnswer("Workers AI answered without a picture")
+    if image.startswith("data:"):
+        image = image.partition(",")[2]
+    try:
+        start = base64.b64decode(image[:_BASE64_OF_SIGNATURE])
+    except (binascii.Error, ValueError):
+        raise UnusableAnswer("Workers AI answered with a picture that is not base64") from None
+    media_type = sniffed(start)
+    if media_type is None:
+        raise UnusableAnswer("Workers AI answered with bytes that are no picture")
+    return Picture(image, media_type)
+
+
+def sniffed(start: bytes) -> str | None:
+    """The media type that the first bytes of a file tell."""
+    for signature, media_type in _SIGNATURES:
+        if start.startswith(signature):
+            return media_type
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def image_answer(pictures: list[Picture], *, as_url: bool) -> bytes:
+    """OpenAI's body for these pictures."""
+    data = [
+        {"url": f"data:{p.media_type};base64,{p.base64}"} if as_url else {"b64_json": p.base64}
+        for p in pictures
+    ]
+    return orjson.dumps({"created": int(time.time()), "data": data})

@@ -1,0 +1,139 @@
+"""An image request → one upstream call per picture, in the form the model's schema asks for. Pure.
+
+Comes in: an ImageRequest and the catalog's record with its recipe. Goes out: an ImagePlan. Only
+fields that the schema lists are sent, because models refuse others. Raises BadRequest where a value
+does not fit it.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from catalog.classify import ImageRecipe, Parameter
+from catalog.snapshot import ModelRecord
+from openai_api.errors import BadRequest
+from openai_api.fields import wrong_value
+from openai_api.images.request import ImageRequest
+
+# What models without a size in their schema make, and the steps of those that do not say.
+USUAL_SIDE = 1024
+USUAL_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCall:
+    """The body of one upstream call and its type."""
+
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """Calls to run side by side; size and steps as they count for the price of each picture."""
+
+    calls: tuple[ImageCall, ...]
+    width: int
+    height: int
+    steps: int
+
+
+def translate(
+    asked: ImageRequest, model: ModelRecord, *, default_size: tuple[int, int]
+) -> ImagePlan:
+    """The plan for this model; raises BadRequest."""
+    recipe = model.image or ImageRecipe()
+    _check_prompt(asked, recipe)
+    width, height = _size(asked, recipe, default_size)
+    values: dict[str, Any] = {"prompt": asked.prompt}
+    if recipe.takes_size:
+        values |= {"width": width, "height": height}
+    if recipe.steps_field and asked.steps is not None:
+        values[recipe.steps_field] = _fitting("steps", asked.steps, recipe, recipe.steps_field)
+    if "guidance" in recipe.parameters and asked.guidance is not None:
+        values["guidance"] = _fitting("guidance", asked.guidance, recipe, "guidance")
+    if "negative_prompt" in recipe.parameters and asked.negative_prompt:
+        values["negative_prompt"] = asked.negative_prompt
+    steps = values.get(recipe.steps_field or "") or recipe.default_steps or USUAL_STEPS
+    return ImagePlan(
+        calls=tuple(_call(recipe, _seeded(values, asked, recipe, i)) for i in range(asked.n)),
+        width=width,
+        height=height,
+        steps=int(steps),
+    )
+
+
+def _check_prompt(asked: ImageRequest, recipe: ImageRecipe) -> None:
+    longest = recipe.prompt_max_length
+    if longest is not None and len(asked.prompt) > longest:
+        raise BadRequest(
+            f"Invalid 'prompt': string too long. `{asked.model}` takes at most {longest} "
+            f"characters, but got {len(asked.prompt)}.",
+            param="prompt",
+            code="string_above_max_length",
+        )
+
+
+def _size(
+    asked: ImageRequest, recipe: ImageRecipe, default_size: tuple[int, int]
+) -> tuple[int, int]:
+    """Width and height: the client's must fit the schema's limits, the default is made to."""
+    if not recipe.takes_size:
+        return USUAL_SIDE, USUAL_SIDE
+    sides = []
+    for position, name in enumerate(("width", "height")):
+        limits = recipe.parameters[name]
+        if asked.size is None:
+            sides.append(_clamped(default_size[position], limits))
+            continue
+        side = asked.size[position]
+        if side != _clamped(side, limits):
+            low, high = _shown(limits.minimum or 1), _shown(limits.maximum)
+            raise wrong_value(
+                "size", f"a {name} from {low} to {high} pixels for `{asked.model}`", side
+            )
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def _clamped(value: float, limits: Parameter) -> int:
+    if limits.minimum is not None:
+        value = max(value, limits.minimum)
+    if limits.maximum is not None:
+        value = min(value, limits.maximum)
+    return int(value)
+
+
+def _fitting(param: str, value: float, recipe: ImageRecipe, name: str) -> float:
+    limits = recipe.parameters[name]
+    low, high = limits.minimum, limits.maximum
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise wrong_value(param, f"a number from {_shown(low or 0)} to {_shown(high)}", value)
+    return value
+
+
+def _shown(limit: float | None) -> str:
+    return "any number" if limit is None else f"{limit:g}"
+
+
+def _seeded(
+    values: dict[str, Any], asked: ImageRequest, recipe: ImageRecipe, number: int
+) -> dict[str, Any]:
+    """Pictures of one request differ: each takes the next seed."""
+    if asked.seed is None or "seed" not in recipe.parameters:
+        return values
+    return {**values, "seed": asked.seed + number}
+
+
+def _call(recipe: ImageRecipe, values: dict[str, Any]) -> ImageCall:
+    if recipe.transport != "multipart":
+        return ImageCall(orjson.dumps(values), "application/json")
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in values.items()
+    ]
+    body = "".join(parts) + f"--{boundary}--\r\n"
+    return ImageCall(body.encode("utf-8", "replace"), f"multipart/form-data; boundary={boundary}")

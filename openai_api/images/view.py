@@ -1,0 +1,94 @@
+"""`POST /v1/images/generations`: `n` calls side by side, all pictures or none."""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline
+from openai_api.base import GatewayView
+from openai_api.images import request as image_request
+from openai_api.images.normalise import Picture, image_answer, picture_of
+from openai_api.images.request import ImageRequest
+from openai_api.images.translate import ImageCall, ImagePlan, translate
+from openai_api.pipeline import Endpoint, Exchange, Result
+from openai_api.recording import Metered
+from openai_api.usage import Usage
+from workers_ai.client import Answer, WorkersAIClient
+
+
+def read(body: dict[str, Any]) -> ImageRequest:
+    return image_request.read(
+        body, default_model=settings.DEFAULT_IMAGE_MODEL, max_count=settings.MAX_IMAGE_COUNT
+    )
+
+
+def plan(asked: ImageRequest, model: ModelRecord) -> ImagePlan:
+    width, height = settings.DEFAULT_IMAGE_SIZE.split("x")
+    return translate(asked, model, default_size=(int(width), int(height)))
+
+
+def most(asked: ImageRequest, plan: ImagePlan, model: ModelRecord) -> Quantities:
+    return _quantities(plan, asked.n)
+
+
+async def whole(
+    exchange: Exchange, asked: ImageRequest, plan: ImagePlan, client: WorkersAIClient
+) -> Result:
+    """All pictures of the request; when one fails the request fails, and what came is recorded."""
+    assert exchange.model is not None
+    name = exchange.model.name
+    done: list[tuple[Picture, Answer]] = []
+
+    async def draw(call: ImageCall) -> Picture:
+        # Each try is billed, so a call that upstream may have run is not repeated.
+        answer = await client.run(name, call.body, content_type=call.content_type, repeatable=False)
+        picture = picture_of(answer)
+        done.append((picture, answer))
+        return picture
+
+    exchange.used_so_far = lambda: _metered(plan, [a for _, a in done], "partial")
+    results = await asyncio.gather(*map(draw, plan.calls), return_exceptions=True)
+    pictures = [result for result in results if isinstance(result, Picture)]
+    for result in results:
+        if isinstance(result, BaseException):
+            if done:
+                exchange.spent = _metered(plan, [a for _, a in done], "partial")
+            raise result
+    answers = [answer for _, answer in done]
+    return Result(
+        image_answer(pictures, as_url=asked.as_url),
+        _metered(plan, answers, "upstream"),
+        attempts=sum(answer.attempts for answer in answers),
+    )
+
+
+def _quantities(plan: ImagePlan, images: int) -> Quantities:
+    return Quantities(
+        images=images, width=plan.width, height=plan.height, steps=plan.steps, requests=images
+    )
+
+
+def _metered(plan: ImagePlan, answers: list[Answer], source: str) -> Metered:
+    measured = [answer.neurons for answer in answers if answer.neurons is not None]
+    neurons = sum(measured) if answers and len(measured) == len(answers) else None
+    return Metered(
+        Usage(neurons=neurons or None),
+        source,
+        _quantities(plan, len(answers)),
+        cached_answer=bool(answers) and all(answer.from_cache for answer in answers),
+    )
+
+
+IMAGES: Endpoint[ImageRequest, ImagePlan] = Endpoint(
+    name="images", read=read, plan=plan, most=most, whole=whole
+)
+
+
+class ImageGenerationsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(IMAGES, request, key)

@@ -1,0 +1,62 @@
+"""One entry of `/v1/models`: OpenAI's four fields, then what clients show, as OpenRouter names it.
+Pure.
+
+No field is null: what is not known is left out.
+"""
+
+from typing import Any
+
+from catalog.pricing import Quantities, usd_per_token_strings
+from catalog.resolve import Listed
+from catalog.snapshot import ModelRecord
+from openai_api.images.translate import USUAL_SIDE, USUAL_STEPS
+from openai_api.served import SERVED
+
+
+def model_entry(listed: Listed) -> dict[str, Any]:
+    """The entry of a model or of an alias, which has the facts of its model under its own id."""
+    record = listed.record
+    entry: dict[str, Any] = {
+        "id": listed.id,
+        "object": "model",
+        "created": record.created,
+        "owned_by": record.author or "cloudflare",
+        "name": listed.id.rsplit("/", 1)[-1],
+        "architecture": _architecture(record),
+        "pricing": usd_per_token_strings(record.prices, _usual_picture(record)),
+        "supported_endpoint_types": [
+            endpoint.type_name for name, endpoint in SERVED.items() if name in listed.endpoints
+        ],
+    }
+    if record.description:
+        entry["description"] = record.description
+    if record.context_window is not None:
+        entry["context_length"] = record.context_window
+    parameters = record.chat.supported_parameters if record.chat is not None else ()
+    if parameters:
+        entry["supported_parameters"] = list(parameters)
+    if listed.is_alias:
+        entry["canonical_slug"] = record.name
+    return entry
+
+
+def _architecture(record: ModelRecord) -> dict[str, Any]:
+    takes, gives = ["text"], ["text"]
+    if record.image is not None:
+        gives = ["image"]
+        if record.image.takes_image:
+            takes = ["text", "image"]
+    elif record.chat is not None and record.chat.vision:
+        takes = ["text", "image"]
+    return {
+        "modality": f"{'+'.join(takes)}->{'+'.join(gives)}",
+        "input_modalities": takes,
+        "output_modalities": gives,
+    }
+
+
+def _usual_picture(record: ModelRecord) -> Quantities | None:
+    if record.image is None:
+        return None
+    steps = record.image.default_steps or USUAL_STEPS
+    return Quantities(images=1, width=USUAL_SIDE, height=USUAL_SIDE, steps=steps)

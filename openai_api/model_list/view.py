@@ -1,0 +1,69 @@
+"""`GET /v1/models` and `/v1/models/{id}`: what this key may run, from the catalog in memory."""
+
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from django.http.response import HttpResponseBase
+
+from catalog import resolve
+from catalog.snapshot import current
+from keys.key_index import KeyRecord
+from openai_api.base import GatewayView, json_response
+from openai_api.errors import BadRequest
+from openai_api.model_list.entry import model_entry
+from openai_api.served import PROTOCOLS, SERVED
+
+
+class ModelsView(GatewayView):
+    async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        protocol = request.GET.get("protocol")
+        if protocol is not None and protocol not in PROTOCOLS:
+            known = ", ".join(f"'{name}'" for name in sorted(PROTOCOLS))
+            raise BadRequest(
+                f"Unknown protocol '{protocol[:60]}'. Known protocols: {known}.",
+                param="protocol",
+                code="invalid_value",
+            )
+        patterns = key.model_patterns
+        return json_response(_list_body(_version(), patterns, protocol, _Allows(key)))
+
+
+class ModelView(GatewayView):
+    async def get(self, request: Any, key: KeyRecord, model_id: str) -> HttpResponseBase:
+        listed = resolve.listed(model_id, served=SERVED, allows=key.allows_model)
+        return json_response(orjson.dumps(model_entry(listed)))
+
+
+class _Allows:
+    """A key's rule as an argument that does not count in the cache: its patterns do."""
+
+    def __init__(self, key: KeyRecord) -> None:
+        self.allows = key.allows_model
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Allows)
+
+
+def _version() -> tuple[int, float]:
+    snapshot = current()
+    return snapshot.revision, snapshot.loaded_at
+
+
+@lru_cache(maxsize=256)
+def _list_body(
+    version: tuple[int, float],
+    patterns: tuple[str, ...] | None,
+    protocol: str | None,
+    rule: _Allows,
+) -> bytes:
+    """The list, made once for each catalog version and set of allowed models."""
+    entries = resolve.listing(
+        served=SERVED,
+        protocol_endpoint=PROTOCOLS[protocol] if protocol else None,
+        allows=rule.allows,
+    )
+    return orjson.dumps({"object": "list", "data": [model_entry(entry) for entry in entries]})

@@ -1,0 +1,133 @@
+"""The record step: what a request used and cost → the outcome that its ticket is settled with.
+
+Comes in: usage as upstream reported it (or not), the model's prices. Goes out: an Outcome for the
+ledger. Measured neurons are preferred to those worked out from the price; a model without a price
+costs what upstream says it billed, and otherwise None, which is not 0.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+
+from catalog.pricing import (
+    Prices,
+    Quantities,
+    cost_from_neurons,
+    cost_nano_usd,
+    neurons_micro,
+    neurons_micro_from_cost,
+    prices_to_json,
+)
+from catalog.snapshot import ModelRecord
+from keys.admission import Outcome
+from openai_api import token_estimate
+from openai_api.errors import ApiError
+from openai_api.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Usage with where it comes from: `upstream`, `estimated`, `partial` or `none`."""
+
+    usage: Usage
+    source: str
+    quantities: Quantities
+    cached_answer: bool = False  # out of AI Gateway's cache, which bills nothing
+
+
+NOTHING_USED = Metered(Usage(), "none", Quantities(requests=0))
+
+
+def metered_tokens(
+    model: str,
+    reported: Usage,
+    *,
+    prompt_characters: int,
+    completion_characters: int,
+    partial: bool = False,
+    cached_answer: bool = False,
+) -> Metered:
+    """Token usage as reported, completed by estimates where upstream reported none."""
+    source = "partial" if partial else "upstream"
+    if reported.known:
+        if not partial:
+            token_estimate.learn(
+                model,
+                prompt_characters=prompt_characters,
+                prompt_tokens=reported.prompt_tokens,
+                completion_characters=completion_characters,
+                completion_tokens=reported.completion_tokens,
+            )
+    elif not partial:
+        source = "estimated"
+    prompt, completion = reported.prompt_tokens, reported.completion_tokens
+    if prompt is None or (partial and not prompt):
+        prompt = token_estimate.prompt_tokens(model, prompt_characters)
+    if completion is None or (partial and not completion):
+        completion = token_estimate.completion_tokens(model, completion_characters)
+    usage = Usage(
+        prompt, completion, reported.cached_tokens, reported.reasoning_tokens, reported.neurons
+    )
+    quantities = Quantities(
+        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=usage.cached_tokens or 0
+    )
+    return Metered(usage, source, quantities, cached_answer)
+
+
+def outcome_of(
+    metered: Metered,
+    model: ModelRecord | None,
+    *,
+    status: int,
+    end_reason: str,
+    error: ApiError | None = None,
+    finish_reason: str = "",
+    ttft_ms: int | None = None,
+    attempts: int = 1,
+) -> Outcome:
+    """Everything the ledger wants to know of how a request ended."""
+    usage = metered.usage
+    prices = model.prices if model is not None else None
+    cost, neurons = _charged(metered, prices)
+    return Outcome(
+        status=status,
+        end_reason=end_reason,
+        error_code=(error.code or error.type) if error is not None else "",
+        error_message=error.message if error is not None else "",
+        finish_reason=finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        images=metered.quantities.images or None,
+        audio_ms=metered.quantities.audio_ms or None,
+        cost_nano_usd=cost,
+        neurons_micro=neurons,
+        usage_source=metered.source,
+        price=_price_text(model.name, prices) if model is not None and prices is not None else None,
+        ttft_ms=ttft_ms,
+        attempts=attempts,
+    )
+
+
+def _charged(metered: Metered, prices: Prices | None) -> tuple[int | None, int | None]:
+    """(cost, neurons) of what was used."""
+    if metered.source == "none" or metered.cached_answer:
+        return 0, 0
+    measured = neurons_micro(metered.usage.neurons)
+    cost = cost_nano_usd(prices, metered.quantities) if prices is not None else None
+    if cost is None:
+        return (None if measured is None else cost_from_neurons(measured)), measured
+    return cost, measured if measured is not None else neurons_micro_from_cost(cost)
+
+
+# One text a model, made anew when its prices change; as large as the catalog.
+_price_texts: dict[str, tuple[Prices, str]] = {}
+
+
+def _price_text(name: str, prices: Prices) -> str:
+    """The prices as the row keeps them, written once a price and not once a request."""
+    kept = _price_texts.get(name)
+    if kept is None or kept[0] is not prices:
+        kept = _price_texts[name] = (prices, orjson.dumps(prices_to_json(prices)).decode())
+    return kept[1]

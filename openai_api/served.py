@@ -1,0 +1,26 @@
+"""The endpoints this gateway serves: one line each, with the names others know them by.
+
+A new endpoint is a copied folder, a line in `urls.py` and a line here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServedEndpoint:
+    """`protocol` filters `/v1/models`; `type_name` is what its `supported_endpoint_types` says."""
+
+    name: str
+    path: str
+    protocol: str
+    type_name: str
+
+
+SERVED: dict[str, ServedEndpoint] = {
+    endpoint.name: endpoint
+    for endpoint in (
+        ServedEndpoint("chat", "/v1/chat/completions", "openai-chat", "openai"),
+        ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
+    )
+}
+PROTOCOLS = {endpoint.protocol: endpoint.name for endpoint in SERVED.values()}

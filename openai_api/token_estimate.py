@@ -1,0 +1,60 @@
+"""Tokens of a text that upstream did not count: characters by a ratio learned from the model's
+exact answers.
+
+No tokenizer: those at hand are of other models and wrong for these. Learned per process and model,
+from rows whose counts upstream reported; until then by the usual four characters a token.
+"""
+
+import math
+from dataclasses import dataclass
+
+USUAL_CHARACTERS_PER_TOKEN = 4.0
+# Weight of the newest answer, and how far a ratio may stray: odd answers must not spoil it.
+NEWEST = 0.05
+LOWEST, HIGHEST = 0.5, 12.0
+SHORTEST_LEARNED_FROM = 20
+MODELS_KEPT = 2000
+
+
+@dataclass(slots=True)
+class _Ratio:
+    prompt: float = USUAL_CHARACTERS_PER_TOKEN
+    completion: float = USUAL_CHARACTERS_PER_TOKEN
+
+
+_ratios: dict[str, _Ratio] = {}
+
+
+def learn(
+    model: str,
+    *,
+    prompt_characters: int,
+    prompt_tokens: int | None,
+    completion_characters: int,
+    completion_tokens: int | None,
+) -> None:
+    """Takes in one answer whose tokens upstream counted."""
+    ratio = _ratios.get(model)
+    if ratio is None:
+        if len(_ratios) >= MODELS_KEPT:
+            _ratios.clear()
+        ratio = _ratios[model] = _Ratio()
+    ratio.prompt = _moved(ratio.prompt, prompt_characters, prompt_tokens)
+    ratio.completion = _moved(ratio.completion, completion_characters, completion_tokens)
+
+
+def _moved(ratio: float, characters: int, tokens: int | None) -> float:
+    if not tokens or characters < SHORTEST_LEARNED_FROM:
+        return ratio
+    seen = min(HIGHEST, max(LOWEST, characters / tokens))
+    return ratio + NEWEST * (seen - ratio)
+
+
+def prompt_tokens(model: str, characters: int) -> int:
+    ratio = _ratios.get(model)
+    return math.ceil(characters / (ratio.prompt if ratio else USUAL_CHARACTERS_PER_TOKEN))
+
+
+def completion_tokens(model: str, characters: int) -> int:
+    ratio = _ratios.get(model)
+    return math.ceil(characters / (ratio.completion if ratio else USUAL_CHARACTERS_PER_TOKEN))

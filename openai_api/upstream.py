@@ -1,0 +1,24 @@
+"""The one Workers AI client of this process's event loop: made on first use, closed at shutdown."""
+
+import asyncio
+
+from workers_ai.client import WorkersAIClient, from_settings
+
+_client: WorkersAIClient | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def client() -> WorkersAIClient:
+    """The client of the running loop."""
+    global _client, _loop
+    loop = asyncio.get_running_loop()
+    if _client is None or _loop is not loop:
+        _client, _loop = from_settings(), loop
+    return _client
+
+
+async def close_client() -> None:
+    global _client, _loop
+    if _client is not None:
+        closing, _client, _loop = _client, None, None
+        await closing.aclose()

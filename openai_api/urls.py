@@ -1,0 +1,21 @@
+"""The paths below `/v1`, one line each. The handler brings them without `/v1` and without a last
+slash.
+"""
+
+from django.urls import path
+
+from openai_api.chat_completions.view import ChatCompletionsView
+from openai_api.images.view import ImageGenerationsView
+from openai_api.key_info.view import KeyView
+from openai_api.model_list.view import ModelsView, ModelView
+
+urlpatterns = [
+    path("models", ModelsView.as_view()),
+    path("models/<path:model_id>", ModelView.as_view()),
+    path("key", KeyView.as_view()),
+    path("chat/completions", ChatCompletionsView.as_view()),
+    path("images/generations", ImageGenerationsView.as_view()),
+]
+
+# Paths that are the API's even when a client leaves `/v1` out.
+FIRST_SEGMENTS = frozenset(str(pattern.pattern).split("/")[0] for pattern in urlpatterns)

@@ -1,0 +1,132 @@
+"""The handler of `/v1`: from an ASGI scope to a view of `openai_api` and back, with nothing in
+between.
+
+Django's stock handler serves the admin and the pages. Its middleware, signals and thread hops cost
+more than everything else a request to `/v1` needs, so these requests come here. Whatever happens,
+the answer is in OpenAI's form, carries `x-request-id`, and leaves one line in the access log.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, get_resolver
+
+from openai_api.errors import ClientGone, UnknownPath, error_response
+from openai_api.streaming import EventStreamResponse
+from openai_api.urls import FIRST_SEGMENTS
+from proxysite.access_log import log_request
+from proxysite.api_request import ApiRequest, Receive
+from proxysite.cors import Headers, cors_headers, preflight_headers
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+View = Callable[..., Awaitable[HttpResponseBase]]
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+def api_path(path: str) -> str | None:
+    """The path below `/v1` without slashes around it; None when the path is not the API's.
+
+    `/v1` may be missing or doubled, as base URLs are typed by people.
+    """
+    segments = [segment for segment in path.split("/") if segment]
+    below_v1 = False
+    while segments and segments[0] == "v1":
+        segments.pop(0)
+        below_v1 = True
+    if below_v1 or (segments and segments[0] in FIRST_SEGMENTS):
+        return "/".join(segments)
+    return None
+
+
+class ApiHandler:
+    """Serves one request: preflight, view, answer, log line."""
+
+    def __init__(self) -> None:
+        self._fixed_paths: dict[str, View] = {}
+
+    async def __call__(
+        self, scope: dict[str, Any], receive: Receive, send: Send, path: str
+    ) -> None:
+        request = ApiRequest(scope, receive, path)
+        status = 500
+        try:
+            response = await self._respond(request)
+            status = response.status_code
+            await self._deliver(request, response, send)
+        except (asyncio.CancelledError, ClientGone):
+            if not request.client_gone:
+                raise  # the worker stops
+            status = CLIENT_CLOSED_REQUEST
+        finally:
+            request.stop_watching()
+            log_request(
+                method=str(request.method),
+                path=request.path,
+                status=status,
+                duration_ms=(time.monotonic() - request.started) * 1000,
+                request_id=request.request_id,
+                client_ip=request.client_ip,
+                key_id=getattr(request, "key_id", None),
+            )
+
+    async def _respond(self, request: ApiRequest) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204)
+        try:
+            view, kwargs = self._resolve(request.api_path)
+            return await view(request, **kwargs)
+        except (asyncio.CancelledError, ClientGone):
+            raise
+        except Exception as error:
+            return error_response(error, request_id=request.request_id)
+
+    def _resolve(self, path: str) -> tuple[View, dict[str, Any]]:
+        view = self._fixed_paths.get(path)
+        if view is not None:
+            return view, {}
+        try:
+            match = get_resolver("openai_api.urls").resolve("/" + path)
+        except Resolver404:
+            raise UnknownPath from None
+        if not match.kwargs:
+            self._fixed_paths[path] = match.func
+        return match.func, match.kwargs
+
+    async def _deliver(self, request: ApiRequest, response: HttpResponseBase, send: Send) -> None:
+        streamed = isinstance(response, EventStreamResponse)
+        content = b"" if streamed else response.content  # type: ignore[attr-defined]
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.items()
+        ]
+        headers.append((b"x-request-id", request.request_id.encode()))
+        headers += self._cors(request)
+        if not streamed and response.status_code != 204:
+            headers.append((b"content-length", str(len(content)).encode()))
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+        if isinstance(response, EventStreamResponse):
+            await response.send_blocks(send)
+        else:
+            body = b"" if request.method == "HEAD" else content
+            await send({"type": "http.response.body", "body": body})
+
+    def _cors(self, request: ApiRequest) -> Headers:
+        allowed = settings.CORS_ALLOWED_ORIGINS
+        if not allowed:
+            return []
+        origin = request.raw_headers.get(b"origin")
+        if request.method == "OPTIONS" and origin is not None:
+            asked = request.raw_headers.get(b"access-control-request-headers")
+            return preflight_headers(origin, asked, allowed)
+        return cors_headers(origin, allowed)

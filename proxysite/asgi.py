@@ -1,0 +1,92 @@
+"""The ASGI application: `/v1` to its own handler, health to two small answers, the rest to
+Django.
+"""
+
+import os
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
+
+from django.core.asgi import get_asgi_application
+
+site = get_asgi_application()
+
+# Django must be set up before anything that imports models.
+from proxysite import health  # noqa: E402
+from proxysite.access_log import log_request  # noqa: E402
+from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
+from proxysite.api_request import Receive  # noqa: E402
+from proxysite.lifespan import lifespan  # noqa: E402
+from proxysite.request_id import request_id_for  # noqa: E402
+
+api = ApiHandler()
+
+HEALTH = {"/healthz": health.healthz, "/readyz": health.readyz}
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await serve_lifespan(receive, send)
+        return
+    path = scope["path"]
+    below_v1 = api_path(path)
+    if below_v1 is not None:
+        await api(scope, receive, send, below_v1)
+    elif path in HEALTH:
+        await serve_health(path, send)
+    else:
+        await serve_site(scope, receive, send)
+
+
+async def serve_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await lifespan.start()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await lifespan.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def serve_health(path: str, send: Send) -> None:
+    status, body = await HEALTH[path]()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Django's own handler, with the request id and the log line that every request gets."""
+    started = time.monotonic()
+    request_id = request_id_for(dict(scope["headers"]).get(b"x-request-id"))
+    status = 500
+
+    async def send_with_id(message: MutableMapping[str, Any]) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message = {
+                **message,
+                "headers": [*message["headers"], (b"x-request-id", request_id.encode())],
+            }
+        await send(message)
+
+    try:
+        await site(scope, receive, send_with_id)  # type: ignore[arg-type]
+    finally:
+        log_request(
+            method=scope.get("method", ""),
+            path=scope["path"],
+            status=status,
+            duration_ms=(time.monotonic() - started) * 1000,
+            request_id=request_id,
+            client_ip=scope["client"][0] if scope.get("client") else "",
+        )

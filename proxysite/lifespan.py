@@ -1,0 +1,41 @@
+"""What a worker starts before its first request and ends after its last."""
+
+import asyncio
+import logging
+
+from django.conf import settings
+
+from catalog import snapshot
+from keys.ledger import ledger
+from openai_api.upstream import close_client
+from proxysite.refresher import Refresher
+
+logger = logging.getLogger(__name__)
+
+
+class Lifespan:
+    """Memory filled and ledger running between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self.refresher: Refresher | None = None
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.refresher = Refresher(loop)
+        await asyncio.to_thread(self.refresher.load)
+        ledger.start()
+        self.refresher.start()
+        if snapshot.current().is_empty:
+            logger.warning(
+                "The model catalog is empty: run manage.py refresh_catalog when Workers AI answers."
+            )
+
+    async def stop(self) -> None:
+        """Ends in the order that loses nothing: what writes the last rows stops last."""
+        await close_client()
+        if self.refresher is not None:
+            await asyncio.to_thread(self.refresher.stop)
+        await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
+
+
+lifespan = Lifespan()

@@ -1,0 +1,74 @@
+"""One thread a worker that brings changes of keys and catalog from the database into memory.
+
+It looks every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
+disabled model is out of use on every worker within five seconds.
+"""
+
+import asyncio
+import logging
+import threading
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from catalog import snapshot
+from keys.key_index import index
+from openai_api.streaming import stop_streams_of_dead_keys
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 2.0
+
+
+class Refresher:
+    """Starts, polls until stopped, ends. `failing_since` is None while the database answers."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._stop = threading.Event()
+        self._loaded = False
+        self._thread = threading.Thread(target=self._run, name="refresher", daemon=True)
+        self.healthy = True
+
+    def load(self) -> None:
+        """Reads everything once; on failure the thread goes on trying."""
+        try:
+            index.load(settings.PROXY_API_KEY)
+            snapshot.load()
+            self._loaded = True
+            self._say(True)
+        except DatabaseError as error:
+            self._say(False, error)
+        finally:
+            connection.close()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_S):
+            if not self._loaded:
+                self.load()
+                continue
+            close_old_connections()
+            try:
+                index.poll()
+                snapshot.poll()
+                self._say(True)
+            except DatabaseError as error:
+                self._say(False, error)
+                connection.close()
+            self._loop.call_soon_threadsafe(stop_streams_of_dead_keys)
+        connection.close()
+
+    def _say(self, healthy: bool, error: Exception | None = None) -> None:
+        if healthy != self.healthy:
+            if healthy:
+                logger.warning("The database answers again; keys and catalog are up to date.")
+            else:
+                logger.error("Keys and catalog cannot be read: %s", type(error).__name__)
+        self.healthy = healthy

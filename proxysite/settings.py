@@ -1,0 +1,353 @@
+"""Every setting of the gateway, read from the environment or `.env` here and nowhere else.
+
+Groups stand in the order of `.env.example`. A bad value stops the start with one line that names
+the variable, what it got and what it takes (`SettingError`). Wrong combinations are system checks.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+# Left by `make run`, so that the other commands meet the same gateway: its own secret, and while it
+# serves against the simulator where that is. What the environment or `.env` says comes first.
+env.read_env(VAR_DIR / "secret.env")
+if not env.str("CLOUDFLARE_ACCOUNT_ID", default="") and not env.str(
+    "CLOUDFLARE_API_TOKEN", default=""
+):
+    env.read_env(VAR_DIR / "simulator.env", overwrite=True)
+
+T = TypeVar("T")
+
+
+class SettingError(ImproperlyConfigured):
+    """A setting's value cannot be used; the text names the variable, what it got, what it takes."""
+
+
+def bad_setting(name: str, got: object, takes: str) -> SettingError:
+    return SettingError(f"{name} is {got!r}: it takes {takes}.")
+
+
+def text(name: str, default: str = "") -> str:
+    return str(env.str(name, default=default)).strip()
+
+
+def parsed(name: str, default: T, parse: Callable[[str], T], takes: str) -> T:
+    """The variable's value through `parse`; unset or empty means `default`."""
+    got = text(name)
+    if not got:
+        return default
+    try:
+        return parse(got)
+    except (ValueError, ImproperlyConfigured):
+        raise bad_setting(name, got, takes) from None
+
+
+def whole_number(name: str, default: int, low: int, high: int) -> int:
+    def parse(got: str) -> int:
+        number = int(got)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return parsed(name, default, parse, f"a whole number from {low} to {high}")
+
+
+def seconds(name: str, default: float, low: float = 0.05, high: float = 86_400) -> float:
+    def parse(got: str) -> float:
+        number = float(got)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return parsed(name, default, parse, f"a number of seconds from {low:g} to {high:g}")
+
+
+def yes_or_no(name: str, default: bool) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+
+    def parse(got: str) -> bool:
+        try:
+            return words[got.lower()]
+        except KeyError:
+            raise ValueError from None
+
+    return parsed(name, default, parse, "true or false")
+
+
+def listed(name: str, default: Iterable[str] = ()) -> list[str]:
+    got = text(name)
+    return [part.strip() for part in got.split(",") if part.strip()] if got else list(default)
+
+
+def url(name: str, default: str) -> str:
+    def parse(got: str) -> str:
+        parts = urlsplit(got)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+            raise ValueError
+        return got.rstrip("/")
+
+    return parsed(name, default, parse, "an http:// or https:// URL without a query")
+
+
+# --- Cloudflare -------------------------------------------------------------------------------
+
+CLOUDFLARE_ACCOUNT_ID = text("CLOUDFLARE_ACCOUNT_ID")
+CLOUDFLARE_API_TOKEN = text("CLOUDFLARE_API_TOKEN")
+if bool(CLOUDFLARE_ACCOUNT_ID) != bool(CLOUDFLARE_API_TOKEN):
+    present, missing = (
+        ("CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN")
+        if CLOUDFLARE_ACCOUNT_ID
+        else ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID")
+    )
+    raise SettingError(f"{missing} is not set but {present} is: Cloudflare takes both or neither.")
+if CLOUDFLARE_ACCOUNT_ID and not re.fullmatch(r"[A-Za-z0-9_-]+", CLOUDFLARE_ACCOUNT_ID):
+    raise bad_setting(
+        "CLOUDFLARE_ACCOUNT_ID", CLOUDFLARE_ACCOUNT_ID, "the account's 32 hexadecimal characters"
+    )
+if re.search(r"[^\x21-\x7e]", CLOUDFLARE_API_TOKEN):
+    # The value itself is a secret, so the message must not quote it.
+    raise SettingError(
+        "CLOUDFLARE_API_TOKEN has a space or a character outside ASCII in it: "
+        "it takes the token alone, without 'Bearer'."
+    )
+CLOUDFLARE_API_BASE_URL = url("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com/client/v4")
+CLOUDFLARE_AI_GATEWAY = text("CLOUDFLARE_AI_GATEWAY")
+
+UPSTREAM_CONNECT_TIMEOUT = seconds("UPSTREAM_CONNECT_TIMEOUT", 10)
+UPSTREAM_FIRST_BYTE_TIMEOUT = seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 300)
+UPSTREAM_IDLE_TIMEOUT = seconds("UPSTREAM_IDLE_TIMEOUT", 120)
+UPSTREAM_POOL_TIMEOUT = seconds("UPSTREAM_POOL_TIMEOUT", 10)
+UPSTREAM_MAX_CONNECTIONS = whole_number("UPSTREAM_MAX_CONNECTIONS", 2000, 1, 100_000)
+UPSTREAM_RETRIES = whole_number("UPSTREAM_RETRIES", 2, 0, 10)
+UPSTREAM_RETRY_BUDGET = seconds("UPSTREAM_RETRY_BUDGET", 15, low=0)
+
+# --- Keys and limits --------------------------------------------------------------------------
+
+PROXY_API_KEY = text("PROXY_API_KEY")
+REDIS_URL = text("REDIS_URL")
+
+# --- What requests may ask for ----------------------------------------------------------------
+
+DEFAULT_MAX_TOKENS = whole_number("DEFAULT_MAX_TOKENS", 4096, 1, 1_000_000)
+DEFAULT_IMAGE_MODEL = text("DEFAULT_IMAGE_MODEL")
+DEFAULT_IMAGE_SIZE = parsed(
+    "DEFAULT_IMAGE_SIZE",
+    "1024x1024",
+    lambda got: (
+        "x".join(str(int(side)) for side in re.fullmatch(r"(\d+)x(\d+)", got).groups())  # type: ignore[union-attr]
+        if re.fullmatch(r"[1-9]\d{1,3}x[1-9]\d{1,3}", got)
+        else str(int(""))
+    ),
+    "WIDTHxHEIGHT in pixels, such as 1024x1024",
+)
+MAX_IMAGE_COUNT = whole_number("MAX_IMAGE_COUNT", 1, 1, 4)
+MAX_BODY_BYTES = whole_number("MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 1024**3)
+ALLOW_UNPRICED_MODELS = yes_or_no("ALLOW_UNPRICED_MODELS", True)
+
+# --- Ledger -----------------------------------------------------------------------------------
+
+LEDGER_QUEUE_ROWS = whole_number("LEDGER_QUEUE_ROWS", 10_000, 1, 10_000_000)
+LEDGER_GROUP_ROWS = whole_number("LEDGER_GROUP_ROWS", 500, 1, 100_000)
+LEDGER_COMMIT_DELAY_MS = whole_number("LEDGER_COMMIT_DELAY_MS", 0, 0, 60_000)
+LOG_RETENTION_DAYS = whole_number("LOG_RETENTION_DAYS", 0, 0, 36_500)
+
+# --- Serving ----------------------------------------------------------------------------------
+
+HOST = text("HOST", "127.0.0.1")
+PORT = whole_number("PORT", 8000, 0, 65_535)
+WEB_CONCURRENCY = whole_number("WEB_CONCURRENCY", 1, 1, 512)
+STOP_GRACE = seconds("STOP_GRACE", 30, low=0)
+KEEPALIVE_INTERVAL = seconds("KEEPALIVE_INTERVAL", 15)
+DEBUG = yes_or_no("DEBUG", False)
+HTTPS = yes_or_no("HTTPS", True)
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = listed("CORS_ALLOWED_ORIGINS")
+FORWARDED_ALLOW_IPS = listed("FORWARDED_ALLOW_IPS")
+LOG_FORMAT = parsed(
+    "LOG_FORMAT",
+    "text",
+    lambda got: {"text": "text", "json": "json"}.get(got.lower()) or str(int("")),
+    "text or json",
+)
+LOG_LEVEL = parsed(
+    "LOG_LEVEL",
+    "INFO",
+    lambda got: (
+        {w: w for w in ("DEBUG", "INFO", "WARNING", "ERROR")}.get(got.upper()) or str(int(""))
+    ),
+    "DEBUG, INFO, WARNING or ERROR",
+)
+
+for origin in CORS_ALLOWED_ORIGINS + CSRF_TRUSTED_ORIGINS:
+    if origin == "*" and origin not in CSRF_TRUSTED_ORIGINS:
+        continue
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+        where = "CORS_ALLOWED_ORIGINS" if origin in CORS_ALLOWED_ORIGINS else "CSRF_TRUSTED_ORIGINS"
+        raise bad_setting(where, origin, "origins such as https://chat.example.com")
+
+# Known from examples, images and old repositories: a signature made with one is worth nothing.
+KNOWN_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "please-change-me"}
+SECRET_KEY = text("SECRET_KEY")
+_NEEDS_NO_SECRET = {"makemigrations", "simulate_workers_ai", "help", "--help", "version"}
+if not SECRET_KEY and len(sys.argv) > 1 and sys.argv[1] in _NEEDS_NO_SECRET:
+    SECRET_KEY = "unused-by-a-command-that-signs-nothing"
+elif DEBUG and not SECRET_KEY:
+    SECRET_KEY = "debug-only-and-not-a-secret-at-all-" + "0" * 32
+elif len(SECRET_KEY) < 32 or SECRET_KEY.lower().startswith(tuple(KNOWN_SECRETS)):
+    what = "is not set" if not SECRET_KEY else "is too short or publicly known"
+    raise SettingError(
+        f"SECRET_KEY {what}: it takes at least 32 random characters, for example from "
+        "python -c 'import secrets; print(secrets.token_urlsafe(50))'."
+    )
+
+# --- Django -----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "proxysite",
+    "openai_api",
+    "keys",
+    "catalog",
+    "workers_ai",
+    "rest_framework",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+# For the admin and the pages only: /v1 has a chain of its own (proxysite/api_handler.py).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "proxysite.content_security.ContentSecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "proxysite.urls"
+ASGI_APPLICATION = "proxysite.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def database(database_url: str) -> dict[str, Any]:
+    """Django's settings for DATABASE_URL, with what the two engines need to work under many
+    writers.
+    """
+    try:
+        config: dict[str, Any] = env.db_url_config(database_url)
+    except (ValueError, KeyError, ImproperlyConfigured):
+        config = {}
+    engine = config.get("ENGINE")
+    if engine == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            # Writers queue for the lock at once instead of failing when they upgrade a read.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            **config.get("OPTIONS", {}),
+        }
+    elif engine == "django.db.backends.postgresql":
+        config["CONN_HEALTH_CHECKS"] = True
+        config["CONN_MAX_AGE"] = 60
+    else:
+        # The URL may hold a password, so only its scheme is quoted.
+        scheme = database_url.split(":", 1)[0]
+        raise bad_setting("DATABASE_URL", f"{scheme}:…", "a sqlite:/// or postgres:// URL")
+    return config
+
+
+DATABASES = {"default": database(text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'gateway.sqlite3'}"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+# Static files are served out of the packages themselves, so there is no collecting step to forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["keys.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"()": "proxysite.log_format.TextFormatter"},
+        "json": {"()": "proxysite.log_format.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # The access log has its own line for every request, with more in it.
+        "django.request": {"level": "ERROR", "propagate": True},
+        "uvicorn": {"level": "WARNING", "propagate": True},
+        "asyncio": {"level": "WARNING", "propagate": True},
+        # It would log every upstream URL, which holds the account id.
+        "httpx": {"level": "WARNING", "propagate": True},
+    },
+}

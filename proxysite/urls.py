@@ -1,0 +1,14 @@
+"""The pages. `/v1` and health do not come here: see `asgi.py`."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+admin.site.site_header = "Workers AI Gateway"
+admin.site.site_title = "Workers AI Gateway"
+admin.site.index_title = "Operation"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+]

@@ -1,0 +1,80 @@
+"""Fixtures that every package's tests share: the simulator, a gateway on a live port, a key of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway import GatewayProcess, running_gateway
+from workers_ai.simulator.serve import RunningSimulator, running_simulator
+
+
+@pytest.fixture(scope="session")
+def session_upstream() -> Iterator[RunningSimulator]:
+    with running_simulator(speed=100) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def upstream(session_upstream: RunningSimulator) -> Iterator[RunningSimulator]:
+    """The simulator behind `gateway`; what a test asks of it ends with the test."""
+    session_upstream.reset()
+    yield session_upstream
+    session_upstream.reset()
+
+
+@pytest.fixture(scope="session")
+def session_gateway(
+    session_upstream: RunningSimulator,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: Any,
+) -> Iterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("gateway")
+    with django_db_blocker.unblock(), running_gateway(folder, session_upstream) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(
+    session_gateway: GatewayProcess, upstream: RunningSimulator, django_db_blocker: Any
+) -> Iterator[GatewayProcess]:
+    """One gateway for all tests of this process. Use keys and request ids of your own."""
+    with django_db_blocker.unblock():
+        yield session_gateway
+
+
+@pytest.fixture
+def start_gateway(
+    upstream: RunningSimulator, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[Callable[..., GatewayProcess]]:
+    """Starts a gateway of the test's own, with settings of its own: `start_gateway(PORT=…)`."""
+    with ExitStack() as stack, django_db_blocker.unblock():
+
+        def start(**settings: str) -> GatewayProcess:
+            folder = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}"
+            return stack.enter_context(running_gateway(folder, upstream, **settings))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def session_key(session_gateway: GatewayProcess) -> str:
+    return session_gateway.issue_key("session")
+
+
+@pytest.fixture
+def key(gateway: GatewayProcess, session_key: str) -> str:
+    """A key without limits."""
+    return session_key
+
+
+@pytest.fixture
+def client(gateway: GatewayProcess, key: str) -> Iterator[httpx.Client]:
+    """An HTTP client below `/v1` with the key."""
+    with httpx.Client(
+        base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}, timeout=30
+    ) as http:
+        yield http

@@ -1,0 +1,34 @@
+"""The environment of a test run, set before Django reads its settings: nothing of the machine's own.
+
+pytest loads this file as a plugin (`-p tests.environment` in pyproject.toml), which is earlier than any conftest.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
+
+SCRATCH = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
+
+# Everything that the settings read and a developer's shell or `.env` may hold.
+_CLEARED = (
+    *("CLOUDFLARE_AI_GATEWAY", "PROXY_API_KEY", "REDIS_URL", "DEFAULT_IMAGE_MODEL"),
+    *("DEFAULT_IMAGE_SIZE", "MAX_IMAGE_COUNT", "CORS_ALLOWED_ORIGINS", "DEBUG", "HOST", "PORT"),
+    *("WEB_CONCURRENCY", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "FORWARDED_ALLOW_IPS"),
+)
+
+for name in _CLEARED:
+    os.environ.pop(name, None)
+os.environ.update(
+    {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "only-for-checks-and-tests-which-sign-nothing",
+        "HTTPS": "off",
+        "DATABASE_URL": f"sqlite:///{SCRATCH / 'tests.sqlite3'}",
+        "CLOUDFLARE_ACCOUNT_ID": DEFAULT_ACCOUNT_ID,
+        "CLOUDFLARE_API_TOKEN": DEFAULT_API_TOKEN,
+        # Nothing listens on port 1: a test that reaches out without a simulator fails at once.
+        "CLOUDFLARE_API_BASE_URL": "http://127.0.0.1:1/client/v4",
+    }
+)

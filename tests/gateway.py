@@ -1,0 +1,189 @@
+"""A real gateway for tests: gunicorn on a free port, its own database, the simulator upstream.
+
+The test process looks into the gateway's database through `GatewayProcess.database`, on a thread whose default
+connection is that database, so that it does not disturb pytest-django's own.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from django.contrib.auth import get_user_model
+from django.db import connections
+from django.db.utils import ConnectionHandler
+
+from keys.models import Key, RequestLog
+from proxysite.settings import database
+from workers_ai.simulator.serve import RunningSimulator
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 30.0
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class GatewayProcess:
+    """One running gateway. `url` has no `/v1`; `environment` is what it was started with."""
+
+    def __init__(self, folder: Path, upstream: RunningSimulator, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = folder / "gateway.log"
+        self.database_url = settings.pop("DATABASE_URL", f"sqlite:///{folder / 'gateway.sqlite3'}")
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "CLOUDFLARE_ACCOUNT_ID": upstream.account_id,
+            "CLOUDFLARE_API_TOKEN": upstream.api_token,
+            "CLOUDFLARE_API_BASE_URL": upstream.base_url,
+            "PORT": str(self.port),
+            "MAX_IMAGE_COUNT": "4",
+            "STOP_GRACE": "3",
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._database_thread = ThreadPoolExecutor(1, "gateway-database")
+        self._database_thread.submit(self._use_own_database).result()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def manage(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """`manage.py` in the gateway's environment."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=60,
+        )
+
+    def start(self) -> None:
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_until(lambda: self._answers("/healthz"), "the gateway answers")
+
+    def stop(self, timeout_s: float = 20) -> int:
+        """SIGTERM, as an operator's service manager sends it; the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """SIGKILL for the master and its workers at once: nobody gets to say goodbye."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(10)
+
+    def close(self) -> None:
+        self.kill()
+        self._database_thread.submit(connections.close_all).result()
+        self._database_thread.shutdown()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def _answers(self, path: str) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"the gateway ended while starting:\n{self.log}")
+        try:
+            return httpx.get(self.url + path, timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def wait_until(self, happened: Callable[[], Any], what: str, timeout_s: float = START_S) -> Any:
+        """Polls until `happened` gives something true; for effects that come by themselves."""
+        deadline = time.monotonic() + timeout_s
+        pause = _Pause()
+        while time.monotonic() < deadline:
+            found = happened()
+            if found:
+                return found
+            pause()
+        raise AssertionError(f"not within {timeout_s:g} s: {what}\n{self.log[-3000:]}")
+
+    # --- its database -------------------------------------------------------------------------
+
+    def _use_own_database(self) -> None:
+        handler = ConnectionHandler({"default": database(self.database_url)})
+        connections["default"] = handler["default"]
+
+    def database(self, work: Callable[[], T]) -> T:
+        """Runs `work`, whose ORM calls then see the gateway's database."""
+        return self._database_thread.submit(work).result(60)
+
+    def issue_key(self, name: str = "test", owner: str = "tester", **fields: Any) -> str:
+        """A new key's text; `fields` are those of the model, such as `requests_per_minute`."""
+        return self.issue(name, owner, **fields)[1]
+
+    def issue(self, name: str = "test", owner: str = "tester", **fields: Any) -> tuple[Key, str]:
+        def make() -> tuple[Key, str]:
+            user, _ = get_user_model().objects.get_or_create(username=owner)
+            return Key.issue(name=name, owner=user, **fields)
+
+        return self.database(make)
+
+    def row(self, request_id: str, *, timeout_s: float = 5) -> RequestLog:
+        """The ledger row of a request; waits for rows that nobody had to wait for."""
+        found = self.wait_until(
+            lambda: self.rows(request_id=request_id), f"a row of {request_id}", timeout_s
+        )
+        assert len(found) == 1, f"{len(found)} rows of one request"
+        return found[0]
+
+    def rows(self, **conditions: Any) -> list[RequestLog]:
+        return self.database(lambda: list(RequestLog.objects.filter(**conditions).order_by("id")))
+
+
+class _Pause:
+    """Waits a little longer each time, so that polling costs nothing and still reacts fast."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._next_s = 0.01
+
+    def __call__(self) -> None:
+        self._event.wait(self._next_s)
+        self._next_s = min(0.25, self._next_s * 1.5)
+
+
+@contextmanager
+def running_gateway(
+    folder: Path, upstream: RunningSimulator, *, refresh: bool = True, **settings: str
+) -> Iterator[GatewayProcess]:
+    """A gateway with a migrated database and a fresh catalog, until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gateway = GatewayProcess(folder, upstream, **settings)
+    try:
+        gateway.manage("migrate", "-v0")
+        if refresh:
+            gateway.manage("refresh_catalog")
+        gateway.start()
+        yield gateway
+    finally:
+        gateway.close()
