@@ -31,7 +31,6 @@ def main() -> int:
     Env.read_env(BASE_DIR / ".env")
     VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     fill_environment()
-    SIMULATOR_FILE.unlink(missing_ok=True)
     simulator = None
     try:
         check_settings()
@@ -50,8 +49,8 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        SIMULATOR_FILE.unlink(missing_ok=True)
         if simulator is not None:
+            SIMULATOR_FILE.unlink(missing_ok=True)
             end(simulator)
 
 
@@ -85,9 +84,12 @@ def check_settings() -> None:
 
 
 def credentials_are_set() -> bool:
+    """Whether the operator gave any; a run that was killed may have left the simulator's behind."""
     from django.conf import settings
 
-    return bool(settings.CLOUDFLARE_ACCOUNT_ID)
+    from workers_ai.simulator import DEFAULT_ACCOUNT_ID
+
+    return settings.CLOUDFLARE_ACCOUNT_ID not in ("", DEFAULT_ACCOUNT_ID)
 
 
 def free_address() -> str:
@@ -114,7 +116,6 @@ def start_simulator() -> "subprocess.Popen[str]":
         [sys.executable, "-m", "workers_ai.simulator", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C reaches the gateway first, which still needs it
     )
     assert process.stdout is not None
     base_url = process.stdout.readline().strip().rpartition(" ")[2]
@@ -207,10 +208,8 @@ def announce(address: str, *, simulated: bool) -> None:
 
 def serve() -> int:
     """gunicorn in the foreground to its end; Ctrl-C and SIGTERM let requests in flight finish."""
-    gunicorn = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"], start_new_session=True
-    )
-    for received in (signal.SIGINT, signal.SIGTERM):
+    gunicorn = subprocess.Popen([sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"])
+    for received in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(received, lambda *_: gunicorn.terminate())
     return max(0, gunicorn.wait())
 
