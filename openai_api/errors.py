@@ -9,6 +9,7 @@ caller's own request.
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -162,8 +163,20 @@ def _quoted(error: Exception) -> str:
     return f"Workers AI refused the request: {getattr(error, 'message', error)}"
 
 
+_TWO_NUMBERS = re.compile(r"\((\d+)\)\D*\((\d+)\)")
+
+
 def _context_text(error: Exception) -> str:
-    return f"This model's context window is exceeded: {getattr(error, 'message', error)}"
+    """Upstream's words for a prompt that is too long, in OpenAI's."""
+    message = str(getattr(error, "message", error))
+    found = _TWO_NUMBERS.search(message)
+    if found is None:
+        return f"This model's maximum context length is exceeded: {message}"
+    return (
+        f"This model's maximum context length is {found[2]} tokens. However, you requested "
+        f"{found[1]} tokens, the completion's limit included. "
+        "Please reduce the length of the messages or completion."
+    )
 
 
 def _wrong_endpoint_text(error: Exception) -> str:

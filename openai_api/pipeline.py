@@ -115,6 +115,8 @@ class Endpoint(Generic[AskedT, PlanT]):
     # Upper estimates, for limits and budgets: quantities of the whole request.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
     whole: Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result]]
+    # What has to be fetched before the request can be translated.
+    prepare: Callable[[AskedT], Awaitable[None]] | None = None
     streamed: (
         Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[EventStreamResponse]] | None
     ) = None
@@ -150,6 +152,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     ticket.user = _user(asked.user, request)
     model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=exchange.key.allows_model)
     exchange.model, ticket.model = model, model.name
+    if endpoint.prepare is not None:
+        await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
     await ticket.reserve(

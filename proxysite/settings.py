@@ -4,6 +4,7 @@ Groups stand in the order of `.env.example`. A bad value stops the start with on
 the variable, what it got and what it takes (`SettingError`). Wrong combinations are system checks.
 """
 
+import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -91,6 +92,16 @@ def listed(name: str, default: Iterable[str] = ()) -> list[str]:
     return [part.strip() for part in got.split(",") if part.strip()] if got else list(default)
 
 
+def networks(name: str) -> "list[ipaddress.IPv4Network | ipaddress.IPv6Network]":
+    nothing: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+    return parsed(
+        name,
+        nothing,
+        lambda got: [ipaddress.ip_network(part.strip()) for part in got.split(",") if part.strip()],
+        "networks such as 10.0.0.0/8, separated by commas",
+    )
+
+
 def url(name: str, default: str) -> str:
     def parse(got: str) -> str:
         parts = urlsplit(got)
@@ -154,6 +165,9 @@ DEFAULT_IMAGE_SIZE = parsed(
 )
 MAX_IMAGE_COUNT = whole_number("MAX_IMAGE_COUNT", 1, 1, 4)
 MAX_BODY_BYTES = whole_number("MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 1024**3)
+IMAGE_FETCH_TIMEOUT = seconds("IMAGE_FETCH_TIMEOUT", 10)
+IMAGE_FETCH_MAX_BYTES = whole_number("IMAGE_FETCH_MAX_BYTES", 10 * 1024 * 1024, 1024, 1024**3)
+IMAGE_FETCH_ALLOWED_NETWORKS = networks("IMAGE_FETCH_ALLOWED_NETWORKS")
 ALLOW_UNPRICED_MODELS = yes_or_no("ALLOW_UNPRICED_MODELS", True)
 
 # --- Ledger -----------------------------------------------------------------------------------

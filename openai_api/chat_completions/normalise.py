@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from openai_api.chat_completions.stops import StopCutter
 from openai_api.chat_completions.thinking import Pieces, ThinkingSplitter
 from openai_api.chat_completions.tool_calls import ToolCalls, leaked_calls
 from openai_api.exact_json import Exact, NumberText, as_text, known, parse_exact, within
@@ -54,6 +55,8 @@ class Expected:
     forced_tools: frozenset[str] = frozenset()
     max_tokens: int | None = None
     legacy_functions: bool = False
+    # Sequences to cut the answer at, for models that do not do so themselves.
+    stops: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -72,8 +75,8 @@ class _Choice:
     splitter: ThinkingSplitter | None = None
     held: list[str] | None = None  # text that may be a leaked tool call
     finish: str | None = None
-    has_content: bool = False
     half_character: str = ""
+    cutter: StopCutter | None = None
 
 
 class ChatNormaliser:
@@ -255,6 +258,8 @@ class ChatNormaliser:
                 state.splitter = ThinkingSplitter(opened_by_template=self.expected.thinks_unopened)
             if self.expected.forced_tools:
                 state.held = []
+            if self.expected.stops:
+                state.cutter = StopCutter(self.expected.stops)
         return state
 
     def _text(self, value: Any, exact: Exact) -> str:
@@ -298,8 +303,9 @@ class ChatNormaliser:
             if start and start not in "{[`":
                 return self._release(state)
             return []
-        state.has_content = True
-        return [Delta(state.index, {"content": self._given(text)})]
+        if state.cutter is not None:
+            text = state.cutter.feed(text)
+        return [Delta(state.index, {"content": self._given(text)})] if text else []
 
     def _release(self, state: _Choice) -> list[Delta]:
         held, state.held = state.held or [], None
@@ -352,6 +358,8 @@ class ChatNormaliser:
         return deltas
 
     def _finish_reason(self, state: _Choice) -> str:
+        if state.cutter is not None and state.cutter.cut:
+            return "stop"
         if state.finish is None:
             limit, used = self.expected.max_tokens, self.usage.completion_tokens
             # Old backends cut an answer at the limit without a word.
@@ -375,6 +383,9 @@ class ChatNormaliser:
                 deltas += self._calls(state, calls, known(calls))
             else:
                 deltas += self._release(state)
+        if state.cutter is not None:
+            rest = state.cutter.end()
+            deltas += [Delta(state.index, {"content": self._given(rest)})] if rest else []
         deltas += [Delta(state.index, {"tool_calls": [part]}) for part in state.calls.end()]
         return deltas
 

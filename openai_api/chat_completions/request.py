@@ -14,6 +14,8 @@ from openai_api.fields import kind_of, missing, wrong_type, wrong_value
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
 MAX_STOPS = 16
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class ChatRequest:
     legacy_functions: bool = False
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
+    stops: tuple[str, ...] = ()
     user: str = ""
     cache_key: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +43,7 @@ _PLACED = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
         *("tools", "tool_choice", "functions", "function_call", "response_format"),
-        *("reasoning_effort", "user", "prompt_cache_key"),
+        *("reasoning_effort", "reasoning", "user", "prompt_cache_key", "stop"),
     }
 )
 
@@ -66,7 +69,8 @@ def read(body: dict[str, Any]) -> ChatRequest:
         tool_choice=tool_choice,
         legacy_functions=legacy,
         response_format=_response_format(body),
-        reasoning_effort=fields.text(body, "reasoning_effort"),
+        reasoning_effort=_reasoning_effort(body),
+        stops=_stops(body),
         user=fields.text(body, "user") or "",
         cache_key=fields.text(body, "prompt_cache_key") or "",
         settings={
@@ -96,15 +100,36 @@ def _check_settings(body: dict[str, Any]) -> None:
     fields.mapping(body, "audio")
     fields.mapping(body, "prediction")
     fields.mapping(body, "web_search_options")
+
+
+def _stops(body: dict[str, Any]) -> tuple[str, ...]:
     stop = body.get("stop")
-    if stop is not None and not isinstance(stop, str):
-        if not isinstance(stop, list):
-            raise wrong_type("stop", "a string or an array of strings", stop)
-        for position, item in enumerate(stop):
-            if not isinstance(item, str):
-                raise wrong_type(f"stop[{position}]", "a string", item)
-        if len(stop) > MAX_STOPS:
-            raise wrong_value("stop", f"at most {MAX_STOPS} strings", len(stop))
+    if stop is None:
+        return ()
+    if isinstance(stop, str):
+        return (stop,) if stop else ()
+    if not isinstance(stop, list):
+        raise wrong_type("stop", "a string or an array of strings", stop)
+    for position, item in enumerate(stop):
+        if not isinstance(item, str):
+            raise wrong_type(f"stop[{position}]", "a string", item)
+    if len(stop) > MAX_STOPS:
+        raise wrong_value("stop", f"at most {MAX_STOPS} strings", len(stop))
+    return tuple(item for item in stop if item)
+
+
+def _reasoning_effort(body: dict[str, Any]) -> str | None:
+    """`reasoning_effort`, or OpenRouter's `reasoning` object."""
+    effort = fields.choice(body, "reasoning_effort", EFFORTS)
+    reasoning = fields.mapping(body, "reasoning")
+    if effort is not None or reasoning is None:
+        return effort
+    if reasoning.get("enabled") is False:
+        return "none"
+    effort = reasoning.get("effort")
+    if effort is not None and effort not in EFFORTS:
+        raise wrong_value("reasoning.effort", "one of " + ", ".join(map(repr, EFFORTS)), effort)
+    return effort
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -159,6 +184,30 @@ def _check_part(part: Any, at: str) -> None:
         url = image.get("url") if isinstance(image, dict) else image
         if not isinstance(url, str):
             raise wrong_type(f"{at}.image_url.url", "a string", url)
+        check_picture_url(url, f"{at}.image_url.url")
+
+
+def check_picture_url(url: str, param: str) -> None:
+    """A picture is an http(s) URL or a base64 data URL of a format that the models read."""
+    scheme = url[:30].partition(":")[0].lower()
+    if scheme in ("http", "https"):
+        return
+    head, comma, data = url.partition(",")
+    if scheme != "data" or not comma or not head.lower().endswith(";base64") or not data:
+        raise BadRequest(
+            f"Invalid '{param}': it takes an http(s) URL or a data URL such as "
+            "'data:image/png;base64,…'.",
+            param=param,
+            code="invalid_image_url",
+        )
+    media_type = head[5:].partition(";")[0].strip().lower()
+    if media_type not in PICTURE_TYPES:
+        raise BadRequest(
+            f"Invalid '{param}': pictures of type '{media_type[:60]}' are read by no model. "
+            f"Use one of {', '.join(PICTURE_TYPES)}.",
+            param=param,
+            code="unsupported_image",
+        )
 
 
 def _check_calls(calls: Any, at: str) -> None:

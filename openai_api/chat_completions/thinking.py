@@ -41,7 +41,7 @@ class ThinkingSplitter:
         if self._state == "thinking":
             thought, tag, rest = text.partition(CLOSE)
             if not tag:
-                thought, self._held = _without_partial(thought, CLOSE)
+                thought, self._held = without_partial(thought, CLOSE)
             if thought:
                 pieces.append(("reasoning", thought))
                 if self._assumed is not None:
@@ -67,7 +67,7 @@ class ThinkingSplitter:
         return pieces
 
 
-def _without_partial(text: str, tag: str) -> tuple[str, str]:
+def without_partial(text: str, tag: str) -> tuple[str, str]:
     """`text` cut before an end that may be the beginning of `tag`, and that end."""
     for length in range(min(len(tag) - 1, len(text)), 0, -1):
         if tag.startswith(text[-length:]):

@@ -14,6 +14,7 @@ import orjson
 
 from catalog.classify import ChatFacts
 from catalog.snapshot import ModelRecord
+from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.families import Family, family_of
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest
@@ -37,8 +38,9 @@ LEGACY_SETTINGS = frozenset(
 LOWEST_TOP_P = 0.001
 NEARLY_ZERO_TEMPERATURE = 1e-8
 LEGACY_SEEDS = 9_999_999_999
+# For room that is surely there, and for prompts that surely do not fit.
 CHARACTERS_PER_TOKEN_AT_LEAST = 3
-SCHEMA_DEPTH = 12
+CHARACTERS_PER_TOKEN_AT_MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,18 @@ def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int
     _refuse_what_the_model_lacks(asked, model, facts)
     messages, image = _messages(asked.messages, facts, family)
     characters = _characters(messages, asked.tools)
+    _check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
     if image is not None:
         payload["image"] = image
     limit = asked.max_tokens or _default_limit(model, facts, characters, default_max_tokens)
     payload |= _settings(asked.settings, facts)
     payload |= _tools(asked, facts)
-    payload |= _response_format(asked.response_format, facts)
-    payload |= _reasoning(asked.reasoning_effort, facts, family, payload)
+    payload |= _response_format(asked.response_format, model.name, facts, family)
+    payload |= _reasoning(asked, facts, family)
+    cuts_itself = facts.dialect == "legacy" and "stop" not in facts.parameters
+    if asked.stops and not cuts_itself:
+        payload["stop"] = list(asked.stops)
     for name in family.drops:
         payload.pop(name, None)
     payload[family.limit_field] = limit
@@ -86,6 +92,7 @@ def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int
             forced_tools=_forced_tools(asked),
             max_tokens=limit,
             legacy_functions=asked.legacy_functions,
+            stops=asked.stops if cuts_itself else (),
         ),
         prompt_characters=characters,
         conversation=_conversation(asked),
@@ -100,7 +107,8 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             param="functions" if asked.legacy_functions else "tools",
             code="unsupported_parameter",
         )
-    if not facts.vision and any(_has_image(message) for message in asked.messages):
+    sees = facts.vision or not facts.schema_known
+    if not sees and any(_has_image(message) for message in asked.messages):
         raise BadRequest(
             f"The model `{asked.model}` does not take images. Models that do list 'image' among "
             "their input_modalities in /v1/models.",
@@ -369,37 +377,67 @@ def _forced_tools(asked: ChatRequest) -> frozenset[str]:
     return frozenset()
 
 
-def _response_format(wanted: dict[str, Any] | None, facts: ChatFacts) -> dict[str, Any]:
-    """JSON mode in the form upstream takes: the bare schema, not OpenAI's envelope around it."""
+def _response_format(
+    wanted: dict[str, Any] | None, model: str, facts: ChatFacts, family: Family
+) -> dict[str, Any]:
+    """JSON mode in the form this model takes."""
     if wanted is None:
         return {}
+    guided = family.guides_json or (facts.guided_json and not facts.json_mode)
     if wanted["type"] == "json_object":
-        return (
-            {"guided_json": {"type": "object"}}
-            if facts.guided_json
-            else {"response_format": {"type": "json_object"}}
-        )
+        if guided:
+            return {"guided_json": {"type": "object"}}
+        return {"response_format": {"type": "json_object"}}
     envelope = wanted["json_schema"]
-    schema = envelope.get("schema", envelope if "name" not in envelope else {})
-    if facts.guided_json:
+    schema = envelope.get("schema", {} if "name" in envelope else envelope)
+    if guided:
         return {"guided_json": schema}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    form = envelope if schema_form.is_enveloped(model) else schema
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
 
 
-def _reasoning(
-    effort: str | None, facts: ChatFacts, family: Family, payload: dict[str, Any]
-) -> dict[str, Any]:
-    """The effort in the words this model knows; nothing for models without such a control."""
+def _reasoning(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
+    """The effort in the words this model knows; nothing for models without such a control.
+
+    What the catalog says of a model wins over what is known of its family.
+    """
+    effort = asked.reasoning_effort
     if effort is None:
         return {}
     if family.thinking_switch:
-        switches = payload.get("chat_template_kwargs") or {}
-        thinking = effort not in ("none", "minimal")
-        return {"chat_template_kwargs": {family.thinking_switch: thinking, **switches}}
+        switches = {family.thinking_switch: effort != "none"}
+        if family.low_effort_switch and effort in ("minimal", "low"):
+            switches[family.low_effort_switch] = True
+        given = asked.settings.get("chat_template_kwargs") or {}
+        return {"chat_template_kwargs": {**switches, **given}}
     known = facts.reasoning_effort
-    if known is None:
-        return {"reasoning_effort": effort} if facts.dialect == "openai" else {}
-    if effort in known.supported:
-        return {"reasoning_effort": effort}
-    mapped = known.normalizes_to.get(effort)
-    return {"reasoning_effort": mapped} if mapped else {}
+    if known is not None and known.supported:
+        sent = effort if effort in known.supported else known.normalizes_to.get(effort)
+        if sent is None:
+            sent = (family.efforts or {}).get(effort)
+        return {"reasoning_effort": sent} if sent in known.supported else {}
+    if family.efforts is not None:
+        sent = family.efforts.get(effort)
+        return {"reasoning_effort": sent} if sent else {}
+    return {"reasoning_effort": effort} if facts.dialect == "openai" and facts.reasoning else {}
+
+
+# --- Length -----------------------------------------------------------------------------------
+
+
+def _check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> None:
+    """Refuses what certainly exceeds the context window; upstream decides the rest."""
+    window = model.context_window
+    if not window:
+        return
+    prompt = characters // CHARACTERS_PER_TOKEN_AT_MOST
+    completion = asked.max_tokens or 0
+    if prompt + completion <= window:
+        return
+    raise BadRequest(
+        f"This model's maximum context length is {window} tokens. However, you requested "
+        f"{prompt + completion} tokens ({prompt} in the messages, {completion} in the completion). "
+        "Please reduce the length of the messages or completion.",
+        param="messages",
+        code="context_length_exceeded",
+    )

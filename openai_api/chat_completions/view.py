@@ -14,12 +14,14 @@ from keys.key_index import KeyRecord
 from openai_api import pipeline, token_estimate
 from openai_api.base import GatewayView
 from openai_api.chat_completions import request as chat_request
+from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.normalise import (
     DONE,
     ChatNormaliser,
     ChatStream,
     completion,
 )
+from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan, translate
 from openai_api.errors import KeyStoppedError, api_error, report
@@ -27,7 +29,7 @@ from openai_api.pipeline import Endpoint, Exchange, Result, end_reason
 from openai_api.recording import Metered, metered_tokens, outcome_of
 from openai_api.streaming import EventStreamResponse, error_event
 from workers_ai.client import Answer, EventSource, WorkersAIClient
-from workers_ai.errors import UnusableAnswer
+from workers_ai.errors import BadInput, UnusableAnswer
 
 # After `[DONE]` upstream may still send usage before it closes; it does not get long.
 LATE_USAGE_S = 2.0
@@ -47,6 +49,26 @@ def most(asked: ChatRequest, plan: ChatPlan, model: ModelRecord) -> Quantities:
     )
 
 
+async def ask(
+    exchange: Exchange,
+    asked: ChatRequest,
+    plan_: ChatPlan,
+    client: WorkersAIClient,
+    *,
+    stream: bool,
+) -> Answer | EventSource:
+    """One call upstream; a second one when the model wants its JSON schema in the other form."""
+    assert exchange.model is not None
+    affinity = exchange.affinity(plan_.conversation)
+    try:
+        return await client.chat(plan_.body(stream=stream), affinity=affinity, stream=stream)
+    except BadInput as error:
+        if not schema_form.learn(exchange.model.name, error):
+            raise
+    again = plan(asked, exchange.model)
+    return await client.chat(again.body(stream=stream), affinity=affinity, stream=stream)
+
+
 async def whole(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> Result:
@@ -54,9 +76,7 @@ async def whole(
     attempts = 0
     exchange.used_so_far = lambda: _metered(exchange, plan, ChatNormaliser(plan.expected), True)
     for last_try in (False, True):
-        answer = await client.chat(
-            plan.body(stream=False), affinity=exchange.affinity(plan.conversation), stream=False
-        )
+        answer = await ask(exchange, asked, plan, client, stream=False)
         assert isinstance(answer, Answer)
         attempts += answer.attempts
         machine = ChatNormaliser(plan.expected)
@@ -131,6 +151,7 @@ class LiveChatStream:
     ) -> None:
         self.response: EventStreamResponse | None = None
         self._exchange = exchange
+        self._asked = asked
         self._plan = plan
         self._client = client
         self._chunks = ChatStream(plan.expected, include_usage=asked.include_usage)
@@ -152,11 +173,7 @@ class LiveChatStream:
             return await self._open(stream=False)
 
     async def _open(self, *, stream: bool) -> bytes:
-        answer = await self._client.chat(
-            self._plan.body(stream=stream),
-            affinity=self._exchange.affinity(self._plan.conversation),
-            stream=stream,
-        )
+        answer = await ask(self._exchange, self._asked, self._plan, self._client, stream=stream)
         self._answer = answer
         self._exchange.attempts += answer.attempts
         if isinstance(answer, Answer):
@@ -284,6 +301,7 @@ class LiveChatStream:
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     name="chat",
     read=chat_request.read,
+    prepare=inline_pictures,
     plan=plan,
     most=most,
     whole=whole,

@@ -52,6 +52,9 @@ def translate(
         values |= {"width": width, "height": height}
     if recipe.steps_field and asked.steps is not None:
         values[recipe.steps_field] = _fitting("steps", asked.steps, recipe, recipe.steps_field)
+    elif recipe.steps_field and recipe.transport == "multipart" and recipe.default_steps:
+        # Nothing but the price says what upstream would take, so it is told.
+        values[recipe.steps_field] = recipe.default_steps
     if "guidance" in recipe.parameters and asked.guidance is not None:
         values["guidance"] = _fitting("guidance", asked.guidance, recipe, "guidance")
     if "negative_prompt" in recipe.parameters and asked.negative_prompt:
