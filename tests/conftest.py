@@ -7,9 +7,17 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 
+from tests.environment import SCRATCH
 from tests.gateway import GatewayProcess, running_gateway
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """A file for the tests' own database: SQLite in memory has neither WAL nor real locks."""
+    settings.DATABASES["default"]["TEST"]["NAME"] = str(SCRATCH / "test.sqlite3")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,419 @@
+"""Keys and the request log in the Django admin.
+
+A secret is in exactly one response: the one to the POST that made it. It is in no message, no
+session, no URL and no history.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from keys import key_text
+from keys.amounts import neurons_text, usd_text
+from keys.errors import CannotChangeKey
+from keys.forms import KeyForm, RotateForm
+from keys.key_choice import key_with_text
+from keys.key_json import limits_as_json
+from keys.models import ENDPOINTS, Key, KeySecret, RequestLog
+
+# Of how many keys, owners and models a filter of the log offers a link.
+FILTER_CHOICES = 100
+# The log can be paged this far; a filter by day leads further back. Counting on would read it all.
+PAGED_ROWS = 5_000
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(state, state) for state in ("active", "revoked", "expired", "owner inactive")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Key]) -> QuerySet[Key]:
+        now = timezone.now()
+        in_time = Q(expires_at=None) | Q(expires_at__gt=now)
+        owned = Q(owner=None) | Q(owner__is_active=True)
+        conditions = {
+            "active": Q(revoked_at=None) & in_time & owned,
+            "revoked": Q(revoked_at__isnull=False),
+            "expired": Q(revoked_at=None, expires_at__lte=now),
+            "owner inactive": Q(revoked_at=None, owner__is_active=False) & in_time,
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset if condition is None else queryset.filter(condition)
+
+
+@admin.register(Key)
+class KeyAdmin(admin.ModelAdmin):
+    form = KeyForm
+    list_display = ("name", "owner", "secret", "state", "last_used_at", "limits", "created_at")
+    list_filter = (StateFilter, ("owner", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username", "secrets__prefix__startswith")
+    search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
+    show_full_result_count = False
+    autocomplete_fields = ("owner",)
+    change_form_template = "admin/keys/key/change_form.html"
+    fieldsets: ClassVar = [
+        (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
+        ("May use", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
+        ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
+        (
+            "Budgets (UTC days and months)",
+            {
+                "fields": [
+                    "daily_budget_nano_usd",
+                    "monthly_budget_nano_usd",
+                    "total_budget_nano_usd",
+                    "daily_neurons_micro",
+                ]
+            },
+        ),
+    ]
+    _FACTS = ("secret", "state", "created_at", "last_used_at", "revoked_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Key]:
+        return super().get_queryset(request).prefetch_related("secrets")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Key | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj is None else [*fieldsets, ("Facts", {"fields": self._FACTS})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Key | None = None) -> Any:
+        return () if obj is None else self._FACTS
+
+    def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
+        # Revoking is the way; deleting takes a key out of the sight of everybody.
+        return bool(getattr(request.user, "is_superuser", False))
+
+    @admin.display(description="key")
+    def secret(self, key: Key) -> str:
+        if key.is_static:
+            return "from the settings"
+        return f"{key.prefix}…{key.last_four}"
+
+    @admin.display(description="state")
+    def state(self, key: Key) -> str:
+        return key.state()
+
+    @admin.display(description="limits")
+    def limits(self, key: Key) -> str:
+        shown = limits_as_json(key).items()
+        return ", ".join(
+            f"{name} {', '.join(value) if isinstance(value, list) else value}"
+            for name, value in shown
+            if value
+        )
+
+    # --- issue --------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            # For `response_add`, in this same request.
+            request.issued_text = KeySecret.make_for(obj)  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: Key, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        text: str = request.issued_text  # type: ignore[attr-defined]
+        return self._show_once(request, obj, text, "Key issued")
+
+    def _show_once(self, request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "key": key,
+            "text": text,
+        }
+        response = TemplateResponse(request, "admin/keys/key/shown_once.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    # --- revoke and rotate --------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:key_id>/revoke/", wrap(self.revoke_view), name="keys_key_revoke"),
+            path("<int:key_id>/rotate/", wrap(self.rotate_view), name="keys_key_rotate"),
+            *super().get_urls(),
+        ]
+
+    def revoke_view(self, request: HttpRequest, key_id: int) -> HttpResponse:
+        key = self._key_to_change(request, key_id)
+        if request.method != "POST":
+            return self._confirm(request, key, "revoke.html", f"Revoke {key.name}")
+        if key.revoke():
+            self.log_change(request, key, "Revoked.")
+            self.message_user(request, f"{key.name} is revoked.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
+
+    def rotate_view(self, request: HttpRequest, key_id: int) -> HttpResponse:
+        key = self._key_to_change(request, key_id)
+        form = RotateForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._confirm(request, key, "rotate.html", f"Rotate {key.name}", form=form)
+        try:
+            text = key.rotate(form.cleaned_data["overlap"])
+        except CannotChangeKey as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
+        self.log_change(request, key, f"Rotated, overlap {form.data['overlap']}.")
+        return self._show_once(request, key, text, "Key rotated")
+
+    def _key_to_change(self, request: HttpRequest, key_id: int) -> Key:
+        key = self.get_queryset(request).filter(pk=key_id).first()
+        if key is None:
+            raise Http404("There is no such key.")
+        if not self.has_change_permission(request, key):
+            raise PermissionDenied
+        return key
+
+    def _confirm(
+        self, request: HttpRequest, key: Key, template: str, title: str, **more: Any
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "key": key,
+            "secret": self.secret(key),
+            **more,
+        }
+        return TemplateResponse(request, f"admin/keys/key/{template}", context)
+
+    # --- find ---------------------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        pasted = request.GET.get("q", "").strip()
+        if key_text.is_well_formed(pasted):
+            # Away from a URL that holds a key, before any link on the page repeats it.
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            key = key_with_text(pasted).first()
+            if key is not None:
+                return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key.pk]))
+            self.message_user(request, "No key here has that text.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:keys_key_changelist"))
+        return super().changelist_view(request, extra_context)
+
+
+# --- request log ------------------------------------------------------------------------------
+
+
+class BoundedPaginator(Paginator):
+    """Counts the first rows only, so that a page costs the same however long the log is."""
+
+    @cached_property
+    def count(self) -> int:
+        queryset: Any = self.object_list
+        return int(queryset.order_by().values("pk")[:PAGED_ROWS].count())
+
+
+class LogFilter(admin.SimpleListFilter):
+    """A link for each value, without asking the log which values it holds."""
+
+    field = ""
+
+    def has_output(self) -> bool:
+        # A filter in force must not vanish because its value, such as a deleted key, has no link.
+        return self.value() is not None or super().has_output()
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[RequestLog]
+    ) -> QuerySet[RequestLog]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(self.condition(value))
+
+    def condition(self, value: str) -> Q:
+        return Q(**{self.field: value})
+
+
+class KeyFilter(LogFilter):
+    title = "key"
+    parameter_name = "key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        keys = Key.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
+        return [(str(pk), name) for pk, name in keys]
+
+    def condition(self, value: str) -> Q:
+        return Q(key_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+
+
+class OwnerFilter(LogFilter):
+    title = "owner"
+    parameter_name = "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        owners = get_user_model().objects.filter(pk__in=Key.objects.values("owner_id"))
+        names = owners.order_by("username").values_list("pk", "username")[:FILTER_CHOICES]
+        return [(str(pk), name) for pk, name in names]
+
+    def condition(self, value: str) -> Q:
+        return Q(owner_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+
+
+class ModelFilter(LogFilter):
+    title = "model"
+    parameter_name = "model"
+    field = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """One step in the index for each model, where DISTINCT would walk through all of it."""
+        found: list[tuple[str, str]] = []
+        names = RequestLog.objects.order_by("model").values_list("model", flat=True)
+        name = names.filter(model__gt="").first()
+        while name is not None and len(found) < FILTER_CHOICES:
+            found.append((name, name))
+            name = names.filter(model__gt=name).first()
+        return found
+
+
+class EndpointFilter(LogFilter):
+    title = "endpoint"
+    parameter_name = "endpoint"
+    field = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, name) for name in ENDPOINTS]
+
+
+class StatusFilter(LogFilter):
+    title = "status"
+    parameter_name = "status_class"
+    _CONDITIONS: ClassVar = {
+        "ok": ("answered", Q(status__lt=400)),
+        "failed": ("failed (400 and above)", Q(status__gte=400)),
+        "4xx": ("4xx", Q(status__gte=400) & Q(status__lt=500)),
+        "5xx": ("5xx", Q(status__gte=400) & Q(status__gte=500)),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(value, label) for value, (label, _) in self._CONDITIONS.items()]
+
+    def condition(self, value: str) -> Q:
+        return self._CONDITIONS[value][1] if value in self._CONDITIONS else Q(pk=None)
+
+
+class ErrorFilter(LogFilter):
+    title = "error"
+    parameter_name = "error"
+    _NEWEST = 1_000
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        failed = RequestLog.objects.filter(status__gte=400).order_by("-started_at", "-id")
+        codes = set(failed.values_list("error_code", flat=True)[: self._NEWEST])
+        return [(code, code) for code in sorted(codes) if code]
+
+    def condition(self, value: str) -> Q:
+        return Q(error_code=value, status__gte=400)
+
+
+class StreamFilter(LogFilter):
+    title = "stream"
+    parameter_name = "stream"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("yes", "yes"), ("no", "no")]
+
+    def condition(self, value: str) -> Q:
+        return Q(stream=value == "yes")
+
+
+class DayFilter(LogFilter):
+    title = "day (UTC)"
+    parameter_name = "day"
+    _DAYS = 14
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        today = timezone.now().astimezone(UTC).date()
+        days = [today - timedelta(days=ago) for ago in range(self._DAYS)]
+        return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
+
+    def condition(self, value: str) -> Q:
+        try:
+            begin = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+            return Q(started_at__gte=begin, started_at__lt=begin + timedelta(days=1))
+        except (ValueError, OverflowError):
+            return Q(pk=None)
+
+
+@admin.register(RequestLog)
+class RequestLogAdmin(admin.ModelAdmin):
+    list_display = (
+        "started_at",
+        "key_name",
+        "owner_name",
+        "endpoint",
+        "model",
+        "status",
+        "end_reason",
+        "tokens",
+        "cost",
+        "duration_ms",
+        "request_id",
+    )
+    list_filter = (
+        DayFilter,
+        StatusFilter,
+        ErrorFilter,
+        EndpointFilter,
+        StreamFilter,
+        KeyFilter,
+        OwnerFilter,
+        ModelFilter,
+    )
+    search_fields = ("request_id__exact",)
+    search_help_text = "The whole x-request-id of an answer."
+    ordering = ("-started_at", "-id")
+    sortable_by = ()
+    list_per_page = 100
+    list_max_show_all = 0
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: RequestLog | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: RequestLog | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: RequestLog | None = None) -> Any:
+        amounts = {"cost_nano_usd": "cost", "neurons_micro": "neurons"}
+        names = [field.name for field in RequestLog._meta.concrete_fields]
+        return [amounts.get(name, name) for name in names]
+
+    @admin.display(description="tokens in / out")
+    def tokens(self, row: RequestLog) -> str:
+        counts = (row.prompt_tokens, row.completion_tokens)
+        if counts == (None, None):
+            return ""
+        return " / ".join("?" if count is None else f"{count:,}" for count in counts)
+
+    @admin.display(description="cost (USD)")
+    def cost(self, row: RequestLog) -> str:
+        return "" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)
+
+    @admin.display(description="neurons")
+    def neurons(self, row: RequestLog) -> str:
+        return "" if row.neurons_micro is None else neurons_text(row.neurons_micro)

@@ -1,0 +1,177 @@
+"""What can be wrong with a key or its limits. No HTTP here: status and error words are the API's.
+
+KeysError
+├── InvalidKey                 the caller is nobody we know
+│   ├── MissingKey
+│   ├── MalformedKey
+│   ├── UnknownKey
+│   │   └── KeyUnknownSoFar    well-formed, not in memory; the database has not been asked yet
+│   ├── RevokedKey
+│   ├── ExpiredKey
+│   └── OwnerInactive
+├── NotPermitted               known, but not for this
+│   ├── EndpointNotAllowed
+│   └── AddressNotAllowed
+├── LimitReached               try again soon
+│   ├── RequestRateReached
+│   ├── TokenRateReached
+│   └── ConcurrencyReached
+├── BudgetUsedUp               try again when the window is over, if it ever is
+├── LedgerUnavailable          the request could not be recorded, so it is not admitted
+│   └── LedgerFull
+├── RowRefused                 the database takes no such row, however often it is tried
+└── CannotChangeKey            an operator asked for what the rules of keys forbid
+
+A message may be shown to the caller. None ever holds a key or a part of one.
+"""
+
+import math
+
+
+class KeysError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class InvalidKey(KeysError):
+    """The request carries no key that is in force."""
+
+    message = "The API key is not valid."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
+
+
+class MissingKey(InvalidKey):
+    """No key was sent."""
+
+    message = (
+        "You did not provide an API key. Send it as 'Authorization: Bearer KEY' "
+        "or as 'x-api-key: KEY'."
+    )
+
+
+class MalformedKey(InvalidKey):
+    """What was sent cannot be a key of this gateway."""
+
+    message = (
+        "Incorrect API key provided: it is not a key of this gateway. "
+        "Check that it was copied whole and is sent as 'Authorization: Bearer KEY'."
+    )
+
+
+class UnknownKey(InvalidKey):
+    """Well-formed, but never issued here, or deleted."""
+
+    message = "Incorrect API key provided: this gateway does not know it."
+
+
+class KeyUnknownSoFar(UnknownKey):
+    """Not in memory. It may have been issued a moment ago: ask `KeyIndex.lookup` once."""
+
+    def __init__(self, digest: bytes) -> None:
+        super().__init__()
+        self.digest = digest
+
+
+class RevokedKey(InvalidKey):
+    """Issued here and revoked since."""
+
+    message = "This API key has been revoked."
+
+
+class ExpiredKey(InvalidKey):
+    """Its time is over, or it was rotated and the overlap is over."""
+
+    message = "This API key has expired."
+
+
+class OwnerInactive(InvalidKey):
+    """The account that owns the key was deactivated."""
+
+    message = "The account that this API key belongs to is not active."
+
+
+class NotPermitted(KeysError):
+    """The key is in force but not for this."""
+
+
+class EndpointNotAllowed(NotPermitted):
+    """The key is limited to other endpoints."""
+
+    def __init__(self, endpoint: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(
+            f"This API key may not use the endpoint '{endpoint}'. "
+            f"It may use: {', '.join(allowed) or 'none'}."
+        )
+        self.endpoint = endpoint
+        self.allowed = allowed
+
+
+class AddressNotAllowed(NotPermitted):
+    """The request comes from outside the key's networks."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"This API key may not be used from the address {address or 'unknown'}.")
+        self.address = address
+
+
+class LimitReached(KeysError):
+    """A limit that has room again within a minute or so."""
+
+    noun = "limit"
+    window = "minute"
+
+    def __init__(self, *, limit_value: int, retry_after_s: float, reset_at: float) -> None:
+        super().__init__(
+            f"Rate limit reached for this API key: {self.noun}, limit {limit_value:,}. "
+            f"Please try again in {max(1, math.ceil(retry_after_s))}s."
+        )
+        self.limit = self.noun
+        self.limit_value = limit_value
+        self.retry_after_s = retry_after_s
+        self.reset_at = reset_at
+
+
+class RequestRateReached(LimitReached):
+    """As many requests as the key may make in a minute."""
+
+    noun = "requests per minute"
+
+
+class TokenRateReached(LimitReached):
+    """As many tokens as the key may use in a minute, those of running requests included."""
+
+    noun = "tokens per minute"
+
+
+class ConcurrencyReached(LimitReached):
+    """As many requests at once as the key may have."""
+
+    noun = "requests at once"
+    window = "now"
+
+
+class BudgetUsedUp(KeysError):
+    """The key or its owner has no money or neurons left in a calendar window."""
+
+    def __init__(self, message: str, *, limit: str, window: str, reset_at: float | None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.window = window
+        self.reset_at = reset_at
+
+
+class LedgerUnavailable(KeysError):
+    """Nothing writes the ledger now, so nothing may be answered."""
+
+
+class LedgerFull(LedgerUnavailable):
+    """The database has been away for so long that the rows waiting in memory are at their bound."""
+
+
+class RowRefused(KeysError):
+    """The database refused this row for what is in it."""
+
+
+class CannotChangeKey(KeysError):
+    """A revoked key cannot be rotated, and the static key is changed in the settings."""

@@ -1,0 +1,120 @@
+"""Keys as operators edit them: money in USD, lists as lines of text."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django import forms
+
+from keys.amounts import (
+    duration_from_text,
+    nano_usd_from_text,
+    neurons_micro_from_text,
+    neurons_text,
+    usd_text,
+)
+from keys.models import ENDPOINTS, Key
+
+
+class AmountField(forms.CharField):
+    """Text to an integer in a small unit and back. Empty is None: no limit."""
+
+    def __init__(
+        self, parse: Callable[[str], int], show: Callable[[int], str], **kwargs: Any
+    ) -> None:
+        super().__init__(required=False, **kwargs)
+        self._parse = parse
+        self._show = show
+        self.widget.attrs["inputmode"] = "decimal"
+
+    def prepare_value(self, value: Any) -> Any:
+        return self._show(value) if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return self._parse(text)
+        except ValueError:
+            raise forms.ValidationError(
+                f"{text!r} is not an amount above 0, such as 12.50."
+            ) from None
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one in a line or separated by commas."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 60})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        text = super().clean(value)
+        return [part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()]
+
+
+def _usd(label: str) -> AmountField:
+    return AmountField(nano_usd_from_text, usd_text, label=label, help_text="Empty: no limit.")
+
+
+class KeyForm(forms.ModelForm):
+    allowed_models = LinesField(
+        required=False,
+        help_text="Patterns such as @cf/meta/*, one in a line. Empty: every model.",
+    )
+    allowed_endpoints = forms.MultipleChoiceField(
+        required=False,
+        choices=[(name, name) for name in ENDPOINTS],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None ticked: every endpoint.",
+    )
+    allowed_networks = LinesField(
+        required=False, help_text="Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
+    )
+    daily_budget_nano_usd = _usd("Budget per day (USD)")
+    monthly_budget_nano_usd = _usd("Budget per month (USD)")
+    total_budget_nano_usd = _usd("Budget in all (USD)")
+    daily_neurons_micro = AmountField(
+        neurons_micro_from_text,
+        neurons_text,
+        label="Neurons per day",
+        help_text="Empty: no limit.",
+    )
+
+    class Meta:
+        model = Key
+        fields: ClassVar = [
+            *("name", "owner", "notes", "expires_at"),
+            *("allowed_models", "allowed_endpoints", "allowed_networks"),
+            *("requests_per_minute", "tokens_per_minute", "concurrency"),
+            *("daily_budget_nano_usd", "monthly_budget_nano_usd", "total_budget_nano_usd"),
+            "daily_neurons_micro",
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A viewer's form has no fields; the static key belongs to nobody.
+        if "owner" in self.fields:
+            self.fields["owner"].required = not self.instance.is_static
+
+
+class RotateForm(forms.Form):
+    overlap = forms.CharField(
+        initial="24h",
+        max_length=12,
+        help_text="How long the old secret goes on working: 30m, 24h, 7d, or 0s to end it now.",
+    )
+
+    def clean_overlap(self) -> timedelta:
+        text = self.cleaned_data["overlap"]
+        try:
+            overlap = duration_from_text(text)
+        except ValueError:
+            overlap = timedelta.max
+        if overlap > timedelta(days=365):
+            raise forms.ValidationError(
+                f"{text!r} is not a time such as 30m, 24h or 7d, of a year at most."
+            )
+        return overlap

@@ -1,0 +1,321 @@
+"""Every key in memory: from the hash of what a caller sent to who they are, without a query.
+
+`load` reads all, `poll` what changed since (by revision, see `models.py`), `lookup` answers for one
+unknown key at once. These three talk to the database and belong on a thread. `find` and `is_live`
+are for the event loop: they take no lock, since every change is one assignment into a dict.
+"""
+
+import ipaddress
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+
+from keys import key_text
+from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+STATIC_PREFIX: Final = "static"
+# An unknown key is asked for once in this time, and all of them together at most so often. Whoever
+# sends made-up keys costs this many tiny queries; a new key met by the bound works after `poll`.
+UNKNOWN_FOR_S: Final = 2.0
+LOOKUPS_PER_S: Final = 20
+REMEMBERED_UNKNOWN: Final = 1000
+
+
+class Refusal(Enum):
+    UNKNOWN = "unknown"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    OWNER_INACTIVE = "owner inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None means no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+    daily_budget_nano_usd: int | None = None
+    monthly_budget_nano_usd: int | None = None
+    total_budget_nano_usd: int | None = None
+    daily_neurons_micro: int | None = None
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """What a request needs to know of its key. Times are epoch seconds."""
+
+    id: int
+    name: str
+    prefix: str
+    owner_id: int | None
+    owner_name: str
+    created_at: float
+    expires_at: float | None
+    revoked: bool
+    model_patterns: tuple[str, ...] | None
+    endpoints: tuple[str, ...] | None
+    networks: tuple[Network, ...] | None
+    limits: Limits
+
+    def allows_model(self, name: str) -> bool:
+        return self.model_patterns is None or _matches_any(self.model_patterns, name)
+
+    def allows_endpoint(self, name: str) -> bool:
+        return self.endpoints is None or name in self.endpoints
+
+    def allows_address(self, address: str) -> bool:
+        if self.networks is None:
+            return True
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+            ip = ip.ipv4_mapped
+        return any(ip in network for network in self.networks)
+
+
+class _Secret(NamedTuple):
+    digest: bytes
+    expires_at: float | None
+    record: KeyRecord
+
+
+class KeyIndex:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._secrets: dict[bytes, _Secret] = {}
+        self._records: dict[int, KeyRecord] = {}
+        self._digests: dict[int, tuple[bytes, ...]] = {}
+        self._inactive_owners: frozenset[int] = frozenset()
+        self._static_digest: bytes | None = None
+        self._revision = -1
+        self._unknown: dict[bytes, float] = {}
+        self._lookups_left = float(LOOKUPS_PER_S)
+        self._lookups_counted_at = 0.0
+
+    # --- on the event loop --------------------------------------------------------------------
+
+    def find(self, digest: bytes) -> KeyRecord | Refusal:
+        secret = self._secrets.get(digest)
+        if secret is None or not key_text.same_digest(secret.digest, digest):
+            return Refusal.UNKNOWN
+        record = secret.record
+        if record.revoked:
+            return Refusal.REVOKED
+        now = self._clock()
+        if secret.expires_at is not None and secret.expires_at <= now:
+            return Refusal.EXPIRED
+        return self._refusal(record, now) or record
+
+    def is_live(self, key_id: int) -> bool:
+        """For streams in flight: false soon after the key was revoked, expired or deleted."""
+        record = self._records.get(key_id)
+        return record is not None and self._refusal(record, self._clock()) is None
+
+    def _refusal(self, record: KeyRecord, now: float) -> Refusal | None:
+        if record.revoked:
+            return Refusal.REVOKED
+        if record.expires_at is not None and record.expires_at <= now:
+            return Refusal.EXPIRED
+        if record.owner_id in self._inactive_owners:
+            return Refusal.OWNER_INACTIVE
+        return None
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    # --- on a thread --------------------------------------------------------------------------
+
+    def load(self, static_key: str | None = None) -> None:
+        """Read everything. `static_key` is settings.PROXY_API_KEY unless a test says otherwise."""
+        text = settings.PROXY_API_KEY if static_key is None else static_key
+        if text:
+            ensure_static_key()
+        with self._lock:
+            self._static_digest = key_text.digest(text) if text else None
+            self._read_all()
+
+    def poll(self) -> None:
+        """Take in what changed since the last time: two or three tiny queries, usually."""
+        with self._lock:
+            self._read_inactive_owners()
+            self._catch_up()
+            # A deleted key leaves no row that says so, nor does one that went with its owner.
+            revision = self._revision
+            if Key.objects.count() != len(self._records) and Revision.current() == revision:
+                self._compare_ids()
+
+    def lookup(self, digest: bytes) -> KeyRecord | Refusal:
+        """Ask the database for a key that memory does not know: it may be seconds old."""
+        with self._lock:
+            found = self.find(digest)
+            if found is Refusal.UNKNOWN and self._may_look_up(digest):
+                self._catch_up()
+                found = self.find(digest)
+                if found is Refusal.UNKNOWN:
+                    self._remember_unknown(digest)
+            return found
+
+    def _catch_up(self) -> None:
+        number = Revision.current()
+        if number < self._revision:
+            # The numbers went back: another database, or one restored from a backup.
+            self._read_all()
+        elif number > self._revision:
+            changed = Key.objects.filter(revision__gt=self._revision)
+            self._read(changed.values_list("pk", flat=True))
+            # What was committed after `number` was read comes once more with the next poll.
+            self._revision = number
+
+    def _read_all(self) -> None:
+        number = Revision.current()
+        self._read_inactive_owners()
+        records = _read_records(None)
+        self._forget(self._records.keys() - records.keys())
+        self._put(records)
+        self._revision = number
+
+    def _compare_ids(self) -> None:
+        ids = set(Key.objects.order_by().values_list("pk", flat=True))
+        self._forget(self._records.keys() - ids)
+        self._read(ids - self._records.keys())
+
+    def _read(self, key_ids: Iterable[int]) -> None:
+        ids = list(key_ids)
+        for start in range(0, len(ids), 500):
+            self._put(_read_records(ids[start : start + 500]))
+
+    def _forget(self, key_ids: Iterable[int]) -> None:
+        for key_id in key_ids:
+            for digest in self._digests.pop(key_id, ()):
+                self._secrets.pop(digest, None)
+            self._records.pop(key_id, None)
+
+    def _put(self, records: dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]) -> None:
+        for key_id, (record, secrets) in records.items():
+            if record.prefix == STATIC_PREFIX and self._static_digest is not None:
+                secrets = [*secrets, (self._static_digest, None)]
+            before = self._digests.get(key_id, ())
+            self._records[key_id] = record
+            for digest, expires_at in secrets:
+                self._secrets[digest] = _Secret(digest, expires_at, record)
+            self._digests[key_id] = tuple(digest for digest, _ in secrets)
+            for digest in before:
+                if digest not in self._digests[key_id]:
+                    self._secrets.pop(digest, None)
+
+    def _read_inactive_owners(self) -> None:
+        inactive = get_user_model().objects.filter(is_active=False)
+        self._inactive_owners = frozenset(inactive.values_list("pk", flat=True))
+
+    def _may_look_up(self, digest: bytes) -> bool:
+        now = time.monotonic()
+        if now - self._unknown.get(digest, -UNKNOWN_FOR_S) < UNKNOWN_FOR_S:
+            return False
+        earned = (now - self._lookups_counted_at) * LOOKUPS_PER_S
+        self._lookups_left = min(float(LOOKUPS_PER_S), self._lookups_left + earned)
+        self._lookups_counted_at = now
+        if self._lookups_left < 1:
+            return False
+        self._lookups_left -= 1
+        return True
+
+    def _remember_unknown(self, digest: bytes) -> None:
+        if len(self._unknown) >= REMEMBERED_UNKNOWN:
+            self._unknown.clear()
+        self._unknown[digest] = time.monotonic()
+
+
+def ensure_static_key() -> Key:
+    """The row that the use of PROXY_API_KEY is logged under. It never holds the key itself.
+
+    Workers that start together may all try: the constraint lets one row in.
+    """
+    key, _ = Key.objects.get_or_create(
+        is_static=True,
+        defaults={"name": STATIC_KEY_NAME, "notes": "The shared key from the settings."},
+    )
+    return key
+
+
+def _read_records(
+    ids: list[int] | None,
+) -> dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]:
+    """Secrets first: a key that is issued in between comes without one, and again with the next
+    poll, since its revision is newer than the one read before."""
+    keys, all_secrets = Key.objects.order_by(), KeySecret.objects.order_by("pk")
+    if ids is not None:
+        keys, all_secrets = keys.filter(pk__in=ids), all_secrets.filter(key_id__in=ids)
+
+    secrets: dict[int, list[tuple[bytes, float | None]]] = {}
+    prefixes: dict[int, str] = {}
+    rows = all_secrets.values_list("key_id", "sha256", "prefix", "expires_at")
+    for key_id, sha256, prefix, expires_at in rows.iterator(2000):
+        end = None if expires_at is None else expires_at.timestamp()
+        secrets.setdefault(key_id, []).append((bytes.fromhex(sha256), end))
+        prefixes[key_id] = prefix
+
+    records = {}
+    columns = (
+        *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
+        *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks", *LIMITS),
+    )
+    for row in keys.values_list(*columns).iterator(2000):
+        (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
+        (revoked_at, models, endpoints, networks, *limits) = row[7:]
+        record = KeyRecord(
+            id=pk,
+            name=name,
+            prefix=STATIC_PREFIX if is_static else prefixes.get(pk, ""),
+            owner_id=owner_id,
+            owner_name=owner_name or "",
+            created_at=created_at.timestamp(),
+            expires_at=None if expires_at is None else expires_at.timestamp(),
+            revoked=revoked_at is not None,
+            model_patterns=tuple(models) or None,
+            endpoints=tuple(endpoints) or None,
+            networks=_networks(networks) if networks else None,
+            limits=Limits(*limits) if any(x is not None for x in limits) else NO_LIMITS,
+        )
+        records[pk] = (record, secrets.get(pk, []))
+    return records
+
+
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """A text that is no network allows nothing: a restriction that cannot be read must not open."""
+    networks = []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text))
+        except ValueError:
+            continue
+    return tuple(networks)
+
+
+@lru_cache(maxsize=8192)
+def _matches_any(patterns: tuple[str, ...], name: str) -> bool:
+    # Requested names come from callers, so the cache is bounded; fnmatch keeps compiled patterns.
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+index = KeyIndex()

@@ -1,0 +1,54 @@
+"""A key as the commands print it with --json. Never its secret, but for the one that made it."""
+
+from datetime import datetime
+from typing import Any
+
+from keys.amounts import neurons_text, usd_text
+from keys.models import Key
+
+
+def key_as_json(key: Key, text: str | None = None) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": key.pk,
+        "name": key.name,
+        "owner": key.owner.get_username() if key.owner else None,
+    }
+    if text is not None:
+        shown["key"] = text
+    return shown | {
+        "prefix": key.prefix,
+        "last_four": key.last_four,
+        "state": key.state(),
+        "static": key.is_static,
+        "created_at": iso(key.created_at),
+        "last_used_at": iso(key.last_used_at),
+        "expires_at": iso(key.expires_at),
+        "revoked_at": iso(key.revoked_at),
+        "limits": limits_as_json(key),
+    }
+
+
+def limits_as_json(key: Key) -> dict[str, Any]:
+    """Under the names of issue_key's options. None and [] mean no limit."""
+    return {
+        "rpm": key.requests_per_minute,
+        "tpm": key.tokens_per_minute,
+        "concurrency": key.concurrency,
+        "daily_usd": _usd(key.daily_budget_nano_usd),
+        "monthly_usd": _usd(key.monthly_budget_nano_usd),
+        "total_usd": _usd(key.total_budget_nano_usd),
+        "daily_neurons": (
+            None if key.daily_neurons_micro is None else neurons_text(key.daily_neurons_micro)
+        ),
+        "models": key.allowed_models,
+        "endpoints": key.allowed_endpoints,
+        "networks": key.allowed_networks,
+    }
+
+
+def iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _usd(nano_usd: int | None) -> str | None:
+    return None if nano_usd is None else usd_text(nano_usd)

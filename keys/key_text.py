@@ -1,0 +1,63 @@
+"""The text of a key: made, checked, hashed, shown. Pure.
+
+`sk-wai-` + 256 random bits in base62 + a CRC-32 of all before it in base62. The checksum tells a
+mistyped key, and a scanner that looks for leaked keys a real one, without asking a database.
+"""
+
+import hashlib
+import hmac
+import secrets
+import zlib
+from typing import Final
+
+PREFIX: Final = "sk-wai-"
+SECRET_BITS: Final = 256
+SECRET_LENGTH: Final = 43  # 62 ** 43 > 2 ** 256 > 62 ** 42
+CHECKSUM_LENGTH: Final = 6  # 62 ** 6 > 2 ** 32
+KEY_LENGTH: Final = len(PREFIX) + SECRET_LENGTH + CHECKSUM_LENGTH
+
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGIT_SET: Final = frozenset(_DIGITS)
+
+
+def make_key() -> str:
+    body = PREFIX + _base62(secrets.randbits(SECRET_BITS), SECRET_LENGTH)
+    return body + _checksum(body)
+
+
+def is_well_formed(text: str) -> bool:
+    """Whether `text` can be one of our keys at all. Any text is welcome, and costs the same."""
+    if len(text) != KEY_LENGTH or not text.startswith(PREFIX):
+        return False
+    if not _DIGIT_SET.issuperset(text[len(PREFIX) :]):
+        return False
+    return hmac.compare_digest(_checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:])
+
+
+def digest(text: str) -> bytes:
+    # A header may carry anything, lone surrogates included, and hashing it must not fail.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def same_digest(a: bytes, b: bytes) -> bool:
+    return hmac.compare_digest(a, b)
+
+
+def display_prefix(text: str) -> str:
+    return text[: len(PREFIX) + 5]
+
+
+def last_four(text: str) -> str:
+    return text[-4:]
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode("ascii")), CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

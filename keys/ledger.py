@@ -1,0 +1,497 @@
+"""The record step: rows in, one transaction for all that came together, and only then "done".
+
+A row is queued from the event loop; one thread with the only connection of its own writes groups.
+A lone row is written at once; what arrives during a commit is the next group, so groups grow with
+load and nobody waits for company. A row's future resolves after its commit, never before.
+
+When the database fails the rows stay in memory in their order and are tried again; admission asks
+`check_room` and refuses new requests once too many wait. A commit whose outcome is unknown is
+settled by `LedgerMark`, which moves in the same transaction, so no group is written twice.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection, models, transaction
+from django.utils import timezone
+
+from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
+from keys.models import Key, LedgerMark, RequestLog
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S: Final = 0.05
+LONGEST_RETRY_S: Final = 2.0
+# SQLite: how long a commit waits for another writer before it counts as failed and is reported.
+LOCK_WAIT_MS = 5_000
+# A commit costs far more than a row. After a group of n rows the next one waits until n times this
+# has passed since that group began, so that rows share commits under load; after a rest, a row
+# is written at once.
+SPACING_PER_ROW_S: Final = 0.004
+LONGEST_SPACING_S: Final = 0.012
+LAST_USED_EVERY_S: Final = 60.0
+# Longer than any outage through which a writer could hold a group of unknown outcome.
+MARKS_KEPT: Final = timedelta(days=7)
+
+
+@dataclass(slots=True, kw_only=True)
+class LedgerRow:
+    """One row of `RequestLog`, field by field. Texts are cut to their columns by the writer."""
+
+    started_at: float
+    request_id: str
+    endpoint: str
+    status: int
+    end_reason: str
+    duration_ms: int
+    key_id: int | None = None
+    key_name: str = ""
+    key_prefix: str = ""
+    owner_id: int | None = None
+    owner_name: str = ""
+    requested_model: str = ""
+    model: str = ""
+    stream: bool = False
+    error_code: str = ""
+    error_message: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    images: int | None = None
+    audio_ms: int | None = None
+    cost_nano_usd: int | None = None
+    neurons_micro: int | None = None
+    usage_source: str = "none"
+    price: str | None = None
+    ttft_ms: int | None = None
+    attempts: int = 0
+    client_ip: str = ""
+    user_agent: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHealth:
+    running: bool
+    depth: int
+    oldest_age_s: float
+    last_error: str
+    degraded_since: float | None
+    rows_written: int
+    groups_written: int
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in a few words; empty when all is well."""
+        if not self.running:
+            return "the ledger does not run"
+        if self.degraded_since is not None:
+            return f"the ledger cannot write ({self.last_error}), {self.depth} rows wait"
+        return ""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    row: LedgerRow | None  # None: nothing to write, only to be told when all before it is in
+    future: "asyncio.Future[None] | None"
+    queued_at: float
+    values: tuple[Any, ...] | None = None
+
+
+class LedgerWriter:
+    """Start it in the process that serves: a thread does not survive a fork."""
+
+    def __init__(
+        self,
+        *,
+        queue_rows: int | None = None,
+        group_rows: int | None = None,
+        commit_delay_ms: int | None = None,
+    ) -> None:
+        self._queue_rows = queue_rows or settings.LEDGER_QUEUE_ROWS
+        self._group_rows = group_rows or settings.LEDGER_GROUP_ROWS
+        # For failure drills: every commit takes this much longer.
+        delay_ms = settings.LEDGER_COMMIT_DELAY_MS if commit_delay_ms is None else commit_delay_ms
+        self._commit_delay_s = delay_ms / 1000
+        self._writer_id = uuid.uuid4()
+        self._writer_pid = os.getpid()
+        self._group_number = 0
+        self._queue: deque[_Waiting] = deque()
+        self._in_hand: Sequence[_Waiting] = ()
+        self._arrived = threading.Condition()
+        self._stopping = threading.Event()
+        self._give_up_at: float | None = None
+        self._thread: threading.Thread | None = None
+        self._next_group_at = 0.0
+        self._raw_connection: object = None
+        self._writer_column: object = None
+        self._last_used: dict[int, float] = {}
+        self._last_error = ""
+        self._degraded_since: float | None = None
+        self._rows_written = 0
+        self._groups_written = 0
+
+    # --- from the event loop ------------------------------------------------------------------
+
+    def check_room(self) -> None:
+        """Before a request is admitted: can its row be kept? Requests that run already may always
+        queue theirs, so memory is bounded by the bound plus what is in flight."""
+        if self._thread is None or self._stopping.is_set() or not self._thread.is_alive():
+            raise LedgerUnavailable("The ledger does not run, so requests cannot be recorded.")
+        if self._depth() >= self._queue_rows:
+            raise LedgerFull(
+                "The database has been unreachable for too long and no more requests can be "
+                "recorded now. Please try again later."
+            )
+
+    def put(self, row: LedgerRow, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        """Queue a row. The future resolves on `loop`, the running one, after the commit."""
+        return self._enqueue(row, loop.create_future())
+
+    def put_nowait(self, row: LedgerRow) -> None:
+        """Queue a row that nobody waits for. Needs no event loop."""
+        self._enqueue(row, None)
+
+    def written(self) -> "asyncio.Future[None]":
+        """Resolves when every row that is queued now is committed."""
+        return self._enqueue(None, asyncio.get_running_loop().create_future())
+
+    def _enqueue(self, row: LedgerRow | None, future: Any) -> Any:
+        with self._arrived:
+            self._queue.append(_Waiting(row, future, time.monotonic()))
+            self._arrived.notify()
+        return future
+
+    def health(self) -> LedgerHealth:
+        oldest = next(iter(self._in_hand), None)
+        if oldest is None:
+            with self._arrived:
+                oldest = self._queue[0] if self._queue else None
+        return LedgerHealth(
+            running=self._thread is not None and self._thread.is_alive(),
+            depth=self._depth(),
+            oldest_age_s=0.0 if oldest is None else time.monotonic() - oldest.queued_at,
+            last_error=self._last_error,
+            degraded_since=self._degraded_since,
+            rows_written=self._rows_written,
+            groups_written=self._groups_written,
+        )
+
+    def _depth(self) -> int:
+        return len(self._queue) + len(self._in_hand)
+
+    # --- life ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self._writer_pid != os.getpid():
+            # Made before a fork: two processes must not move the same mark.
+            self._writer_id, self._writer_pid = uuid.uuid4(), os.getpid()
+            self._group_number = 0
+        self._stopping.clear()
+        self._give_up_at = None
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is queued, then end. False if rows are left after `timeout_s`."""
+        if self._thread is None:
+            return self._depth() == 0
+        with self._arrived:
+            self._give_up_at = time.monotonic() + timeout_s
+            self._stopping.set()
+            self._arrived.notify()
+        self._thread.join(timeout_s + 0.5)
+        left = self._depth()
+        if left:
+            logger.error("The ledger stopped with %d rows not written.", left)
+        return left == 0
+
+    # --- on the ledger's thread ---------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            # What an earlier stop had to give up comes first, as the same group.
+            while group := self._in_hand or self._next_group():
+                self._in_hand = group
+                if not self._write_until_in(group):
+                    return
+                self._in_hand = ()
+        finally:
+            self._raw_connection = None
+            connection.close()
+
+    def _next_group(self) -> list[_Waiting]:
+        """Wait for rows. Empty only when the ledger is to stop and all is written."""
+        with self._arrived:
+            while not self._queue:
+                if self._stopping.is_set():
+                    return []
+                self._arrived.wait()
+        early_s = self._next_group_at - time.monotonic()
+        if early_s > 0 and len(self._queue) < self._group_rows:
+            time.sleep(early_s)
+        with self._arrived:
+            size = min(len(self._queue), self._group_rows)
+            group = [self._queue.popleft() for _ in range(size)]
+        spacing_s = min(SPACING_PER_ROW_S * size, LONGEST_SPACING_S)
+        self._next_group_at = time.monotonic() + spacing_s
+        return group
+
+    def _write_until_in(self, group: Sequence[_Waiting]) -> bool:
+        """False when the ledger was told to stop and the database did not come back in time."""
+        group = self._without_unreadable(group)
+        self._group_number += 1
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                self._write(group)
+            except (DataError, IntegrityError) as error:
+                # A statement failed, so nothing of this group is in: look for the row at fault.
+                self._group_number -= 1
+                if len(group) > 1:
+                    return all(self._write_until_in([waiting]) for waiting in group)
+                self._refuse(group[0], error)
+                return True
+            except Exception as error:
+                # Whatever it is, these rows must not be lost: keep them, say so, try again.
+                self._note_failure(error)
+                self._drop_connection()
+                if not self._pause(wait_s):
+                    self._group_number -= 1
+                    return False
+                wait_s = min(wait_s * 2, LONGEST_RETRY_S)
+            else:
+                self._note_success(group)
+                _resolve_futures(group)
+                return True
+
+    def _write(self, group: list[_Waiting]) -> None:
+        values = [waiting.values for waiting in group if waiting.values is not None]
+        if not values:
+            return
+        self._prepare_connection()
+        with transaction.atomic(), connection.cursor() as cursor:
+            if not self._claim_group(cursor):
+                return
+            cursor.executemany(_insert_sql(connection.vendor), values)
+            used = self._touch_keys([waiting.row for waiting in group if waiting.row is not None])
+            if self._commit_delay_s:
+                time.sleep(self._commit_delay_s)
+        self._last_used.update(used)
+
+    def _claim_group(self, cursor: Any) -> bool:
+        """Move this writer's mark to the group. False if an earlier try of it did get in.
+
+        The condition makes a second try wait for the first, should the database still be at it.
+        """
+        number, now = self._group_number, connection.ops.adapt_datetimefield_value(timezone.now())
+        cursor.execute(
+            "UPDATE keys_ledgermark SET group_number = %s, written_at = %s "
+            "WHERE writer = %s AND group_number = %s",
+            [number, now, self._writer_column, number - 1],
+        )
+        if cursor.rowcount == 1:
+            return True
+        mine = LedgerMark.objects.filter(writer=self._writer_id)
+        if mine.filter(group_number=number).exists():
+            return False
+        # Somebody emptied the table, or put back a backup of it.
+        LedgerMark.objects.update_or_create(
+            writer=self._writer_id,
+            defaults={"group_number": number, "written_at": timezone.now()},
+        )
+        return True
+
+    def _touch_keys(self, rows: list[LedgerRow]) -> dict[int, float]:
+        """`last_used_at` moves at most once a minute a key, and without a new revision."""
+        used: dict[int, float] = {}
+        for row in rows:
+            if row.key_id is None:
+                continue
+            last = max(used.get(row.key_id, 0.0), self._last_used.get(row.key_id, 0.0))
+            if row.started_at - last >= LAST_USED_EVERY_S or row.key_id in used:
+                used[row.key_id] = max(last, row.started_at)
+        if len(self._last_used) > 10_000:
+            self._last_used.clear()
+        # In one order everywhere, so that two writers never wait for each other in a circle.
+        for key_id in sorted(used):
+            moment = datetime.fromtimestamp(used[key_id], UTC)
+            earlier = models.Q(last_used_at=None) | models.Q(last_used_at__lt=moment)
+            models.QuerySet(Key).filter(earlier, pk=key_id).update(last_used_at=moment)
+        return used
+
+    def _prepare_connection(self) -> None:
+        connection.ensure_connection()
+        if connection.connection is self._raw_connection:
+            return
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                cursor.execute("PRAGMA synchronous=FULL")
+                cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_MS}")
+        # Outside the group's transaction, so that `_claim_group` always has a row to wait for.
+        LedgerMark.objects.get_or_create(
+            writer=self._writer_id,
+            defaults={"group_number": self._group_number - 1, "written_at": timezone.now()},
+        )
+        LedgerMark.objects.filter(written_at__lt=timezone.now() - MARKS_KEPT).exclude(
+            writer=self._writer_id
+        ).delete()
+        self._writer_column = LedgerMark._meta.pk.get_db_prep_value(self._writer_id, connection)
+        self._raw_connection = connection.connection
+
+    def _drop_connection(self) -> None:
+        try:
+            connection.close()
+        except Exception as error:
+            # It is beyond closing; forget it, so that the next try makes a new one.
+            logger.debug("Closing the ledger's connection: %s", type(error).__name__)
+            connection.connection = None
+
+    def _pause(self, wait_s: float) -> bool:
+        """Wait before the next try; False when the time to stop is over."""
+        self._stopping.wait(wait_s)
+        if self._give_up_at is None:
+            return True
+        if time.monotonic() >= self._give_up_at:
+            return False
+        time.sleep(FIRST_RETRY_S)
+        return True
+
+    def _without_unreadable(self, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """Rows that cannot even be turned into values are refused; the rest go on."""
+        readable = []
+        for waiting in group:
+            try:
+                if waiting.row is not None:
+                    waiting.values = _values(waiting.row)
+            except (TypeError, ValueError, OverflowError, AttributeError) as error:
+                self._refuse(waiting, error)
+            else:
+                readable.append(waiting)
+        return readable
+
+    def _refuse(self, waiting: _Waiting, error: Exception) -> None:
+        request_id = waiting.row.request_id if waiting.row else ""
+        self._last_error = type(error).__name__
+        logger.error("The ledger cannot store the row of %s: %s", request_id, type(error).__name__)
+        _resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))
+
+    def _note_failure(self, error: Exception) -> None:
+        self._last_error = type(error).__name__
+        if self._degraded_since is None:
+            self._degraded_since = time.time()
+            logger.error(
+                "The ledger cannot write (%s); %d rows wait in memory.",
+                type(error).__name__,
+                self._depth(),
+            )
+
+    def _note_success(self, group: list[_Waiting]) -> None:
+        self._rows_written += sum(waiting.row is not None for waiting in group)
+        self._groups_written += 1
+        if self._degraded_since is not None:
+            logger.warning(
+                "The ledger writes again after %.1f s.", time.time() - self._degraded_since
+            )
+            self._degraded_since = None
+
+
+def _resolve_futures(group: list[_Waiting], failure: Callable[[], Exception] | None = None) -> None:
+    """One call into each loop for the whole group."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiting in group:
+        if waiting.future is not None:
+            by_loop.setdefault(waiting.future.get_loop(), []).append(waiting.future)
+    for loop, futures in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, futures, failure)
+        except RuntimeError:
+            # The loop is closed: nobody is left to be told, and the rows are in.
+            continue
+
+
+def _resolve(
+    futures: "list[asyncio.Future[None]]", failure: Callable[[], Exception] | None
+) -> None:
+    for future in futures:
+        if future.done():
+            continue
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure())
+
+
+# --- rows as SQL ------------------------------------------------------------------------------
+
+_COLUMNS: Final[list[Any]] = [
+    field for field in RequestLog._meta.concrete_fields if not field.primary_key
+]
+_read_row = attrgetter(*(field.attname for field in _COLUMNS))
+# Big columns stop short of their 64 bits, so that sums of absurd values stay within them.
+_HIGHEST: Final = {
+    "BigIntegerField": 10**15,
+    "IntegerField": 2**31 - 1,
+    "SmallIntegerField": 2**15 - 1,
+}
+
+
+@cache
+def _insert_sql(vendor: str) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in _COLUMNS)
+    places = ", ".join(["%s"] * len(_COLUMNS))
+    return f"INSERT INTO {quote(RequestLog._meta.db_table)} ({names}) VALUES ({places})"
+
+
+def _fit_for(field: Any) -> Callable[[Any], Any]:
+    """What turns a row's value into one that the column takes, whatever upstream or a caller sent:
+    a row must not be lost because a text in it is long or a count absurd."""
+    kind = field.get_internal_type()
+    if kind in _HIGHEST:
+        highest = _HIGHEST[kind]
+        return lambda value: None if value is None else min(max(int(value), 0), highest)
+    if kind == "DateTimeField":
+        return lambda value: connection.ops.adapt_datetimefield_value(
+            datetime.fromtimestamp(value, UTC)
+        )
+    if kind == "BooleanField":
+        return bool
+    length = field.max_length
+    return lambda value: None if value is None and field.null else _fit_text(value, length)
+
+
+def _fit_text(value: Any, length: int | None) -> str:
+    text = "" if value is None else str(value)
+    if not (text.isascii() and text.isprintable()):
+        # PostgreSQL takes no NUL, and neither engine takes half a surrogate pair.
+        text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return text[:length]
+
+
+_FITS: Final = [_fit_for(field) for field in _COLUMNS]
+
+
+def _values(row: LedgerRow) -> tuple[Any, ...]:
+    return tuple(fit(value) for fit, value in zip(_FITS, _read_row(row), strict=True))
+
+
+# This process's writer. It runs only between `start` and `stop`.
+ledger = LedgerWriter()

@@ -1,0 +1,88 @@
+"""Request log rows out of the database in constant memory, with the names people know them by."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from django.db.models import Q, QuerySet
+
+from keys.amounts import neurons_text, usd_text
+from keys.key_json import iso
+from keys.models import RequestLog
+
+BATCH_ROWS: Final = 2000
+
+FIELDS: Final = (
+    *("started_at", "request_id", "key", "key_id", "key_prefix", "owner", "owner_id", "endpoint"),
+    *("requested_model", "model", "stream", "status", "error_code", "error_message"),
+    *("finish_reason", "end_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
+    *("reasoning_tokens", "images", "audio_seconds", "cost_usd", "neurons", "usage_source"),
+    *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
+)
+
+
+class Written(Protocol):
+    def write(self, text: str, /) -> Any: ...
+
+
+def rows_oldest_first(
+    *, since: datetime | None = None, until: datetime | None = None, key_id: int | None = None
+) -> Iterator[RequestLog]:
+    """From `since` on and before `until`. Each batch begins after the last row of the one before,
+    so no batch costs more than the first, and no query stays open meanwhile."""
+    rows: QuerySet[RequestLog] = RequestLog.objects.order_by("started_at", "id")
+    if since is not None:
+        rows = rows.filter(started_at__gte=since)
+    if until is not None:
+        rows = rows.filter(started_at__lt=until)
+    if key_id is not None:
+        rows = rows.filter(key_id=key_id)
+    batch = list(rows[:BATCH_ROWS])
+    while batch:
+        yield from batch
+        last = batch[-1]
+        # The first condition alone is what lets the database start in its index.
+        after = Q(started_at__gte=last.started_at) & (
+            Q(started_at__gt=last.started_at) | Q(id__gt=last.pk)
+        )
+        batch = list(rows.filter(after)[:BATCH_ROWS])
+
+
+def row_as_json(row: RequestLog) -> dict[str, Any]:
+    """Amounts are decimal strings, so that no reader rounds them; unknown is null."""
+    renamed = {
+        "started_at": iso(row.started_at),
+        "key": row.key_name,
+        "owner": row.owner_name,
+        "audio_seconds": None if row.audio_ms is None else row.audio_ms / 1000,
+        "cost_usd": None if row.cost_nano_usd is None else usd_text(row.cost_nano_usd),
+        "neurons": None if row.neurons_micro is None else neurons_text(row.neurons_micro),
+        "price": None if row.price is None else json.loads(row.price),
+    }
+    return {name: renamed[name] if name in renamed else getattr(row, name) for name in FIELDS}
+
+
+def write_jsonl(rows: Iterable[RequestLog], out: Written) -> None:
+    for row in rows:
+        out.write(json.dumps(row_as_json(row), ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def write_csv(rows: Iterable[RequestLog], out: Written) -> None:
+    writer = csv.writer(out)
+    writer.writerow(FIELDS)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row_as_json(row).values()])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    text = str(value)
+    # A spreadsheet runs a cell that begins like a formula, and callers choose some of these texts.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

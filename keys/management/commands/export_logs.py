@@ -1,0 +1,73 @@
+"""`manage.py export_logs`: request log rows on stdout, oldest first, in constant memory."""
+
+import argparse
+import os
+import sys
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from keys.amounts import moment_from_text
+from keys.key_choice import NoSuchKey, key_named
+from keys.log_export import rows_oldest_first, write_csv, write_jsonl
+from keys.models import RequestLog
+
+
+class Command(BaseCommand):
+    help = "Streams the request log, oldest first, one object or line a request."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--since", metavar="DATE", help="first day or time (UTC), included")
+        parser.add_argument("--until", metavar="DATE", help="first day or time (UTC) left out")
+        parser.add_argument("--key", metavar="ID", help="only this key: its number or prefix")
+        parser.add_argument("--format", default="jsonl", metavar="jsonl|csv")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["format"] not in ("jsonl", "csv"):
+            raise CommandError(f"--format is {options['format']!r}: it takes jsonl or csv.")
+        rows = rows_oldest_first(
+            since=_moment(options, "since"),
+            until=_moment(options, "until"),
+            key_id=None if options["key"] is None else _key_id(options["key"]),
+        )
+        write = write_csv if options["format"] == "csv" else write_jsonl
+        try:
+            write(rows, _Unended(self.stdout))
+            self.stdout.flush()
+        except BrokenPipeError:
+            # The reader has enough (`| head`). Python would complain once more at its exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Unended:
+    """Django's stdout ends each write with a newline unless it is told not to."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        self._out.write(text, ending="")
+
+
+def _moment(options: dict[str, Any], name: str) -> datetime | None:
+    if options[name] is None:
+        return None
+    try:
+        return moment_from_text(options[name])
+    except ValueError:
+        raise CommandError(
+            f"--{name} is {options[name]!r}: it takes a day or time such as 2027-01-31 "
+            "or 2027-01-31T12:00."
+        ) from None
+
+
+def _key_id(text: str) -> int:
+    """Rows outlive their key, so the number of a deleted one is taken as well."""
+    try:
+        return key_named(text).pk
+    except NoSuchKey as error:
+        is_number = text.isascii() and text.isdecimal() and len(text) < 19
+        if is_number and RequestLog.objects.filter(key_id=int(text)).exists():
+            return int(text)
+        raise CommandError(f"--key: {error}.") from None

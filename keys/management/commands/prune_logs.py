@@ -1,0 +1,51 @@
+"""`manage.py prune_logs --older-than 90d`: deletes old request log rows, a little at a time."""
+
+import argparse
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from keys.amounts import duration_from_text
+from keys.models import RequestLog
+
+# Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
+BATCH_ROWS: Final = 2000
+
+
+class Command(BaseCommand):
+    help = "Deletes request log rows older than a given age, in batches."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        days = settings.LOG_RETENTION_DAYS
+        parser.add_argument(
+            "--older-than",
+            default=f"{days}d" if days else None,
+            required=not days,
+            metavar="AGE",
+            help="such as 90d or 12w (default: LOG_RETENTION_DAYS, when that is set)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            before = timezone.now() - duration_from_text(options["older_than"])
+        except (ValueError, OverflowError):
+            raise CommandError(
+                f"--older-than is {options['older_than']!r}: it takes an age such as 90d or 12w."
+            ) from None
+        deleted = 0
+        while batch := _delete_oldest(before):
+            deleted += batch
+            if self.stderr.isatty():
+                self.stderr.write(f"\r{deleted:,} rows deleted", style_func=str, ending="")
+        if deleted and self.stderr.isatty():
+            self.stderr.write("")
+        self.stdout.write(f"Deleted {deleted} rows from before {before:%Y-%m-%d %H:%M} UTC.")
+
+
+def _delete_oldest(before: datetime) -> int:
+    rows = RequestLog.objects.filter(started_at__lt=before).order_by("started_at", "id")
+    ids = list(rows.values_list("pk", flat=True)[:BATCH_ROWS])
+    return RequestLog.objects.filter(pk__in=ids).delete()[0] if ids else 0

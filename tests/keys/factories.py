@@ -1,0 +1,97 @@
+"""Keys and rows for tests, with everything filled in that a case does not care about."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from keys.key_index import NO_LIMITS, KeyRecord, Limits
+from keys.ledger import LedgerRow
+from keys.models import Key, RequestLog
+
+
+def user(username: str = "ada", **fields: Any) -> Any:
+    return get_user_model().objects.get_or_create(username=username, defaults=fields)[0]
+
+
+def issued(name: str = "laptop", **fields: Any) -> tuple[Key, str]:
+    fields.setdefault("owner", user())
+    return Key.issue(name=name, **fields)
+
+
+def record(limits: Limits = NO_LIMITS, **fields: Any) -> KeyRecord:
+    values: dict[str, Any] = {
+        "id": 1,
+        "name": "laptop",
+        "prefix": "sk-wai-AbCdE",
+        "owner_id": 7,
+        "owner_name": "ada",
+        "created_at": 0.0,
+        "expires_at": None,
+        "revoked": False,
+        "model_patterns": None,
+        "endpoints": None,
+        "networks": None,
+        "limits": limits,
+    }
+    return KeyRecord(**{**values, **fields})
+
+
+def ledger_row(request_id: str = "req-1", **fields: Any) -> LedgerRow:
+    values: dict[str, Any] = {
+        "started_at": 1_800_000_000.0,
+        "endpoint": "chat",
+        "status": 200,
+        "end_reason": "complete",
+        "duration_ms": 12,
+    }
+    return LedgerRow(request_id=request_id, **{**values, **fields})
+
+
+def log_row(request_id: str = "req-1", **fields: Any) -> RequestLog:
+    values: dict[str, Any] = {
+        "started_at": datetime(2027, 1, 1, tzinfo=UTC),
+        "key_id": 1,
+        "key_name": "laptop",
+        "endpoint": "chat",
+        "stream": False,
+        "status": 200,
+        "duration_ms": 12,
+        "attempts": 1,
+    }
+    return RequestLog.objects.create(request_id=request_id, **{**values, **fields})
+
+
+class MemoryLedger:
+    """Takes rows like `LedgerWriter` and keeps them; they count as committed on `commit()`."""
+
+    def __init__(self) -> None:
+        self.rows: list[LedgerRow] = []
+        self.futures: list[asyncio.Future[None]] = []
+
+    def check_room(self) -> None:
+        pass
+
+    def put(self, row: LedgerRow, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        self.rows.append(row)
+        return self.written()
+
+    def put_nowait(self, row: LedgerRow) -> None:
+        self.rows.append(row)
+
+    def written(self) -> "asyncio.Future[None]":
+        self.futures.append(asyncio.get_running_loop().create_future())
+        return self.futures[-1]
+
+    def commit(self) -> None:
+        for future in self.futures:
+            future.set_result(None)
+
+
+class Clock:
+    def __init__(self, now: float = 1_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now

@@ -1,0 +1,384 @@
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from keys import admin as key_admin
+from keys import key_text
+from keys.models import Key
+from tests.keys.factories import issued, log_row, user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:keys_key_changelist"
+LOG = "admin:keys_requestlog_changelist"
+
+
+@pytest.fixture
+def operator():
+    return signed_in(user("operator", is_staff=True, is_superuser=True))
+
+
+@pytest.fixture
+def clerk():
+    """Staff who may see keys and the log, and change nothing."""
+    clerk = user("clerk", is_staff=True)
+    codenames = ["view_key", "view_requestlog"]
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return signed_in(clerk)
+
+
+def signed_in(who, **options):
+    # Without a password, so that no test waits for one to be hashed.
+    browser = Client(**options)
+    browser.force_login(who)
+    return browser
+
+
+def add_form(**fields):
+    return {"name": "laptop", "owner": user().pk, **fields}
+
+
+def shown_key(response):
+    [text] = re.findall(r"sk-wai-[0-9A-Za-z]{49}", response.content.decode())
+    return text
+
+
+def url(name, key):
+    return reverse(f"admin:keys_key_{name}", args=[key.pk])
+
+
+def texts(response):
+    return re.sub(r"<[^>]+>|\s+", " ", response.content.decode())
+
+
+# --- issue ----------------------------------------------------------------------------------------
+
+
+def test_issuing_shows_a_working_key_once_and_no_cache_keeps_it(operator):
+    response = operator.post(reverse("admin:keys_key_add"), add_form())
+    text = shown_key(response)
+    assert Key.objects.get().secrets.get().sha256 == key_text.digest(text).hex()
+    assert "no-store" in response["Cache-Control"]
+    again = operator.get(url("change", Key.objects.get()))
+    assert text not in again.content.decode()
+
+
+def test_the_key_is_in_no_session_no_history_and_no_message(operator):
+    text = shown_key(operator.post(reverse("admin:keys_key_add"), add_form()))
+    sessions = [str(session.get_decoded()) for session in Session.objects.all()]
+    history = [entry.change_message + entry.object_repr for entry in LogEntry.objects.all()]
+    assert history
+    assert not any(text in kept for kept in sessions + history)
+    assert text not in operator.get(reverse(LIST)).content.decode()
+
+
+def test_limits_are_typed_in_usd_and_stored_as_integers(operator):
+    form = add_form(
+        daily_budget_nano_usd="1.5",
+        daily_neurons_micro="100",
+        requests_per_minute="7",
+        allowed_models="@cf/meta/*\ngpt-4o, x",
+        allowed_endpoints=["chat", "images"],
+        allowed_networks="10.0.0.0/8",
+    )
+    operator.post(reverse("admin:keys_key_add"), form)
+    key = Key.objects.get()
+    assert (key.daily_budget_nano_usd, key.daily_neurons_micro) == (1_500_000_000, 100_000_000)
+    assert key.allowed_models == ["@cf/meta/*", "gpt-4o", "x"]
+    assert key.allowed_endpoints == ["chat", "images"]
+    page = operator.get(url("change", key)).content.decode()
+    assert 'value="1.5"' in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("daily_budget_nano_usd", "free"),
+        ("daily_budget_nano_usd", "0"),
+        ("requests_per_minute", "0"),
+        ("concurrency", "-1"),
+        ("allowed_networks", "10.0.0.1/8"),
+        ("allowed_endpoints", "chats"),
+        ("owner", ""),
+        ("name", ""),
+        ("requests_per_minute", "9" * 30),
+    ],
+)
+def test_a_bad_value_is_an_error_on_the_form_and_issues_nothing(operator, field, value):
+    response = operator.post(reverse("admin:keys_key_add"), add_form(**{field: value}))
+    assert response.status_code == 200
+    assert "errorlist" in response.content.decode()
+    assert not Key.objects.exists()
+
+
+def test_a_changed_limit_reaches_the_workers(operator):
+    key, _ = issued()
+    before = Key.objects.get().revision
+    operator.post(url("change", key), add_form(concurrency="3", owner=key.owner.pk))
+    changed = Key.objects.get()
+    assert changed.concurrency == 3
+    assert changed.revision > before
+    assert changed.secrets.count() == 1
+
+
+# --- revoke and rotate ----------------------------------------------------------------------------
+
+
+def test_revoking_asks_first_and_is_recorded(operator):
+    key, _ = issued()
+    assert "no way back" in operator.get(url("revoke", key)).content.decode()
+    assert Key.objects.get().revoked_at is None
+    operator.post(url("revoke", key))
+    assert Key.objects.get().revoked_at is not None
+    assert LogEntry.objects.get().change_message == "Revoked."
+
+
+def test_rotating_shows_the_new_key_once_and_no_cache_keeps_it(operator):
+    key, old = issued()
+    assert key.secrets.count() == 1
+    response = operator.post(url("rotate", key), {"overlap": "1h"})
+    assert shown_key(response) != old
+    assert "no-store" in response["Cache-Control"]
+    assert key.secrets.filter(expires_at=None).count() == 1
+    assert shown_key(response) not in LogEntry.objects.get().change_message
+
+
+@pytest.mark.parametrize("overlap", ["", "soon", "9999d", "99999999w"])
+def test_rotating_with_a_bad_overlap_changes_nothing(operator, overlap):
+    key, _ = issued()
+    response = operator.post(url("rotate", key), {"overlap": overlap})
+    assert "errorlist" in response.content.decode()
+    assert key.secrets.count() == 1
+
+
+def test_rotating_a_revoked_key_says_why_not(operator):
+    key, _ = issued()
+    key.revoke()
+    response = operator.post(url("rotate", key), {"overlap": "1h"}, follow=True)
+    assert "A revoked key cannot be rotated" in texts(response)
+
+
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_who_may_only_look_can_neither_revoke_nor_rotate(clerk, action):
+    key, _ = issued()
+    assert clerk.get(url("change", key)).status_code == 200
+    assert clerk.get(url(action, key)).status_code == 403
+    assert clerk.post(url(action, key), {"overlap": "1h"}).status_code == 403
+    assert Key.objects.get().revoked_at is None
+
+
+@pytest.mark.parametrize("action", ["revoke", "rotate"])
+def test_strangers_are_sent_to_the_login(action):
+    key, _ = issued()
+    response = Client().post(url(action, key), {"overlap": "1h"})
+    assert response.status_code == 302
+    assert "/login/" in response["Location"]
+    assert key.secrets.count() == 1
+
+
+def test_a_revoke_without_the_csrf_token_is_refused():
+    key, _ = issued()
+    operator = user("operator", is_staff=True, is_superuser=True)
+    strict = signed_in(operator, enforce_csrf_checks=True)
+    assert strict.post(url("revoke", key)).status_code == 403
+    assert Key.objects.get().revoked_at is None
+
+
+def test_a_key_that_does_not_exist_is_404(operator):
+    assert operator.get("/admin/keys/key/999/revoke/").status_code == 404
+
+
+def test_only_a_superuser_may_delete(clerk):
+    key, _ = issued()
+    user("clerk").user_permissions.add(Permission.objects.get(codename="delete_key"))
+    assert clerk.post(url("delete", key), {"post": "yes"}).status_code == 403
+    assert Key.objects.exists()
+
+
+# --- list and search ------------------------------------------------------------------------------
+
+
+def test_the_list_shows_state_and_prefix(operator):
+    key, _ = issued(concurrency=2, total_budget_nano_usd=5 * 10**9)
+    key.revoke()
+    page = texts(operator.get(reverse(LIST)))
+    assert f"{key.prefix}…{key.last_four}" in page
+    assert "revoked" in page
+    assert "concurrency 2, total_usd 5" in page
+
+
+def test_the_list_costs_no_query_a_key(operator):
+    def queries():
+        with CaptureQueriesContext(
+            connection,
+        ) as caught:
+            operator.get(reverse(LIST))
+        return len(caught)
+
+    issued("first")
+    few = queries()
+    for number in range(20):
+        issued(f"key {number}")
+    assert queries() <= few
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        ("active", {"active"}),
+        ("revoked", {"revoked"}),
+        ("expired", {"expired"}),
+        ("owner inactive", {"inactive"}),
+        ("nonsense", {"active", "revoked", "expired", "inactive"}),
+    ],
+)
+def test_keys_are_filtered_by_state(operator, state, names):
+    issued("active")
+    issued("revoked")[0].revoke()
+    Key.objects.filter(pk=issued("expired")[0].pk).update(expires_at=timezone.now())
+    issued("inactive", owner=user("away", is_active=False))
+    response = operator.get(reverse(LIST), {"state": state})
+    assert {key.name for key in response.context["cl"].result_list} == names
+
+
+@pytest.mark.parametrize("query", ["laptop", "ada", "{prefix}"])
+def test_keys_are_found_by_name_owner_and_prefix(operator, query):
+    key, _ = issued("laptop")
+    issued("other", owner=user("bob"))
+    response = operator.get(reverse(LIST), {"q": query.format(prefix=key.prefix)})
+    assert [found.pk for found in response.context["cl"].result_list] == [key.pk]
+
+
+def test_a_pasted_key_leads_to_its_page_and_out_of_the_url(operator):
+    key, text = issued()
+    response = operator.get(reverse(LIST), {"q": f" {text} "})
+    assert response.status_code == 302
+    assert response["Location"] == url("change", key)
+
+
+def test_a_pasted_key_of_somebody_else_leaves_the_url_too(operator):
+    text = key_text.make_key()
+    response = operator.get(reverse(LIST), {"q": text}, follow=True)
+    assert "No key here has that text" in texts(response)
+    assert text not in response.content.decode()
+
+
+# --- request log ----------------------------------------------------------------------------------
+
+
+def log_ids(operator, **query):
+    response = operator.get(reverse(LOG), query)
+    assert response.status_code == 200, response
+    return [row.request_id for row in response.context["cl"].result_list]
+
+
+def test_the_log_is_newest_first(operator):
+    for day in (2, 3, 1):
+        log_row(f"day {day}", started_at=datetime(2027, 1, day, tzinfo=UTC))
+    assert log_ids(operator) == ["day 3", "day 2", "day 1"]
+
+
+def test_nobody_adds_changes_or_deletes_rows(operator):
+    row = log_row(cost_nano_usd=1_000_000)
+    change = reverse("admin:keys_requestlog_change", args=[row.pk])
+    assert "0.001" in texts(operator.get(change))
+    assert operator.post(change, {"status": 1}).status_code == 403
+    assert operator.get(reverse("admin:keys_requestlog_add")).status_code == 403
+    delete = reverse("admin:keys_requestlog_delete", args=[row.pk])
+    assert operator.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_the_log_is_searched_by_whole_request_id_only(operator):
+    log_row("req-1")
+    log_row("req-12", model="req-1")
+    assert log_ids(operator, q="req-1") == ["req-1"]
+    assert log_ids(operator, q="req") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"key": "5"},
+        {"owner": "6"},
+        {"model": "@cf/meta/llama"},
+        {"endpoint": "images"},
+        {"status_class": "5xx"},
+        {"status_class": "failed"},
+        {"error": "rate_limited"},
+        {"stream": "yes"},
+        {"day": "2027-02-03"},
+    ],
+)
+def test_each_filter_of_the_log_finds_its_rows(operator, query):
+    log_row("other")
+    log_row(
+        "wanted",
+        started_at=datetime(2027, 2, 3, 23, 59, tzinfo=UTC),
+        key_id=5,
+        owner_id=6,
+        model="@cf/meta/llama",
+        endpoint="images",
+        status=502,
+        error_code="rate_limited",
+        stream=True,
+    )
+    assert log_ids(operator, **query) == ["wanted"]
+
+
+@pytest.mark.parametrize("name", ["key", "owner", "status_class", "day", "p", "o", "all", "q"])
+@pytest.mark.parametrize("value", ["-1", "9" * 30, "\0", "²"])
+def test_odd_filter_values_never_break_the_log(operator, name, value):
+    log_row()
+    assert operator.get(reverse(LOG), {name: value}).status_code in (200, 302)
+
+
+def test_the_log_offers_the_models_and_errors_that_it_holds(operator):
+    for model in ("@cf/b", "@cf/a", "@cf/b"):
+        log_row(model=model, status=429, error_code="rate_limit_exceeded")
+    page = texts(operator.get(reverse(LOG)))
+    assert "@cf/a" in page and "@cf/b" in page and "rate_limit_exceeded" in page
+
+
+def test_the_log_is_never_counted_whole_nor_joined(operator, monkeypatch):
+    monkeypatch.setattr(key_admin, "PAGED_ROWS", 150)
+    now = timezone.now()
+    for number in range(160):
+        log_row(str(number), started_at=now - timedelta(seconds=number))
+    with CaptureQueriesContext(connection) as caught:
+        response = operator.get(reverse(LOG))
+    assert response.context["cl"].result_count == 150
+    on_log = [q["sql"] for q in caught if "keys_requestlog" in q["sql"]]
+    assert on_log
+    for sql in on_log:
+        assert "LIMIT" in sql
+        assert "JOIN" not in sql
+
+
+@pytest.mark.parametrize("name", ["keys_key_changelist", "keys_requestlog_changelist"])
+def test_pages_hold_no_inline_script_or_style(operator, name):
+    issued()
+    log_row()
+    page = operator.get(reverse(f"admin:{name}")).content.decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page)
+    assert "<style" not in page
+
+
+def test_our_own_pages_hold_no_inline_script_or_style(operator):
+    key, _ = issued()
+    pages = [
+        operator.get(url("revoke", key)),
+        operator.get(url("rotate", key)),
+        operator.post(url("rotate", key), {"overlap": "0s"}),
+    ]
+    for page in pages:
+        assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
+        assert not re.search(r"<style|\sstyle=|\son\w+=", page.content.decode())

@@ -1,0 +1,216 @@
+import asyncio
+import gc
+import ipaddress
+
+import pytest
+
+from keys import errors
+from keys.admission import Outcome, admit, duration_text
+from keys.counters import MemoryCounters
+from keys.key_index import Limits
+from tests.keys.factories import MemoryLedger, record
+
+DONE = Outcome(status=200, end_reason="complete", prompt_tokens=3, completion_tokens=4)
+
+
+@pytest.fixture
+def counters():
+    return MemoryCounters()
+
+
+@pytest.fixture
+def ledger():
+    return MemoryLedger()
+
+
+@pytest.fixture
+def enter(counters, ledger):
+    def enter(key=None, **fields):
+        values = {
+            "endpoint": "chat",
+            "request_id": "req-1",
+            "client_ip": "10.1.2.3",
+            "user_agent": "test",
+        }
+        return admit(key or record(), counters=counters, writer=ledger, **{**values, **fields})
+
+    return enter
+
+
+async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
+    ticket = enter(now=1_800_000_000.0)
+    ticket.model = "@cf/meta/llama"
+    ticket.stream = True
+    ticket.settle(DONE)
+    [row] = ledger.rows
+    assert (row.key_name, row.owner_name, row.model, row.stream) == (
+        "laptop",
+        "ada",
+        "@cf/meta/llama",
+        True,
+    )
+    assert (row.started_at, row.prompt_tokens, row.cached_tokens) == (1_800_000_000.0, 3, None)
+
+
+async def test_a_second_settle_changes_nothing_and_waits_for_the_same_commit(enter, ledger):
+    ticket = enter()
+    first = ticket.settle(DONE)
+    second = ticket.settle(Outcome(status=500, end_reason="gateway_error"))
+    assert first is second
+    assert [row.status for row in ledger.rows] == [200]
+
+
+async def test_settle_after_settle_nowait_still_waits_for_the_commit(enter, ledger):
+    ticket = enter()
+    ticket.settle_nowait(DONE)
+    future = ticket.settle(DONE)
+    assert not future.done()
+    ledger.commit()
+    assert future.done()
+    assert len(ledger.rows) == 1
+
+
+def test_settle_without_a_loop_leaves_the_ticket_open(enter, ledger):
+    ticket = enter()
+    with pytest.raises(RuntimeError):
+        ticket.settle(DONE)
+    ticket.settle_nowait(DONE)
+    assert len(ledger.rows) == 1
+
+
+async def test_the_slot_is_free_before_the_row_is_committed(enter):
+    key = record(Limits(concurrency=1))
+    enter(key).settle(DONE)
+    enter(key).settle(DONE)
+
+
+async def test_of_fifty_at_once_with_seven_slots_seven_pass(enter):
+    key = record(Limits(concurrency=7))
+    tickets = []
+
+    async def attempt():
+        try:
+            tickets.append(enter(key))
+        except errors.ConcurrencyReached:
+            return False
+        return True
+
+    passed = await asyncio.gather(*(attempt() for _ in range(50)))
+    assert sum(passed) == 7
+    for ticket in tickets:
+        ticket.settle(DONE)
+
+
+async def test_of_fifty_token_reservations_with_room_for_seven_seven_pass(enter, ledger):
+    key = record(Limits(tokens_per_minute=700))
+
+    async def attempt():
+        try:
+            ticket = enter(key)
+            await ticket.reserve(tokens=100, cost_nano_usd=None)
+        except errors.TokenRateReached:
+            return None
+        return ticket
+
+    tickets = [t for t in await asyncio.gather(*(attempt() for _ in range(50))) if t]
+    assert len(tickets) == 7
+    for ticket in tickets:
+        ticket.settle(DONE)
+    assert len(ledger.rows) == 7
+
+
+async def test_a_refused_reservation_frees_its_slot_and_leaves_no_row(enter, ledger):
+    key = record(Limits(tokens_per_minute=100, concurrency=2))
+    first, second = enter(key), enter(key)
+    await first.reserve(tokens=90, cost_nano_usd=None)
+    with pytest.raises(errors.TokenRateReached):
+        await second.reserve(tokens=90, cost_nano_usd=None)
+    enter(key).settle(DONE)
+    assert second.is_settled
+    second.settle(DONE)
+    first.settle(DONE)
+    assert len(ledger.rows) == 2
+
+
+async def test_an_estimate_above_the_whole_limit_may_run_alone(enter):
+    ticket = enter(record(Limits(tokens_per_minute=100)))
+    await ticket.reserve(tokens=4096, cost_nano_usd=None)
+    ticket.settle(DONE)
+
+
+def test_a_request_from_elsewhere_is_refused_and_takes_nothing(enter, counters, ledger):
+    key = record(networks=(ipaddress.ip_network("192.168.0.0/16"),))
+    with pytest.raises(errors.AddressNotAllowed, match=r"10\.1\.2\.3"):
+        enter(key)
+    assert counters.requests(1).used == 0
+    assert ledger.rows == []
+
+
+def test_an_endpoint_that_is_not_allowed_is_named_with_those_that_are(enter):
+    with pytest.raises(errors.EndpointNotAllowed, match=r"'images'.*: chat, embeddings"):
+        enter(record(endpoints=("chat", "embeddings")), endpoint="images")
+
+
+def test_a_refusal_names_the_limit_and_when_to_come_back(enter):
+    key = record(Limits(requests_per_minute=1))
+    enter(key).settle_nowait(DONE)
+    with pytest.raises(errors.RequestRateReached, match="requests per minute, limit 1") as caught:
+        enter(key, now=1_000.0)
+    assert caught.value.reset_at == pytest.approx(1_000 + caught.value.retry_after_s)
+    assert 59 < caught.value.retry_after_s <= 60
+
+
+def test_a_ledger_without_room_admits_nobody(enter, ledger, counters):
+    def full():
+        raise errors.LedgerFull
+
+    ledger.check_room = full
+    with pytest.raises(errors.LedgerFull):
+        enter()
+    assert counters.requests(1).used == 0
+
+
+def test_rate_limit_headers_carry_openais_names_and_forms(enter):
+    ticket = enter(record(Limits(requests_per_minute=60, tokens_per_minute=1000)))
+    assert ticket.headers() == {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1m0s",
+        "x-ratelimit-limit-tokens": "1000",
+        "x-ratelimit-remaining-tokens": "1000",
+        "x-ratelimit-reset-tokens": "0s",
+    }
+    ticket.withdraw()
+
+
+def test_a_key_without_limits_gets_no_rate_limit_headers(enter):
+    ticket = enter()
+    assert ticket.headers() == {}
+    ticket.withdraw()
+
+
+async def test_a_ticket_that_nobody_settled_still_leaves_its_row_and_slot(enter, ledger):
+    key = record(Limits(concurrency=1))
+    enter(key)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert [row.end_reason for row in ledger.rows] == ["client_gone"]
+    enter(key).settle(DONE)
+
+
+def test_a_ticket_dropped_after_its_loop_has_closed_leaves_its_row(enter, ledger):
+    async def main():
+        return enter()
+
+    ticket = asyncio.run(main())
+    del ticket
+    gc.collect()
+    assert len(ledger.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (0.0125, "13ms"), (6, "6s"), (59.2, "1m0s"), (60, "1m0s"), (90, "1m30s")],
+)
+def test_durations_are_written_as_openai_does(seconds, text):
+    assert duration_text(seconds) == text
