@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from catalog import snapshot
 from catalog.refresh import Difference, refresh
@@ -29,3 +30,9 @@ def refreshed(upstream: FakeUpstream, db: Any) -> Callable[..., Difference]:
 
     again()
     return again
+
+
+@pytest.fixture
+def client() -> Client:
+    """A browser that is not signed in; the root's `client` speaks to a live gateway."""
+    return Client()
