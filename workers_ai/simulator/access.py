@@ -1,0 +1,53 @@
+"""Who may call: account and token in the forms that Cloudflare takes, its errors for the rest."""
+
+import re
+from dataclasses import dataclass
+
+from workers_ai.simulator.replies import Refusal
+
+_ACCOUNT = re.compile(r"[0-9a-f]{32}")
+_TOKEN = re.compile(r"(?:cf(?:ut|at|k)_)?[A-Za-z0-9_-]{20,}")
+
+AUTHENTICATION_ERROR = Refusal(401, 10000, "Authentication error")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Pinned credentials, or None for any that look right."""
+
+    account: str | None = None
+    token: str | None = None
+
+    def require(self, account: str, headers: dict[str, str], path: str) -> None:
+        """Raises `Refusal` unless these credentials open this account."""
+        if not _ACCOUNT.fullmatch(account):
+            raise Refusal(
+                404,
+                7003,
+                f"Could not route to {path}, perhaps your object identifier is invalid?",
+            )
+        given = credential(headers)
+        if given is None:
+            raise AUTHENTICATION_ERROR
+        if not _TOKEN.fullmatch(given):
+            raise Refusal(400, 9106, "Authentication failed (status: 400)")
+        if not self.is_right(headers) or (self.account and account != self.account):
+            # A wrong token and a token for another account read alike.
+            raise AUTHENTICATION_ERROR
+
+    def is_right(self, headers: dict[str, str]) -> bool | None:
+        """Whether the credential is the expected one; None when there is none."""
+        given = credential(headers)
+        if given is None:
+            return None
+        return bool(_TOKEN.fullmatch(given)) and (self.token is None or given == self.token)
+
+
+def credential(headers: dict[str, str]) -> str | None:
+    """The token, or the key of the legacy pair; empty for a header that holds neither."""
+    if "authorization" in headers:
+        scheme, _, token = headers["authorization"].partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    if "x-auth-email" in headers and "x-auth-key" in headers:
+        return headers["x-auth-key"]
+    return None
