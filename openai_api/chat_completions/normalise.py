@@ -25,7 +25,14 @@ from openai_api.exact_json import Exact, NumberText, as_text, known, parse_exact
 from openai_api.ids import completion_id
 from openai_api.usage import Usage, UsageMeter
 from workers_ai.envelope import opened
-from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer, first_error, refusal
+from workers_ai.errors import (
+    ServerFault,
+    StreamCut,
+    UnusableAnswer,
+    WorkersAIError,
+    first_error,
+    refusal,
+)
 from workers_ai.sse import Event
 
 DONE = b"data: [DONE]\n\n"
@@ -407,16 +414,30 @@ class ChatStream:
         self._head = b"data: " + orjson.dumps(head)[:-1]
         self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
         self._started: set[int] = set()
+        self._failure: WorkersAIError | None = None
 
     def events(self, events: Collection[Event]) -> bytes:
-        """The chunks of all events of one network read, as one block."""
-        block = b"".join(
-            [self._chunk(delta) for event in events for delta in self.machine.take(event)]
-        )
+        """The chunks of all events of one network read, as one block.
+
+        An error among them is raised by the next call, after what came before it is out.
+        """
+        self._raise_failure()
+        chunks: list[bytes] = []
+        try:
+            for event in events:
+                chunks += [self._chunk(delta) for delta in self.machine.take(event)]
+        except WorkersAIError as error:
+            self._failure = error
+            if not chunks:
+                raise
         if not self._started and self.machine.answered:
             # Upstream opened the answer without text yet: the client learns that at once too.
-            return self._chunk(Delta(0, {}))
-        return block
+            return self._chunk(Delta(next(iter(self.machine.choices)), {}))
+        return b"".join(chunks)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def anew(self) -> "ChatStream":
         """A stream for a second try, when the first brought nothing."""
@@ -427,7 +448,8 @@ class ChatStream:
         return b"".join(map(self._chunk, self.machine.take_whole(content)))
 
     def end(self) -> bytes:
-        """The last deltas, one finish chunk a choice, and the usage chunk where asked for."""
+        """The last deltas and one finish chunk a choice; raises what `machine.end` raises."""
+        self._raise_failure()
         deltas = self.machine.end()
         return b"".join(self._last_chunks(deltas))
 

@@ -1,0 +1,200 @@
+"""Ten thousand streams put together at random from what upstream is known to send, cut at random bytes.
+
+Whatever comes in, what goes out is strict; and how the bytes were cut must not show.
+"""
+
+import random
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+
+from openai_api.chat_completions.normalise import DONE, ChatStream, Expected
+from openai_api.usage import Usage
+from tests.openai_api.schemas import CHUNK
+from workers_ai.errors import WorkersAIError
+from workers_ai.sse import EventDecoder
+
+STREAMS = 10_000
+
+EVENTS = [
+    # Texts in both dialects, some as JSON scalars.
+    b'data: {"response":"Hello","p":"abdefghijklmn"}',
+    b'data: {"response":155724,"p":"ab"}',
+    b'data: {"response":0.50}',
+    b'data: {"response":true}',
+    b'data: {"response":null,"p":""}',
+    b'data: {"response":{"a":[1,2.50,null]}}',
+    b'data: {"streamed_data":[{"response":"a","usage":{"prompt_tokens":3}},{"response":"b"}]}',
+    b'data: {"choices":[{"delta":{"content":"**"}}]}',
+    b'data: {"id":"id-1","created":1,"model":"m-external","choices":[{"index":0,'
+    b'"delta":{"content":6}}]}',
+    b'data: {"choices":[{"index":0,"delta":{"content":3e+50},"logprobs":null}]}',
+    b'data: {"choices":[{"index":1,"delta":{"role":"assistant","content":"second"}}]}',
+    b'data: {"choices":[{"delta":{"content":"","reasoning_content":null,"role":"assistant"},'
+    b'"finish_reason":null,"index":0,"logprobs":null,"matched_stop":null}]}',
+    b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}',
+    b'data: {"choices":[{"delta":{"content":"\\ude00 ok"}}]}',
+    'data: {"choices":[{"delta":{"content":"größer 漢字 😀"}}]}'.encode(),
+    b'data: {"choices":[{"delta":{"content":[{"type":"text","text":"part"}]}}]}',
+    # Thoughts.
+    b'data: {"choices":[{"index":0,"delta":{"reasoning":"We need"}}]}',
+    b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"hm","reasoning":"hm"}}]}',
+    b'data: {"response":"<thi"}',
+    b'data: {"response":"nk>deep</th"}',
+    b'data: {"response":"ink>\\n\\nout"}',
+    # Tool calls.
+    b'data: {"response":"","tool_calls":[{"name":"w","arguments":{"x":0.50,"c":"SF"}}],"p":".."}',
+    b'data: {"tool_calls":[{"name":"a","arguments":{}},{"name":"b","arguments":"{}"}]}',
+    b'data: {"tool_calls":[{"id":"c1","type":"function","index":0,"function":{"name":"w"}}]}',
+    b'data: {"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":"}}]}',
+    b'data: {"tool_calls":[{"id":null,"type":null,"index":0,"function":{"name":null,'
+    b'"arguments":""}}]}',
+    b'data: {"choices":[{"delta":{"tool_calls":[{"id":"functions.l:0","index":0,'
+    b'"function":{"name":"l","arguments":"{}"}}]}}]}',
+    b'data: {"choices":[{"delta":{"content":"hi","tool_calls":null}}]}',
+    b'data: {"tool_calls":[],"p":"x"}',
+    # Usage in all its places.
+    b'data: {"choices":[{"delta":{"content":"u"}}],"usage":{"prompt_tokens":0,'
+    b'"completion_tokens":1}}',
+    b'data: {"choices":[],"usage":{"prompt_tokens":13,"completion_tokens":3},"p":"z"}',
+    b'data: {"response":"","usage":{"prompt_tokens":14,"completion_tokens":16,"neurons":0.918}}',
+    # Ends.
+    b'data: {"choices":[{"delta":{},"finish_reason":"stop","index":0,"matched_stop":106}]}',
+    b'data: {"choices":[{"delta":{},"finish_reason":"model_length"}]}',
+    b'data: {"finish_reason":"tool_calls"}',
+    # What SSE allows, and what it does not.
+    b": ping",
+    b'event: message\nid: 7\nretry: 10\ndata:{"response":"no space"}',
+    b'data: {"response":\ndata: "two lines"}',
+    b"data: garbage {",
+    b'data: {"response":"glued"}data: {"response":" on"}',
+    b"data: 17",
+    b"data: []",
+    b"data: null",
+    b'data: {"choices":[null,{"delta":null},{"delta":{"tool_calls":[null,3]}}]}',
+    b'data: {"mode":"replace","name":"output_tokens","value":54}',
+    b'data: {"chunk":{"answer":"Network Sett"},"index":1}',
+]
+ENDINGS = [b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n", b"data: [DONE]", b"", b'data: {"resp']
+EXPECTED = [
+    Expected("m"),
+    Expected("m", thinks_inline=True),
+    Expected("m", thinks_inline=True, thinks_unopened=True),
+    Expected("m", forced_tools=frozenset({"w", "a"})),
+    Expected("m", stops=("ell", "漢")),
+    Expected("m", legacy_functions=True),
+    Expected("m", max_tokens=16),
+]
+
+
+def random_stream(dice: random.Random) -> bytes:
+    separator = dice.choice([b"\n\n", b"\n\n", b"\n\n", b"\r\n\r\n", b"\r\r"])
+    events = [dice.choice(EVENTS) for _ in range(dice.randint(0, 12))]
+    if dice.random() < 0.5:
+        events.append(dice.choice(EVENTS[-16:-11]))
+    body = separator.join(
+        event.replace(b"\n", separator[: len(separator) // 2]) for event in events
+    )
+    return body + separator + dice.choice(ENDINGS)
+
+
+def normalised(body: bytes, cuts: list[int], expected: Expected, *, usage: bool) -> bytes | str:
+    """The gateway's stream, or the name of the failure it ends with."""
+    decoder, stream = EventDecoder(), ChatStream(expected, include_usage=usage)
+    out = b""
+    try:
+        for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True):
+            out += stream.events(decoder.feed(body[start:end]))
+        out += stream.events(decoder.close())
+        return out + stream.end() + stream.usage_chunk(Usage(1, 2)) + DONE
+    except WorkersAIError as error:
+        return type(error).__name__
+
+
+STRICT = Draft202012Validator(CHUNK)
+seen_shapes: set[bytes] = set()
+
+
+def shape_of(value: Any) -> Any:
+    """The value with its texts and numbers made equal, so that each shape is checked once."""
+    if isinstance(value, dict):
+        return {name: shape_of(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [shape_of(item) for item in value]
+    if isinstance(value, str):
+        return value if value in ("assistant", "function") else "chatcmpl-x" * bool(value)
+    return value
+
+
+def check(out: bytes, *, usage: bool) -> None:
+    """Everything that a strict client relies on."""
+    *events, done, nothing = out.split(b"\n\n")
+    assert nothing == b"" and done == b"data: [DONE]"
+    begun: set[int] = set()
+    finished: set[int] = set()
+    calls: set[tuple[int, int]] = set()
+    with_usage = 0
+    for event in events:
+        assert event.startswith(b"data: ")
+        chunk = orjson.loads(event[6:])
+        shape = {
+            **chunk,
+            "choices": [{**c, "delta": shape_of(c["delta"])} for c in chunk["choices"]],
+        }
+        key = orjson.dumps({**shape, "id": "chatcmpl-x", "created": 1})
+        if key not in seen_shapes:
+            STRICT.validate(chunk)
+            seen_shapes.add(key)
+        if chunk.get("usage"):
+            with_usage += 1
+            assert chunk["choices"] == []
+        for choice in chunk["choices"]:
+            index, delta = choice["index"], choice["delta"]
+            assert index not in finished
+            assert ("role" in delta) == (index not in begun)
+            begun.add(index)
+            for call in delta.get("tool_calls", ()):
+                place = (index, call["index"])
+                assert ("id" in call) == (place not in calls)
+                assert ("name" in call["function"]) == (place not in calls)
+                calls.add(place)
+            if choice["finish_reason"] is not None:
+                finished.add(index)
+    assert begun == finished != set()
+    assert with_usage == usage
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_streams_come_out_strict_however_they_are_cut(seed: int) -> None:
+    dice = random.Random(seed)
+    for _ in range(STREAMS // 4):
+        body = random_stream(dice)
+        expected, usage = dice.choice(EXPECTED), dice.random() < 0.5
+        cuts = sorted(dice.sample(range(1, len(body)), min(len(body) - 1, dice.randint(0, 9))))
+        whole = normalised(body, [], expected, usage=usage)
+        cut = normalised(body, cuts, expected, usage=usage)
+        if isinstance(whole, str):
+            assert cut == whole, body
+            continue
+        assert isinstance(cut, bytes), body
+        check(whole, usage=usage)
+        check(cut, usage=usage)
+        assert answer_of(cut) == answer_of(whole), body
+
+
+def answer_of(out: bytes) -> dict[str, Any]:
+    """Texts, calls and finish reasons of a stream, without ids that are made anew each time."""
+    answer: dict[str, Any] = {}
+    for event in out.split(b"\n\n")[:-2]:
+        for choice in orjson.loads(event[6:])["choices"]:
+            got = answer.setdefault(choice["index"], {"texts": {}, "calls": {}, "finish": None})
+            for name in ("content", "reasoning_content", "refusal"):
+                got["texts"][name] = got["texts"].get(name, "") + choice["delta"].get(name, "")
+            for call in choice["delta"].get("tool_calls", ()):
+                kept = got["calls"].setdefault(call["index"], ["", ""])
+                kept[0] += call["function"].get("name", "")
+                kept[1] += call["function"].get("arguments", "")
+            got["finish"] = choice["finish_reason"] or got["finish"]
+    return answer
