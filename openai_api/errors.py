@@ -208,7 +208,8 @@ _BUSY = Rule(
 )
 _OPERATOR = Rule(
     502, SERVER, "upstream_misconfigured",
-    f"The gateway's own access to Workers AI was refused. {OPERATOR_NOTE}", operators=True,
+    f"The gateway's own access to Workers AI was refused. {OPERATOR_NOTE}",
+    headers=lambda error: {"x-should-retry": "false"}, operators=True,
 )  # fmt: skip
 _UPSTREAM = Rule(502, SERVER, "upstream_error", "Workers AI failed to answer this request.")
 _TIMEOUT = Rule(504, SERVER, "upstream_timeout", "Workers AI did not answer in time.")

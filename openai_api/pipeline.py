@@ -22,7 +22,7 @@ from catalog.snapshot import ModelRecord
 from keys.admission import Ticket, admit
 from keys.key_index import KeyRecord
 from openai_api import upstream
-from openai_api.errors import ApiError, BodyTooLarge, ClientGone, api_error
+from openai_api.errors import ApiError, BodyTooLarge, ClientGone, WrongMediaType, api_error
 from openai_api.fields import json_object
 from openai_api.recording import NOTHING_USED, Metered, outcome_of
 from openai_api.streaming import EventStreamResponse
@@ -144,6 +144,7 @@ async def answer(
 
 async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> HttpResponseBase:
     ticket, request = exchange.ticket, exchange.request
+    _check_media_type(request.raw_headers)
     body = json_object(await request.read_body(settings.MAX_BODY_BYTES))
     request.watch_client()
     asked = endpoint.read(body)
@@ -233,6 +234,22 @@ def end_reason(error: Exception) -> str:
     if isinstance(error, ApiError | BodyTooLarge):
         return "rejected" if error.status < 500 else "gateway_error"
     return "rejected" if api_error(error).status < 500 else "gateway_error"
+
+
+def _check_media_type(headers: dict[bytes, bytes]) -> None:
+    """JSON is taken under any name, as curl sends it; what is certainly something else is refused."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type.startswith((b"multipart/", b"image/", b"audio/", b"video/")):
+        raise WrongMediaType(
+            "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
+            f"not '{media_type.decode('latin-1')[:60]}'."
+        )
+    encoding = headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in (b"", b"identity"):
+        raise WrongMediaType(
+            f"Compressed request bodies ('{encoding.decode('latin-1')[:60]}') are not taken: "
+            "send the JSON as it is."
+        )
 
 
 def _user(named: str, request: GatewayRequest) -> str:

@@ -1,4 +1,4 @@
-"""Ten thousand streams put together at random from what upstream is known to send, cut at random bytes.
+"""Ten thousand streams made at random of what upstream is known to send, cut at random bytes.
 
 Whatever comes in, what goes out is strict; and how the bytes were cut must not show.
 """
