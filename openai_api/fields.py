@@ -11,6 +11,10 @@ import orjson
 from openai_api.errors import BadRequest
 
 SHOWN_CHARACTERS = 60
+# JSON numbers above it are not whole in every language, and upstream's parsers refuse far larger.
+LARGEST_NUMBER = 2**53
+# orjson writes 254 levels; what is added around a request's own stays below that.
+DEEPEST_NESTING = 200
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -24,7 +28,26 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise BadRequest(
             f"The request body must be a JSON object, not {kind_of(parsed)}.", code="invalid_json"
         )
+    if body.count(b"{") + body.count(b"[") > DEEPEST_NESTING and _nesting(parsed) > DEEPEST_NESTING:
+        raise BadRequest(
+            f"The request body is nested deeper than {DEEPEST_NESTING} levels.", code="invalid_json"
+        )
     return parsed
+
+
+def _nesting(value: dict[str, Any]) -> int:
+    """Levels of objects and arrays, counted level by level so that no depth is too deep for it."""
+    levels = 0
+    level: list[Any] = [value]
+    while level:
+        levels += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return levels
 
 
 def kind_of(value: Any) -> str:
@@ -97,6 +120,8 @@ def whole_number(
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(param, "an integer", value)
+    if high is None and value > LARGEST_NUMBER:
+        high = LARGEST_NUMBER
     _in_range(param, value, low, high, "a whole number")
     return value
 

@@ -237,7 +237,7 @@ def end_reason(error: Exception) -> str:
 
 
 def _check_media_type(headers: dict[bytes, bytes]) -> None:
-    """JSON is taken under any name, as curl sends it; what is certainly something else is refused."""
+    """JSON is taken under any name, as curl sends it; what is surely something else is refused."""
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type.startswith((b"multipart/", b"image/", b"audio/", b"video/")):
         raise WrongMediaType(

@@ -300,20 +300,30 @@ def _settings(settings: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
     sent = {name: value for name, value in settings.items() if name not in NOT_FORWARDED}
     if sent.get("top_p") is not None:
         sent["top_p"] = max(sent["top_p"], LOWEST_TOP_P)
+    if sent.get("seed") is not None and _numbers_seeds_from_one(facts):
+        sent["seed"] = _legacy_seed(sent["seed"])
     if facts.dialect != "legacy":
         return sent
     known = LEGACY_SETTINGS | facts.parameters.keys()
     sent = {name: value for name, value in sent.items() if name in known}
     if sent.get("temperature") == 0:
         sent["temperature"] = NEARLY_ZERO_TEMPERATURE
-    if "seed" in sent and not 1 <= sent["seed"] <= LEGACY_SEEDS:
-        sent["seed"] = abs(sent["seed"]) % LEGACY_SEEDS + 1
     if "top_k" in sent:
         sent["top_k"] = min(50, max(1, sent["top_k"]))
     for name in ("frequency_penalty", "presence_penalty", "repetition_penalty"):
         if name in sent:
             sent[name] = min(2, max(0, sent[name]))
     return sent
+
+
+def _numbers_seeds_from_one(facts: ChatFacts) -> bool:
+    """Also the schema of gpt-oss, which is of the newer kind otherwise."""
+    seed = facts.parameters.get("seed")
+    return facts.dialect == "legacy" or (seed is not None and seed.minimum == 1)
+
+
+def _legacy_seed(seed: int) -> int:
+    return seed if 1 <= seed <= LEGACY_SEEDS else abs(seed) % LEGACY_SEEDS + 1
 
 
 def _tools(asked: ChatRequest, facts: ChatFacts) -> dict[str, Any]:

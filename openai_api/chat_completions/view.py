@@ -27,9 +27,9 @@ from openai_api.chat_completions.translate import ChatPlan, translate
 from openai_api.errors import KeyStoppedError, api_error, report
 from openai_api.pipeline import Endpoint, Exchange, Result, end_reason
 from openai_api.recording import Metered, metered_tokens, outcome_of
-from openai_api.streaming import EventStreamResponse, error_event
+from openai_api.streaming import PING, EventStreamResponse, error_event
 from workers_ai.client import Answer, EventSource, WorkersAIClient
-from workers_ai.errors import BadInput, UnusableAnswer
+from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError
 
 # After `[DONE]` upstream may still send usage before it closes; it does not get long.
 LATE_USAGE_S = 2.0
@@ -168,12 +168,20 @@ class LiveChatStream:
             return await self._open(stream=True)
         except UnusableAnswer:
             await self._close()
-            self._exchange.attempts += 1
             self._chunks = self._chunks.anew()
+        try:
             return await self._open(stream=False)
+        except UnusableAnswer as error:
+            error.attempts = self._exchange.attempts
+            raise
 
     async def _open(self, *, stream: bool) -> bytes:
-        answer = await ask(self._exchange, self._asked, self._plan, self._client, stream=stream)
+        try:
+            answer = await ask(self._exchange, self._asked, self._plan, self._client, stream=stream)
+        except WorkersAIError as error:
+            self._exchange.attempts += error.attempts
+            error.attempts = self._exchange.attempts
+            raise
         self._answer = answer
         self._exchange.attempts += answer.attempts
         if isinstance(answer, Answer):
@@ -201,6 +209,7 @@ class LiveChatStream:
         """Chunks, the end, `[DONE]`. Settles the ticket on every way out."""
         try:
             if first is None:
+                yield PING
                 first = await opening
             if first:
                 yield first
