@@ -1,15 +1,13 @@
 """The way of every request, in order. Read this first.
 
 authenticate (base.py) → admit → read the body → resolve the model → translate → reserve → upstream
-→ normalise → record → respond. Whatever happens after `admit`, the ticket is settled once: by
-`_failed` here, by the end of
-`_whole`, or by the stream that `_streamed` hands it to.
+→ normalise → record → respond. Whatever happens after `admit`, the ticket is settled once: here, or
+at the end of the stream that it is handed to.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.conf import settings
@@ -19,15 +17,15 @@ from django.http.response import HttpResponseBase
 from catalog import resolve as catalog
 from catalog.pricing import Quantities, cost_nano_usd
 from catalog.snapshot import ModelRecord
-from keys.admission import Ticket, admit
+from keys.admission import admit
 from keys.key_index import KeyRecord
 from openai_api import upstream
-from openai_api.errors import ApiError, BodyTooLarge, ClientGone, WrongMediaType, api_error
+from openai_api.errors import ApiError, ClientGone, WrongMediaType, api_error, report
+from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.fields import json_object
-from openai_api.recording import NOTHING_USED, Metered, outcome_of
+from openai_api.recording import Metered
 from openai_api.streaming import EventStreamResponse
 from workers_ai.client import WorkersAIClient
-from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
 LONGEST_USER = 200
 # Open WebUI forwards its person in these when it is told to.
@@ -36,19 +34,6 @@ USER_HEADERS = (
     b"x-openwebui-user-name",
     b"x-openwebui-user-id",
 )
-
-
-class GatewayRequest(Protocol):
-    """What the pipeline needs of a request; `proxysite` gives it."""
-
-    request_id: str
-    client_ip: str
-    client_gone: bool
-    raw_headers: dict[bytes, bytes]
-
-    async def read_body(self, limit_bytes: int) -> bytes: ...
-
-    def watch_client(self) -> None: ...
 
 
 class Asked(Protocol):
@@ -75,34 +60,6 @@ class Result:
     body: bytes
     metered: Metered
     finish_reason: str = ""
-    attempts: int = 1
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One admitted request on its way: who asks, for what, and the ticket to settle."""
-
-    request: GatewayRequest
-    key: KeyRecord
-    ticket: Ticket
-    model: ModelRecord | None = None
-    # Set once upstream may have begun to work, and to bill: what to record when nobody is left.
-    used_so_far: Callable[[], Metered] | None = None
-    # What a request that failed had used all the same, such as the pictures that did come.
-    spent: Metered = NOTHING_USED
-    attempts: int = 0
-
-    def affinity(self, conversation: str) -> str:
-        """An opaque id that keeps one key's conversation on one upstream instance."""
-        text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")
-        return hashlib.blake2b(text, digest_size=16).hexdigest()
-
-    def headers(self) -> dict[str, str]:
-        return {
-            "openai-processing-ms": str(self.ticket.elapsed_ms()),
-            **self.ticket.headers(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +94,11 @@ async def answer(
     exchange = Exchange(request, key, ticket)
     try:
         return await _answer(endpoint, exchange)
-    except BaseException as error:
-        await _failed(exchange, error)
+    except (asyncio.CancelledError, ClientGone):
+        exchange.abandoned()
         raise
+    except Exception as error:
+        raise await _failed(exchange, error) from error
 
 
 async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> HttpResponseBase:
@@ -161,79 +120,27 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         tokens=most.prompt_tokens + most.completion_tokens,
         cost_nano_usd=cost_nano_usd(model.prices, most),
     )
+    response: HttpResponseBase
     if asked.stream and endpoint.streamed is not None:
-        response: HttpResponseBase = await endpoint.streamed(
-            exchange, asked, plan, upstream.client()
-        )
+        response = await endpoint.streamed(exchange, asked, plan, upstream.client())
     else:
-        response = await _whole(
-            exchange, await endpoint.whole(exchange, asked, plan, upstream.client())
-        )
+        result = await endpoint.whole(exchange, asked, plan, upstream.client())
+        await exchange.complete(result.metered, finish_reason=result.finish_reason)
+        response = HttpResponse(result.body, content_type="application/json")
     for name, value in exchange.headers().items():
         response[name] = value
     return response
 
 
-async def _whole(exchange: Exchange, result: Result) -> HttpResponse:
-    outcome = outcome_of(
-        result.metered,
-        exchange.model,
-        status=200,
-        end_reason="complete",
-        finish_reason=result.finish_reason,
-        ttft_ms=exchange.ticket.elapsed_ms(),
-        attempts=result.attempts,
-    )
-    # Shielded: the row is written even if the client leaves while it is being committed.
-    await asyncio.shield(exchange.ticket.settle(outcome))
-    response = HttpResponse(result.body, content_type="application/json")
-    for name, value in result.headers.items():
-        response[name] = value
-    return response
-
-
-async def _failed(exchange: Exchange, error: BaseException) -> None:
-    """Settles the ticket of a request that ends without an answer, unless somebody did already."""
-    ticket = exchange.ticket
-    if ticket.is_settled:
-        return
-    if not isinstance(error, Exception) or isinstance(error, ClientGone):
-        ticket.settle_nowait(
-            outcome_of(
-                exchange.used_so_far() if exchange.used_so_far else NOTHING_USED,
-                exchange.model,
-                status=499 if exchange.request.client_gone else 503,
-                end_reason="client_gone" if exchange.request.client_gone else "server_stopped",
-                attempts=exchange.attempts,
-            )
-        )
-        return
-    shown = api_error(error)
-    attempts = error.attempts if isinstance(error, WorkersAIError) else exchange.attempts
-    outcome = outcome_of(
-        exchange.spent,
-        exchange.model,
-        status=shown.status,
-        end_reason=end_reason(error),
-        error=shown,
-        attempts=attempts,
-    )
-    for name, value in exchange.headers().items():
-        shown.headers.setdefault(name, value)
-    await asyncio.shield(ticket.settle(outcome))
-
-
-def end_reason(error: Exception) -> str:
-    """How the ledger names the end of a request that failed."""
-    if isinstance(error, TimedOut | UpstreamTimedOut):
-        return "upstream_timeout"
-    if isinstance(error, StreamCut):
-        return "upstream_cut"
-    if isinstance(error, WorkersAIError):
-        return "upstream_error"
-    if isinstance(error, ApiError | BodyTooLarge):
-        return "rejected" if error.status < 500 else "gateway_error"
-    return "rejected" if api_error(error).status < 500 else "gateway_error"
+async def _failed(exchange: Exchange, error: Exception) -> ApiError:
+    """Settles the ticket of a request that ends without an answer; what to tell the client."""
+    report(error, request_id=exchange.request.request_id)
+    if exchange.ticket.is_settled:  # a limit refused it, which leaves no row
+        shown = api_error(error)
+    else:
+        shown = await exchange.failed(error, exchange.spent)
+    shown.headers.update(exchange.headers())
+    return shown
 
 
 def _check_media_type(headers: dict[bytes, bytes]) -> None:

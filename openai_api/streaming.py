@@ -1,24 +1,71 @@
-"""Streams out: blocks of events to the client, keep-alive comments in silence, and an end that is
-recorded.
+"""Streams out: blocks of events to the client, comments in silence, and an end that is recorded.
 
-`EventStreamResponse` delivers; `live_blocks` is the one generator behind it: upstream's events in,
-strict chunks out, the ledger row committed before `[DONE]` leaves, whatever happens to client,
-upstream or task.
+`stream` calls upstream and waits for its first event, so that a failure before it is an ordinary
+error answer. `LiveStream` then gives upstream's events to an endpoint's writer and its chunks to
+the client; the ledger row is committed before the last of them leaves, whatever happens to client,
+upstream or task. `EventStreamResponse` delivers.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
+from typing import Any, Protocol
 
-import orjson
 from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from keys.key_index import index
-from openai_api.errors import ApiError
+from openai_api.errors import ApiError, KeyStoppedError, report
+from openai_api.exchange import Exchange
+from openai_api.recording import Metered
+from openai_api.usage import Usage
+from workers_ai.client import Answer, EventSource
+from workers_ai.errors import UnusableAnswer, WorkersAIError
+from workers_ai.sse import Event
 
 logger = logging.getLogger(__name__)
+
+# After upstream's end it may still send usage before it closes; it does not get long.
+LATE_USAGE_S = 2.0
+
+
+class StreamWriter(Protocol):
+    """An endpoint's normaliser and its form of events. Pure: bytes come out, nothing is sent."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether upstream has begun an answer."""
+
+    @property
+    def done(self) -> bool:
+        """Whether upstream has said that this was all."""
+
+    @property
+    def finish_reason(self) -> str:
+        """How the answer ended, after `end`."""
+
+    def events(self, events: Collection[Event]) -> bytes:
+        """What the events of one network read become."""
+
+    def whole(self, content: bytes) -> bytes:
+        """What an answer that came as JSON becomes."""
+
+    def end(self) -> bytes:
+        """What closes the answer; raises where it is not complete."""
+
+    def last(self, usage: Usage) -> bytes:
+        """The very last bytes, after the row is committed."""
+
+    def failed(self, error: ApiError) -> bytes:
+        """The event that ends a stream that failed."""
+
+    def anew(self) -> "StreamWriter":
+        """An unused writer, for a second try."""
+
+
+Ask = Callable[[bool], Awaitable[Answer | EventSource]]
+# Writer, whether the answer is partial, upstream's answer → what was used.
+Meter = Callable[[Any, bool, Answer | EventSource | None], Metered]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -116,6 +163,134 @@ class _KeepAlive:
             self._pinging.cancel()
 
 
-def error_event(error: ApiError) -> bytes:
-    """The event that ends a stream that failed; no `[DONE]` follows it."""
-    return b"data: " + orjson.dumps({"error": error.as_dict()}) + b"\n\n"
+async def stream(
+    exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter
+) -> EventStreamResponse:
+    """The answer as a stream that begins with upstream's first event.
+
+    `ask` calls upstream, streamed or not. A failure before the first event is raised. When upstream
+    says nothing for as long as the keep-alive interval the stream begins with comments instead, or
+    proxies would cut the connection.
+    """
+    live = LiveStream(exchange, writer, ask, meter)
+    exchange.used_so_far = live.used_so_far
+    opening = asyncio.ensure_future(live.open())
+    try:
+        opened, _ = await asyncio.wait({opening}, timeout=settings.KEEPALIVE_INTERVAL)
+        first = opening.result() if opened else None
+    except BaseException:
+        opening.cancel()
+        raise
+    response = EventStreamResponse(live.blocks(first, opening), key_id=exchange.key.id)
+    live.response = response
+    return response
+
+
+class LiveStream:
+    """One stream in flight, from upstream's first event to the committed row."""
+
+    def __init__(self, exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter) -> None:
+        self.response: EventStreamResponse | None = None
+        self._exchange = exchange
+        self._writer = writer
+        self._ask = ask
+        self._meter = meter
+        self._answer: Answer | EventSource | None = None
+        self._events: AsyncIterator[list[Event]] | None = None
+
+    async def open(self) -> bytes:
+        """Calls upstream and waits for its first event; the chunks of that.
+
+        An answer that holds nothing is asked for once more, without streaming.
+        """
+        try:
+            return await self._open(stream=True)
+        except UnusableAnswer:
+            await self._close()
+            self._writer = self._writer.anew()
+        return await self._open(stream=False)
+
+    async def _open(self, *, stream: bool) -> bytes:
+        try:
+            answer = await self._ask(stream)
+        except WorkersAIError as error:
+            self._exchange.attempts += error.attempts
+            raise
+        self._answer = answer
+        self._exchange.attempts += answer.attempts
+        if isinstance(answer, Answer):
+            block = self._writer.whole(answer.content)
+            self._exchange.first_byte()
+            return block
+        self._events = aiter(answer)
+        try:
+            async for events in self._events:
+                block = self._writer.events(events)
+                if block:
+                    self._exchange.first_byte()
+                    return block
+            if not self._writer.answered:
+                self._writer.end()  # raises what an empty stream is
+        except BaseException:
+            await self._close()
+            raise
+        return b""
+
+    async def blocks(
+        self, first: bytes | None, opening: "asyncio.Future[bytes]"
+    ) -> AsyncIterator[bytes]:
+        """Chunks to the last. Settles the ticket on every way out."""
+        try:
+            if first is None:
+                yield PING
+                first = await opening
+            if first:
+                yield first
+            if self._events is not None and not self._writer.done:
+                async for events in self._events:
+                    block = self._writer.events(events)
+                    if block:
+                        yield block
+                    if self._writer.done:
+                        break
+            await self._late_usage()
+            tail = self._writer.end()
+            metered = self._meter(self._writer, False, self._answer)
+            await self._exchange.complete(metered, finish_reason=self._writer.finish_reason)
+            yield tail + self._writer.last(metered.usage)
+        except (asyncio.CancelledError, GeneratorExit) as gone:
+            opening.cancel()
+            if isinstance(gone, GeneratorExit) or not self._stopped_for_key():
+                self._exchange.abandoned()
+                raise
+            yield await self._failed(KeyStoppedError("The API key is no longer in force."))
+        except Exception as error:
+            yield await self._failed(error)
+        finally:
+            await self._close()
+
+    async def _late_usage(self) -> None:
+        """Reads on to the end of a stream that said that it was done: usage may follow."""
+        if self._events is None or not self._writer.done:
+            return
+        try:
+            async with asyncio.timeout(LATE_USAGE_S):
+                async for events in self._events:
+                    self._writer.events(events)
+        except TimeoutError:
+            return
+
+    def _stopped_for_key(self) -> bool:
+        return self.response is not None and self.response.forgive_cancel()
+
+    async def _failed(self, error: Exception) -> bytes:
+        report(error, request_id=self._exchange.request.request_id)
+        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
+        return self._writer.failed(shown)
+
+    def used_so_far(self) -> Metered:
+        return self._meter(self._writer, True, self._answer)
+
+    async def _close(self) -> None:
+        if isinstance(self._answer, EventSource):
+            await self._answer.aclose()

@@ -1,18 +1,15 @@
-"""Workers AI's chat answers → strict OpenAI objects and chunks, and what they used. Pure.
+"""Workers AI's chat answers, in any form → deltas in OpenAI's form, and what they used. Pure.
 
-One machine for both dialects and both directions of delivery. `take` reads an event of a stream,
-`take_whole` an answer that came as one JSON body; both give deltas in OpenAI's form. `ChatStream`
-writes deltas as chunks,
-`completion` collects them into one object. Chunks are built afresh, never patched: one id, one
-time, the model the client named, the role first, strings only, one finish_reason a choice.
+One machine for both dialects and both ways of delivery. `take` reads an event of a stream,
+`take_whole` an answer that came as one JSON body; `end` gives what is left when upstream has said
+all. `answer.py` writes the deltas as chunks or as one object.
 
 Raises UnusableAnswer for an answer that holds nothing, Refused for an error inside the answer,
 StreamCut for a stream that stops without an end.
 """
 
 import json
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +19,16 @@ from openai_api.chat_completions.stops import StopCutter
 from openai_api.chat_completions.thinking import Pieces, ThinkingSplitter
 from openai_api.chat_completions.tool_calls import ToolCalls, leaked_calls
 from openai_api.exact_json import Exact, NumberText, as_text, known, parse_exact, within
-from openai_api.ids import completion_id
 from openai_api.usage import Usage, UsageMeter
 from workers_ai.envelope import opened
 from workers_ai.errors import (
     ServerFault,
     StreamCut,
     UnusableAnswer,
-    WorkersAIError,
     first_error,
     refusal,
 )
 from workers_ai.sse import Event
-
-DONE = b"data: [DONE]\n\n"
 
 _FINISH = {
     "length": "length",
@@ -102,6 +95,11 @@ class ChatNormaliser:
     @property
     def usage(self) -> Usage:
         return self.meter.total
+
+    @property
+    def finish_reason(self) -> str:
+        """How the first choice ended, after `end`."""
+        return next(iter(self.finish_reasons.values()), "stop")
 
     def take(self, event: Event) -> list[Delta]:
         """Deltas of one event of a stream; none for what says nothing or cannot be read."""
@@ -397,147 +395,6 @@ class ChatNormaliser:
         return deltas
 
 
-class ChatStream:
-    """The machine's deltas as `chat.completion.chunk` events."""
-
-    def __init__(self, expected: Expected, *, include_usage: bool) -> None:
-        self.machine = ChatNormaliser(expected)
-        self._expected = expected
-        self._include_usage = include_usage
-        self._legacy_functions = expected.legacy_functions
-        head = {
-            "id": completion_id(),
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": expected.model,
-        }
-        self._head = b"data: " + orjson.dumps(head)[:-1]
-        self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
-        self._started: set[int] = set()
-        self._failure: WorkersAIError | None = None
-
-    def events(self, events: Collection[Event]) -> bytes:
-        """The chunks of all events of one network read, as one block.
-
-        An error among them is raised by the next call, after what came before it is out.
-        """
-        self._raise_failure()
-        chunks: list[bytes] = []
-        try:
-            for event in events:
-                chunks += [self._chunk(delta) for delta in self.machine.take(event)]
-        except WorkersAIError as error:
-            self._failure = error
-            if not chunks:
-                raise
-        if not self._started and self.machine.answered:
-            # Upstream opened the answer without text yet: the client learns that at once too.
-            return self._chunk(Delta(next(iter(self.machine.choices)), {}))
-        return b"".join(chunks)
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
-    def anew(self) -> "ChatStream":
-        """A stream for a second try, when the first brought nothing."""
-        return ChatStream(self._expected, include_usage=self._include_usage)
-
-    def whole(self, content: bytes) -> bytes:
-        """The chunks of an answer that came as JSON although a stream was asked for."""
-        return b"".join(map(self._chunk, self.machine.take_whole(content)))
-
-    def end(self) -> bytes:
-        """The last deltas and one finish chunk a choice; raises what `machine.end` raises."""
-        self._raise_failure()
-        deltas = self.machine.end()
-        return b"".join(self._last_chunks(deltas))
-
-    def usage_chunk(self, usage: Usage) -> bytes:
-        """The trailing chunk with empty choices, only for those who asked."""
-        if not self._include_usage:
-            return b""
-        return self._head + b',"choices":[],"usage":' + orjson.dumps(usage.as_openai()) + b"}\n\n"
-
-    def _last_chunks(self, deltas: list[Delta]) -> Iterator[bytes]:
-        yield from map(self._chunk, deltas)
-        for index, reason in self.machine.finish_reasons.items():
-            yield self._finish_chunk(index, reason)
-
-    def _chunk(self, delta: Delta) -> bytes:
-        parts = delta.parts
-        if self._legacy_functions and "tool_calls" in parts:
-            parts = _as_function_call(parts["tool_calls"][0])
-        if delta.choice not in self._started:
-            self._started.add(delta.choice)
-            parts = {"role": "assistant", "content": "", **parts}
-        return self._written(delta.choice, parts, delta.logprobs, None)
-
-    def _finish_chunk(self, index: int, reason: str) -> bytes:
-        parts = {} if index in self._started else {"role": "assistant", "content": ""}
-        if reason == "tool_calls" and self._legacy_functions:
-            reason = "function_call"
-        return self._written(index, parts, None, reason)
-
-    def _written(self, index: int, parts: dict[str, Any], logprobs: Any, finish: Any) -> bytes:
-        choice = {
-            "index": index,
-            "delta": parts,
-            "logprobs": logprobs,
-            "finish_reason": finish,
-        }
-        return self._head + b',"choices":[' + dumps(choice) + b"]" + self._tail
-
-
-def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
-    """The `chat.completion` object of everything that a machine gave; `usage` is added by the
-    caller.
-    """
-    collected: dict[int, dict[str, list[str]]] = {index: {} for index in machine.finish_reasons}
-    logprobs: dict[int, list[Any]] = {}
-    for delta in deltas:
-        texts = collected.setdefault(delta.choice, {})
-        for name in ("content", "reasoning_content", "refusal"):
-            if name in delta.parts:
-                texts.setdefault(name, []).append(delta.parts[name])
-        if delta.logprobs:
-            logprobs.setdefault(delta.choice, []).extend(delta.logprobs["content"])
-    choices = []
-    for index, texts in sorted(collected.items()):
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": "".join(texts.get("content", ())),
-        }
-        message["refusal"] = "".join(texts["refusal"]) if "refusal" in texts else None
-        if "reasoning_content" in texts:
-            message["reasoning_content"] = "".join(texts["reasoning_content"])
-        reason = machine.finish_reasons.get(index, "stop")
-        calls = machine.choices[index].calls.whole()
-        if calls:
-            message["content"] = message["content"] or None
-            if machine.expected.legacy_functions:
-                message["function_call"], reason = calls[0]["function"], "function_call"
-            else:
-                message["tool_calls"] = calls
-        choices.append(
-            {
-                "index": index,
-                "message": message,
-                "logprobs": {"content": logprobs[index], "refusal": None}
-                if index in logprobs
-                else None,
-                "finish_reason": reason,
-            }
-        )
-    return {
-        "id": completion_id(),
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": machine.expected.model,
-        "choices": choices,
-    }
-
-
 def _lazily_exact(data: bytes) -> Exact:
     """The same event with number texts, parsed only if it is asked for, and once."""
     tree: list[Any] = []
@@ -590,31 +447,8 @@ def _is_text_part(part: Any) -> bool:
     )
 
 
-def _as_function_call(part: dict[str, Any]) -> dict[str, Any]:
-    """A tool-call delta for a client that speaks `functions`; only the first call can be told."""
-    return {"function_call": part["function"]} if part["index"] == 0 else {}
-
-
 def in_band_error(body: dict[str, Any]) -> Exception:
     """An error that upstream sent where an answer belongs."""
     code, _ = first_error(body)
     status = code if code is not None and 400 <= code <= 599 else 502
     return refusal(body, status=status)
-
-
-def dumps(value: Any) -> bytes:
-    """orjson, also for text with half characters, which it refuses."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return orjson.dumps(_mended(value))
-
-
-def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_mended(name): _mended(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_mended(item) for item in value]
-    return value

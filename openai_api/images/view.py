@@ -11,11 +11,12 @@ from catalog.snapshot import ModelRecord
 from keys.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import GatewayView
+from openai_api.exchange import Exchange
 from openai_api.images import request as image_request
 from openai_api.images.normalise import Picture, image_answer, picture_of
 from openai_api.images.request import ImageRequest
 from openai_api.images.translate import ImageCall, ImagePlan, translate
-from openai_api.pipeline import Endpoint, Exchange, Result
+from openai_api.pipeline import Endpoint, Result
 from openai_api.recording import Metered
 from openai_api.usage import Usage
 from workers_ai.client import Answer, WorkersAIClient
@@ -47,6 +48,7 @@ async def whole(
     async def draw(call: ImageCall) -> Picture:
         # Each try is billed, so a call that upstream may have run is not repeated.
         answer = await client.run(name, call.body, content_type=call.content_type, repeatable=False)
+        exchange.attempts += answer.attempts
         picture = picture_of(answer)
         done.append((picture, answer))
         return picture
@@ -60,11 +62,7 @@ async def whole(
                 exchange.spent = _metered(plan, [a for _, a in done], "partial")
             raise result
     answers = [answer for _, answer in done]
-    return Result(
-        image_answer(pictures, as_url=asked.as_url),
-        _metered(plan, answers, "upstream"),
-        attempts=sum(answer.attempts for answer in answers),
-    )
+    return Result(image_answer(pictures, as_url=asked.as_url), _metered(plan, answers, "upstream"))
 
 
 def _quantities(plan: ImagePlan, images: int) -> Quantities:

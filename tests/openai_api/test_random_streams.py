@@ -10,7 +10,8 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from openai_api.chat_completions.normalise import DONE, ChatStream, Expected
+from openai_api.chat_completions.answer import ChatStream
+from openai_api.chat_completions.normalise import Expected
 from openai_api.usage import Usage
 from tests.openai_api.schemas import CHUNK
 from workers_ai.errors import WorkersAIError
@@ -108,7 +109,7 @@ def normalised(body: bytes, cuts: list[int], expected: Expected, *, usage: bool)
         for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True):
             out += stream.events(decoder.feed(body[start:end]))
         out += stream.events(decoder.close())
-        return out + stream.end() + stream.usage_chunk(Usage(1, 2)) + DONE
+        return out + stream.end() + stream.last(Usage(1, 2))
     except WorkersAIError as error:
         return type(error).__name__
 

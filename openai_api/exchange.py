@@ -1,0 +1,126 @@
+"""One admitted request on its way: who asks, for what, and the ticket that is settled once.
+
+`pipeline.py` carries it from step to step and `streaming.py` to the end of a stream. Whoever holds
+it last records how the request ended, with one of the three methods at the end.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from catalog.snapshot import ModelRecord
+from keys.admission import Ticket
+from keys.key_index import KeyRecord
+from openai_api.errors import ApiError, KeyStoppedError, api_error
+from openai_api.recording import NOTHING_USED, Metered, outcome_of
+from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
+
+CLIENT_CLOSED_REQUEST = 499
+STOPPING = 503
+
+
+class GatewayRequest(Protocol):
+    """What the pipeline needs of a request; `proxysite` gives it."""
+
+    request_id: str
+    client_ip: str
+    client_gone: bool
+    raw_headers: dict[bytes, bytes]
+
+    async def read_body(self, limit_bytes: int) -> bytes: ...
+
+    def watch_client(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`used_so_far` is set once upstream may have begun to work, and to bill."""
+
+    request: GatewayRequest
+    key: KeyRecord
+    ticket: Ticket
+    model: ModelRecord | None = None
+    used_so_far: Callable[[], Metered] | None = None
+    # What a request that failed had used all the same, such as the pictures that did come.
+    spent: Metered = NOTHING_USED
+    attempts: int = 0
+    ttft_ms: int | None = None
+
+    def affinity(self, conversation: str) -> str:
+        """An opaque id that keeps one key's conversation on one upstream instance."""
+        text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")
+        return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "openai-processing-ms": str(self.ticket.elapsed_ms()),
+            **self.ticket.headers(),
+        }
+
+    def first_byte(self) -> None:
+        """Marks the time to the first byte, once."""
+        if self.ttft_ms is None:
+            self.ttft_ms = self.ticket.elapsed_ms()
+
+    async def complete(self, metered: Metered, *, finish_reason: str) -> None:
+        """Records an answer to its end; returns when the row is committed.
+
+        Shielded: the row is written even if the client leaves while it is being committed.
+        """
+        self.first_byte()
+        outcome = outcome_of(
+            metered,
+            self.model,
+            status=200,
+            end_reason="complete",
+            finish_reason=finish_reason,
+            ttft_ms=self.ttft_ms,
+            attempts=self.attempts,
+        )
+        await asyncio.shield(self.ticket.settle(outcome))
+
+    async def failed(
+        self, error: Exception, metered: Metered, *, status: int | None = None
+    ) -> ApiError:
+        """Records a failure, in a stream with the status that is out already; what to tell."""
+        shown = api_error(error)
+        outcome = outcome_of(
+            metered,
+            self.model,
+            status=shown.status if status is None else status,
+            end_reason=end_reason(error),
+            error=shown,
+            ttft_ms=self.ttft_ms,
+            attempts=max(self.attempts, error.attempts if isinstance(error, WorkersAIError) else 0),
+        )
+        await asyncio.shield(self.ticket.settle(outcome))
+        return shown
+
+    def abandoned(self) -> None:
+        """Records that the client left, or the worker stops: nobody waits for this row."""
+        gone = self.request.client_gone
+        self.ticket.settle_nowait(
+            outcome_of(
+                self.used_so_far() if self.used_so_far is not None else NOTHING_USED,
+                self.model,
+                status=CLIENT_CLOSED_REQUEST if gone else STOPPING,
+                end_reason="client_gone" if gone else "server_stopped",
+                ttft_ms=self.ttft_ms,
+                attempts=self.attempts,
+            )
+        )
+
+
+def end_reason(error: Exception) -> str:
+    """How the ledger names the end of a request that failed."""
+    if isinstance(error, KeyStoppedError):
+        return "key_revoked"
+    if isinstance(error, TimedOut | UpstreamTimedOut):
+        return "upstream_timeout"
+    if isinstance(error, StreamCut):
+        return "upstream_cut"
+    if isinstance(error, WorkersAIError):
+        return "upstream_error"
+    return "rejected" if api_error(error).status < 500 else "gateway_error"
