@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.http.response import HttpResponseBase
 
@@ -13,7 +12,7 @@ from openai_api import pipeline, streaming, token_estimate
 from openai_api.base import GatewayView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions import schema_form
-from openai_api.chat_completions.answer import ChatStream, completion
+from openai_api.chat_completions.answer import ChatStream, completion, dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.chat_completions.request import ChatRequest
@@ -74,7 +73,7 @@ async def whole(
     used = metered(exchange, plan, machine, answer=answer)
     body = completion(machine, deltas)
     body["usage"] = used.usage.as_openai()
-    return Result(orjson.dumps(body), used, finish_reason=machine.finish_reason)
+    return Result(dumps(body), used, finish_reason=machine.finish_reason)
 
 
 async def _answered(
