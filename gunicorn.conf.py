@@ -3,10 +3,18 @@ settings.
 """
 
 import os
+import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+try:
+    settings.DEBUG  # noqa: B018  reads all settings
+except ImproperlyConfigured as error:
+    # One line that names the variable; gunicorn would print it under a traceback.
+    sys.exit(str(error))
 
 wsgi_app = "proxysite.asgi:application"
 bind = (
@@ -19,6 +27,8 @@ worker_class = "proxysite.worker.GatewayWorker"
 backlog = 4096
 keepalive = 75
 graceful_timeout = int(settings.STOP_GRACE) + 15
+# Its socket lies in the home folder, which two gateways would share and a container lacks.
+control_socket_disable = True
 # An event loop that is stuck this long is dead; the worker is replaced.
 timeout = 60
 accesslog = None

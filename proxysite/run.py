@@ -61,7 +61,7 @@ class Stop(Exception):
 def fill_environment() -> None:
     """What a first run needs and nobody set: a secret of its own, plain HTTP on this machine."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "proxysite.settings"
-    os.environ.setdefault("HTTPS", "off")
+    os.environ["HTTPS"] = os.environ.get("HTTPS") or "off"
     if not os.environ.get("SECRET_KEY") and not SECRET_FILE.exists():
         keep(SECRET_FILE, {"SECRET_KEY": secrets.token_urlsafe(50)})
 
@@ -75,12 +75,17 @@ def keep(path: Path, values: dict[str, str]) -> None:
 def check_settings() -> None:
     """Reads the settings for the first time: a bad value ends the start with its own line."""
     import django
+    from django.core.checks import ERROR, run_checks
     from django.core.exceptions import ImproperlyConfigured
 
     try:
         django.setup()
     except ImproperlyConfigured as error:
         raise Stop(str(error)) from None
+    for found in run_checks():
+        if found.level >= ERROR:
+            raise Stop(found.msg)
+        print(found.msg, file=sys.stderr)
 
 
 def credentials_are_set() -> bool:

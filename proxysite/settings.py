@@ -4,6 +4,7 @@ Groups stand in the order of `.env.example`. A bad value stops the start with on
 the variable, what it got and what it takes (`SettingError`). Wrong combinations are system checks.
 """
 
+import contextlib
 import ipaddress
 import re
 import sys
@@ -22,7 +23,7 @@ env = environ.Env()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 # Left by `make run`, so that the other commands meet the same gateway: its own secret, and while it
 # serves against the simulator where that is. What the environment or `.env` says comes first.
-env.read_env(VAR_DIR / "secret.env")
+env.read_env(VAR_DIR / "secret.env", overwrite=not env.ENVIRON.get("SECRET_KEY"))
 if not env.str("CLOUDFLARE_ACCOUNT_ID", default="") and not env.str(
     "CLOUDFLARE_API_TOKEN", default=""
 ):
@@ -40,7 +41,8 @@ def bad_setting(name: str, got: object, takes: str) -> SettingError:
 
 
 def text(name: str, default: str = "") -> str:
-    return str(env.str(name, default=default)).strip()
+    # As it stands: env.str takes a value that begins with $ for the name of another variable.
+    return str(env.ENVIRON.get(name, "")).strip() or default
 
 
 def parsed(name: str, default: T, parse: Callable[[str], T], takes: str) -> T:
@@ -87,9 +89,29 @@ def yes_or_no(name: str, default: bool) -> bool:
     return parsed(name, default, parse, "true or false")
 
 
-def listed(name: str, default: Iterable[str] = ()) -> list[str]:
-    got = text(name)
-    return [part.strip() for part in got.split(",") if part.strip()] if got else list(default)
+def matching(pattern: str) -> Callable[[str], str]:
+    """For `parsed`: takes what the whole pattern matches, as it is."""
+
+    def parse(got: str) -> str:
+        if re.fullmatch(pattern, got) is None:
+            raise ValueError
+        return got
+
+    return parse
+
+
+def listed(
+    name: str,
+    default: Iterable[str] = (),
+    parse: Callable[[str], str] = str,
+    takes: str = "texts with commas between them",
+) -> list[str]:
+    """The values between commas, each through `parse`; unset or empty means `default`."""
+    got = [part.strip() for part in text(name).split(",") if part.strip()]
+    try:
+        return [parse(part) for part in got] or list(default)
+    except ValueError:
+        raise bad_setting(name, text(name), takes) from None
 
 
 def networks(name: str) -> "list[ipaddress.IPv4Network | ipaddress.IPv6Network]":
@@ -110,6 +132,12 @@ def url(name: str, default: str) -> str:
         return got.rstrip("/")
 
     return parsed(name, default, parse, "an http:// or https:// URL without a query")
+
+
+def scheme_of(got: str) -> str:
+    """What a message may quote of a URL that may hold a password."""
+    scheme, mark, _ = got.partition("://")
+    return f"{scheme}://…" if mark else "…"
 
 
 # --- Cloudflare -------------------------------------------------------------------------------
@@ -134,7 +162,12 @@ if re.search(r"[^\x21-\x7e]", CLOUDFLARE_API_TOKEN):
         "it takes the token alone, without 'Bearer'."
     )
 CLOUDFLARE_API_BASE_URL = url("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com/client/v4")
-CLOUDFLARE_AI_GATEWAY = text("CLOUDFLARE_AI_GATEWAY")
+CLOUDFLARE_AI_GATEWAY = parsed(
+    "CLOUDFLARE_AI_GATEWAY",
+    "",
+    matching(r"[A-Za-z0-9_-]{1,64}"),
+    "the name of an AI Gateway: letters, digits, - and _",
+)
 
 UPSTREAM_CONNECT_TIMEOUT = seconds("UPSTREAM_CONNECT_TIMEOUT", 10)
 UPSTREAM_FIRST_BYTE_TIMEOUT = seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 300)
@@ -148,6 +181,9 @@ UPSTREAM_RETRY_BUDGET = seconds("UPSTREAM_RETRY_BUDGET", 15, low=0)
 
 PROXY_API_KEY = text("PROXY_API_KEY")
 REDIS_URL = text("REDIS_URL")
+if REDIS_URL and not re.fullmatch(r"(rediss?|unix)://\S+", REDIS_URL):
+    raise bad_setting("REDIS_URL", scheme_of(REDIS_URL), "a redis:// or rediss:// URL")
+BUDGET_TIMEOUT = seconds("BUDGET_TIMEOUT", 5)
 
 # --- What requests may ask for ----------------------------------------------------------------
 
@@ -186,10 +222,19 @@ STOP_GRACE = seconds("STOP_GRACE", 30, low=0)
 KEEPALIVE_INTERVAL = seconds("KEEPALIVE_INTERVAL", 15)
 DEBUG = yes_or_no("DEBUG", False)
 HTTPS = yes_or_no("HTTPS", True)
-ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = listed(
+    "ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]"],
+    matching(r"\*|\.?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"),
+    "host names such as gateway.example.com, without a scheme or a port",
+)
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = listed("CORS_ALLOWED_ORIGINS")
-FORWARDED_ALLOW_IPS = listed("FORWARDED_ALLOW_IPS")
+FORWARDED_ALLOW_IPS = listed(
+    "FORWARDED_ALLOW_IPS",
+    parse=lambda got: got if got == "*" else str(ipaddress.ip_network(got)),
+    takes="addresses or networks of proxies such as 127.0.0.1 or 10.0.0.0/8",
+)
 LOG_FORMAT = parsed(
     "LOG_FORMAT",
     "text",
@@ -280,11 +325,14 @@ def database(database_url: str) -> dict[str, Any]:
     """Django's settings for DATABASE_URL, with what the two engines need to work under many
     writers.
     """
-    try:
-        config: dict[str, Any] = env.db_url_config(database_url)
-    except (ValueError, KeyError, ImproperlyConfigured):
-        config = {}
+    config: dict[str, Any] = {}
+    # Others would be taken too, or told of in a warning that quotes the whole URL.
+    if re.match(r"(sqlite|postgres(ql)?)://", database_url):
+        with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
+            config = env.db_url_config(database_url)
     engine = config.get("ENGINE")
+    if engine == "django.db.backends.sqlite3" and Path(config["NAME"]).parent == VAR_DIR:
+        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     if engine == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             # Writers queue for the lock at once instead of failing when they upgrade a read.
@@ -297,9 +345,9 @@ def database(database_url: str) -> dict[str, Any]:
         config["CONN_HEALTH_CHECKS"] = True
         config["CONN_MAX_AGE"] = 60
     else:
-        # The URL may hold a password, so only its scheme is quoted.
-        scheme = database_url.split(":", 1)[0]
-        raise bad_setting("DATABASE_URL", f"{scheme}:…", "a sqlite:/// or postgres:// URL")
+        raise bad_setting(
+            "DATABASE_URL", scheme_of(database_url), "a sqlite:/// or postgres:// URL"
+        )
     return config
 
 

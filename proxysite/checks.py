@@ -1,0 +1,71 @@
+"""System checks over settings that are fine alone and wrong together, or unsafe in production.
+
+What only matters behind a proxy is a deployment check: `manage.py check --deploy` tells it, and the
+commands of a gateway on somebody's own machine do not repeat it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
+
+
+@register("proxysite")
+def check_wildcards(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """`*` beside other values: one of the two was not meant."""
+    listed = {
+        "CORS_ALLOWED_ORIGINS": settings.CORS_ALLOWED_ORIGINS,
+        "FORWARDED_ALLOW_IPS": settings.FORWARDED_ALLOW_IPS,
+    }
+    return [
+        Error(
+            f"{name} holds * beside other values.",
+            hint="Use * alone to mean all, or name the values without it.",
+            id="proxysite.E001",
+        )
+        for name, values in listed.items()
+        if "*" in values and len(values) > 1
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_forwarded_headers(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    if settings.FORWARDED_ALLOW_IPS == ["*"]:
+        return [
+            Warning(
+                "FORWARDED_ALLOW_IPS is *: whoever reaches the gateway can claim any address, "
+                "so the networks of keys protect nothing.",
+                hint="Name the addresses of your proxies.",
+                id="proxysite.W001",
+            )
+        ]
+    if settings.HTTPS and not settings.FORWARDED_ALLOW_IPS:
+        return [
+            Warning(
+                "HTTPS is on and FORWARDED_ALLOW_IPS is empty: no request counts as https, so the "
+                "admin redirects for ever.",
+                hint="Name the address of the proxy that ends TLS, or set HTTPS=off.",
+                id="proxysite.W002",
+            )
+        ]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def check_host_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    if not set(settings.ALLOWED_HOSTS) <= LOCAL_HOSTS:
+        return []
+    return [
+        Warning(
+            "ALLOWED_HOSTS holds only this machine's own names: the admin answers 400 under "
+            "any other.",
+            hint="Add the name that people use, such as gateway.example.com.",
+            id="proxysite.W003",
+        )
+    ]

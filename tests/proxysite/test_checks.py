@@ -1,0 +1,55 @@
+"""Settings that are fine alone and wrong together."""
+
+from typing import Any
+
+import pytest
+
+from proxysite.checks import check_forwarded_headers, check_host_names, check_wildcards
+
+
+def ids(check: Any) -> list[str | None]:
+    return [message.id for message in check(None)]
+
+
+@pytest.mark.parametrize("name", ["CORS_ALLOWED_ORIGINS", "FORWARDED_ALLOW_IPS"])
+def test_a_wildcard_beside_other_values_is_an_error(settings: Any, name: str) -> None:
+    setattr(settings, name, ["*", "https://chat.example.com"])
+    assert ids(check_wildcards) == ["proxysite.E001"]
+
+
+@pytest.mark.parametrize("values", [[], ["*"], ["https://chat.example.com"]])
+def test_a_wildcard_alone_is_meant(settings: Any, values: list[str]) -> None:
+    settings.CORS_ALLOWED_ORIGINS = settings.FORWARDED_ALLOW_IPS = values
+    assert ids(check_wildcards) == []
+
+
+@pytest.mark.parametrize(
+    ("https", "proxies", "expected"),
+    [
+        (True, [], ["proxysite.W002"]),
+        (True, ["127.0.0.1"], []),
+        (True, ["*"], ["proxysite.W001"]),
+        (False, ["*"], ["proxysite.W001"]),
+        (False, [], []),
+    ],
+)
+def test_https_without_a_believed_proxy_is_a_warning(
+    settings: Any, https: bool, proxies: list[str], expected: list[str]
+) -> None:
+    settings.HTTPS, settings.FORWARDED_ALLOW_IPS = https, proxies
+    assert ids(check_forwarded_headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        (["localhost", "127.0.0.1"], ["proxysite.W003"]),
+        (["localhost", "gateway.example.com"], []),
+        (["*"], []),
+    ],
+)
+def test_an_admin_that_only_answers_to_localhost_is_a_warning(
+    settings: Any, hosts: list[str], expected: list[str]
+) -> None:
+    settings.ALLOWED_HOSTS = hosts
+    assert ids(check_host_names) == expected

@@ -1,0 +1,157 @@
+"""The container files: what they name exists, nothing is open or guessable by default."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.needs import ROOT
+
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+IGNORED = (ROOT / ".dockerignore").read_text().split()
+
+
+def mapping(lines: list[str]) -> dict[str, Any]:
+    """The mappings of the compose file, nested by indentation; lists and texts stay lines.
+
+    Enough for this file's style (two spaces, no flow style), and no YAML library is needed for it.
+    """
+    found: dict[str, Any] = {}
+    for number, line in enumerate(lines):
+        key = re.fullmatch(r"([\w<-]+):(?: (.*))?", line)
+        if key is None:
+            continue
+        below = []
+        for later in lines[number + 1 :]:
+            if not later.startswith("  "):
+                break
+            below.append(later[2:])
+        found[key[1]] = mapping(below) or below or key[2]
+        if key[2] and key[2].startswith("*"):
+            found[key[1]] = key[2]
+    return found
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    lines = [line for line in COMPOSE.splitlines() if not re.match(r" *(#|$)", line)]
+    read = mapping(lines)
+    gateway = read["x-gateway"]
+    for service in read["services"].values():
+        if service.get("<<") == "*gateway":
+            service |= {name: value for name, value in gateway.items() if name not in service}
+    return read
+
+
+def test_the_services_are_those_of_the_readme(compose: dict[str, Any]) -> None:
+    assert set(compose["services"]) == {"gateway", "migrate", "refresh", "postgres", "redis"}
+
+
+def test_the_gateway_waits_for_the_migration_and_that_for_the_database(
+    compose: dict[str, Any],
+) -> None:
+    services = compose["services"]
+    finished = {"condition": "service_completed_successfully"}
+    assert services["gateway"]["depends_on"]["migrate"] == finished
+    assert services["refresh"]["depends_on"]["migrate"] == finished
+    assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+
+
+def test_each_lasting_service_has_a_health_check(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert "test" in services["postgres"]["healthcheck"]
+    assert "test" in services["redis"]["healthcheck"]
+    # The image brings the gateway's, which the two services that serve nothing turn off.
+    assert "healthcheck" not in services["gateway"] and "HEALTHCHECK" in DOCKERFILE
+    assert services["migrate"]["healthcheck"] == {"disable": "true"}
+    assert services["refresh"]["healthcheck"] == {"disable": "true"}
+
+
+def test_every_named_volume_is_declared(compose: dict[str, Any]) -> None:
+    used = {
+        line.strip("- ").split(":")[0]
+        for service in compose["services"].values()
+        for line in service.get("volumes") or ()
+    }
+    assert used == set(compose["volumes"]) == {"postgres", "redis"}
+
+
+def test_no_secret_has_a_default() -> None:
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
+        uses = re.findall(rf"\$\{{{name}([^}}]*)", COMPOSE)
+        assert uses and all(rest.startswith(":?") for rest in uses), name
+
+
+def test_the_port_is_open_on_this_machine_only_and_is_a_range() -> None:
+    assert "${BIND_ADDRESS:-127.0.0.1}:${PORT:-8000}-${LAST_PORT:-${PORT:-8000}}:8000" in COMPOSE
+    assert COMPOSE.count("ports:") == 1
+
+
+def test_streams_may_finish_before_docker_kills(compose: dict[str, Any]) -> None:
+    from django.conf import settings
+
+    patience = int(compose["services"]["gateway"]["stop_grace_period"].removesuffix("s"))
+    assert patience > settings.STOP_GRACE + 15
+
+
+def test_commands_of_services_exist() -> None:
+    from django.core.management import get_commands
+
+    named = set(re.findall(r"manage\.py (\w+)", COMPOSE))
+    assert named == {"check", "migrate", "refresh_catalog"}
+    assert named <= set(get_commands())
+
+
+def test_the_image_holds_all_packages_and_no_secret() -> None:
+    from django.apps import apps
+
+    ours = {Path(app.path).name for app in apps.get_app_configs() if Path(app.path).parent == ROOT}
+    taken = {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
+    assert IGNORED[0] == "*"
+    assert taken == ours | {"gunicorn.conf.py", "manage.py", "requirements.txt"}
+    assert all((ROOT / name).exists() for name in taken)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    commands = re.findall(r"^(USER|CMD) (.*)$", DOCKERFILE, re.MULTILINE)
+    assert commands == [("USER", "gateway"), ("CMD", '["gunicorn", "-c", "gunicorn.conf.py"]')]
+
+
+def test_the_image_has_the_python_that_the_project_takes() -> None:
+    bases = set(re.findall(r"^FROM python:(\d+\.\d+)-slim", DOCKERFILE, re.MULTILINE))
+    assert bases == {"3.13"}
+
+
+def test_the_image_finds_a_live_gateway_healthy(gateway: Any) -> None:
+    command = re.search(r"^    CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert command is not None
+    words = [sys.executable, *json.loads(command[1])[1:]]
+    for port, status in ((gateway.port, 0), (1, 1)):
+        result = subprocess.run(
+            words, env={**os.environ, "PORT": str(port)}, capture_output=True, timeout=20
+        )
+        assert result.returncode == status
+
+
+def test_docker_accepts_the_compose_file(tmp_path: Path) -> None:
+    try:
+        plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, timeout=20)
+    except FileNotFoundError:
+        pytest.skip("docker is not installed")
+    if plugin.returncode:
+        pytest.skip("docker has no compose plugin")
+    for name in ("docker-compose.yml", "Dockerfile"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    config = ["docker", "compose", "config", "--quiet"]
+    (tmp_path / ".env").write_text("")
+    missing = subprocess.run(config, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert missing.returncode != 0
+    (tmp_path / ".env").write_text("SECRET_KEY=x\nPOSTGRES_PASSWORD=y\n")
+    valid = subprocess.run(config, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert valid.returncode == 0, valid.stderr

@@ -1,0 +1,362 @@
+"""The documents are true: every block in them runs, every setting and name in them exists."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from catalog.models import CatalogModel
+from openai_api.served import SERVED
+from tests.gateway import GatewayProcess
+from tests.needs import ROOT, node_package, program
+
+PAGES = ("README.md", "docs/architecture.md", "docs/operating.md")
+URL = "http://127.0.0.1:8000"
+PLACEHOLDER = "sk-wai-…"
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+
+
+@dataclass(frozen=True)
+class Block:
+    page: str
+    line: int
+    info: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page: str) -> Iterator[Block]:
+    found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", read(page), re.MULTILINE | re.DOTALL)
+    for match in found:
+        line = read(page).count("\n", 0, match.start()) + 1
+        yield Block(page, line, match[1], match[2])
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+
+def with_info(*infos: str) -> "pytest.MarkDecorator":
+    chosen = [block for block in BLOCKS if block.info in infos]
+    return pytest.mark.parametrize("block", chosen, ids=str)
+
+
+# --- Blocks that run here ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(gateway: GatewayProcess, tmp_path: Path) -> Path:
+    """A folder that looks like the checkout after `make run`, with the gateway's database in it."""
+    for entry in ROOT.iterdir():
+        if entry.name not in ("var", ".venv", ".env"):
+            (tmp_path / entry.name).symlink_to(entry)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "var").mkdir()
+    database = gateway.database_url.removeprefix("sqlite:///")
+    (tmp_path / "var" / "gateway.sqlite3").symlink_to(database)
+    return tmp_path
+
+
+@pytest.fixture
+def filled(gateway: GatewayProcess, key: str) -> Callable[[str], str]:
+    """Puts this gateway's address, a key and the number of a key in the place of the examples."""
+
+    def fill(text: str) -> str:
+        number = str(gateway.issue("of an example")[0].pk)
+        text = text.replace(URL, gateway.url).replace(PLACEHOLDER, key)
+        return re.sub(r"(rotate_key|revoke_key) 7\b", rf"\1 {number}", text)
+
+    return fill
+
+
+def run(gateway: GatewayProcess, place: Path, *words: str) -> str:
+    result = subprocess.run(
+        words, cwd=place, env=gateway.environment, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@with_info("python")
+def test_python_runs(
+    block: Block, gateway: GatewayProcess, place: Path, filled: Callable[[str], str]
+) -> None:
+    assert run(gateway, place, sys.executable, "-W", "error", "-c", filled(block.text)).strip()
+    if "picture.jpg" in block.text:
+        with Image.open(place / "picture.jpg") as picture:
+            picture.load()
+
+
+@with_info("sh")
+def test_shell_commands_run(
+    block: Block, gateway: GatewayProcess, place: Path, filled: Callable[[str], str]
+) -> None:
+    program("curl")
+    output = run(gateway, place, "bash", "-euo", "pipefail", "-c", filled(block.text))
+    if "curl" in block.text and "stream" in block.text:
+        assert "data: [DONE]" in output
+    if "backup.sqlite3" in block.text:
+        assert (place / "backup.sqlite3").stat().st_size > 0
+
+
+@with_info("js")
+def test_node_runs(
+    block: Block, gateway: GatewayProcess, place: Path, filled: Callable[[str], str]
+) -> None:
+    node = program("node")
+    (place / "node_modules").symlink_to(node_package("openai").parent)
+    (place / "example.mjs").write_text(filled(block.text))
+    assert run(gateway, place, node, "example.mjs").strip()
+
+
+# --- Blocks that cannot run here --------------------------------------------------------------
+
+
+@with_info("sh make")
+def test_make_targets_exist(block: Block) -> None:
+    targets = set(re.findall(r"^(\w+):", read("Makefile"), re.MULTILINE))
+    for line in block.text.splitlines():
+        assert re.sub(r"^(\w+=\S+ )*make ", "", line) in targets, line
+
+
+@with_info("sh serve")
+def test_the_way_without_docker_names_what_exists(block: Block) -> None:
+    *manage, serve = block.text.splitlines()
+    # tests/gateway.py starts every gateway of the tests with these very words.
+    assert serve == ".venv/bin/gunicorn -c gunicorn.conf.py"
+    assert (Path(sys.prefix) / "bin" / "gunicorn").exists()
+    assert all(line.startswith(".venv/bin/python manage.py ") for line in manage)
+
+
+@with_info("sh docker")
+def test_docker_commands_name_services_of_the_compose_file(block: Block) -> None:
+    services = set(re.findall(r"^  (\w+):$", COMPOSE.split("\nservices:")[1], re.MULTILINE))
+    for line in block.text.splitlines():
+        if not line.startswith("docker "):
+            assert line == "cp .env.example .env"
+            continue
+        found = re.fullmatch(r"docker compose (up|exec|stop)(.*)", line)
+        assert found, line
+        if found[1] == "exec":
+            assert found[2].removeprefix(" -T").split()[0] in services, line
+        if found[1] == "stop":
+            assert set(found[2].split()) <= services, line
+        for scaled in re.findall(r"--scale (\w+)=", line):
+            assert scaled in services, line
+
+
+@with_info("ini")
+def test_settings_in_examples_exist(block: Block) -> None:
+    for line in block.text.splitlines():
+        assert line.partition("=")[0] in shown(), line
+
+
+@with_info("yaml", "caddyfile")
+def test_client_and_proxy_files_point_at_the_gateway(block: Block) -> None:
+    assert ":8000" in block.text
+    if block.info == "yaml":
+        assert re.search(r"baseURL: \S+:8000/v1$", block.text, re.MULTILINE)
+
+
+@with_info("text")
+def test_the_arrows_of_the_packages_are_their_folders(block: Block) -> None:
+    for name in re.findall(r"\w+", block.text):
+        assert (ROOT / name / "__init__.py").exists()
+
+
+def test_no_block_goes_unchecked() -> None:
+    known = {"python", "js", "sh", "sh make", "sh serve", "sh docker", "ini", "yaml", "caddyfile"}
+    assert {str(b): b.info for b in BLOCKS if b.info not in known | {"text"}} == {}
+    assert len(BLOCKS) > 10
+
+
+# --- Names ------------------------------------------------------------------------------------
+
+
+def test_every_management_command_named_exists() -> None:
+    from django.core.management import get_commands
+
+    for page in PAGES:
+        named = set(re.findall(r"manage\.py (\w+)", read(page)))
+        assert named <= set(get_commands()), page
+
+
+def test_every_file_named_exists() -> None:
+    for page in PAGES:
+        named = re.findall(r"`(\.?[a-z_]+/[\w/.]*\w|[a-z]+\.py)`", read(page))
+        links = re.findall(r"\]\((?!http)([^)#]+)\)", read(page))
+        for path in named:
+            if path.startswith(("var/", ".venv/")):
+                continue
+            exists = (ROOT / path).exists() or any((ROOT / "openai_api").rglob(path))
+            assert exists, f"{page}: {path}"
+        for link in links:
+            assert (ROOT / page).parent.joinpath(link).exists(), f"{page}: {link}"
+
+
+def test_every_setting_named_exists() -> None:
+    elsewhere = {"ENV_FILE", "WORKERS_AI_KEY", "ENABLE_FORWARD_USER_INFO_HEADERS", "UPSTREAM_"}
+    for page in PAGES:
+        for name in re.findall(r"`([A-Z]+_[A-Z_]*)(?:=[^`]*)?`", read(page)):
+            assert name in shown().keys() | elsewhere, f"{page}: {name}"
+
+
+def test_every_model_named_is_in_the_catalog(gateway: GatewayProcess) -> None:
+    known = set(gateway.database(lambda: list(CatalogModel.objects.values_list("name", flat=True))))
+    for page in PAGES:
+        named = set(re.findall(r"@cf/[\w.-]+/[\w.-]+\b", read(page)))
+        assert named <= known, page
+
+
+def test_every_error_code_of_the_symptoms_exists() -> None:
+    codes = re.findall(r"^\| [45]\d\d `(\w+)`", read("docs/operating.md"), re.MULTILINE)
+    assert len(codes) > 5
+    source = read("openai_api/errors.py")
+    for code in codes:
+        assert f'"{code}"' in source, code
+
+
+def test_every_endpoint_served_is_in_the_table() -> None:
+    readme = read("README.md")
+    for endpoint in SERVED.values():
+        assert f"| `POST {endpoint.path}` | `{endpoint.protocol}` |" in readme
+
+
+def test_every_limit_option_of_issue_key_is_in_the_table() -> None:
+    from keys.management.commands.issue_key import Command
+
+    actions = Command().create_parser("manage.py", "issue_key")._actions
+    options = {word for action in actions for word in action.option_strings}
+    documented = set(re.findall(r"`(--[\w-]+)`", read("README.md")))
+    not_limits = {"--owner", "--notes", "--json", "--help", "-h", "--version", "--settings", "-v"}
+    not_limits |= {"--verbosity", "--pythonpath", "--traceback", "--no-color", "--force-color"}
+    assert options - not_limits - {"--skip-checks"} <= documented
+
+
+def test_the_readme_says_what_a_stranger_needs_on_its_first_screen() -> None:
+    first_screen = read("README.md").splitlines()[:36]
+    text = "\n".join(first_screen)
+    assert "make run" in text and "OpenAI(" in text and "/v1/images/generations" in text
+
+
+def test_the_changelog_has_a_place_for_what_comes() -> None:
+    assert "\n## [Unreleased]\n" in read("CHANGELOG.md")
+
+
+# --- Settings ---------------------------------------------------------------------------------
+
+READERS = {"text", "parsed", "whole_number", "seconds", "yes_or_no", "listed", "url", "networks"}
+# Defaults that are made, not written down.
+DERIVED = {"SECRET_KEY", "DATABASE_URL"}
+
+
+def settings_tree() -> ast.Module:
+    return ast.parse(read("proxysite/settings.py"))
+
+
+def names_read() -> list[str]:
+    """The variables that settings.py reads, in its order."""
+    calls = [
+        (node.lineno, node.args[0].value)
+        for node in ast.walk(settings_tree())
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in READERS
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    return [str(name) for _, name in sorted(calls)]
+
+
+def groups(text: str) -> list[str]:
+    return [title.strip() for title in re.findall(r"^# --- (.+?) -{3,}$", text, re.MULTILINE)]
+
+
+def shown() -> dict[str, str]:
+    """The settings in .env.example and the defaults it shows."""
+    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+
+
+def compose_only() -> set[str]:
+    return set(re.findall(r"\$\{(\w+)", COMPOSE)) - set(names_read())
+
+
+def test_the_example_has_every_setting_in_the_order_of_the_settings() -> None:
+    listed = list(shown())
+    assert [name for name in listed if name not in compose_only()] == names_read()
+    assert compose_only() <= set(listed)
+    assert set(listed[-len(compose_only()) :]) == compose_only()
+
+
+def test_the_example_has_the_groups_of_the_settings() -> None:
+    assert groups(read(".env.example"))[:-1] == groups(read("proxysite/settings.py"))
+
+
+def test_each_setting_of_the_example_has_one_line_that_explains_it() -> None:
+    lines = read(".env.example").splitlines()
+    for before, line in pairwise(lines):
+        if re.match(r"#[A-Z_]+=", line):
+            assert re.match(r"# [A-Zs].*\.$", before), line
+
+
+def values_with(lines: list[str], folder: Path) -> dict[str, object]:
+    """What settings.py, alone in a folder, makes of these lines of a .env file."""
+    (folder / "proxysite").mkdir(parents=True)
+    (folder / "proxysite" / "settings.py").write_text(read("proxysite/settings.py"))
+    (folder / ".env").write_text("\n".join([*lines, "SECRET_KEY=" + "a1B2c3D4" * 7]))
+    show = (
+        "import json, sys; from proxysite import settings as s; "
+        "print(json.dumps({n: getattr(s, n) for n in sys.argv[1:]}, default=str))"
+    )
+    names = [name for name in names_read() if name != "DATABASE_URL"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
+    result = subprocess.run(
+        [sys.executable, "-c", show, *names],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    values: dict[str, object] = json.loads(result.stdout)
+    return values
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    defaults = values_with([], tmp_path / "bare")
+    lines = [f"{name}={value}" for name, value in shown().items() if name != "SECRET_KEY"]
+    assert values_with(lines, tmp_path / "shown") == defaults
+    for name, default in defaults.items():
+        if name not in DERIVED:
+            assert bool(shown()[name]) == (default not in ("", [])), name
+
+
+def test_the_readme_has_the_settings_of_the_example() -> None:
+    wanted: list[str] = []
+    explained = ""
+    for line in read(".env.example").splitlines():
+        if group := re.fullmatch(r"# --- (.+) ---", line):
+            wanted += ["", f"### {group[1]}", "", "| name | default | |", "| --- | --- | --- |"]
+        elif setting := re.fullmatch(r"#([A-Z_]+)=(.*)", line):
+            default = f"`{setting[2]}`" if setting[2] else ""
+            wanted.append(f"| `{setting[1]}` | {default} | {explained} |")
+        elif line.startswith("# "):
+            explained = line[2:]
+    section = re.search(r"^## Settings\n.*?\n(?=### )(.*?)^## ", read("README.md"), re.M | re.S)
+    assert section is not None
+    assert section[1].strip() == "\n".join(wanted).strip(), "README's tables are .env.example's"

@@ -1,0 +1,197 @@
+"""A setting that cannot be used stops the start with one line; secrets are in no such line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "tests-only-" + "kB7xQ2mZ9w" * 5
+
+# Reads the settings once for each case on stdin and prints what each says.
+READ_EACH = """
+import json, os, runpy, sys
+from django.core.exceptions import ImproperlyConfigured
+for case in json.load(sys.stdin):
+    before = dict(os.environ)
+    os.environ.update(case)
+    try:
+        runpy.run_path("proxysite/settings.py")
+        said = ""
+    except ImproperlyConfigured as error:
+        said = str(error)
+    print(json.dumps(said))
+    os.environ.clear()
+    os.environ.update(before)
+"""
+
+
+def environment(**settings: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "ENV_FILE": os.devnull, "SECRET_KEY": SECRET, **settings}
+
+
+def run(*words: str, given: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=environment(**settings),
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def said_by(cases: list[dict[str, str]]) -> list[str]:
+    result = run("-c", READ_EACH, given=json.dumps(cases))
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+BAD = [
+    ("CLOUDFLARE_API_BASE_URL", "api.cloudflare.com", "http"),
+    ("CLOUDFLARE_AI_GATEWAY", "my gateway", "name"),
+    ("UPSTREAM_CONNECT_TIMEOUT", "fast", "seconds"),
+    ("UPSTREAM_IDLE_TIMEOUT", "0", "seconds"),
+    ("UPSTREAM_FIRST_BYTE_TIMEOUT", "nan", "seconds"),
+    ("UPSTREAM_POOL_TIMEOUT", "-1", "seconds"),
+    ("UPSTREAM_MAX_CONNECTIONS", "0", "whole number"),
+    ("UPSTREAM_RETRIES", "1.5", "whole number"),
+    ("UPSTREAM_RETRY_BUDGET", "10s", "seconds"),
+    ("DEFAULT_MAX_TOKENS", "0", "whole number"),
+    ("DEFAULT_IMAGE_SIZE", "1024", "WIDTHxHEIGHT"),
+    ("DEFAULT_IMAGE_SIZE", "0x0", "WIDTHxHEIGHT"),
+    ("MAX_IMAGE_COUNT", "5", "1 to 4"),
+    ("MAX_BODY_BYTES", "20MB", "whole number"),
+    ("IMAGE_FETCH_TIMEOUT", "soon", "seconds"),
+    ("IMAGE_FETCH_MAX_BYTES", "1", "whole number"),
+    ("IMAGE_FETCH_ALLOWED_NETWORKS", "intranet", "networks"),
+    ("ALLOW_UNPRICED_MODELS", "maybe", "true or false"),
+    ("LEDGER_QUEUE_ROWS", "many", "whole number"),
+    ("LEDGER_GROUP_ROWS", "0", "whole number"),
+    ("LEDGER_COMMIT_DELAY_MS", "-1", "whole number"),
+    ("LOG_RETENTION_DAYS", "90d", "whole number"),
+    ("PORT", "80000", "0 to 65535"),
+    ("WEB_CONCURRENCY", "auto", "whole number"),
+    ("STOP_GRACE", "-5", "seconds"),
+    ("KEEPALIVE_INTERVAL", "often", "seconds"),
+    ("DEBUG", "perhaps", "true or false"),
+    ("HTTPS", "https", "true or false"),
+    ("ALLOWED_HOSTS", "https://gateway.example.com", "without a scheme"),
+    ("ALLOWED_HOSTS", "gateway.example.com:8000", "without a scheme or a port"),
+    ("CSRF_TRUSTED_ORIGINS", "gateway.example.com", "origins"),
+    ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
+    ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
+    ("FORWARDED_ALLOW_IPS", "nginx", "addresses or networks"),
+    ("LOG_FORMAT", "xml", "text or json"),
+    ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING or ERROR"),
+]
+
+
+def test_each_bad_value_is_one_line_with_the_name_the_value_and_what_it_takes() -> None:
+    said = said_by([{name: value} for name, value, _ in BAD])
+    for (name, value, takes), line in zip(BAD, said, strict=True):
+        assert line.startswith(f"{name} is "), (name, line)
+        assert value in line and takes in line, line
+        assert "\n" not in line
+
+
+def test_usual_values_are_taken() -> None:
+    good = [
+        {"CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef" * 2, "CLOUDFLARE_API_TOKEN": "t" * 40},
+        {"CORS_ALLOWED_ORIGINS": "*"},
+        {"CORS_ALLOWED_ORIGINS": "https://a.example, app://obsidian.md"},
+        {"ALLOWED_HOSTS": "*"},
+        {"ALLOWED_HOSTS": ".example.com, gateway, 10.0.0.7, [::1]"},
+        {"FORWARDED_ALLOW_IPS": "127.0.0.1, 10.0.0.0/8, ::1"},
+        {"FORWARDED_ALLOW_IPS": "*"},
+        {"REDIS_URL": "rediss://:pass@redis:6379/0"},
+        {"DATABASE_URL": "postgres://gateway:pass@db:5432/gateway"},
+        {name: "" for name, _, _ in BAD} | {"DATABASE_URL": "", "REDIS_URL": ""},
+        {"HTTPS": "off", "DEBUG": "1", "LOG_LEVEL": "warning", "LOG_FORMAT": "JSON"},
+        {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
+    ]
+    assert said_by(good) == [""] * len(good)
+
+
+def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
+    only_id, only_token = said_by(
+        [{"CLOUDFLARE_ACCOUNT_ID": "a" * 32}, {"CLOUDFLARE_API_TOKEN": "very-secret-token"}]
+    )
+    assert only_id.startswith("CLOUDFLARE_API_TOKEN is not set")
+    assert only_token.startswith("CLOUDFLARE_ACCOUNT_ID is not set")
+    assert "very-secret-token" not in only_token
+
+
+def test_no_secret_is_quoted() -> None:
+    account = {"CLOUDFLARE_ACCOUNT_ID": "a" * 32}
+    said = said_by(
+        [
+            {**account, "CLOUDFLARE_API_TOKEN": "Bearer hunter2"},
+            {"SECRET_KEY": "hunter2"},
+            {"DATABASE_URL": "mysql://user:hunter2@db/gateway"},
+            {"DATABASE_URL": "hunter2"},
+            {"DATABASE_URL": "ftp://user:hunter2@db/gateway"},
+            {"REDIS_URL": "http://:hunter2@redis"},
+            {"REDIS_URL": "hunter2"},
+        ]
+    )
+    for line in said:
+        assert line and "hunter2" not in line, line
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "short", "changeme" * 8, "django-insecure-" + "x" * 50, "Secret" * 10],
+    ids=["missing", "short", "changeme", "django-insecure", "secret"],
+)
+def test_a_missing_short_or_known_secret_key_is_refused(secret: str) -> None:
+    (line,) = said_by([{"SECRET_KEY": secret}])
+    assert line.startswith("SECRET_KEY is ")
+    assert "32 random characters" in line
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        ("manage.py", "check"),
+        ("manage.py", "issue_key"),
+        ("-m", "gunicorn", "-c", "gunicorn.conf.py"),
+    ],
+    ids=["manage.py", "a command of an app", "gunicorn"],
+)
+def test_a_bad_value_ends_a_start_with_one_line(start: tuple[str, ...]) -> None:
+    result = run(*start, PORT="eighty")
+    assert result.returncode == 1
+    assert result.stderr == "PORT is 'eighty': it takes a whole number from 0 to 65535.\n"
+
+
+def test_a_secret_that_begins_with_a_dollar_is_taken_as_it_stands() -> None:
+    show = "from proxysite import settings as s; print(s.SECRET_KEY)"
+    result = run("-c", show, SECRET_KEY="$" + SECRET)
+    assert result.stdout.strip() == "$" + SECRET
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("PORT=1111\nHOST=192.0.2.1\n")
+    show = "from proxysite import settings as s; print(s.PORT, s.HOST)"
+    result = run("-c", show, ENV_FILE=str(file), PORT="2222")
+    assert result.stdout.split() == ["2222", "192.0.2.1"]
+
+
+def test_deployment_checks_are_clean_with_production_settings() -> None:
+    result = run(
+        "manage.py",
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        ALLOWED_HOSTS="gateway.example.com",
+        FORWARDED_ALLOW_IPS="127.0.0.1",
+    )
+    assert result.returncode == 0, result.stderr
