@@ -11,16 +11,14 @@ One client belongs to one event loop (its connections do).
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
 
 from workers_ai.envelope import is_envelope, opened
 from workers_ai.errors import (
@@ -35,6 +33,7 @@ from workers_ai.errors import (
 )
 from workers_ai.retry import RetryPolicy
 from workers_ai.sse import Event, EventDecoder, EventTooLarge
+from workers_ai.transport import PooledTransport
 
 # models/search answers the whole list at once today; the cap only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
@@ -162,7 +161,7 @@ class EventSource:
                 yield events
         except EventTooLarge as error:
             raise StreamCut(str(error)) from None
-        except (httpx.HTTPError, aiohttp.ClientError, OSError):
+        except httpx.HTTPError:
             raise StreamCut("the connection to Workers AI broke in the middle") from None
         finally:
             silence.close()
@@ -241,23 +240,25 @@ class WorkersAIClient:
         self.account = account
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
-        self._http = httpx.AsyncClient(
-            transport=transport or _pooled_transport(max_connections),
-            # First byte and idle are watched here, by what they mean, not by httpx's read time-out.
-            timeout=httpx.Timeout(
-                connect=self.timeouts.connect_s, pool=self.timeouts.pool_s, read=None, write=None
-            ),
-            headers={
-                "authorization": f"Bearer {account.api_token}",
-                "user-agent": "workers-ai-gateway",
-            },
-            trust_env=False,
-            follow_redirects=False,
+        self._transport = transport or PooledTransport(
+            max_connections=max_connections,
+            connect_s=self.timeouts.connect_s,
+            pool_s=self.timeouts.pool_s,
         )
-        self._route = {"cf-aig-gateway-id": account.ai_gateway} if account.ai_gateway else {}
+        host = httpx.URL(account.base_url).netloc
+        self._headers = [
+            (b"host", host),
+            (b"authorization", f"Bearer {account.api_token}".encode()),
+            (b"user-agent", b"workers-ai-gateway"),
+            (b"accept", b"*/*"),
+        ]
+        self._route = (
+            [(b"cf-aig-gateway-id", account.ai_gateway.encode())] if account.ai_gateway else []
+        )
+        self._chat_url = httpx.URL(account.ai_url + "/v1/chat/completions")
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def chat(
         self, payload: bytes, *, affinity: str = "", stream: bool
@@ -266,13 +267,10 @@ class WorkersAIClient:
 
         `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
         """
-        headers = dict(self._route)
+        headers = [*self._route, (b"content-type", b"application/json")]
         if affinity:
-            headers["x-session-affinity"] = affinity
-        headers["content-type"] = "application/json"
-        return await self._send(
-            "POST", "/v1/chat/completions", content=payload, headers=headers, stream=stream
-        )
+            headers.append((b"x-session-affinity", affinity.encode()))
+        return await self._send("POST", self._chat_url, payload, headers, stream=stream)
 
     async def run(
         self,
@@ -287,15 +285,14 @@ class WorkersAIClient:
 
         Multipart goes past AI Gateway, which answers it with 500/7000.
         """
-        headers = {} if content_type.startswith("multipart/") else dict(self._route)
-        headers["content-type"] = content_type
+        headers = [] if content_type.startswith("multipart/") else list(self._route)
+        headers.append((b"content-type", content_type.encode()))
         answer = await self._send(
             "POST",
             # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
-            "/run/" + quote(model, safe="@/"),
-            content=payload,
-            headers=headers,
-            params=params,
+            self._url("/run/" + quote(model, safe="@/"), params),
+            payload,
+            headers,
             repeatable=repeatable,
         )
         assert isinstance(answer, Answer)
@@ -310,7 +307,7 @@ class WorkersAIClient:
         models: dict[str, dict[str, Any]] = {}
         for page in range(1, MAX_CATALOG_PAGES + 1):
             answer = await self._send(
-                "GET", "/models/search", params={"page": page, "per_page": 1000}
+                "GET", self._url("/models/search", {"page": page, "per_page": 1000})
             )
             assert isinstance(answer, Answer)
             entries = answer.json()
@@ -327,7 +324,7 @@ class WorkersAIClient:
 
     async def model_schema(self, name: str) -> dict[str, Any]:
         """`{"input", "output"}` of models/schema; empty where upstream has none."""
-        answer = await self._send("GET", "/models/schema", params={"model": name})
+        answer = await self._send("GET", self._url("/models/schema", {"model": name}))
         assert isinstance(answer, Answer)
         schema = answer.json()
         if schema is None:
@@ -336,14 +333,16 @@ class WorkersAIClient:
             raise UnusableAnswer(f"models/schema of {name} did not answer with an object")
         return schema
 
+    def _url(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.URL:
+        return httpx.URL(self.account.ai_url + path, params=params or None)
+
     async def _send(
         self,
         method: str,
-        path: str,
+        url: httpx.URL,
+        content: bytes = b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
         *,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, Any] | None = None,
         stream: bool = False,
         repeatable: bool = True,
     ) -> Answer | EventSource:
@@ -352,7 +351,7 @@ class WorkersAIClient:
         while True:
             try:
                 return await self._send_once(
-                    method, path, content, headers, params, stream=stream, attempt=attempt
+                    method, url, content, headers, stream=stream, attempt=attempt
                 )
             except WorkersAIError as error:
                 error.attempts = attempt
@@ -370,16 +369,15 @@ class WorkersAIClient:
     async def _send_once(
         self,
         method: str,
-        path: str,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        params: Mapping[str, Any] | None,
+        url: httpx.URL,
+        content: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
         *,
         stream: bool,
         attempt: int,
     ) -> Answer | EventSource:
-        request = self._http.build_request(
-            method, self.account.ai_url + path, content=content, headers=headers, params=params
+        request = httpx.Request(
+            method, url, headers=[*self._headers, *headers], content=content or None
         )
         response = await self._first_byte(request)
         if stream and response.status_code == 200 and _is_event_stream(response.headers):
@@ -395,31 +393,20 @@ class WorkersAIClient:
     async def _first_byte(self, request: httpx.Request) -> httpx.Response:
         limit_s = self.timeouts.first_byte_s
         try:
-            async with asyncio.timeout(limit_s) as first_byte:
-                return await self._http.send(request, stream=True)
+            async with asyncio.timeout(limit_s):
+                return await self._transport.handle_async_request(request)
         except TimeoutError:
-            if first_byte.expired():
-                raise TimedOut("first_byte", limit_s) from None
+            raise TimedOut("first_byte", limit_s) from None
+        except httpx.PoolTimeout:
+            raise TimedOut("pool", self.timeouts.pool_s) from None
+        except httpx.ConnectTimeout:
             raise TimedOut("connect", self.timeouts.connect_s) from None
-        except httpx.HTTPError as error:
-            raise self._unsent(error) from None
-        except (aiohttp.ClientError, OSError):
-            raise Unreachable("the connection to Workers AI failed", sent=True) from None
-
-    def _unsent(self, error: httpx.HTTPError) -> WorkersAIError:
-        """httpx-aiohttp reads every connection failure as a connect time-out; its cause says
-        which.
-        """
-        cause = error.__cause__
-        if isinstance(cause, aiohttp.ConnectionTimeoutError):
-            return TimedOut("connect", self.timeouts.connect_s)
-        if isinstance(cause, aiohttp.ClientConnectorError) or isinstance(error, httpx.ConnectError):
-            return Unreachable("no connection to Workers AI", sent=False)
-        if isinstance(error, httpx.TimeoutException) and not isinstance(
-            cause, aiohttp.ClientConnectionError
-        ):
-            return TimedOut("connect", self.timeouts.connect_s)
-        return Unreachable("Workers AI closed the connection without an answer", sent=True)
+        except httpx.ConnectError:
+            raise Unreachable("no connection to Workers AI", sent=False) from None
+        except httpx.HTTPError:
+            raise Unreachable(
+                "Workers AI closed the connection without an answer", sent=True
+            ) from None
 
     async def _rest(self, response: httpx.Response) -> bytes:
         silence = _Silence(self.timeouts.first_byte_s, "first_byte")
@@ -432,10 +419,8 @@ class WorkersAIClient:
                 except StopAsyncIteration:
                     return b"".join(chunks)
                 silence.limit(self.timeouts.idle_s, "idle")
-        except (httpx.HTTPError, aiohttp.ClientError, OSError):
-            raise Unreachable(
-                "the connection to Workers AI broke in the middle of an answer", sent=True
-            ) from None
+        except httpx.HTTPError:
+            raise StreamCut("the connection to Workers AI broke in the middle") from None
         finally:
             silence.close()
 
@@ -451,6 +436,7 @@ class WorkersAIClient:
             upstream_id=response.headers.get("cf-ai-req-id", ""),
         )
         error.message = self.account.scrubbed(error.message)
+        error.args = (error.message,)  # a repr shows these
         if response.is_redirect or (response.status_code == 404 and not isinstance(body, dict)):
             return AccountFault(
                 f"HTTP {response.status_code} without Cloudflare's envelope: "
@@ -458,18 +444,6 @@ class WorkersAIClient:
                 status=response.status_code,
             )
         return error
-
-
-def _pooled_transport(max_connections: int) -> AiohttpTransport:
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=max_connections, keepalive_timeout=60),
-            # Cloudflare sets cookies; one user's must not travel with another's request.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        )
-
-    return AiohttpTransport(client=session)
 
 
 def _is_event_stream(headers: httpx.Headers) -> bool:

@@ -9,6 +9,7 @@ stream ends without the blank line.
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
+_MARK = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
@@ -35,12 +36,15 @@ class EventDecoder:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Events completed by `chunk`; raises EventTooLarge."""
-        if not self._started and chunk:
-            self._started = True
-            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
         if self._pending:
             chunk = self._pending + chunk
             self._pending = b""
+        if not self._started:
+            if len(chunk) < len(_MARK) and _MARK.startswith(chunk):
+                self._pending = chunk
+                return []
+            self._started = True
+            chunk = chunk.removeprefix(_MARK)
         if b"\r" in chunk:
             chunk = self._plain_line_ends(chunk)
         if not self._data and not self._name:
