@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NODE_CLIENTS := tests/contract/node
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
@@ -11,7 +12,7 @@ TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev $(NODE_CLIENTS)/node_modules/.package-lock.json
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.installed-dev
@@ -21,7 +22,7 @@ lint: $(VENV)/.installed-dev
 	@$(TOOL_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: set PYTHON=…" % (sys.executable, *v))'
@@ -34,3 +35,9 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need into $(VENV) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+# Clients that the contract tests drive. Without them those tests are skipped and say why.
+$(NODE_CLIENTS)/node_modules/.package-lock.json: $(NODE_CLIENTS)/package-lock.json
+	@command -v npm >/dev/null || { echo "No npm: the tests with Node's clients are skipped."; exit 0; }; \
+	echo "Installing Node's clients for the contract tests …"; \
+	(cd $(NODE_CLIENTS) && npm ci --silent) && touch $@ || echo "npm failed: their tests are skipped."
