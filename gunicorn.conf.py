@@ -2,6 +2,7 @@
 settings.
 """
 
+import logging
 import os
 import sys
 
@@ -34,3 +35,16 @@ timeout = 60
 accesslog = None
 loglevel = "warning"
 logconfig_dict = settings.LOGGING
+
+
+def on_starting(server: object) -> None:
+    """Runs the system checks before any worker: errors stop the start, warnings are logged."""
+    import django
+    from django.core.checks import run_checks
+
+    django.setup()
+    problems = run_checks()
+    for problem in problems:
+        logging.getLogger("gateway.checks").warning("%s", " ".join(str(problem).split()))
+    if any(problem.is_serious() for problem in problems):
+        sys.exit(1)

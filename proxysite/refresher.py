@@ -70,5 +70,5 @@ class Refresher:
             if healthy:
                 logger.warning("The database answers again; keys and catalog are up to date.")
             else:
-                logger.error("Keys and catalog cannot be read: %s", type(error).__name__)
+                logger.error("Keys and catalog cannot be read: %s", str(error).partition("\n")[0])
         self.healthy = healthy
