@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse
 from rest_framework import exceptions as drf
 
@@ -159,8 +160,17 @@ def _until_reset(error: Exception) -> dict[str, str]:
     return headers
 
 
+def _upstream_text(error: Exception) -> str:
+    """Upstream's words, which may repeat what it was called with, without our secrets."""
+    text = str(getattr(error, "message", error))
+    for secret in (settings.CLOUDFLARE_API_TOKEN, settings.CLOUDFLARE_ACCOUNT_ID):
+        if secret:
+            text = text.replace(secret, "[hidden]")
+    return text
+
+
 def _quoted(error: Exception) -> str:
-    return f"Workers AI refused the request: {getattr(error, 'message', error)}"
+    return f"Workers AI refused the request: {_upstream_text(error)}"
 
 
 _TWO_NUMBERS = re.compile(r"\((\d+)\)\D*\((\d+)\)")
@@ -168,7 +178,7 @@ _TWO_NUMBERS = re.compile(r"\((\d+)\)\D*\((\d+)\)")
 
 def _context_text(error: Exception) -> str:
     """Upstream's words for a prompt that is too long, in OpenAI's."""
-    message = str(getattr(error, "message", error))
+    message = _upstream_text(error)
     found = _TWO_NUMBERS.search(message)
     if found is None:
         return f"This model's maximum context length is exceeded: {message}"

@@ -35,7 +35,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     if below_v1 is not None:
         await api(scope, receive, send, below_v1)
     elif path in HEALTH:
-        await serve_health(path, send)
+        await serve_health(path, send, request_id_for(dict(scope["headers"]).get(b"x-request-id")))
     else:
         await serve_site(scope, receive, send)
 
@@ -52,12 +52,13 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def serve_health(path: str, send: Send) -> None:
+async def serve_health(path: str, send: Send, request_id: str) -> None:
     status, body = await HEALTH[path]()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        (b"x-request-id", request_id.encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

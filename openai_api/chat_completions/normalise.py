@@ -146,11 +146,7 @@ class ChatNormaliser:
 
     def take_whole(self, content: bytes) -> list[Delta]:
         """Deltas of an answer that came as one JSON body, in or out of its envelope."""
-        try:
-            body = orjson.loads(content)
-        except orjson.JSONDecodeError:
-            raise UnusableAnswer("Workers AI answered with something that is not JSON") from None
-        result = opened(body)
+        result = opened(_loads(content))
         if isinstance(result, str):
             result = {"response": result}
         if not isinstance(result, dict) or not result:
@@ -393,6 +389,17 @@ class ChatNormaliser:
             deltas += [Delta(state.index, {"content": self._given(rest)})] if rest else []
         deltas += [Delta(state.index, {"tool_calls": [part]}) for part in state.calls.end()]
         return deltas
+
+
+def _loads(content: bytes) -> Any:
+    """A whole body; half characters and NaN, which orjson refuses, are no reason to lose it."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise UnusableAnswer("Workers AI answered with something that is not JSON") from None
 
 
 def _lazily_exact(data: bytes) -> Exact:

@@ -167,6 +167,9 @@ def _check_message(message: Any, at: str) -> None:
     elif not isinstance(content, str):
         raise wrong_type(f"{at}.content", "a string or an array of parts", content)
     _check_calls(message.get("tool_calls"), f"{at}.tool_calls")
+    call = message.get("function_call")
+    if call is not None:
+        _check_called(call, f"{at}.function_call")
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise missing(f"{at}.tool_call_id")
 
@@ -177,8 +180,10 @@ def _check_part(part: Any, at: str) -> None:
     kind = part.get("type")
     if kind not in PART_TYPES:
         raise wrong_value(f"{at}.type", "one of " + ", ".join(f"'{t}'" for t in PART_TYPES), kind)
-    if kind == "text" and not isinstance(part.get("text"), str):
-        raise wrong_type(f"{at}.text", "a string", part.get("text"))
+    if kind in ("text", "refusal") and not isinstance(part.get(kind), str):
+        raise wrong_type(f"{at}.{kind}", "a string", part.get(kind))
+    if kind in ("file", "input_audio") and not isinstance(part.get(kind), dict):
+        raise wrong_type(f"{at}.{kind}", "an object", part.get(kind))
     if kind == "image_url":
         image = part.get("image_url")
         url = image.get("url") if isinstance(image, dict) else image
@@ -217,13 +222,20 @@ def _check_calls(calls: Any, at: str) -> None:
         raise wrong_type(at, "an array", calls)
     for number, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict):
-            raise wrong_type(f"{at}[{number}].function", "an object", function)
-        if not isinstance(function.get("name"), str):
-            raise wrong_type(f"{at}[{number}].function.name", "a string", function.get("name"))
-        arguments = function.get("arguments")
-        if arguments is not None and not isinstance(arguments, str):
-            raise wrong_type(f"{at}[{number}].function.arguments", "a string", arguments)
+        _check_called(function, f"{at}[{number}].function")
+        if call.get("id") is not None and not isinstance(call["id"], str):
+            raise wrong_type(f"{at}[{number}].id", "a string", call["id"])
+
+
+def _check_called(function: Any, at: str) -> None:
+    """A function that an earlier answer called."""
+    if not isinstance(function, dict):
+        raise wrong_type(at, "an object", function)
+    if not isinstance(function.get("name"), str):
+        raise wrong_type(f"{at}.name", "a string", function.get("name"))
+    arguments = function.get("arguments")
+    if arguments is not None and not isinstance(arguments, str):
+        raise wrong_type(f"{at}.arguments", "a string", arguments)
 
 
 def _tools(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Any, bool]:

@@ -17,8 +17,8 @@ Delta = dict[str, Any]
 class _Call:
     __slots__ = ("given_out", "id", "index", "name", "text", "upstream_id", "waiting")
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    def __init__(self) -> None:
+        self.index = -1  # its place among the calls that were given out
         self.id = ""
         self.upstream_id: str | None = None
         self.name = ""
@@ -88,7 +88,7 @@ class ToolCalls:
         return self._new_call() if name else last
 
     def _new_call(self) -> _Call:
-        call = _Call(len(self._calls))
+        call = _Call()
         self._calls.append(call)
         return call
 
@@ -101,6 +101,7 @@ class ToolCalls:
                 return []
             call.text += arguments
             return [{"index": call.index, "function": {"arguments": arguments}}]
+        call.index = sum(other.given_out for other in self._calls)
         call.given_out = True
         call.id = call.upstream_id or tool_call_id()
         if any(other.id == call.id for other in self._calls if other is not call):
@@ -132,7 +133,7 @@ class ToolCalls:
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.text},
             }
-            for call in self._calls
+            for call in sorted(self._calls, key=lambda call: call.index)
             if call.given_out
         ]
 

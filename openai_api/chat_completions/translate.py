@@ -116,6 +116,12 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             code="unsupported_content",
         )
     if facts.dialect == "legacy":
+        if any(_has_part(message, "file", "input_audio") for message in asked.messages):
+            raise BadRequest(
+                f"The model `{asked.model}` takes neither files nor audio.",
+                param="messages",
+                code="unsupported_content",
+            )
         if (asked.settings.get("n") or 1) > 1:
             raise BadRequest(
                 f"The model `{asked.model}` gives one choice: 'n' must be 1.",
@@ -131,8 +137,12 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
 
 
 def _has_image(message: dict[str, Any]) -> bool:
+    return _has_part(message, "image_url")
+
+
+def _has_part(message: dict[str, Any], *types: str) -> bool:
     content = message.get("content")
-    return isinstance(content, list) and any(part.get("type") == "image_url" for part in content)
+    return isinstance(content, list) and any(part.get("type") in types for part in content)
 
 
 # --- Messages ---------------------------------------------------------------------------------
@@ -256,7 +266,7 @@ def _characters(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> 
         if isinstance(content, str):
             total += len(content)
         else:
-            total += sum(len(part.get("text") or "") for part in content)
+            total += sum(len(part["text"]) for part in content if part.get("type") == "text")
         for call in message.get("tool_calls", ()):
             total += len(call["function"]["arguments"])
     return total
@@ -369,7 +379,12 @@ def _missing_type(prop: dict[str, Any], facts: ChatFacts) -> dict[str, str]:
     """A type for a property without one; a combination of schemas has its own, where it may."""
     if "type" in prop:
         return {}
-    combined = [item for key in ("anyOf", "oneOf", "allOf") for item in prop.get(key) or ()]
+    combined = [
+        item
+        for key in ("anyOf", "oneOf", "allOf")
+        if isinstance(prop.get(key), list)
+        for item in prop[key]
+    ]
     if facts.dialect == "openai" and (combined or "$ref" in prop):
         return {}
     types = [item["type"] for item in combined if isinstance(item, dict) and "type" in item]

@@ -25,13 +25,14 @@ class ModelsView(GatewayView):
                 param="protocol",
                 code="invalid_value",
             )
-        patterns = key.model_patterns
-        return json_response(_list_body(_version(), patterns, protocol, _Allows(key)))
+        return json_response(
+            _list_body(_version(), key.model_patterns, _served(key), protocol, _Allows(key))
+        )
 
 
 class ModelView(GatewayView):
     async def get(self, request: Any, key: KeyRecord, model_id: str) -> HttpResponseBase:
-        listed = resolve.listed(model_id, served=SERVED, allows=key.allows_model)
+        listed = resolve.listed(model_id, served=_served(key), allows=key.allows_model)
         return json_response(orjson.dumps(model_entry(listed)))
 
 
@@ -48,6 +49,11 @@ class _Allows:
         return isinstance(other, _Allows)
 
 
+def _served(key: KeyRecord) -> tuple[str, ...]:
+    """The endpoints that the key may use."""
+    return tuple(name for name in SERVED if key.allows_endpoint(name))
+
+
 def _version() -> tuple[int, float]:
     snapshot = current()
     return snapshot.revision, snapshot.loaded_at
@@ -57,12 +63,13 @@ def _version() -> tuple[int, float]:
 def _list_body(
     version: tuple[int, float],
     patterns: tuple[str, ...] | None,
+    served: tuple[str, ...],
     protocol: str | None,
     rule: _Allows,
 ) -> bytes:
-    """The list, made once for each catalog version and set of allowed models."""
+    """The list, made once for each catalog version and what a key may use."""
     entries = resolve.listing(
-        served=SERVED,
+        served=served,
         protocol_endpoint=PROTOCOLS[protocol] if protocol else None,
         allows=rule.allows,
     )

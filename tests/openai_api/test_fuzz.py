@@ -1,0 +1,133 @@
+"""Whatever JSON comes, no endpoint answers with a fault of its own."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.openai_api.chats import LEGACY, OPENAI, VLLM
+from workers_ai.simulator.serve import RunningSimulator
+
+NUMBERS = st.one_of(
+    st.integers(-3, 300),
+    st.sampled_from([2**31, 2**53, 2**63, 2**64, 10**30, -(2**63) - 1]),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=8))
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=8,
+)
+ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool", "function"])
+
+
+def objects(**fields: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with some of these fields, mostly of the right kind."""
+    mostly = {name: st.one_of(one, one, one, one, JSON) for name, one in fields.items()}
+    return st.fixed_dictionaries({}, optional=mostly)
+
+
+def with_(required: dict[str, Any], **fields: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Such objects with these fields besides, always there and of the right kind."""
+    return st.builds(lambda a, b: {**a, **b}, objects(**fields), st.fixed_dictionaries(required))
+
+
+TEXTS = st.sampled_from(["hi", "", "get_weather"])
+FUNCTION = with_(
+    {"name": st.just("f")},
+    description=TEXTS,
+    arguments=TEXTS,
+    parameters=objects(
+        type=TEXTS, properties=st.dictionaries(TEXTS, objects(type=TEXTS, anyOf=st.lists(JSON)))
+    ),
+)
+PART = with_(
+    {
+        "type": st.sampled_from(["text", "image_url", "input_audio", "file", "refusal"]),
+        "text": TEXTS,
+    },
+    image_url=objects(url=st.sampled_from(["data:image/png;base64,AAAA", "https://[", "x"])),
+)
+MESSAGE = with_(
+    {"role": ROLES, "content": TEXTS | st.lists(PART, max_size=2)},
+    tool_calls=st.lists(objects(id=TEXTS, function=FUNCTION), max_size=2),
+    tool_call_id=TEXTS,
+    function_call=FUNCTION,
+    reasoning_content=TEXTS,
+    name=TEXTS,
+)
+CHAT = with_(
+    {"messages": st.lists(MESSAGE, min_size=1, max_size=3)},
+    tools=st.lists(objects(type=st.just("function"), function=FUNCTION), max_size=2),
+    functions=st.lists(FUNCTION, max_size=2),
+    function_call=FUNCTION,
+    tool_choice=st.sampled_from(["auto", "none", "required"]) | objects(function=FUNCTION),
+    response_format=objects(
+        type=st.sampled_from(["text", "json_object", "json_schema"]),
+        json_schema=objects(name=TEXTS, schema=JSON),
+    ),
+    stop=TEXTS | st.lists(TEXTS),
+    stream_options=objects(include_usage=st.booleans()),
+    reasoning_effort=TEXTS,
+    chat_template_kwargs=JSON,
+    logit_bias=JSON,
+    user=TEXTS,
+    temperature=st.floats(0, 2),
+    top_p=st.floats(0, 1),
+    n=st.integers(1, 3),
+    **dict.fromkeys(["max_tokens", "max_completion_tokens", "top_k", "seed"], NUMBERS),
+)
+IMAGE = objects(
+    prompt=TEXTS,
+    size=st.sampled_from(["512x512", "auto", "1x1", "99999x1", "256*256"]),
+    image_size=TEXTS,
+    response_format=st.sampled_from(["url", "b64_json"]),
+    **dict.fromkeys(["n", "batch_size", "seed", "steps", "guidance", "guidance_scale"], NUMBERS),
+)
+MODELS = {
+    "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
+    "/images/generations": [
+        "@cf/leonardo/phoenix-1.0",
+        "@cf/black-forest-labs/flux-1-schnell",
+        "@cf/black-forest-labs/flux-2-klein-4b",
+    ],
+}
+
+FUZZING = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def assert_no_fault(client: httpx.Client, path: str, body: Any) -> None:
+    response = client.post(path, content=json.dumps(body))
+    assert response.status_code < 500, f"{response.text} for {body}"
+
+
+@pytest.mark.parametrize("path", MODELS)
+@FUZZING
+@given(body=st.dictionaries(st.text(max_size=8), JSON) | JSON)
+def test_any_json_gets_an_answer(client: httpx.Client, path: str, body: Any) -> None:
+    assert_no_fault(client, path, body)
+
+
+@FUZZING
+@given(body=CHAT, model=st.sampled_from(MODELS["/chat/completions"]))
+def test_chat_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+) -> None:
+    assert_no_fault(client, "/chat/completions", {**body, "model": model})
+
+
+@FUZZING
+@given(body=IMAGE, model=st.sampled_from(MODELS["/images/generations"]))
+def test_image_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+) -> None:
+    # Without a prompt nothing is drawn, which would take the time that the fuzzing has.
+    assert_no_fault(client, "/images/generations", {**body, "model": model, "n": 5})

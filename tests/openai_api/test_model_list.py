@@ -1,0 +1,199 @@
+"""`GET /v1/models` and `/v1/models/{id}`: what this key may run, and nothing else."""
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from catalog.models import CatalogModel
+from tests.assertions import assert_openai_error
+from tests.gateway import GatewayProcess
+from tests.openai_api.chats import LEGACY, OPENAI, chat_body, post
+from tests.openai_api.test_images import IMG2IMG, INPAINTING, KLEIN, PHOENIX, SCHNELL
+from workers_ai.simulator.serve import RunningSimulator
+
+
+def listed(client: httpx.Client, **params: str) -> dict[str, dict[str, Any]]:
+    response = client.get("/models", params=params)
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert body["object"] == "list"
+    return {entry["id"]: entry for entry in body["data"]}
+
+
+def nulls(value: Any, at: str = "") -> list[str]:
+    if value is None:
+        return [at]
+    if isinstance(value, dict):
+        return [found for name, inner in value.items() for found in nulls(inner, f"{at}.{name}")]
+    if isinstance(value, list):
+        return [found for inner in value for found in nulls(inner, f"{at}[]")]
+    return []
+
+
+def test_every_entry_is_whole_and_without_nulls(client: httpx.Client) -> None:
+    models = listed(client)
+    assert len(models) > 15
+    for name, entry in models.items():
+        assert nulls(entry) == []
+        assert entry["object"] == "model"
+        assert entry["id"] == name
+        assert isinstance(entry["created"], int)
+        assert entry["created"] > 1_600_000_000
+        assert entry["owned_by"]
+        assert entry["name"]
+        assert entry["pricing"]
+        assert all(isinstance(price, str) for price in entry["pricing"].values())
+        assert entry["architecture"]["input_modalities"]
+        assert entry["architecture"]["output_modalities"]
+        assert entry["supported_endpoint_types"]
+
+
+def test_the_list_is_not_asked_of_upstream(
+    client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    listed(client)
+    assert not upstream.requests
+
+
+def test_a_chat_model_says_what_clients_show(client: httpx.Client) -> None:
+    entry = listed(client)[OPENAI]
+    assert entry["owned_by"] == "meta"
+    assert entry["context_length"] == 24000
+    assert entry["pricing"]["prompt"] == "0.00000029"
+    assert entry["pricing"]["completion"] == "0.00000225"
+    assert "tools" in entry["supported_parameters"]
+    assert entry["supported_endpoint_types"] == ["openai"]
+
+
+def test_a_model_that_sees_pictures_says_so(client: httpx.Client) -> None:
+    entry = listed(client)["@cf/meta/llama-4-scout-17b-16e-instruct"]
+    assert entry["architecture"]["input_modalities"] == ["text", "image"]
+
+
+def test_the_chat_protocol_lists_chat_models_only(client: httpx.Client) -> None:
+    models = listed(client, protocol="openai-chat")
+    assert {OPENAI, LEGACY} <= set(models)
+    assert not {PHOENIX, "@cf/baai/bge-m3", "@cf/cloudflare/clef-omni"} & set(models)
+    assert all("openai" in entry["supported_endpoint_types"] for entry in models.values())
+
+
+def test_the_images_protocol_lists_what_draws_from_a_prompt_alone(client: httpx.Client) -> None:
+    models = listed(client, protocol="openai-images")
+    assert {PHOENIX, SCHNELL, KLEIN} <= set(models)
+    assert not {IMG2IMG, INPAINTING, OPENAI} & set(models)
+
+
+def test_an_unknown_protocol_lists_the_known_ones(client: httpx.Client) -> None:
+    response = client.get("/models", params={"protocol": "telnet"})
+    assert_openai_error(response, 400, param="protocol", says="'openai-chat', 'openai-images'")
+
+
+def test_models_that_no_endpoint_runs_are_not_listed(client: httpx.Client) -> None:
+    assert not {
+        "@cf/deepgram/flux",
+        "@cf/microsoft/resnet-50",
+        "@cf/pipecat-ai/smart-turn-v2",
+    } & set(listed(client))
+
+
+@pytest.mark.parametrize(
+    "shown", [OPENAI, quote(OPENAI, safe=""), quote(OPENAI, safe="/"), OPENAI + "/"]
+)
+def test_one_model_is_found_however_its_id_is_encoded(client: httpx.Client, shown: str) -> None:
+    response = client.get(f"/models/{shown}")
+    assert response.status_code == 200, response.text
+    assert response.json() == listed(client)[OPENAI]
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", IMG2IMG, "@cf/microsoft/resnet-50", "@cf"])
+def test_a_model_that_is_not_listed_is_404(client: httpx.Client, name: str) -> None:
+    assert_openai_error(client.get(f"/models/{name}"), 404, code="model_not_found", param="model")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/v1/models/", "/models", "/models/", "/v1/v1/models"]
+)
+def test_the_list_is_at_every_usual_path(gateway: GatewayProcess, key: str, path: str) -> None:
+    response = httpx.get(gateway.url + path, headers={"authorization": f"Bearer {key}"})
+    assert response.status_code == 200
+    assert response.json()["object"] == "list"
+
+
+@pytest.mark.parametrize("path", ["/models", f"/models/{OPENAI}", "/key"])
+def test_head_answers_like_get_without_a_body(client: httpx.Client, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_a_key_sees_and_uses_its_models_only(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(allowed_models=["@cf/meta/llama-3*"])
+    with httpx.Client(
+        base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}
+    ) as client:
+        models = listed(client)
+        assert LEGACY in models
+        assert all(name.startswith("@cf/meta/llama-3") for name in models)
+        assert post(client, chat_body(model=LEGACY)).status_code == 200
+        refused = post(client, chat_body(model="@cf/zai-org/glm-5.3"))
+        assert_openai_error(refused, 403, code="model_not_allowed", param="model")
+        assert client.get("/models/@cf/zai-org/glm-5.3").status_code == 404
+
+
+def test_a_key_for_other_endpoints_is_403(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(allowed_endpoints=["images"])
+    with httpx.Client(
+        base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}
+    ) as client:
+        assert_openai_error(post(client, chat_body()), 403, code="endpoint_not_allowed")
+
+
+def test_an_alias_is_listed_and_resolves(
+    gateway: GatewayProcess, client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    gateway.manage("alias_model", "gpt-4o-test", OPENAI)
+    try:
+        gateway.wait_until(lambda: "gpt-4o-test" in listed(client), "the alias is listed", 5)
+        assert client.get("/models/gpt-4o-test").json()["id"] == "gpt-4o-test"
+        answer = post(client, chat_body(model="gpt-4o-test"), request_id="alias-row").json()
+        assert answer["model"] == "gpt-4o-test"
+        assert upstream.requests[-1].body["model"] == OPENAI
+        row = gateway.row("alias-row")
+        assert (row.requested_model, row.model) == ("gpt-4o-test", OPENAI)
+    finally:
+        gateway.manage("alias_model", "--remove", "gpt-4o-test")
+
+
+def test_a_disabled_model_is_gone_within_seconds(
+    gateway: GatewayProcess, client: httpx.Client
+) -> None:
+    name = "@hf/nousresearch/hermes-2-pro-mistral-7b"
+
+    def switch(enabled: bool) -> None:
+        model = CatalogModel.objects.get(name=name)
+        model.enabled = enabled
+        model.save()
+
+    gateway.database(lambda: switch(False))
+    try:
+        gateway.wait_until(lambda: name not in listed(client), "the model is gone", 5)
+        assert_openai_error(post(client, chat_body(model=name)), 404, code="model_not_found")
+    finally:
+        gateway.database(lambda: switch(True))
+
+
+def test_a_key_for_one_endpoint_sees_only_what_that_endpoint_runs(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(allowed_endpoints=["images"])
+    with httpx.Client(
+        base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}
+    ) as painter:
+        models = listed(painter)
+        assert {tuple(entry["supported_endpoint_types"]) for entry in models.values()} == {
+            ("image-generation",)
+        }
+        assert listed(painter, protocol="openai-chat") == {}
+        assert_openai_error(painter.get(f"/models/{OPENAI}"), 404, code="model_not_found")

@@ -1,0 +1,105 @@
+"""Imports point one way, and one file reads the environment. Reads the source, runs nothing."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = frozenset({"proxysite", "openai_api", "catalog", "keys", "workers_ai"})
+
+MAY_IMPORT = {
+    "proxysite": OURS,
+    "openai_api": frozenset({"keys", "catalog", "workers_ai"}),
+    "catalog": frozenset(),
+    "keys": frozenset(),
+    "workers_ai": frozenset(),
+}
+# The one file of `catalog` that talks to Cloudflare.
+BEYOND = {Path("catalog/refresh.py"): frozenset({"workers_ai"})}
+
+READS_SETTINGS = Path("workers_ai/client.py")
+
+READS_ENVIRONMENT = {Path("proxysite/settings.py"), Path("proxysite/run.py")}
+NAMING = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'proxysite.settings')"
+NAMES_SETTINGS = {Path("gunicorn.conf.py"), Path("manage.py"), Path("proxysite/asgi.py")}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted(file.relative_to(ROOT) for file in (ROOT / package).rglob("*.py"))
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that the source imports, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse((ROOT / file).read_text(), str(file))
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_imports_point_one_way(package: str) -> None:
+    wrong = {}
+    for file in sources(package):
+        allowed = MAY_IMPORT[package] | BEYOND.get(file, frozenset()) | {package}
+        beyond = {name.split(".")[0] for name in imports(parsed(file))} & OURS - allowed
+        if beyond:
+            wrong[str(file)] = beyond
+    assert wrong == {}
+
+
+def test_workers_ai_needs_no_django() -> None:
+    wrong = {}
+    for file in sources("workers_ai"):
+        djangos = {name for name in imports(parsed(file)) if name.split(".")[0] == "django"}
+        if file == READS_SETTINGS:
+            djangos -= {"django.conf", "django.conf.settings"}
+        if "commands" in file.parts:
+            djangos = {name for name in djangos if not name.startswith("django.core.management")}
+        if file.name == "apps.py":
+            djangos -= {"django.apps", "django.apps.AppConfig"}
+        if djangos:
+            wrong[str(file)] = djangos
+    assert wrong == {}
+
+
+def test_the_client_reads_settings_only_when_it_is_asked_to() -> None:
+    body = [node for node in parsed(READS_SETTINGS).body if not isinstance(node, ast.FunctionDef)]
+    assert not any(name.startswith("django") for name in imports(ast.Module(body, [])))
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    wrong = []
+    for file in [file for package in OURS for file in sources(package)] + list(NAMES_SETTINGS):
+        reads = environment_reads(parsed(file))
+        if file in NAMES_SETTINGS:
+            reads = [node for node in reads if ast.unparse(node) != NAMING]
+        if reads and file not in READS_ENVIRONMENT:
+            wrong.append(str(file))
+    assert wrong == []
+
+
+def environment_reads(tree: ast.AST) -> list[ast.AST]:
+    """Every call on, and every other use of, the process's environment."""
+    calls = {
+        node.func.value: node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return [
+        calls.get(node, node)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb"))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os")
+    ]
