@@ -1,4 +1,4 @@
-"""Fixtures that every package's tests share: the simulator, a gateway on a live port, a key of it."""
+"""Fixtures that every package's tests share: the simulator, a live gateway, a key of it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

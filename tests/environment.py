@@ -1,6 +1,7 @@
-"""The environment of a test run, set before Django reads its settings: nothing of the machine's own.
+"""The environment of a test run, set before Django reads its settings: nothing of the machine's.
 
-pytest loads this file as a plugin (`-p tests.environment` in pyproject.toml), which is earlier than any conftest.
+pytest loads this file as a plugin (`-p tests.environment` in pyproject.toml), which is earlier than
+any conftest.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A real gateway for tests: gunicorn on a free port, its own database, the simulator upstream.
 
-The test process looks into the gateway's database through `GatewayProcess.database`, on a thread whose default
-connection is that database, so that it does not disturb pytest-django's own.
+The test process looks into the gateway's database through `GatewayProcess.database`, on a thread
+whose default connection is that database, so that it does not disturb pytest-django's own.
 """
 
 import os
