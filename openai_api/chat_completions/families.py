@@ -20,6 +20,8 @@ class Family:
     repeats_calls_in_content: bool = False
     # Structured output is asked for by `guided_json` in place of `response_format`.
     guides_json: bool = False
+    # Each property of a tool must name one type, as in the schemas of the older models.
+    types_properties: bool = False
     # Thoughts come in the text between <think> tags, with or without the opening one.
     thinks_in_text: bool = False
     # Thinking is switched on and off by chat_template_kwargs under this name.
@@ -62,7 +64,10 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
     ),
     (
         "gpt-oss",
-        Family(efforts=_efforts(low="none minimal low", medium="medium", high="high xhigh max")),
+        Family(
+            efforts=_efforts(low="none minimal low", medium="medium", high="high xhigh max"),
+            types_properties=True,
+        ),
     ),
     ("kimi-k2.7-code", Family(efforts=NO_CONTROL)),
     (

@@ -74,7 +74,7 @@ def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int
         payload["image"] = image
     limit = asked.max_tokens or _default_limit(model, facts, characters, default_max_tokens)
     payload |= _settings(asked.settings, facts)
-    payload |= _tools(asked, facts)
+    payload |= _tools(asked, facts, family)
     payload |= _response_format(asked.response_format, model.name, facts, family)
     payload |= _reasoning(asked, facts, family)
     cuts_itself = facts.dialect == "legacy" and "stop" not in facts.parameters
@@ -336,10 +336,10 @@ def _legacy_seed(seed: int) -> int:
     return seed if 1 <= seed <= LEGACY_SEEDS else abs(seed) % LEGACY_SEEDS + 1
 
 
-def _tools(asked: ChatRequest, facts: ChatFacts) -> dict[str, Any]:
+def _tools(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
     if not asked.tools:
         return {}
-    sent: dict[str, Any] = {"tools": [_tool(tool, facts) for tool in asked.tools]}
+    sent: dict[str, Any] = {"tools": [_tool(tool, facts, family) for tool in asked.tools]}
     choice = "required" if asked.tool_choice == "any" else asked.tool_choice
     if isinstance(choice, dict) and "function" not in choice and choice.get("name"):
         choice = {"type": "function", "function": {"name": choice["name"]}}
@@ -348,7 +348,7 @@ def _tools(asked: ChatRequest, facts: ChatFacts) -> dict[str, Any]:
     return sent
 
 
-def _tool(tool: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
+def _tool(tool: dict[str, Any], facts: ChatFacts, family: Family) -> dict[str, Any]:
     """The tool with all that the older schemas require; empty texts say nothing to a model."""
     given = tool.get("function", tool)
     description = given.get("description")
@@ -356,18 +356,21 @@ def _tool(tool: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
         "name": given["name"],
         # A description that is no text makes the inference server refuse the request (8001).
         "description": description if isinstance(description, str) else "",
-        "parameters": _complete_parameters(given.get("parameters") or {}, facts),
+        "parameters": _complete_parameters(
+            given.get("parameters") or {},
+            typed=facts.dialect == "legacy" or family.types_properties,
+        ),
     }
     if given.get("strict") is not None and facts.dialect == "openai":
         function["strict"] = given["strict"]
     return {"type": "function", "function": function}
 
 
-def _complete_parameters(parameters: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
+def _complete_parameters(parameters: dict[str, Any], *, typed: bool) -> dict[str, Any]:
     properties = parameters.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     complete = {
-        name: {**_missing_type(prop, facts), "description": "", **prop}
+        name: {"description": "", **prop, **_one_type(prop, typed=typed)}
         if isinstance(prop, dict)
         else prop
         for name, prop in properties.items()
@@ -375,20 +378,26 @@ def _complete_parameters(parameters: dict[str, Any], facts: ChatFacts) -> dict[s
     return {**parameters, "type": "object", "properties": complete}
 
 
-def _missing_type(prop: dict[str, Any], facts: ChatFacts) -> dict[str, str]:
-    """A type for a property without one; a combination of schemas has its own, where it may."""
-    if "type" in prop:
+def _one_type(prop: dict[str, Any], *, typed: bool) -> dict[str, str]:
+    """The one type of a property: of several, or of a combination, the first that is not null.
+
+    Where the model does not insist (`typed`), those say enough by themselves.
+    """
+    given = prop.get("type")
+    if isinstance(given, str):
         return {}
     combined = [
-        item
+        item.get("type")
         for key in ("anyOf", "oneOf", "allOf")
         if isinstance(prop.get(key), list)
         for item in prop[key]
+        if isinstance(item, dict)
     ]
-    if facts.dialect == "openai" and (combined or "$ref" in prop):
+    if not typed and (given is not None or combined or "$ref" in prop):
         return {}
-    types = [item["type"] for item in combined if isinstance(item, dict) and "type" in item]
-    return {"type": next((kind for kind in types if isinstance(kind, str)), "string")}
+    several = given if isinstance(given, list) else combined
+    named = (kind for kind in several if isinstance(kind, str) and kind != "null")
+    return {"type": next(named, "string")}
 
 
 def _forced_tools(asked: ChatRequest) -> frozenset[str]:

@@ -405,3 +405,22 @@ def test_paths_work_with_a_slash_and_without_v1(
         gateway.url + path, json=chat_body(), headers={"authorization": f"Bearer {key}"}
     )
     assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("model", [OPENAI, VLLM, "@hf/nousresearch/hermes-2-pro-mistral-7b"])
+def test_tools_with_optional_properties_reach_every_model_that_has_tools(
+    client: httpx.Client, model: str
+) -> None:
+    properties = {
+        "location": {"type": ["string", "null"]},
+        "days": {"anyOf": [{"type": "null"}, {"type": "integer"}]},
+        "unit": {"enum": ["C", "F"]},
+    }
+    function = {
+        "name": "get_weather",
+        "description": None,
+        "parameters": {"type": "object", "properties": properties},
+    }
+    tool = {"type": "function", "function": function}
+    answer = ask(client, "What is the weather in Paris?", model=model, tools=[tool])
+    assert answer["choices"][0]["finish_reason"] == "tool_calls"
