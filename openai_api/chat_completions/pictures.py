@@ -13,11 +13,12 @@ import base64
 import ipaddress
 import socket
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
+from yarl import URL
 
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
@@ -70,8 +71,7 @@ async def _fetched(session: aiohttp.ClientSession, url: str, param: str) -> str:
     """The picture behind `url` as a data URL."""
     try:
         for _ in range(MAX_REDIRECTS + 1):
-            _check_host(url)
-            async with session.get(url, allow_redirects=False) as response:
+            async with session.get(_checked(url), allow_redirects=False) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     url = urljoin(url, response.headers.get("location", ""))
                     continue
@@ -119,17 +119,21 @@ class _NotPublic(Exception):
     """The address belongs to this machine or a private network."""
 
 
-def _check_host(url: str) -> None:
-    """Refuses what is no http(s) URL, and a literal address that is not public."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+def _checked(url: str) -> URL:
+    """The URL as the client will read it; raises _NotPublic for what it must not call.
+
+    Names are looked at when they are resolved. What the client takes for an address it connects to
+    without asking the resolver, so that is looked at here, in the client's own reading of it.
+    """
+    parsed = URL(url)
+    host = parsed.raw_host
+    if parsed.scheme not in ("http", "https") or not host:
         raise _NotPublic
-    try:
-        address = ipaddress.ip_address(parts.hostname)
-    except ValueError:
-        return  # a name: the resolver looks at what it stands for
-    if not _may_connect(address):
+    is_address = ":" in host or host.replace(".", "").isdigit()
+    # Raises ValueError for short forms such as 127.1, which are nobody's honest address.
+    if is_address and not _may_connect(ipaddress.ip_address(host)):
         raise _NotPublic
+    return parsed
 
 
 def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
