@@ -22,15 +22,31 @@ from django.utils.functional import cached_property
 from keys import key_text
 from keys.amounts import neurons_text, usd_text
 from keys.errors import CannotChangeKey
-from keys.forms import KeyForm, RotateForm
+from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
-from keys.key_json import limits_as_json
-from keys.models import ENDPOINTS, Key, KeySecret, RequestLog
+from keys.key_json import limits_as_json, rates_and_budgets
+from keys.models import ENDPOINTS, Key, KeySecret, OwnerLimits, RequestLog
 
 # Of how many keys, owners and models a filter of the log offers a link.
 FILTER_CHOICES = 100
 # The log can be paged this far; a filter by day leads further back. Counting on would read it all.
 PAGED_ROWS = 5_000
+
+
+LIMIT_FIELDSETS: Any = [
+    ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
+    (
+        "Budgets (UTC days and months)",
+        {
+            "fields": [
+                "daily_budget_nano_usd",
+                "monthly_budget_nano_usd",
+                "total_budget_nano_usd",
+                "daily_neurons_micro",
+            ]
+        },
+    ),
+]
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -68,18 +84,7 @@ class KeyAdmin(admin.ModelAdmin):
     fieldsets: ClassVar = [
         (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
         ("May use", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
-        ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
-        (
-            "Budgets (UTC days and months)",
-            {
-                "fields": [
-                    "daily_budget_nano_usd",
-                    "monthly_budget_nano_usd",
-                    "total_budget_nano_usd",
-                    "daily_neurons_micro",
-                ]
-            },
-        ),
+        *LIMIT_FIELDSETS,
     ]
     _FACTS = ("secret", "state", "created_at", "last_used_at", "revoked_at")
 
@@ -211,6 +216,26 @@ class KeyAdmin(admin.ModelAdmin):
             self.message_user(request, "No key here has that text.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:keys_key_changelist"))
         return super().changelist_view(request, extra_context)
+
+
+@admin.register(OwnerLimits)
+class OwnerLimitsAdmin(admin.ModelAdmin):
+    form = OwnerLimitsForm
+    list_display = ("owner", "limits")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)
+    autocomplete_fields = ("owner",)
+    show_full_result_count = False
+    fieldsets: ClassVar = [(None, {"fields": ["owner"]}), *LIMIT_FIELDSETS]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:
+        # The owner is the row's identity: another one would make a second row.
+        return () if obj is None else ("owner",)
+
+    @admin.display(description="limits")
+    def limits(self, limits: OwnerLimits) -> str:
+        shown = rates_and_budgets(limits).items()
+        return ", ".join(f"{name} {value}" for name, value in shown if value)
 
 
 # --- request log ------------------------------------------------------------------------------

@@ -1,17 +1,20 @@
 """Counts of the last minute and of now, behind the limits. In the memory of one process.
 
-`MemoryCounters` is exact because it is used from one event loop only and never awaits between the
-look and the take. A minute is any 60 seconds, not one of the clock: nobody gets twice the limit
-around a full minute. Memory: a fixed number of buckets a key, and keys that rest are dropped.
+`MemoryCounters` is exact because it is used from one event loop only and its coroutines never
+suspend: nothing comes between the look and the take. A minute is any 60 seconds, not one of the
+clock: nobody gets twice the limit around a full minute. Memory: a fixed number of buckets a scope,
+and scopes that rest are dropped. `redis_counters.py` is the engine that processes share.
 """
 
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
+
+from keys.limits import Scope
 
 WINDOW_S: Final = 60.0
 BUCKET_S: Final = 0.25
@@ -28,37 +31,58 @@ class Limit(Enum):
 class Denial(NamedTuple):
     limit: Limit
     retry_after_s: float
+    scope: Scope
 
 
 class Level(NamedTuple):
-    """How much is counted now, and how long until all of it is forgotten."""
+    """How much of a limit is in use, and how long until all of that is forgotten."""
 
+    limit: int
     used: int
     reset_after_s: float
 
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+class Hold(Protocol):
+    """What one request has taken, in every scope, until it is released."""
+
+    async def reserve_tokens(self, tokens: int) -> Denial | None:
+        """Hold `tokens` in each scope that limits them, or nothing at all and say why."""
+
+    def release(self, used_tokens: int) -> None:
+        """Free the slots and the reservation; what was used counts for a minute from now. Waits
+        for nothing."""
+
+    def requests(self) -> Level | None:
+        """Of the scope with the least left; None where no scope has such a limit."""
+
+    def tokens(self) -> Level | None: ...
+
 
 class Counters(Protocol):
-    """What admission needs of an engine. None as a limit means that there is none."""
+    """What admission needs of an engine."""
 
-    def take(
-        self,
-        key_id: int,
-        *,
-        requests_per_minute: int | None,
-        tokens_per_minute: int | None,
-        concurrency: int | None,
-    ) -> Denial | None:
-        """Count one request and its slot, or nothing at all and say why."""
+    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
+        """Count one request and its slot in every scope, or nothing at all and say why."""
 
-    def reserve_tokens(self, key_id: int, tokens: int, *, tokens_per_minute: int) -> Denial | None:
-        """Hold `tokens` until `release`."""
+    def health(self) -> str:
+        """What is wrong, in a few words; empty when all is well."""
 
-    def release(self, key_id: int, *, reserved_tokens: int, used_tokens: int) -> None:
-        """Free the slot and the reservation; what was used counts for a minute from now."""
+    async def close(self) -> None:
+        """Before the event loop ends."""
 
-    def requests(self, key_id: int) -> Level: ...
 
-    def tokens(self, key_id: int) -> Level: ...
+def tightest(levels: Sequence[Level]) -> Level | None:
+    return min(levels, key=lambda level: level.remaining, default=None)
+
+
+def capped(tokens: int, limit: int) -> int:
+    """An estimate is far above the use as a rule. One above the whole limit may run when it is
+    alone, or a key with a limit below the usual max_tokens could never be used."""
+    return min(max(tokens, 0), limit)
 
 
 class SlidingSum:
@@ -97,7 +121,9 @@ class SlidingSum:
 
 
 @dataclass(slots=True)
-class _KeyCounts:
+class _Counts:
+    """Of one scope."""
+
     requests: SlidingSum = field(default_factory=SlidingSum)
     tokens: SlidingSum = field(default_factory=SlidingSum)
     reserved_tokens: int = 0
@@ -106,97 +132,136 @@ class _KeyCounts:
     def rests(self, now: float) -> bool:
         return not (self.running or self.requests.total(now) or self.tokens.total(now))
 
+    def denial(self, scope: Scope, now: float) -> Denial | None:
+        limits = scope.limits
+        if limits.requests_per_minute is not None:
+            excess = self.requests.total(now) + 1 - limits.requests_per_minute
+            if excess > 0:
+                wait_s = self.requests.seconds_until_left(now, excess)
+                return Denial(Limit.REQUESTS, wait_s, scope)
+        if limits.tokens_per_minute is not None:
+            denial = self.token_denial(scope, now, 1, limits.tokens_per_minute)
+            if denial is not None:
+                return denial
+        if limits.concurrency is not None and self.running >= limits.concurrency:
+            return Denial(Limit.CONCURRENCY, CONCURRENCY_RETRY_S, scope)
+        return None
+
+    def token_denial(self, scope: Scope, now: float, tokens: int, limit: int) -> Denial | None:
+        settled = self.tokens.total(now)
+        excess = settled + self.reserved_tokens + tokens - limit
+        if excess <= 0:
+            return None
+        wait_s = self.tokens.seconds_until_left(now, min(excess, settled)) if settled else 0.0
+        # Where the rest is held by requests that run, a second is as good a guess as any.
+        return Denial(Limit.TOKENS, max(wait_s, CONCURRENCY_RETRY_S), scope)
+
+
+class _MemoryHold:
+    __slots__ = ("_counts", "_engine", "_reserved", "_scopes")
+
+    def __init__(
+        self, engine: "MemoryCounters", scopes: Sequence[Scope], counts: list[_Counts]
+    ) -> None:
+        self._engine = engine
+        self._scopes = scopes
+        self._counts = counts
+        self._reserved: list[tuple[_Counts, int]] = []
+
+    async def reserve_tokens(self, tokens: int) -> Denial | None:
+        now = self._engine.clock()
+        wanted: list[tuple[_Counts, int]] = []
+        for scope, counts in zip(self._scopes, self._counts, strict=True):
+            limit = scope.limits.tokens_per_minute
+            if limit is None:
+                continue
+            amount = capped(tokens, limit)
+            denial = counts.token_denial(scope, now, amount, limit)
+            if denial is not None:
+                return denial
+            wanted.append((counts, amount))
+        for counts, amount in wanted:
+            counts.reserved_tokens += amount
+        self._reserved = wanted
+        return None
+
+    def release(self, used_tokens: int) -> None:
+        now = self._engine.clock()
+        for counts, amount in self._reserved:
+            counts.reserved_tokens -= amount
+        for counts in self._counts:
+            counts.running -= 1
+            if used_tokens > 0:
+                counts.tokens.add(now, used_tokens)
+
+    def requests(self) -> Level | None:
+        now = self._engine.clock()
+        return tightest(
+            [
+                Level(limit, used, counts.requests.seconds_until_left(now, used))
+                for scope, counts in zip(self._scopes, self._counts, strict=True)
+                if (limit := scope.limits.requests_per_minute) is not None
+                for used in [counts.requests.total(now)]
+            ]
+        )
+
+    def tokens(self) -> Level | None:
+        now = self._engine.clock()
+        levels = []
+        for scope, counts in zip(self._scopes, self._counts, strict=True):
+            if scope.limits.tokens_per_minute is not None:
+                settled = counts.tokens.total(now)
+                wait_s = counts.tokens.seconds_until_left(now, settled)
+                if counts.reserved_tokens:
+                    wait_s = WINDOW_S
+                used = settled + counts.reserved_tokens
+                levels.append(Level(scope.limits.tokens_per_minute, used, wait_s))
+        return tightest(levels)
+
 
 class MemoryCounters:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._keys: OrderedDict[int, _KeyCounts] = OrderedDict()
+        self.clock = clock
+        self._counted: OrderedDict[tuple[str, int], _Counts] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._counted)
 
-    def take(
-        self,
-        key_id: int,
-        *,
-        requests_per_minute: int | None,
-        tokens_per_minute: int | None,
-        concurrency: int | None,
-    ) -> Denial | None:
-        now = self._clock()
-        counts = self._counts(key_id, now)
-        if requests_per_minute is not None:
-            excess = counts.requests.total(now) + 1 - requests_per_minute
-            if excess > 0:
-                wait_s = counts.requests.seconds_until_left(now, excess)
-                return Denial(Limit.REQUESTS, wait_s)
-        if tokens_per_minute is not None:
-            denial = self._denied_tokens(counts, now, 1, tokens_per_minute)
+    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
+        now = self.clock()
+        taken = []
+        for scope in scopes:
+            counts = self._counts(scope)
+            denial = counts.denial(scope, now)
             if denial is not None:
                 return denial
-        if concurrency is not None and counts.running >= concurrency:
-            return Denial(Limit.CONCURRENCY, CONCURRENCY_RETRY_S)
-        counts.requests.add(now, 1)
-        counts.running += 1
-        return None
+            taken.append(counts)
+        for counts in taken:
+            counts.requests.add(now, 1)
+            counts.running += 1
+        # Only now: before it counted, one of these would have looked as if it rested.
+        for _ in taken:
+            self._look_at_oldest(now)
+        return _MemoryHold(self, scopes, taken)
 
-    def reserve_tokens(self, key_id: int, tokens: int, *, tokens_per_minute: int) -> Denial | None:
-        now = self._clock()
-        counts = self._counts(key_id, now)
-        denial = self._denied_tokens(counts, now, tokens, tokens_per_minute)
-        if denial is None:
-            counts.reserved_tokens += tokens
-        return denial
+    def health(self) -> str:
+        return ""
 
-    def release(self, key_id: int, *, reserved_tokens: int, used_tokens: int) -> None:
-        now = self._clock()
-        counts = self._counts(key_id, now)
-        counts.running = max(0, counts.running - 1)
-        counts.reserved_tokens = max(0, counts.reserved_tokens - reserved_tokens)
-        if used_tokens > 0:
-            counts.tokens.add(now, used_tokens)
+    async def close(self) -> None:
+        """Memory holds nothing open."""
 
-    def requests(self, key_id: int) -> Level:
-        now = self._clock()
-        counts = self._keys.get(key_id)
+    def _counts(self, scope: Scope) -> _Counts:
+        name = (scope.kind, scope.id)
+        counts = self._counted.get(name)
         if counts is None:
-            return Level(0, 0.0)
-        used = counts.requests.total(now)
-        return Level(used, counts.requests.seconds_until_left(now, used))
-
-    def tokens(self, key_id: int) -> Level:
-        now = self._clock()
-        counts = self._keys.get(key_id)
-        if counts is None:
-            return Level(0, 0.0)
-        settled = counts.tokens.total(now)
-        wait_s = counts.tokens.seconds_until_left(now, settled)
-        if counts.reserved_tokens:
-            wait_s = WINDOW_S
-        return Level(settled + counts.reserved_tokens, wait_s)
-
-    def _denied_tokens(
-        self, counts: _KeyCounts, now: float, tokens: int, tokens_per_minute: int
-    ) -> Denial | None:
-        settled = counts.tokens.total(now)
-        excess = settled + counts.reserved_tokens + tokens - tokens_per_minute
-        if excess <= 0:
-            return None
-        wait_s = counts.tokens.seconds_until_left(now, min(excess, settled)) if settled else 0.0
-        # Where the rest is held by requests that run, a second is as good a guess as any.
-        return Denial(Limit.TOKENS, max(wait_s, CONCURRENCY_RETRY_S))
-
-    def _counts(self, key_id: int, now: float) -> _KeyCounts:
-        counts = self._keys.get(key_id)
-        if counts is None:
-            counts = self._keys[key_id] = _KeyCounts()
-        self._keys.move_to_end(key_id)
-        # One look at the key that was used longest ago, each time, keeps the rest swept.
-        oldest_id = next(iter(self._keys))
-        if oldest_id != key_id:
-            if self._keys[oldest_id].rests(now):
-                del self._keys[oldest_id]
-            else:
-                self._keys.move_to_end(oldest_id, last=True)
-                self._keys.move_to_end(key_id)
+            counts = self._counted[name] = _Counts()
+        self._counted.move_to_end(name)
         return counts
+
+    def _look_at_oldest(self, now: float) -> None:
+        """One look at the scope that was used longest ago, each time, keeps the rest swept."""
+        name, counts = next(iter(self._counted.items()))
+        if counts.rests(now):
+            del self._counted[name]
+        else:
+            self._counted.move_to_end(name)

@@ -26,6 +26,7 @@ A message may be shown to the caller. None ever holds a key or a part of one.
 """
 
 import math
+import time
 
 
 class KeysError(Exception):
@@ -121,10 +122,18 @@ class LimitReached(KeysError):
     noun = "limit"
     window = "minute"
 
-    def __init__(self, *, limit_value: int, retry_after_s: float, reset_at: float) -> None:
+    def __init__(
+        self,
+        *,
+        limit_value: int,
+        retry_after_s: float,
+        reset_at: float,
+        whose: str = "this API key",
+    ) -> None:
         super().__init__(
-            f"Rate limit reached for this API key: {self.noun}, limit {limit_value:,}. "
-            f"Please try again in {max(1, math.ceil(retry_after_s))}s."
+            f"Rate limit reached: the {self.noun} limit of {limit_value:,} for {whose}. "
+            f"Please try again in {max(1, math.ceil(retry_after_s))}s "
+            f"(resets at {moment_text(reset_at)})."
         )
         self.limit = self.noun
         self.limit_value = limit_value
@@ -152,10 +161,31 @@ class ConcurrencyReached(LimitReached):
 
 
 class BudgetUsedUp(KeysError):
-    """The key or its owner has no money or neurons left in a calendar window."""
+    """The key or its owner has too little money or too few neurons left in a calendar window.
 
-    def __init__(self, message: str, *, limit: str, window: str, reset_at: float | None) -> None:
-        super().__init__(message)
+    `limit` names it, such as "daily budget"; the amounts are texts with their unit.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: str,
+        whose: str,
+        limit_text: str,
+        left_text: str,
+        asked_text: str,
+        window: str,
+        reset_at: float | None,
+    ) -> None:
+        end = (
+            "It does not reset: the operator can raise it."
+            if reset_at is None
+            else f"It resets at {moment_text(reset_at)}."
+        )
+        super().__init__(
+            f"Budget reached: of the {limit} of {limit_text} for {whose}, {left_text} is left, and "
+            f"this request may use up to {asked_text}. {end}"
+        )
         self.limit = limit
         self.window = window
         self.reset_at = reset_at
@@ -175,3 +205,8 @@ class RowRefused(KeysError):
 
 class CannotChangeKey(KeysError):
     """A revoked key cannot be rotated, and the static key is changed in the settings."""
+
+
+def moment_text(epoch_s: float) -> str:
+    """'2026-11-23T00:12:00Z', rounded up, so that waiting until then is enough."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.ceil(epoch_s)))

@@ -13,7 +13,7 @@ from keys.amounts import (
     neurons_text,
     usd_text,
 )
-from keys.models import ENDPOINTS, Key
+from keys.models import ENDPOINTS, LIMITS, Key, OwnerLimits
 
 
 class AmountField(forms.CharField):
@@ -59,7 +59,27 @@ def _usd(label: str) -> AmountField:
     return AmountField(nano_usd_from_text, usd_text, label=label, help_text="Empty: no limit.")
 
 
-class KeyForm(forms.ModelForm):
+class LimitsForm(forms.ModelForm):
+    """The amounts among the limits, in the units that people think in."""
+
+    daily_budget_nano_usd = _usd("Budget per day (USD)")
+    monthly_budget_nano_usd = _usd("Budget per month (USD)")
+    total_budget_nano_usd = _usd("Budget in all (USD)")
+    daily_neurons_micro = AmountField(
+        neurons_micro_from_text,
+        neurons_text,
+        label="Neurons per day",
+        help_text="Empty: no limit.",
+    )
+
+
+class OwnerLimitsForm(LimitsForm):
+    class Meta:
+        model = OwnerLimits
+        fields: ClassVar = ["owner", *LIMITS]
+
+
+class KeyForm(LimitsForm):
     allowed_models = LinesField(
         required=False,
         help_text="Patterns such as @cf/meta/*, one in a line. Empty: every model.",
@@ -73,24 +93,13 @@ class KeyForm(forms.ModelForm):
     allowed_networks = LinesField(
         required=False, help_text="Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
     )
-    daily_budget_nano_usd = _usd("Budget per day (USD)")
-    monthly_budget_nano_usd = _usd("Budget per month (USD)")
-    total_budget_nano_usd = _usd("Budget in all (USD)")
-    daily_neurons_micro = AmountField(
-        neurons_micro_from_text,
-        neurons_text,
-        label="Neurons per day",
-        help_text="Empty: no limit.",
-    )
 
     class Meta:
         model = Key
         fields: ClassVar = [
             *("name", "owner", "notes", "expires_at"),
             *("allowed_models", "allowed_endpoints", "allowed_networks"),
-            *("requests_per_minute", "tokens_per_minute", "concurrency"),
-            *("daily_budget_nano_usd", "monthly_budget_nano_usd", "total_budget_nano_usd"),
-            "daily_neurons_micro",
+            *LIMITS,
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

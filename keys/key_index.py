@@ -8,8 +8,8 @@ are for the event loop: they take no lock, since every change is one assignment 
 import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -19,6 +19,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from keys import key_text
+from keys.limits import NO_LIMITS, Limits, Scope
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -39,22 +40,6 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """None means no limit."""
-
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    concurrency: int | None = None
-    daily_budget_nano_usd: int | None = None
-    monthly_budget_nano_usd: int | None = None
-    total_budget_nano_usd: int | None = None
-    daily_neurons_micro: int | None = None
-
-
-NO_LIMITS: Final = Limits()
-
-
-@dataclass(frozen=True, slots=True)
 class KeyRecord:
     """What a request needs to know of its key. Times are epoch seconds."""
 
@@ -70,6 +55,20 @@ class KeyRecord:
     endpoints: tuple[str, ...] | None
     networks: tuple[Network, ...] | None
     limits: Limits
+    # Of all the owner's keys together.
+    owner_limits: Limits = NO_LIMITS
+    # Those of the two that have a limit on rates, and those that have a budget.
+    rate_scopes: tuple[Scope, ...] = field(init=False)
+    budget_scopes: tuple[Scope, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        scopes = [Scope("key", self.id, self.limits)]
+        if self.owner_id is not None:
+            scopes.append(Scope("owner", self.owner_id, self.owner_limits))
+        rates = tuple(scope for scope in scopes if scope.limits.have_rates)
+        budgets = tuple(scope for scope in scopes if scope.limits.have_budgets)
+        object.__setattr__(self, "rate_scopes", rates)
+        object.__setattr__(self, "budget_scopes", budgets)
 
     def allows_model(self, name: str) -> bool:
         return self.model_patterns is None or _matches_any(self.model_patterns, name)
@@ -279,6 +278,7 @@ def _read_records(
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks", *LIMITS),
+        *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
@@ -295,10 +295,15 @@ def _read_records(
             model_patterns=tuple(models) or None,
             endpoints=tuple(endpoints) or None,
             networks=_networks(networks) if networks else None,
-            limits=Limits(*limits) if any(x is not None for x in limits) else NO_LIMITS,
+            limits=_limits(limits[: len(LIMITS)]),
+            owner_limits=_limits(limits[len(LIMITS) :]),
         )
         records[pk] = (record, secrets.get(pk, []))
     return records
+
+
+def _limits(values: Sequence[int | None]) -> Limits:
+    return Limits(*values) if any(value is not None for value in values) else NO_LIMITS
 
 
 def _networks(texts: Iterable[str]) -> tuple[Network, ...]:

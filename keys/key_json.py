@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from keys.amounts import neurons_text, usd_text
-from keys.models import Key
+from keys.models import Key, Limited
 
 
 def key_as_json(key: Key, text: str | None = None) -> dict[str, Any]:
@@ -31,18 +31,23 @@ def key_as_json(key: Key, text: str | None = None) -> dict[str, Any]:
 def limits_as_json(key: Key) -> dict[str, Any]:
     """Under the names of issue_key's options. None and [] mean no limit."""
     return {
-        "rpm": key.requests_per_minute,
-        "tpm": key.tokens_per_minute,
-        "concurrency": key.concurrency,
-        "daily_usd": _usd(key.daily_budget_nano_usd),
-        "monthly_usd": _usd(key.monthly_budget_nano_usd),
-        "total_usd": _usd(key.total_budget_nano_usd),
-        "daily_neurons": (
-            None if key.daily_neurons_micro is None else neurons_text(key.daily_neurons_micro)
-        ),
+        **rates_and_budgets(key),
         "models": key.allowed_models,
         "endpoints": key.allowed_endpoints,
         "networks": key.allowed_networks,
+    }
+
+
+def rates_and_budgets(limited: Limited) -> dict[str, Any]:
+    neurons = limited.daily_neurons_micro
+    return {
+        "rpm": limited.requests_per_minute,
+        "tpm": limited.tokens_per_minute,
+        "concurrency": limited.concurrency,
+        "daily_usd": _usd(limited.daily_budget_nano_usd),
+        "monthly_usd": _usd(limited.monthly_budget_nano_usd),
+        "total_usd": _usd(limited.total_budget_nano_usd),
+        "daily_neurons": None if neurons is None else neurons_text(neurons),
     }
 
 

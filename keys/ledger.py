@@ -7,6 +7,9 @@ load and nobody waits for company. A row's future resolves after its commit, nev
 When the database fails the rows stay in memory in their order and are tried again; admission asks
 `check_room` and refuses new requests once too many wait. A commit whose outcome is unknown is
 settled by `LedgerMark`, which moves in the same transaction, so no group is written twice.
+
+Totals move in the group's transaction, and budgets are decided in it (`budgets.py`): a claim is
+queued like a row and answered after the commit, so that there is one writer a process.
 """
 
 import asyncio
@@ -17,18 +20,21 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DataError, IntegrityError, connection, models, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
+from keys import budgets
+from keys.budgets import Claim, Shortfall
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
 from keys.models import Key, LedgerMark, RequestLog
+from keys.totals import SUMMED, Names, Place, Sums
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +50,10 @@ LONGEST_SPACING_S: Final = 0.012
 LAST_USED_EVERY_S: Final = 60.0
 # Longer than any outage through which a writer could hold a group of unknown outcome.
 MARKS_KEPT: Final = timedelta(days=7)
+# Refusals are counted in the next group of rows, or after this when there is none: somebody who
+# hammers at a limit costs a commit a second.
+REFUSALS_WAIT_S: Final = 1.0
+SWEEP_EVERY_S: Final = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,12 +114,25 @@ class LedgerHealth:
         return ""
 
 
+Refusals = dict[tuple[Place, Names, str], int]
+
+
 @dataclass(slots=True)
 class _Waiting:
-    row: LedgerRow | None  # None: nothing to write, only to be told when all before it is in
-    future: "asyncio.Future[None] | None"
-    queued_at: float
+    """One thing to do. With nothing to do at all: to be told when all before it is in."""
+
+    future: "asyncio.Future[Any] | None" = None
+    queued_at: float = field(default_factory=time.monotonic)
+    row: LedgerRow | None = None
     values: tuple[Any, ...] | None = None
+    claim: Claim | None = None
+    shortfall: Shortfall | None = None
+    released: uuid.UUID | None = None
+    refusals: Refusals | None = None
+
+    @property
+    def writes(self) -> bool:
+        return any((self.values, self.claim, self.released, self.refusals))
 
 
 class LedgerWriter:
@@ -121,7 +144,9 @@ class LedgerWriter:
         queue_rows: int | None = None,
         group_rows: int | None = None,
         commit_delay_ms: int | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._queue_rows = queue_rows or settings.LEDGER_QUEUE_ROWS
         self._group_rows = group_rows or settings.LEDGER_GROUP_ROWS
         # For failure drills: every commit takes this much longer.
@@ -140,6 +165,11 @@ class LedgerWriter:
         self._raw_connection: object = None
         self._writer_column: object = None
         self._last_used: dict[int, float] = {}
+        self._refusals: Refusals = {}
+        self._refusals_due_at = 0.0
+        self._held: set[uuid.UUID] = set()
+        self._closed_months = budgets.ClosedMonths()
+        self._heartbeat_at = self._sweep_at = 0.0
         self._last_error = ""
         self._degraded_since: float | None = None
         self._rows_written = 0
@@ -158,23 +188,51 @@ class LedgerWriter:
                 "recorded now. Please try again later."
             )
 
-    def put(self, row: LedgerRow, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
-        """Queue a row. The future resolves on `loop`, the running one, after the commit."""
-        return self._enqueue(row, loop.create_future())
+    def put(
+        self,
+        row: LedgerRow,
+        loop: asyncio.AbstractEventLoop,
+        reservation: uuid.UUID | None = None,
+    ) -> "asyncio.Future[None]":
+        """Queue a row. The future resolves on `loop`, the running one, after the commit, which
+        frees what the request had reserved."""
+        future: asyncio.Future[None] = loop.create_future()
+        self._enqueue(_Waiting(future, row=row, released=reservation))
+        return future
 
-    def put_nowait(self, row: LedgerRow) -> None:
+    def put_nowait(self, row: LedgerRow, reservation: uuid.UUID | None = None) -> None:
         """Queue a row that nobody waits for. Needs no event loop."""
-        self._enqueue(row, None)
+        self._enqueue(_Waiting(row=row, released=reservation))
 
     def written(self) -> "asyncio.Future[None]":
         """Resolves when every row that is queued now is committed."""
-        return self._enqueue(None, asyncio.get_running_loop().create_future())
-
-    def _enqueue(self, row: LedgerRow | None, future: Any) -> Any:
-        with self._arrived:
-            self._queue.append(_Waiting(row, future, time.monotonic()))
-            self._arrived.notify()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(_Waiting(future))
         return future
+
+    def claim(self, claim: Claim) -> "asyncio.Future[Shortfall | None]":
+        """Resolves to None once the claim's amounts are set aside, else to what fell short."""
+        future: asyncio.Future[Shortfall | None] = asyncio.get_running_loop().create_future()
+        self._enqueue(_Waiting(future, claim=claim))
+        return future
+
+    def release(self, reservation: uuid.UUID) -> None:
+        """Give back what a claim set aside, should it have."""
+        self._enqueue(_Waiting(released=reservation))
+
+    def count_refusal(self, place: Place, names: Names, kind: str) -> None:
+        """`kind` is one of `totals.REFUSED`. Nobody waits, and memory is bounded by the keys."""
+        what = (place, names, kind)
+        with self._arrived:
+            if not self._refusals:
+                self._refusals_due_at = time.monotonic() + REFUSALS_WAIT_S
+                self._arrived.notify()
+            self._refusals[what] = self._refusals.get(what, 0) + 1
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        with self._arrived:
+            self._queue.append(waiting)
+            self._arrived.notify()
 
     def health(self) -> LedgerHealth:
         oldest = next(iter(self._in_hand), None)
@@ -226,32 +284,73 @@ class LedgerWriter:
 
     def _run(self) -> None:
         try:
-            # What an earlier stop had to give up comes first, as the same group.
-            while group := self._in_hand or self._next_group():
-                self._in_hand = group
-                if not self._write_until_in(group):
+            while True:
+                # What an earlier stop had to give up comes first, as the same group.
+                group = self._in_hand or self._next_group()
+                if group:
+                    self._in_hand = group
+                    if not self._write_until_in(group):
+                        return
+                    self._in_hand = ()
+                elif self._stopping.is_set():
                     return
-                self._in_hand = ()
+                self._do_chores()
         finally:
             self._raw_connection = None
             connection.close()
 
     def _next_group(self) -> list[_Waiting]:
-        """Wait for rows. Empty only when the ledger is to stop and all is written."""
+        """Wait for something to write. Empty when a chore is due, or when the ledger is to stop
+        and all is written."""
         with self._arrived:
             while not self._queue:
-                if self._stopping.is_set():
-                    return []
-                self._arrived.wait()
+                chore_in_s = self._chore_due_at() - time.monotonic()
+                if self._stopping.is_set() or chore_in_s <= 0:
+                    break
+                self._arrived.wait(chore_in_s)
         early_s = self._next_group_at - time.monotonic()
-        if early_s > 0 and len(self._queue) < self._group_rows:
+        if early_s > 0 and 0 < len(self._queue) < self._group_rows:
             time.sleep(early_s)
         with self._arrived:
             size = min(len(self._queue), self._group_rows)
             group = [self._queue.popleft() for _ in range(size)]
+            due = size or self._stopping.is_set() or self._refusals_due_at <= time.monotonic()
+            if self._refusals and due:
+                group.append(_Waiting(refusals=self._refusals))
+                self._refusals = {}
         spacing_s = min(SPACING_PER_ROW_S * size, LONGEST_SPACING_S)
         self._next_group_at = time.monotonic() + spacing_s
         return group
+
+    def _chore_due_at(self) -> float:
+        due_at = self._sweep_at
+        if self._refusals:
+            due_at = min(due_at, self._refusals_due_at)
+        if self._held:
+            due_at = min(due_at, self._heartbeat_at)
+        return due_at
+
+    def _do_chores(self) -> None:
+        """Keep the leases of what is reserved here; delete those that others left behind."""
+        now = time.monotonic()
+        is_beat = bool(self._held) and now >= self._heartbeat_at
+        is_sweep = now >= self._sweep_at
+        if not (is_beat or is_sweep):
+            return
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        self._heartbeat_at = now + budgets.HEARTBEAT_S
+        self._sweep_at = now + SWEEP_EVERY_S
+        try:
+            self._prepare_connection(self._group_number)
+            if is_beat:
+                budgets.extend_leases(writer=self._writer_id, now=moment)
+            if is_sweep:
+                budgets.sweep(moment)
+        except DatabaseError as error:
+            # The next group will say more; the leases last for three beats.
+            logger.debug("The ledger's chores failed: %s", type(error).__name__)
+            self._drop_connection()
+            self._heartbeat_at = now + LONGEST_RETRY_S
 
     def _write_until_in(self, group: Sequence[_Waiting]) -> bool:
         """False when the ledger was told to stop and the database did not come back in time."""
@@ -282,18 +381,44 @@ class LedgerWriter:
                 return True
 
     def _write(self, group: list[_Waiting]) -> None:
-        values = [waiting.values for waiting in group if waiting.values is not None]
-        if not values:
+        if not any(waiting.writes for waiting in group):
             return
-        self._prepare_connection()
+        values = [waiting.values for waiting in group if waiting.values is not None]
+        self._prepare_connection(self._group_number - 1)
         with transaction.atomic(), connection.cursor() as cursor:
             if not self._claim_group(cursor):
                 return
-            cursor.executemany(_insert_sql(connection.vendor), values)
+            if values:
+                cursor.executemany(_insert_sql(connection.vendor), values)
+            _sums_of(group).write(cursor)
+            self._settle_budgets(group)
             used = self._touch_keys([waiting.row for waiting in group if waiting.row is not None])
             if self._commit_delay_s:
                 time.sleep(self._commit_delay_s)
         self._last_used.update(used)
+
+    def _settle_budgets(self, group: list[_Waiting]) -> None:
+        """First what is free again, then who may have it. A claim whose request gave up before it
+        was decided has its release in the same group, or in a later one."""
+        released = [waiting.released for waiting in group if waiting.released is not None]
+        if released:
+            budgets.release(released)
+        gone = set(released)
+        waiting_claims = [
+            (waiting, waiting.claim)
+            for waiting in group
+            if waiting.claim is not None and waiting.claim.id not in gone
+        ]
+        if not waiting_claims:
+            return
+        decisions = budgets.decide(
+            [claim for _, claim in waiting_claims],
+            writer=self._writer_id,
+            now=datetime.fromtimestamp(self._clock(), UTC),
+            closed=self._closed_months,
+        )
+        for waiting, claim in waiting_claims:
+            waiting.shortfall = decisions[claim.id]
 
     def _claim_group(self, cursor: Any) -> bool:
         """Move this writer's mark to the group. False if an earlier try of it did get in.
@@ -336,7 +461,7 @@ class LedgerWriter:
             models.QuerySet(Key).filter(earlier, pk=key_id).update(last_used_at=moment)
         return used
 
-    def _prepare_connection(self) -> None:
+    def _prepare_connection(self, committed_groups: int) -> None:
         connection.ensure_connection()
         if connection.connection is self._raw_connection:
             return
@@ -348,7 +473,7 @@ class LedgerWriter:
         # Outside the group's transaction, so that `_claim_group` always has a row to wait for.
         LedgerMark.objects.get_or_create(
             writer=self._writer_id,
-            defaults={"group_number": self._group_number - 1, "written_at": timezone.now()},
+            defaults={"group_number": committed_groups, "written_at": timezone.now()},
         )
         LedgerMark.objects.filter(written_at__lt=timezone.now() - MARKS_KEPT).exclude(
             writer=self._writer_id
@@ -389,6 +514,9 @@ class LedgerWriter:
 
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
         request_id = waiting.row.request_id if waiting.row else ""
+        if waiting.row is not None and waiting.released is not None:
+            # What the request had reserved is free all the same.
+            self.release(waiting.released)
         self._last_error = type(error).__name__
         logger.error("The ledger cannot store the row of %s: %s", request_id, type(error).__name__)
         _resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))
@@ -406,6 +534,16 @@ class LedgerWriter:
     def _note_success(self, group: list[_Waiting]) -> None:
         self._rows_written += sum(waiting.row is not None for waiting in group)
         self._groups_written += 1
+        if not self._held:
+            self._heartbeat_at = time.monotonic() + budgets.HEARTBEAT_S
+        self._held.update(
+            waiting.claim.id
+            for waiting in group
+            if waiting.claim is not None and waiting.shortfall is None
+        )
+        self._held.difference_update(
+            waiting.released for waiting in group if waiting.released is not None
+        )
         if self._degraded_since is not None:
             logger.warning(
                 "The ledger writes again after %.1f s.", time.time() - self._degraded_since
@@ -413,28 +551,30 @@ class LedgerWriter:
             self._degraded_since = None
 
 
+Told = list[tuple["asyncio.Future[Any]", Shortfall | None]]
+
+
 def _resolve_futures(group: list[_Waiting], failure: Callable[[], Exception] | None = None) -> None:
     """One call into each loop for the whole group."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, Told] = {}
     for waiting in group:
         if waiting.future is not None:
-            by_loop.setdefault(waiting.future.get_loop(), []).append(waiting.future)
-    for loop, futures in by_loop.items():
+            told = by_loop.setdefault(waiting.future.get_loop(), [])
+            told.append((waiting.future, waiting.shortfall))
+    for loop, told in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_resolve, futures, failure)
+            loop.call_soon_threadsafe(_resolve, told, failure)
         except RuntimeError:
             # The loop is closed: nobody is left to be told, and the rows are in.
             continue
 
 
-def _resolve(
-    futures: "list[asyncio.Future[None]]", failure: Callable[[], Exception] | None
-) -> None:
-    for future in futures:
+def _resolve(told: Told, failure: Callable[[], Exception] | None) -> None:
+    for future, result in told:
         if future.done():
             continue
         if failure is None:
-            future.set_result(None)
+            future.set_result(result)
         else:
             future.set_exception(failure())
 
@@ -491,6 +631,41 @@ _FITS: Final = [_fit_for(field) for field in _COLUMNS]
 
 def _values(row: LedgerRow) -> tuple[Any, ...]:
     return tuple(fit(value) for fit, value in zip(_FITS, _read_row(row), strict=True))
+
+
+_PLACES: Final = {field.attname: place for place, field in enumerate(_COLUMNS)}
+_read_summed = itemgetter(*(_PLACES[name] for name in SUMMED))
+_read_totalled = itemgetter(
+    *(
+        _PLACES[name]
+        for name in (
+            *("key_id", "owner_id", "model", "endpoint", "key_name", "owner_name"),
+            *("status", "ttft_ms", "duration_ms"),
+        )
+    )
+)
+
+
+def _sums_of(group: list[_Waiting]) -> Sums:
+    """Out of the values as they are stored, which is what they can be checked against."""
+    sums = Sums()
+    for waiting in group:
+        if waiting.row is not None and waiting.values is not None:
+            (key_id, owner_id, model, endpoint, key_name, owner_name, status, ttft_ms, duration) = (
+                _read_totalled(waiting.values)
+            )
+            day = budgets.utc_day(waiting.row.started_at)
+            sums.add_row(
+                Place(day, key_id or 0, owner_id or 0, model, endpoint),
+                Names(key_name, owner_name),
+                status=status,
+                summed=_read_summed(waiting.values),
+                ttft_ms=ttft_ms,
+                duration_ms=duration,
+            )
+        for (place, names, kind), count in (waiting.refusals or {}).items():
+            sums.add_refusals(place, names, kind, count)
+    return sums
 
 
 # This process's writer. It runs only between `start` and `stop`.

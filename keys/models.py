@@ -1,4 +1,4 @@
-"""Keys, their secrets, the request log. The rules of a key's life stand here, with the data.
+"""Keys, their secrets and limits, the request log, its totals. A key's rules stand here too.
 
 Every change of a key takes the next revision number in its own transaction. The number is one
 row, so its lock puts all changes in one order, and the order of the numbers is the order of the
@@ -120,7 +120,33 @@ def _positive_limit(label: str, help_text: str = "") -> Any:
     return models.BigIntegerField(label, null=True, blank=True, help_text=help_text)
 
 
-class Key(models.Model):
+def _limits_above_0(prefix: str) -> list[models.BaseConstraint]:
+    return [
+        models.CheckConstraint(
+            condition=Q(**{f"{limit}__isnull": True}) | Q(**{f"{limit}__gt": 0}),
+            name=f"{prefix}_{limit}_above_0",
+            violation_error_message="A limit is above 0; empty means no limit.",
+        )
+        for limit in LIMITS
+    ]
+
+
+class Limited(models.Model):
+    """The columns of `limits.Limits`. Budgets are per calendar day and month, UTC."""
+
+    requests_per_minute = _positive_limit("requests per minute")
+    tokens_per_minute = _positive_limit("tokens per minute")
+    concurrency = _positive_limit("requests at once")
+    daily_budget_nano_usd = _positive_limit("budget per day")
+    monthly_budget_nano_usd = _positive_limit("budget per month")
+    total_budget_nano_usd = _positive_limit("budget in all")
+    daily_neurons_micro = _positive_limit("neurons per day")
+
+    class Meta:
+        abstract = True
+
+
+class Key(Limited):
     """Who may call, and how much. What the caller sends is one of its secrets."""
 
     name = models.CharField(max_length=120)
@@ -144,14 +170,6 @@ class Key(models.Model):
     allowed_endpoints = models.JSONField(default=list, blank=True, validators=[validate_endpoints])
     allowed_networks = models.JSONField(default=list, blank=True, validators=[validate_networks])
 
-    requests_per_minute = _positive_limit("requests per minute")
-    tokens_per_minute = _positive_limit("tokens per minute")
-    concurrency = _positive_limit("requests at once")
-    daily_budget_nano_usd = _positive_limit("budget per day")
-    monthly_budget_nano_usd = _positive_limit("budget per month")
-    total_budget_nano_usd = _positive_limit("budget in all")
-    daily_neurons_micro = _positive_limit("neurons per day")
-
     capture_text = models.BooleanField(default=False)
     capture_days = models.PositiveIntegerField(null=True, blank=True)
 
@@ -166,14 +184,7 @@ class Key(models.Model):
             models.UniqueConstraint(
                 fields=["is_static"], condition=Q(is_static=True), name="keys_one_static_key"
             ),
-            *(
-                models.CheckConstraint(
-                    condition=Q(**{f"{limit}__isnull": True}) | Q(**{f"{limit}__gt": 0}),
-                    name=f"keys_{limit}_above_0",
-                    violation_error_message="A limit is above 0; empty means no limit.",
-                )
-                for limit in LIMITS
-            ),
+            *_limits_above_0("keys"),
         ]
 
     def __str__(self) -> str:
@@ -248,6 +259,54 @@ class Key(models.Model):
         if self.owner is not None and not self.owner.is_active:
             return "owner inactive"
         return "active"
+
+
+class OwnerLimitsQuerySet(models.QuerySet["OwnerLimits"]):
+    def update(self, **kwargs: Any) -> int:
+        with transaction.atomic():
+            _renew_keys_of(list(self.values_list("owner_id", flat=True)))
+            return super().update(**kwargs)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            _renew_keys_of(list(self.values_list("owner_id", flat=True)))
+            return super().delete()
+
+
+class OwnerLimits(Limited):
+    """What all keys of one owner may use together, beside each key's own limits."""
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="key_limits",
+    )
+
+    objects = OwnerLimitsQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "owner's limits"
+        verbose_name_plural = "owners' limits"
+        constraints: ClassVar = _limits_above_0("keys_owner")
+
+    def __str__(self) -> str:
+        return f"limits of {self.owner}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            _renew_keys_of([self.owner_id])
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            _renew_keys_of([self.owner_id])
+            return super().delete(*args, **kwargs)
+
+
+def _renew_keys_of(owner_ids: Iterable[int]) -> None:
+    """Keys carry their owner's limits in memory, so they count as changed with them."""
+    Key.objects.filter(owner_id__in=owner_ids).update()
 
 
 class KeySecret(models.Model):
@@ -343,6 +402,122 @@ class RequestLog(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+
+# Upper bounds, each twice the one before; the last bucket of a histogram has none.
+LATENCY_BOUNDS_MS: Final = tuple(50 * 2**step for step in range(12))
+TTFT_COUNTS: Final = tuple(f"ttft_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
+DURATION_COUNTS: Final = tuple(f"duration_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
+
+
+class DayTotal(models.Model):
+    """The sums of one UTC day's requests of one key, owner, model and endpoint.
+
+    They move in the transaction of the rows that they sum, so they are never behind, and outlive
+    them. Key, owner and model are copies as in the log; 0 and "" stand for none, since null is
+    equal to nothing. A request belongs to the day it began on.
+    """
+
+    day = models.DateField()
+    key_id = models.BigIntegerField(default=0)
+    key_name = models.CharField(max_length=120)
+    owner_id = models.BigIntegerField(default=0)
+    owner_name = models.CharField(max_length=150)
+    model = models.CharField(max_length=200)
+    endpoint = models.CharField(max_length=32)
+
+    requests = models.BigIntegerField(default=0)
+    # Status 400 and above, but for clients that left.
+    errors = models.BigIntegerField(default=0)
+    client_gone = models.BigIntegerField(default=0)
+    # Cost is not known, which is not 0.
+    unpriced = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    images = models.BigIntegerField(default=0)
+    audio_ms = models.BigIntegerField(default=0)
+    cost_nano_usd = models.BigIntegerField(default=0)
+    neurons_micro = models.BigIntegerField(default=0)
+
+    # Refused by a limit. These requests have no row.
+    refused_requests = models.BigIntegerField(default=0)
+    refused_tokens = models.BigIntegerField(default=0)
+    refused_concurrency = models.BigIntegerField(default=0)
+    refused_usd = models.BigIntegerField(default=0)
+    refused_neurons = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "day's total"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "key_id", "owner_id", "model", "endpoint"], name="keys_one_daytotal"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["key_id", "day"], name="keys_daytotal_key"),
+            models.Index(fields=["owner_id", "day"], name="keys_daytotal_owner"),
+            models.Index(fields=["model", "day"], name="keys_daytotal_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.key_name} {self.model}"
+
+
+# Histograms of the time to the first byte and in all, for percentiles.
+for _name in (*TTFT_COUNTS, *DURATION_COUNTS):
+    DayTotal.add_to_class(_name, models.BigIntegerField(default=0))
+
+
+class Reservation(models.Model):
+    """What a running request may cost at most, until its row says what it did cost.
+
+    Counts against budgets while its lease runs; the worker that lives extends it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    writer = models.UUIDField(db_index=True)
+    key_id = models.BigIntegerField()
+    owner_id = models.BigIntegerField(null=True)
+    day = models.DateField()
+    cost_nano_usd = models.BigIntegerField()
+    neurons_micro = models.BigIntegerField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["key_id", "day"], name="keys_reservation_key"),
+            models.Index(fields=["owner_id", "day"], name="keys_reservation_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return f"reservation {self.id}"
+
+
+class PruneMark(models.Model):
+    """One row: log rows from before this moment may have been deleted, so totals stand alone."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    pruned_before = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="keys_prune_mark_is_one_row")
+        ]
+
+    def __str__(self) -> str:
+        return f"pruned before {self.pruned_before}"
+
+    @classmethod
+    def current(cls) -> datetime | None:
+        return cls.objects.filter(pk=1).values_list("pruned_before", flat=True).first()
+
+    @classmethod
+    def move_to(cls, moment: datetime) -> None:
+        """Before the first row is deleted. It never goes back."""
+        cls.objects.get_or_create(pk=1, defaults={"pruned_before": moment})
+        cls.objects.filter(pk=1, pruned_before__lt=moment).update(pruned_before=moment)
 
 
 class LedgerMark(models.Model):

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
-from catalog.pricing import Quantities, cost_nano_usd
+from catalog.pricing import Quantities, cost_nano_usd, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
 from keys.admission import admit
 from keys.key_index import KeyRecord
@@ -84,7 +84,7 @@ async def answer(
 ) -> HttpResponseBase:
     """Admits the request, answers it, and records it before the last byte leaves."""
     agent = request.raw_headers.get(b"user-agent", b"").decode("latin-1")
-    ticket = admit(
+    ticket = await admit(
         key,
         endpoint=endpoint.name,
         request_id=request.request_id,
@@ -116,9 +116,11 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
+    cost = cost_nano_usd(model.prices, most)
     await ticket.reserve(
         tokens=most.prompt_tokens + most.completion_tokens,
-        cost_nano_usd=cost_nano_usd(model.prices, most),
+        cost_nano_usd=cost,
+        neurons_micro=None if cost is None else neurons_micro_from_cost(cost),
     )
     response: HttpResponseBase
     if asked.stream and endpoint.streamed is not None:

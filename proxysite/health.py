@@ -6,6 +6,7 @@ import orjson
 from django.db import DatabaseError, connection
 
 from catalog import snapshot
+from keys.admission import process_counters
 from keys.ledger import ledger
 
 Answer = tuple[int, bytes]
@@ -16,13 +17,17 @@ async def healthz() -> Answer:
 
 
 async def readyz() -> Answer:
-    """200 when requests can be served, else 503; the body says which part is not ready and why."""
+    """200 when requests can be served, else 503; the body says which part is not ready and why.
+
+    Limits that each process counts by itself, because Redis is away, are said and still serve.
+    """
     problems = {
         "database": await asyncio.to_thread(_database_problem),
         "catalog": "empty: run manage.py refresh_catalog" if snapshot.current().is_empty else "",
         "ledger": ledger.health().problem,
     }
     ready = not any(problems.values())
+    problems["limits"] = process_counters.health()
     body = {
         "status": "ready" if ready else "not ready",
         "checks": {name: problem or "ok" for name, problem in problems.items()},

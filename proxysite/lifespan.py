@@ -6,6 +6,7 @@ import logging
 from django.conf import settings
 
 from catalog import snapshot
+from keys.admission import process_counters
 from keys.ledger import ledger
 from openai_api.upstream import close_client
 from proxysite.refresher import Refresher
@@ -36,6 +37,7 @@ class Lifespan:
         if self.refresher is not None:
             await asyncio.to_thread(self.refresher.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
+        await process_counters.close()
 
 
 lifespan = Lifespan()

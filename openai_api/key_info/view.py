@@ -10,7 +10,8 @@ from django.db import connection
 from django.http.response import HttpResponseBase
 
 from keys.key_index import KeyRecord
-from keys.reports import KeyUsage, key_usage
+from keys.limits import Limits
+from keys.reports import KeyUsage, Usage, key_usage, owner_usage
 from openai_api.base import GatewayView, json_response
 
 NANO = Decimal(10**9)
@@ -19,66 +20,100 @@ MICRO = Decimal(10**6)
 
 class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        usage = await asyncio.to_thread(_read_usage, key.id)
-        return json_response(orjson.dumps({"data": key_facts(key, usage)}))
+        usage, owners = await asyncio.to_thread(_read_usage, key)
+        return json_response(orjson.dumps({"data": key_facts(key, usage, owners)}))
 
 
-def _read_usage(key_id: int) -> KeyUsage:
+def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:
+    """The key's, and its owner's where a budget over all the owner's keys applies."""
     try:
-        return key_usage(key_id)
+        if key.owner_id is None or not key.owner_limits.have_budgets:
+            return key_usage(key.id), None
+        return key_usage(key.id), owner_usage(key.owner_id)
     finally:
         connection.close()
 
 
-def key_facts(key: KeyRecord, usage: KeyUsage) -> dict[str, Any]:
+def key_facts(key: KeyRecord, usage: KeyUsage, owners: KeyUsage | None = None) -> dict[str, Any]:
     """The facts of a key as its holder sees them. Amounts are USD; null means that there is no
-    limit.
+    limit. What remains is what is neither used nor reserved by requests that run.
     """
     limits = key.limits
     total, month, day = usage.total, usage.month, usage.day
-    budgets = {
-        "daily": (limits.daily_budget_nano_usd, day.cost_nano_usd),
-        "monthly": (limits.monthly_budget_nano_usd, month.cost_nano_usd),
-        "total": (limits.total_budget_nano_usd, total.cost_nano_usd),
-    }
-    return {
+    budgets = _budgets(limits, usage)
+    facts = {
         "label": key.name,
         "owner": key.owner_name,
-        "limit": _usd(limits.total_budget_nano_usd),
-        "limit_remaining": _remaining(*budgets["total"]),
+        "limit": budgets["total"]["limit"],
+        "limit_remaining": budgets["total"]["remaining"],
         "usage": _usd(total.cost_nano_usd),
         "usage_daily": _usd(day.cost_nano_usd),
         "usage_monthly": _usd(month.cost_nano_usd),
-        "budgets": {
-            window: {"limit": _usd(limit), "used": _usd(used), "remaining": _remaining(limit, used)}
-            for window, (limit, used) in budgets.items()
-        },
-        "neurons_daily": {
-            "limit": _neurons(limits.daily_neurons_micro),
-            "used": _neurons(day.neurons_micro),
+        "budgets": budgets,
+        "neurons_daily": _neurons_daily(limits, day),
+        "requests": {"day": day.requests, "month": month.requests, "total": total.requests},
+        "refused_today": {
+            name.removeprefix("refused_"): count for name, count in usage.refused_today.items()
         },
         "tokens": {"prompt": total.prompt_tokens, "completion": total.completion_tokens},
         "images": total.images,
         "is_free_tier": False,
         "rate_limit": {"requests": limits.requests_per_minute, "interval": "1m"},
-        "rate_limits": {
-            "requests_per_minute": limits.requests_per_minute,
-            "tokens_per_minute": limits.tokens_per_minute,
-            "concurrency": limits.concurrency,
-        },
+        "rate_limits": _rates(limits),
         "allowed_models": list(key.model_patterns) if key.model_patterns is not None else None,
         "allowed_endpoints": list(key.endpoints) if key.endpoints is not None else None,
         "created_at": _time(key.created_at),
         "expires_at": _time(key.expires_at),
     }
+    if key.owner_limits.have_rates:
+        facts["owner_rate_limits"] = _rates(key.owner_limits)
+    if owners is not None:
+        facts["owner_budgets"] = _budgets(key.owner_limits, owners)
+        facts["owner_neurons_daily"] = _neurons_daily(key.owner_limits, owners.day)
+    return facts
+
+
+def _rates(limits: Limits) -> dict[str, int | None]:
+    return {
+        "requests_per_minute": limits.requests_per_minute,
+        "tokens_per_minute": limits.tokens_per_minute,
+        "concurrency": limits.concurrency,
+    }
+
+
+def _budgets(limits: Limits, usage: KeyUsage) -> dict[str, dict[str, float | None]]:
+    windows = {
+        "daily": (limits.daily_budget_nano_usd, usage.day),
+        "monthly": (limits.monthly_budget_nano_usd, usage.month),
+        "total": (limits.total_budget_nano_usd, usage.total),
+    }
+    return {
+        window: {
+            "limit": _usd(limit),
+            "used": _usd(used.cost_nano_usd),
+            "reserved": _usd(used.reserved_nano_usd),
+            "remaining": _usd(_left(limit, used.cost_nano_usd + used.reserved_nano_usd)),
+        }
+        for window, (limit, used) in windows.items()
+    }
+
+
+def _neurons_daily(limits: Limits, day: Usage) -> dict[str, float | None]:
+    limit, reserved = limits.daily_neurons_micro, day.reserved_neurons_micro
+    return {
+        "limit": _neurons(limit),
+        "used": _neurons(day.neurons_micro),
+        "reserved": _neurons(reserved),
+        "remaining": _neurons(_left(limit, day.neurons_micro + reserved)),
+    }
+
+
+def _left(limit: int | None, taken: int) -> int | None:
+    return None if limit is None else max(0, limit - taken)
 
 
 def _usd(nano: int | None) -> float | None:
     return None if nano is None else float(Decimal(nano) / NANO)
-
-
-def _remaining(limit: int | None, used: int) -> float | None:
-    return None if limit is None else _usd(max(0, limit - used))
 
 
 def _neurons(micro: int | None) -> float | None:

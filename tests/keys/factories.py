@@ -1,13 +1,16 @@
 """Keys and rows for tests, with everything filled in that a case does not care about."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from keys.key_index import NO_LIMITS, KeyRecord, Limits
+from keys.budgets import Claim, Shortfall
+from keys.key_index import KeyRecord
 from keys.ledger import LedgerRow
+from keys.limits import NO_LIMITS, Limits
 from keys.models import Key, RequestLog
 
 
@@ -69,16 +72,38 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.rows: list[LedgerRow] = []
         self.futures: list[asyncio.Future[None]] = []
+        self.claims: list[Claim] = []
+        self.released: list[uuid.UUID] = []
+        self.refusals: list[str] = []
 
     def check_room(self) -> None:
         pass
 
-    def put(self, row: LedgerRow, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
-        self.rows.append(row)
+    def put(
+        self,
+        row: LedgerRow,
+        loop: asyncio.AbstractEventLoop,
+        reservation: uuid.UUID | None = None,
+    ) -> "asyncio.Future[None]":
+        self.put_nowait(row, reservation)
         return self.written()
 
-    def put_nowait(self, row: LedgerRow) -> None:
+    def put_nowait(self, row: LedgerRow, reservation: uuid.UUID | None = None) -> None:
         self.rows.append(row)
+        if reservation is not None:
+            self.released.append(reservation)
+
+    def claim(self, claim: Claim) -> "asyncio.Future[Shortfall | None]":
+        self.claims.append(claim)
+        future: asyncio.Future[Shortfall | None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+    def release(self, reservation: uuid.UUID) -> None:
+        self.released.append(reservation)
+
+    def count_refusal(self, place: Any, names: Any, kind: str) -> None:
+        self.refusals.append(kind)
 
     def written(self) -> "asyncio.Future[None]":
         self.futures.append(asyncio.get_running_loop().create_future())

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from keys import admin as key_admin
 from keys import key_text
-from keys.models import Key
+from keys.models import Key, OwnerLimits
 from tests.keys.factories import issued, log_row, user
 
 pytestmark = pytest.mark.django_db
@@ -382,3 +382,26 @@ def test_our_own_pages_hold_no_inline_script_or_style(operator):
     for page in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
         assert not re.search(r"<style|\sstyle=|\son\w+=", page.content.decode())
+
+
+# --- limits of owners -----------------------------------------------------------------------------
+
+
+def test_an_operator_limits_all_keys_of_an_owner(operator):
+    owner = user("grace")
+    operator.post(
+        "/admin/keys/ownerlimits/add/",
+        {"owner": owner.pk, "requests_per_minute": "60", "monthly_budget_nano_usd": "12.50"},
+    )
+    limits = OwnerLimits.objects.get(owner=owner)
+    assert (limits.requests_per_minute, limits.monthly_budget_nano_usd) == (60, 12_500_000_000)
+    assert "monthly_usd 12.5" in operator.get("/admin/keys/ownerlimits/").content.decode()
+
+
+def test_an_operator_changes_and_removes_an_owners_limits(operator):
+    owner = user("grace")
+    OwnerLimits.objects.create(owner=owner, concurrency=3)
+    operator.post(f"/admin/keys/ownerlimits/{owner.pk}/change/", {"concurrency": "4"})
+    assert OwnerLimits.objects.get().concurrency == 4
+    operator.post(f"/admin/keys/ownerlimits/{owner.pk}/delete/", {"post": "yes"})
+    assert not OwnerLimits.objects.exists()

@@ -7,7 +7,7 @@ import pytest
 from keys import errors
 from keys.admission import Outcome, admit, duration_text
 from keys.counters import MemoryCounters
-from keys.key_index import Limits
+from keys.limits import Limits
 from tests.keys.factories import MemoryLedger, record
 
 DONE = Outcome(status=200, end_reason="complete", prompt_tokens=3, completion_tokens=4)
@@ -25,20 +25,22 @@ def ledger():
 
 @pytest.fixture
 def enter(counters, ledger):
-    def enter(key=None, **fields):
+    async def enter(key=None, **fields):
         values = {
             "endpoint": "chat",
             "request_id": "req-1",
             "client_ip": "10.1.2.3",
             "user_agent": "test",
         }
-        return admit(key or record(), counters=counters, writer=ledger, **{**values, **fields})
+        return await admit(
+            key or record(), counters=counters, writer=ledger, **{**values, **fields}
+        )
 
     return enter
 
 
 async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
-    ticket = enter(now=1_800_000_000.0)
+    ticket = await enter(now=1_800_000_000.0)
     ticket.model = "@cf/meta/llama"
     ticket.stream = True
     ticket.settle(DONE)
@@ -53,7 +55,7 @@ async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
 
 
 async def test_a_second_settle_changes_nothing_and_waits_for_the_same_commit(enter, ledger):
-    ticket = enter()
+    ticket = await enter()
     first = ticket.settle(DONE)
     second = ticket.settle(Outcome(status=500, end_reason="gateway_error"))
     assert first is second
@@ -61,7 +63,7 @@ async def test_a_second_settle_changes_nothing_and_waits_for_the_same_commit(ent
 
 
 async def test_settle_after_settle_nowait_still_waits_for_the_commit(enter, ledger):
-    ticket = enter()
+    ticket = await enter()
     ticket.settle_nowait(DONE)
     future = ticket.settle(DONE)
     assert not future.done()
@@ -71,7 +73,7 @@ async def test_settle_after_settle_nowait_still_waits_for_the_commit(enter, ledg
 
 
 def test_settle_without_a_loop_leaves_the_ticket_open(enter, ledger):
-    ticket = enter()
+    ticket = asyncio.run(enter())
     with pytest.raises(RuntimeError):
         ticket.settle(DONE)
     ticket.settle_nowait(DONE)
@@ -80,8 +82,8 @@ def test_settle_without_a_loop_leaves_the_ticket_open(enter, ledger):
 
 async def test_the_slot_is_free_before_the_row_is_committed(enter):
     key = record(Limits(concurrency=1))
-    enter(key).settle(DONE)
-    enter(key).settle(DONE)
+    (await enter(key)).settle(DONE)
+    (await enter(key)).settle(DONE)
 
 
 async def test_of_fifty_at_once_with_seven_slots_seven_pass(enter):
@@ -90,7 +92,7 @@ async def test_of_fifty_at_once_with_seven_slots_seven_pass(enter):
 
     async def attempt():
         try:
-            tickets.append(enter(key))
+            tickets.append(await enter(key))
         except errors.ConcurrencyReached:
             return False
         return True
@@ -106,8 +108,8 @@ async def test_of_fifty_token_reservations_with_room_for_seven_seven_pass(enter,
 
     async def attempt():
         try:
-            ticket = enter(key)
-            await ticket.reserve(tokens=100, cost_nano_usd=None)
+            ticket = await enter(key)
+            await ticket.reserve(tokens=100, cost_nano_usd=None, neurons_micro=None)
         except errors.TokenRateReached:
             return None
         return ticket
@@ -121,11 +123,11 @@ async def test_of_fifty_token_reservations_with_room_for_seven_seven_pass(enter,
 
 async def test_a_refused_reservation_frees_its_slot_and_leaves_no_row(enter, ledger):
     key = record(Limits(tokens_per_minute=100, concurrency=2))
-    first, second = enter(key), enter(key)
-    await first.reserve(tokens=90, cost_nano_usd=None)
+    first, second = await enter(key), await enter(key)
+    await first.reserve(tokens=90, cost_nano_usd=None, neurons_micro=None)
     with pytest.raises(errors.TokenRateReached):
-        await second.reserve(tokens=90, cost_nano_usd=None)
-    enter(key).settle(DONE)
+        await second.reserve(tokens=90, cost_nano_usd=None, neurons_micro=None)
+    (await enter(key)).settle(DONE)
     assert second.is_settled
     second.settle(DONE)
     first.settle(DONE)
@@ -133,45 +135,47 @@ async def test_a_refused_reservation_frees_its_slot_and_leaves_no_row(enter, led
 
 
 async def test_an_estimate_above_the_whole_limit_may_run_alone(enter):
-    ticket = enter(record(Limits(tokens_per_minute=100)))
-    await ticket.reserve(tokens=4096, cost_nano_usd=None)
+    ticket = await enter(record(Limits(tokens_per_minute=100)))
+    await ticket.reserve(tokens=4096, cost_nano_usd=None, neurons_micro=None)
     ticket.settle(DONE)
 
 
-def test_a_request_from_elsewhere_is_refused_and_takes_nothing(enter, counters, ledger):
+async def test_a_request_from_elsewhere_is_refused_and_takes_nothing(enter, counters, ledger):
     key = record(networks=(ipaddress.ip_network("192.168.0.0/16"),))
     with pytest.raises(errors.AddressNotAllowed, match=r"10\.1\.2\.3"):
-        enter(key)
-    assert counters.requests(1).used == 0
+        await enter(key)
+    assert len(counters) == 0
     assert ledger.rows == []
 
 
-def test_an_endpoint_that_is_not_allowed_is_named_with_those_that_are(enter):
+async def test_an_endpoint_that_is_not_allowed_is_named_with_those_that_are(enter):
     with pytest.raises(errors.EndpointNotAllowed, match=r"'images'.*: chat, embeddings"):
-        enter(record(endpoints=("chat", "embeddings")), endpoint="images")
+        await enter(record(endpoints=("chat", "embeddings")), endpoint="images")
 
 
-def test_a_refusal_names_the_limit_and_when_to_come_back(enter):
+async def test_a_refusal_names_the_limit_and_when_to_come_back(enter):
     key = record(Limits(requests_per_minute=1))
-    enter(key).settle_nowait(DONE)
-    with pytest.raises(errors.RequestRateReached, match="requests per minute, limit 1") as caught:
-        enter(key, now=1_000.0)
+    (await enter(key)).settle_nowait(DONE)
+    with pytest.raises(
+        errors.RequestRateReached, match="requests per minute limit of 1 for this API key"
+    ) as caught:
+        await enter(key, now=1_000.0)
     assert caught.value.reset_at == pytest.approx(1_000 + caught.value.retry_after_s)
     assert 59 < caught.value.retry_after_s <= 60
 
 
-def test_a_ledger_without_room_admits_nobody(enter, ledger, counters):
+async def test_a_ledger_without_room_admits_nobody(enter, ledger, counters):
     def full():
         raise errors.LedgerFull
 
     ledger.check_room = full
     with pytest.raises(errors.LedgerFull):
-        enter()
-    assert counters.requests(1).used == 0
+        await enter()
+    assert len(counters) == 0
 
 
-def test_rate_limit_headers_carry_openais_names_and_forms(enter):
-    ticket = enter(record(Limits(requests_per_minute=60, tokens_per_minute=1000)))
+async def test_rate_limit_headers_carry_openais_names_and_forms(enter):
+    ticket = await enter(record(Limits(requests_per_minute=60, tokens_per_minute=1000)))
     assert ticket.headers() == {
         "x-ratelimit-limit-requests": "60",
         "x-ratelimit-remaining-requests": "59",
@@ -183,24 +187,24 @@ def test_rate_limit_headers_carry_openais_names_and_forms(enter):
     ticket.withdraw()
 
 
-def test_a_key_without_limits_gets_no_rate_limit_headers(enter):
-    ticket = enter()
+async def test_a_key_without_limits_gets_no_rate_limit_headers(enter):
+    ticket = await enter()
     assert ticket.headers() == {}
     ticket.withdraw()
 
 
 async def test_a_ticket_that_nobody_settled_still_leaves_its_row_and_slot(enter, ledger):
     key = record(Limits(concurrency=1))
-    enter(key)
+    await enter(key)
     gc.collect()
     await asyncio.sleep(0)
     assert [row.end_reason for row in ledger.rows] == ["client_gone"]
-    enter(key).settle(DONE)
+    (await enter(key)).settle(DONE)
 
 
 def test_a_ticket_dropped_after_its_loop_has_closed_leaves_its_row(enter, ledger):
     async def main():
-        return enter()
+        return await enter()
 
     ticket = asyncio.run(main())
     del ticket

@@ -1,6 +1,9 @@
+import asyncio
+
 import pytest
 
 from keys.counters import Denial, Limit, MemoryCounters
+from keys.limits import Limits, Scope
 from tests.keys.factories import Clock
 
 
@@ -14,110 +17,145 @@ def counters(clock):
     return MemoryCounters(clock)
 
 
-def take(counters, key_id=1, rpm=None, tpm=None, concurrency=None):
-    return counters.take(
-        key_id, requests_per_minute=rpm, tokens_per_minute=tpm, concurrency=concurrency
-    )
+def key(number=1, rpm=None, tpm=None, concurrency=None):
+    return Scope("key", number, Limits(rpm, tpm, concurrency))
 
 
-def release(counters, key_id=1, reserved=0, used=0):
-    counters.release(key_id, reserved_tokens=reserved, used_tokens=used)
+def owner(number=7, rpm=None, tpm=None, concurrency=None):
+    return Scope("owner", number, Limits(rpm, tpm, concurrency))
 
 
-def test_of_fifty_requests_with_room_for_seven_seven_pass(counters):
-    assert [take(counters, rpm=7) for _ in range(50)].count(None) == 7
+async def is_denied(counters, *scopes):
+    return isinstance(await counters.take(scopes), Denial)
 
 
-def test_the_minute_is_not_the_clocks_so_no_double_portion_around_it(counters, clock):
+async def test_of_fifty_requests_with_room_for_seven_seven_pass(counters):
+    assert [await is_denied(counters, key(rpm=7)) for _ in range(50)].count(False) == 7
+
+
+async def test_fifty_tasks_with_room_for_seven_cannot_slip_between_look_and_take(counters):
+    refused = await asyncio.gather(*(is_denied(counters, key(concurrency=7)) for _ in range(50)))
+    assert refused.count(False) == 7
+
+
+async def test_the_minute_is_not_the_clocks_so_no_double_portion_around_it(counters, clock):
     clock.now = 59.9
-    assert all(take(counters, rpm=5) is None for _ in range(5))
+    assert not any([await is_denied(counters, key(rpm=5)) for _ in range(5)])
     clock.now = 60.1
-    assert take(counters, rpm=5) is not None
+    assert await is_denied(counters, key(rpm=5))
 
 
-def test_a_request_is_forgotten_after_exactly_a_minute(counters, clock):
-    take(counters, rpm=1)
+async def test_a_request_is_forgotten_after_exactly_a_minute(counters, clock):
+    await counters.take([key(rpm=1)])
     clock.now += 59.99
-    assert take(counters, rpm=1) == Denial(Limit.REQUESTS, pytest.approx(0.01))
+    denial = await counters.take([key(rpm=1)])
+    assert denial == Denial(Limit.REQUESTS, pytest.approx(0.01), key(rpm=1))
     clock.now += 0.01
-    assert take(counters, rpm=1) is None
+    assert not await is_denied(counters, key(rpm=1))
 
 
-def test_waiting_as_long_as_told_is_enough(counters, clock):
+async def test_waiting_as_long_as_told_is_enough(counters, clock):
     for _ in range(10):
-        take(counters, rpm=10)
+        await counters.take([key(rpm=10)])
         clock.now += 3.3
-    denial = take(counters, rpm=10)
+    denial = await counters.take([key(rpm=10)])
     clock.now += denial.retry_after_s
-    assert take(counters, rpm=10) is None
+    assert not await is_denied(counters, key(rpm=10))
 
 
-def test_refused_requests_do_not_count(counters, clock):
-    take(counters, rpm=1)
+async def test_refused_requests_do_not_count(counters, clock):
+    await counters.take([key(rpm=1)])
     for _ in range(30):
         clock.now += 1
-        take(counters, rpm=1)
+        await counters.take([key(rpm=1)])
     clock.now += 30
-    assert take(counters, rpm=1) is None
+    assert not await is_denied(counters, key(rpm=1))
 
 
-def test_a_slot_comes_back_when_its_request_ends(counters):
-    assert take(counters, concurrency=1) is None
-    assert take(counters, concurrency=1).limit is Limit.CONCURRENCY
-    release(counters)
-    assert take(counters, concurrency=1) is None
+async def test_a_slot_comes_back_when_its_request_ends(counters):
+    hold = await counters.take([key(concurrency=1)])
+    assert (await counters.take([key(concurrency=1)])).limit is Limit.CONCURRENCY
+    hold.release(0)
+    assert not await is_denied(counters, key(concurrency=1))
 
 
-def test_a_request_refused_for_its_slot_takes_no_request_of_the_minute(counters):
-    take(counters, rpm=5, concurrency=1)
-    take(counters, rpm=5, concurrency=1)
-    assert counters.requests(1).used == 1
+async def test_a_request_refused_for_its_slot_takes_no_request_of_the_minute(counters):
+    hold = await counters.take([key(rpm=5, concurrency=1)])
+    await counters.take([key(rpm=5, concurrency=1)])
+    assert hold.requests().used == 1
 
 
-def test_reserved_tokens_keep_others_out_until_released(counters):
-    take(counters, tpm=100)
-    assert counters.reserve_tokens(1, 80, tokens_per_minute=100) is None
-    assert counters.reserve_tokens(1, 30, tokens_per_minute=100).limit is Limit.TOKENS
-    release(counters, reserved=80, used=10)
-    assert counters.reserve_tokens(1, 30, tokens_per_minute=100) is None
-    assert counters.tokens(1).used == 40
+async def test_a_request_refused_for_its_owner_takes_nothing_of_its_key(counters):
+    await counters.take([owner(rpm=1)])
+    assert (await counters.take([key(rpm=5), owner(rpm=1)])).scope == owner(rpm=1)
+    hold = await counters.take([key(rpm=5)])
+    assert hold.requests().used == 1
 
 
-def test_used_tokens_refuse_the_next_request_for_a_minute(counters, clock):
-    take(counters, tpm=100)
-    release(counters, used=150)
-    denial = take(counters, tpm=100)
-    assert denial == Denial(Limit.TOKENS, pytest.approx(60.0))
+async def test_two_new_scopes_at_once_are_both_counted(counters):
+    scopes = [key(concurrency=1), owner(concurrency=1)]
+    hold = await counters.take(scopes)
+    assert await is_denied(counters, scopes[0])
+    assert await is_denied(counters, scopes[1])
+    hold.release(0)
+    assert not await is_denied(counters, *scopes)
+
+
+async def test_reserved_tokens_keep_others_out_until_released(counters):
+    first, second = await counters.take([key(tpm=100)]), await counters.take([key(tpm=100)])
+    assert await first.reserve_tokens(80) is None
+    assert (await second.reserve_tokens(30)).limit is Limit.TOKENS
+    first.release(10)
+    assert await second.reserve_tokens(30) is None
+    assert second.tokens().used == 40
+
+
+async def test_tokens_refused_for_the_owner_are_not_held_for_the_key(counters):
+    hold = await counters.take([key(tpm=1000), owner(tpm=100)])
+    other = await counters.take([key(tpm=1000), owner(tpm=100)])
+    await hold.reserve_tokens(60)
+    assert (await other.reserve_tokens(60)).scope.kind == "owner"
+    assert (await counters.take([key(tpm=1000)])).tokens().used == 60
+
+
+async def test_used_tokens_refuse_the_next_request_for_a_minute(counters, clock):
+    (await counters.take([key(tpm=100)])).release(150)
+    denial = await counters.take([key(tpm=100)])
+    assert denial == Denial(Limit.TOKENS, pytest.approx(60.0), key(tpm=100))
     clock.now += 60
-    assert take(counters, tpm=100) is None
+    assert not await is_denied(counters, key(tpm=100))
 
 
-def test_keys_do_not_share_counts(counters):
-    take(counters, key_id=1, rpm=1)
-    assert take(counters, key_id=2, rpm=1) is None
+async def test_levels_are_those_of_the_scope_with_the_least_left(counters):
+    hold = await counters.take([key(rpm=10), owner(rpm=3)])
+    assert (hold.requests().limit, hold.requests().remaining) == (3, 2)
 
 
-def test_keys_at_rest_leave_memory(counters, clock):
-    for key_id in range(500):
-        take(counters, key_id=key_id)
-        release(counters, key_id=key_id)
+async def test_keys_do_not_share_counts(counters):
+    await counters.take([key(1, rpm=1)])
+    assert not await is_denied(counters, key(2, rpm=1))
+
+
+async def test_keys_at_rest_leave_memory(counters, clock):
+    for number in range(500):
+        (await counters.take([key(number)])).release(0)
     clock.now += 61
     for _ in range(600):
-        take(counters, key_id=9_999)
+        await counters.take([key(9_999)])
     assert len(counters) == 1
 
 
-def test_a_running_request_keeps_its_count_however_long_it_runs(counters, clock):
-    take(counters, key_id=1, concurrency=1)
+async def test_a_running_request_keeps_its_count_however_long_it_runs(counters, clock):
+    await counters.take([key(1, concurrency=1)])
     clock.now += 3600
     for _ in range(50):
-        take(counters, key_id=2)
-    assert take(counters, key_id=1, concurrency=1) is not None
+        await counters.take([key(2)])
+    assert await is_denied(counters, key(1, concurrency=1))
 
 
-def test_a_busy_minute_needs_little_memory(counters, clock):
+async def test_a_busy_minute_needs_little_memory(counters, clock):
     for _ in range(6_000):
         clock.now += 0.01
-        take(counters)
-    assert len(counters._keys[1].requests._buckets) <= 241
-    assert counters.requests(1).used == 6_000
+        hold = await counters.take([key(rpm=10_000)])
+    assert len(counters._counted["key", 1].requests._buckets) <= 241
+    assert hold.requests().used == 6_000

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from keys import key_index, key_text
 from keys.key_index import KeyIndex, Refusal
-from keys.models import Key, Revision
+from keys.models import Key, OwnerLimits, Revision
 from tests.keys.factories import issued, record, user
 
 pytestmark = pytest.mark.django_db
@@ -233,3 +233,37 @@ def test_a_network_that_cannot_be_read_allows_nothing(index):
     Key.objects.filter(pk=key.pk).update(allowed_networks=["not a network"])
     index.poll()
     assert not found(index, text).allows_address("10.0.0.1")
+
+
+# --- limits of the owner ------------------------------------------------------------------------
+
+
+def test_a_key_carries_its_owners_limits():
+    key, text = issued(concurrency=3)
+    OwnerLimits.objects.create(owner=key.owner, daily_budget_nano_usd=5)
+    index = KeyIndex()
+    index.load("")
+    record = found(index, text)
+    assert (record.owner_limits.daily_budget_nano_usd, record.limits.concurrency) == (5, 3)
+    assert [scope.kind for scope in record.rate_scopes] == ["key"]
+    assert [scope.kind for scope in record.budget_scopes] == ["owner"]
+
+
+@pytest.mark.parametrize("how", ["save", "update", "delete", "delete many"])
+def test_a_change_of_the_owners_limits_arrives_with_the_next_poll(how):
+    key, text = issued()
+    limits = OwnerLimits.objects.create(owner=key.owner, requests_per_minute=5)
+    index = KeyIndex()
+    index.load("")
+    if how == "save":
+        limits.requests_per_minute = 6
+        limits.save()
+    elif how == "update":
+        OwnerLimits.objects.update(requests_per_minute=6)
+    elif how == "delete":
+        limits.delete()
+    else:
+        OwnerLimits.objects.all().delete()
+    index.poll()
+    record = found(index, text)
+    assert record.owner_limits.requests_per_minute == (6 if how in ("save", "update") else None)

@@ -1,22 +1,63 @@
-from datetime import UTC, datetime
+import uuid
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from keys.reports import key_usage
-from tests.keys.factories import log_row
+from keys.models import DayTotal, Reservation
+from keys.reports import key_usage, owner_usage, sums_by_day
 
 pytestmark = pytest.mark.django_db
+
+NOW = datetime(2027, 5, 10, 12, tzinfo=UTC)
+
+
+def total(month, day, cost, **fields):
+    values = {"key_id": 1, "owner_id": 7, "cost_nano_usd": cost, **fields}
+    return DayTotal.objects.create(day=date(2027, month, day), **values)
 
 
 def test_use_is_summed_by_utc_day_and_month_and_in_all():
     for month, day, cost in ((4, 30, 1), (5, 1, 10), (5, 9, 100), (5, 10, 1000)):
-        log_row(started_at=datetime(2027, month, day, tzinfo=UTC), cost_nano_usd=cost)
-    log_row(started_at=datetime(2027, 5, 10, tzinfo=UTC), cost_nano_usd=7, key_id=2)
-    usage = key_usage(1, now=datetime(2027, 5, 10, 12, tzinfo=UTC))
+        total(month, day, cost)
+    total(5, 10, 7, key_id=2)
+    usage = key_usage(1, now=NOW)
     assert (usage.day.cost_nano_usd, usage.month.cost_nano_usd) == (1000, 1110)
     assert usage.total.cost_nano_usd == 1111
+    assert owner_usage(7, now=NOW).day.cost_nano_usd == 1007
 
 
 def test_a_key_that_was_never_used_has_used_nothing():
     usage = key_usage(99)
     assert (usage.total.cost_nano_usd, usage.day.prompt_tokens) == (0, 0)
+    assert set(usage.refused_today.values()) == {0}
+
+
+def test_what_runs_is_shown_as_reserved_until_its_lease_ends():
+    for seconds in (60, -60):
+        Reservation.objects.create(
+            id=uuid.uuid4(),
+            writer=uuid.uuid4(),
+            key_id=1,
+            owner_id=7,
+            day=NOW.date(),
+            cost_nano_usd=5,
+            neurons_micro=3,
+            expires_at=NOW + timedelta(seconds=seconds),
+        )
+    usage = key_usage(1, now=NOW)
+    assert (usage.day.reserved_nano_usd, usage.total.reserved_neurons_micro) == (5, 3)
+
+
+def test_only_todays_refusals_are_todays():
+    total(5, 9, 0, refused_requests=4)
+    total(5, 10, 0, refused_requests=2)
+    assert key_usage(1, now=NOW).refused_today["refused_requests"] == 2
+
+
+def test_sums_by_day_group_as_asked():
+    total(5, 9, 1, model="a")
+    total(5, 10, 2, model="a")
+    total(5, 10, 4, model="b", endpoint="chat")
+    total(5, 10, 8, model="b", endpoint="images")
+    rows = sums_by_day(date(2027, 5, 10), date(2027, 5, 11), by=["model"])
+    assert [(row["model"], row["cost_nano_usd"]) for row in rows] == [("a", 2), ("b", 12)]

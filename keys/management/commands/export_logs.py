@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from keys.amounts import moment_from_text
 from keys.key_choice import NoSuchKey, key_named
 from keys.log_export import rows_oldest_first, write_csv, write_jsonl
 from keys.models import RequestLog
+from keys.progress import Progress
 
 
 class Command(BaseCommand):
@@ -33,11 +35,18 @@ class Command(BaseCommand):
         )
         write = write_csv if options["format"] == "csv" else write_jsonl
         try:
-            write(rows, _Unended(self.stdout))
+            with Progress(self.stderr, "rows exported") as progress:
+                write(_counted(rows, progress), _Unended(self.stdout))
             self.stdout.flush()
         except BrokenPipeError:
             # The reader has enough (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _counted(rows: Iterable[RequestLog], progress: Progress) -> Iterator[RequestLog]:
+    for row in rows:
+        progress.add()
+        yield row
 
 
 class _Unended:

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from keys.amounts import duration_from_text
-from keys.models import RequestLog
+from keys.models import PruneMark, RequestLog
+from keys.progress import Progress
 
 # Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
 BATCH_ROWS: Final = 2000
@@ -36,12 +37,13 @@ class Command(BaseCommand):
                 f"--older-than is {options['older_than']!r}: it takes an age such as 90d or 12w."
             ) from None
         deleted = 0
-        while batch := _delete_oldest(before):
-            deleted += batch
-            if self.stderr.isatty():
-                self.stderr.write(f"\r{deleted:,} rows deleted", style_func=str, ending="")
-        if deleted and self.stderr.isatty():
-            self.stderr.write("")
+        # First of all, so that the totals of half a day are never checked against its rows.
+        if RequestLog.objects.filter(started_at__lt=before).exists():
+            PruneMark.move_to(before)
+        with Progress(self.stderr, "rows deleted") as progress:
+            while batch := _delete_oldest(before):
+                deleted += batch
+                progress.add(batch)
         self.stdout.write(f"Deleted {deleted} rows from before {before:%Y-%m-%d %H:%M} UTC.")
 
 

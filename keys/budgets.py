@@ -1,0 +1,285 @@
+"""Money and neurons per calendar window (UTC), for keys and for owners.
+
+Nothing is counted twice: what is used is the sum of the day totals, what is set aside is the sum of
+the `Reservation` rows whose lease runs. So a budget that is set later, or changed, is right at
+once, a settled request frees its estimate in the transaction that adds its cost, and what a crash
+left is free when its lease ends.
+
+`decide` runs on the ledger's thread, inside the transaction of a group. It takes a lock on each
+scope first (on SQLite the transaction itself is one), so that of any number of workers and hosts
+one decides at a time, and reads totals and reservations in one statement: a request that settles
+meanwhile is seen on one side or on the other, never on none.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from keys.amounts import neurons_text, usd_text
+from keys.errors import BudgetUsedUp
+from keys.limits import Scope
+from keys.models import DayTotal, Reservation
+
+# A worker that lives extends its leases every HEARTBEAT_S; one that died holds nothing after LEASE.
+LEASE: Final = timedelta(seconds=90)
+HEARTBEAT_S: Final = 30.0
+SWEPT_AT_ONCE: Final = 500
+# Amounts of one request stop here, far above any cost, so that sums stay within 64 bits.
+_HIGHEST: Final = 10**15
+# The advisory locks' own corner of PostgreSQL's 64-bit numbers.
+_LOCKS: Final = {"key": 0x4B1 << 50, "owner": 0x4B2 << 50}
+
+
+class Window(Enum):
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+    def begin(self, day: date) -> date:
+        if self is Window.TOTAL:
+            return date.min
+        return day if self is Window.DAY else day.replace(day=1)
+
+    def end(self, day: date) -> date | None:
+        """The first day after it."""
+        if self is Window.TOTAL:
+            return None
+        if self is Window.DAY:
+            return day + timedelta(days=1)
+        return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+    def reset_at(self, day: date) -> float | None:
+        end = self.end(day)
+        return None if end is None else datetime.combine(end, time(), UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    field: str  # of `Limits`
+    words: str
+    window: Window
+    unit: str  # "usd" or "neurons"
+
+
+BUDGETS: Final = (
+    Budget("daily_budget_nano_usd", "daily budget", Window.DAY, "usd"),
+    Budget("monthly_budget_nano_usd", "monthly budget", Window.MONTH, "usd"),
+    Budget("total_budget_nano_usd", "total budget", Window.TOTAL, "usd"),
+    Budget("daily_neurons_micro", "daily neurons", Window.DAY, "neurons"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one request asks to have set aside, in the windows of the day it began on.
+
+    None is the cost of a model without a price: it sets nothing aside, but needs a budget that
+    has something left.
+    """
+
+    id: uuid.UUID
+    scopes: tuple[Scope, ...]
+    key_id: int
+    owner_id: int | None
+    day: date
+    cost_nano_usd: int | None
+    neurons_micro: int | None
+
+    def amount(self, unit: str) -> int | None:
+        amount = self.cost_nano_usd if unit == "usd" else self.neurons_micro
+        return None if amount is None else min(max(amount, 0), _HIGHEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Which budget had too little left for a claim."""
+
+    scope: Scope
+    budget: Budget
+    limit: int
+    left: int
+    asked: int | None
+
+    def error(self, day: date) -> BudgetUsedUp:
+        shown = _usd if self.budget.unit == "usd" else _neurons
+        return BudgetUsedUp(
+            limit=self.budget.words,
+            whose=self.scope.words,
+            limit_text=shown(self.limit),
+            left_text=shown(max(0, self.left)),
+            asked_text="an amount that nobody knows" if self.asked is None else shown(self.asked),
+            window=self.budget.window.value,
+            reset_at=self.budget.window.reset_at(day),
+        )
+
+
+def _usd(nano_usd: int) -> str:
+    return f"${usd_text(nano_usd)}"
+
+
+def _neurons(micro: int) -> str:
+    return f"{neurons_text(micro)} neurons"
+
+
+@dataclass(slots=True)
+class Spending:
+    """Of one scope, by day: (nano-USD, micro-neurons) used and set aside."""
+
+    days: dict[date, tuple[int, int]]
+
+    def total(self, window: Window, day: date, unit: str) -> int:
+        part = 0 if unit == "usd" else 1
+        begin, end = window.begin(day), window.end(day)
+        return sum(
+            amounts[part]
+            for each, amounts in self.days.items()
+            if each >= begin and (end is None or each < end)
+        )
+
+    def shortfall(self, scope: Scope, claim: Claim) -> Shortfall | None:
+        for budget in BUDGETS:
+            limit = getattr(scope.limits, budget.field)
+            if limit is None:
+                continue
+            asked = claim.amount(budget.unit)
+            left = limit - self.total(budget.window, claim.day, budget.unit)
+            if (asked is None and left <= 0) or (asked and asked > left):
+                return Shortfall(scope, budget, limit, left, asked)
+        return None
+
+    def add(self, day: date, cost_nano_usd: int, neurons_micro: int) -> None:
+        cost, neurons = self.days.get(day, (0, 0))
+        self.days[day] = (cost + cost_nano_usd, neurons + neurons_micro)
+
+
+class ClosedMonths:
+    """What scopes had spent before the month that came before this one, read once a month.
+
+    No request lasts that long, so these sums stand still; a total budget need not add up years of
+    days for each claim. `check_ledger --repair` of such old days is seen after a restart.
+    """
+
+    REMEMBERED: Final = 10_000
+
+    def __init__(self) -> None:
+        self._spent: dict[tuple[str, int], tuple[date, tuple[int, int]]] = {}
+
+    @staticmethod
+    def end(day: date) -> date:
+        return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+    def spent(self, scope: Scope, end: date) -> tuple[int, int]:
+        name = (scope.kind, scope.id)
+        known_end, spent = self._spent.get(name, (None, (0, 0)))
+        if known_end != end:
+            if len(self._spent) >= self.REMEMBERED:
+                self._spent.clear()
+            totals = DayTotal.objects.filter(**{f"{scope.kind}_id": scope.id, "day__lt": end})
+            sums = totals.aggregate(cost=Sum("cost_nano_usd"), neurons=Sum("neurons_micro"))
+            spent = (int(sums["cost"] or 0), int(sums["neurons"] or 0))
+            self._spent[name] = (end, spent)
+        return spent
+
+
+def decide(
+    claims: Sequence[Claim], *, writer: uuid.UUID, now: datetime, closed: ClosedMonths
+) -> dict[uuid.UUID, Shortfall | None]:
+    """Set aside what fits, claim by claim, in every scope of a claim or in none. Needs a
+    transaction, whose commit is what makes it so."""
+    by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
+    _lock(by_name)
+    spent = {name: _read(scope, claims, now, closed) for name, scope in by_name.items()}
+    decisions: dict[uuid.UUID, Shortfall | None] = {}
+    reserved = []
+    for claim in claims:
+        mine = [(scope, spent[scope.kind, scope.id]) for scope in claim.scopes]
+        short = next(filter(None, (each.shortfall(scope, claim) for scope, each in mine)), None)
+        decisions[claim.id] = short
+        if short is None:
+            cost, neurons = claim.amount("usd") or 0, claim.amount("neurons") or 0
+            for _, each in mine:
+                each.add(claim.day, cost, neurons)
+            reserved.append(
+                Reservation(
+                    id=claim.id,
+                    writer=writer,
+                    key_id=claim.key_id,
+                    owner_id=claim.owner_id,
+                    day=claim.day,
+                    cost_nano_usd=cost,
+                    neurons_micro=neurons,
+                    expires_at=now + LEASE,
+                )
+            )
+    Reservation.objects.bulk_create(reserved)
+    return decisions
+
+
+def release(ids: Sequence[uuid.UUID]) -> None:
+    Reservation.objects.filter(pk__in=ids).delete()
+
+
+def extend_leases(*, writer: uuid.UUID, now: datetime) -> None:
+    Reservation.objects.filter(writer=writer).update(expires_at=now + LEASE)
+
+
+def sweep(now: datetime) -> None:
+    """Delete what counts no more. Skips what another worker is deleting just now."""
+    lapsed = Reservation.objects.filter(expires_at__lte=now)
+    if lapsed.exists():
+        with transaction.atomic():
+            locked = lapsed.select_for_update(skip_locked=True)
+            release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]))
+
+
+def _lock(names: Iterable[tuple[str, int]]) -> None:
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        # In one order everywhere, so that two writers never wait for each other in a circle.
+        for kind, scope_id in sorted(names):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCKS[kind] + scope_id])
+
+
+_SPENDING_SQL: Final = """
+    SELECT day, SUM(cost_nano_usd), SUM(neurons_micro) FROM (
+        SELECT day, cost_nano_usd, neurons_micro FROM keys_daytotal
+        WHERE {column} = %s AND day >= %s
+        UNION ALL
+        SELECT day, cost_nano_usd, neurons_micro FROM keys_reservation
+        WHERE {column} = %s AND day >= %s AND expires_at > %s
+    ) AS amounts GROUP BY day
+"""
+
+
+def _read(scope: Scope, claims: Sequence[Claim], now: datetime, closed: ClosedMonths) -> Spending:
+    """As far back as the scope's longest budget looks."""
+    limits = scope.limits
+    windows = [budget.window for budget in BUDGETS if getattr(limits, budget.field) is not None]
+    first = min(window.begin(claim.day) for claim in claims for window in windows)
+    days: dict[date, tuple[int, int]] = {}
+    if first == date.min:
+        first = min(closed.end(claim.day) for claim in claims)
+        days[date.min] = closed.spent(scope, first)
+    column = "key_id" if scope.kind == "key" else "owner_id"
+    day = connection.ops.adapt_datefield_value(first)
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_SPENDING_SQL.format(column=column), [scope.id, day, scope.id, day, moment])
+        days.update((_day(row[0]), (int(row[1]), int(row[2]))) for row in cursor.fetchall())
+    return Spending(days)
+
+
+def _day(value: Any) -> date:
+    """SQLite gives a date as text."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def utc_day(epoch_s: float) -> date:
+    return datetime.fromtimestamp(epoch_s, UTC).date()

@@ -1,0 +1,174 @@
+"""Rows against totals: every sum of every day computed again from the log.
+
+A day is read in one snapshot of the database, and rows and totals are committed together, so
+requests that run meanwhile are in both or in neither. Memory is bounded by one day's totals. Days
+of which `prune_logs` may have deleted rows are left out; refusals have no rows to be checked by.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import Coalesce
+
+from keys.models import (
+    DURATION_COUNTS,
+    LATENCY_BOUNDS_MS,
+    TTFT_COUNTS,
+    DayTotal,
+    PruneMark,
+    RequestLog,
+)
+from keys.totals import CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, Place
+
+DayRows = dict[Place, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One number of one total that its rows do not make up."""
+
+    place: Place
+    field: str
+    rows: int
+    total: int
+
+
+def first_checked_day() -> date | None:
+    """The first day that no pruning touched; None while nothing was ever pruned."""
+    pruned_before = PruneMark.current()
+    if pruned_before is None:
+        return None
+    whole = pruned_before.astimezone(UTC)
+    is_midnight = whole.time() == time()
+    return whole.date() if is_midnight else whole.date() + timedelta(days=1)
+
+
+def days_to_check() -> Iterator[date]:
+    """Each day with rows or totals, in order."""
+    day = first_checked_day() or date.min
+    while True:
+        totals = DayTotal.objects.filter(day__gte=day).aggregate(first=Min("day"))["first"]
+        rows = RequestLog.objects.order_by("started_at", "id")
+        if day > date.min:
+            rows = rows.filter(started_at__gte=_midnight(day))
+        moment = rows.values_list("started_at", flat=True).first()
+        found = [each for each in (totals, moment and moment.astimezone(UTC).date()) if each]
+        if not found:
+            return
+        yield min(found)
+        day = min(found) + timedelta(days=1)
+
+
+def differences(day: date) -> list[Difference]:
+    with _snapshot():
+        first = first_checked_day()
+        if first is not None and day < first:
+            return []
+        computed, stored = sums_of_rows(day), _stored(day)
+    return [
+        Difference(place, field, rows[field], total[field])
+        for place in sorted(computed.keys() | stored.keys())
+        for rows, total in [(computed.get(place, _NOTHING), stored.get(place, _NOTHING))]
+        for field in FROM_ROWS
+        if rows[field] != total[field]
+    ]
+
+
+def repair(day: date) -> None:
+    """Set the day's totals to what its rows make up. Writers wait meanwhile; refusals stay."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("LOCK TABLE keys_daytotal IN EXCLUSIVE MODE")
+        first = first_checked_day()
+        if first is not None and day < first:
+            return
+        computed = sums_of_rows(day)
+        for total in DayTotal.objects.filter(day=day).iterator(500):
+            place = Place(day, total.key_id, total.owner_id, total.model, total.endpoint)
+            for field, value in computed.pop(place, _NOTHING).items():
+                setattr(total, field, value)
+            total.save()
+        DayTotal.objects.bulk_create(
+            [DayTotal(**place._asdict(), **sums) for place, sums in computed.items()],
+            batch_size=500,
+        )
+
+
+def sums_of_rows(day: date) -> DayRows:
+    rows = RequestLog.objects.filter(
+        started_at__gte=_midnight(day), started_at__lt=_midnight(day + timedelta(days=1))
+    )
+    grouped: Any = (
+        rows.order_by()
+        .annotate(key=Coalesce("key_id", 0), owner=Coalesce("owner_id", 0))
+        .values("key", "owner", "model", "endpoint")
+        .annotate(key_name=Max("key_name"), owner_name=Max("owner_name"), **_SUMS)
+    )
+    return {
+        Place(day, row["key"], row["owner"], row["model"], row["endpoint"]): {
+            **{name: int(row[f"sum_{name}"] or 0) for name in FROM_ROWS},
+            "key_name": row["key_name"],
+            "owner_name": row["owner_name"],
+        }
+        for row in grouped.iterator(2000)
+    }
+
+
+def _stored(day: date) -> DayRows:
+    totals = DayTotal.objects.filter(day=day).values(*Place._fields, *FROM_ROWS)
+    return {Place(*(row[name] for name in Place._fields)): row for row in totals.iterator(2000)}
+
+
+def _histogram_sums(column: str, names: tuple[str, ...]) -> dict[str, Any]:
+    bounds: list[int | None] = [None, *LATENCY_BOUNDS_MS, None]
+    sums = {}
+    for name, above, up_to in zip(names, bounds, bounds[1:], strict=False):
+        within = Q(**{f"{column}__isnull": False})
+        if above is not None:
+            within &= Q(**{f"{column}__gt": above})
+        if up_to is not None:
+            within &= Q(**{f"{column}__lte": up_to})
+        sums[f"sum_{name}"] = Count("pk", filter=within)
+    return sums
+
+
+_LEFT: Final = Q(status=CLIENT_GONE_STATUS)
+_SUMS: Final[dict[str, Any]] = {
+    "sum_requests": Count("pk"),
+    "sum_errors": Count("pk", filter=Q(status__gte=400) & ~_LEFT),
+    "sum_client_gone": Count("pk", filter=_LEFT),
+    "sum_unpriced": Count("pk", filter=Q(cost_nano_usd=None)),
+    **{f"sum_{name}": Sum(name) for name in SUMMED},
+    **_histogram_sums("ttft_ms", TTFT_COUNTS),
+    **_histogram_sums("duration_ms", DURATION_COUNTS),
+}
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys(FROM_ROWS, 0)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """All reads see one moment of the database, and hold up nobody."""
+    if connection.in_atomic_block:
+        # Somebody's own transaction; on SQLite that is a snapshot too.
+        yield
+        return
+    with connection.cursor() as cursor:
+        # Not `atomic`: it begins as a writer on SQLite, and the ledger would wait for the check.
+        is_postgresql = connection.vendor == "postgresql"
+        cursor.execute(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql else "BEGIN"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("ROLLBACK")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

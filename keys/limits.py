@@ -1,0 +1,43 @@
+"""Whose limits and which: the values that operators set, as requests carry them in memory. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None means no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+    daily_budget_nano_usd: int | None = None
+    monthly_budget_nano_usd: int | None = None
+    total_budget_nano_usd: int | None = None
+    daily_neurons_micro: int | None = None
+
+    @property
+    def have_rates(self) -> bool:
+        rates = (self.requests_per_minute, self.tokens_per_minute, self.concurrency)
+        return any(limit is not None for limit in rates)
+
+    @property
+    def have_budgets(self) -> bool:
+        usd = (self.daily_budget_nano_usd, self.monthly_budget_nano_usd, self.total_budget_nano_usd)
+        return any(limit is not None for limit in (*usd, self.daily_neurons_micro))
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who shares a set of limits: one key, or all keys of one owner."""
+
+    kind: Literal["key", "owner"]
+    id: int
+    limits: Limits
+
+    @property
+    def words(self) -> str:
+        return "this API key" if self.kind == "key" else "all API keys of this owner"

@@ -1,0 +1,72 @@
+"""`manage.py check_ledger`: recomputes every total from the rows and reports any difference."""
+
+import argparse
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from keys import ledger_check
+from keys.ledger_check import Difference
+from keys.progress import Progress
+
+
+class Command(BaseCommand):
+    help = "Recomputes the totals of every day from the request log; fails on a difference."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one object")
+        parser.add_argument(
+            "--repair", action="store_true", help="set totals that differ to what the rows make up"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        skipped = ledger_check.first_checked_day()
+        days, found = 0, []
+        with Progress(self.stderr, "days checked") as progress:
+            for day in ledger_check.days_to_check():
+                differences = ledger_check.differences(day)
+                if differences and options["repair"]:
+                    ledger_check.repair(day)
+                found += [_as_json(each) for each in differences]
+                if not options["json"]:
+                    for each in differences:
+                        self.stdout.write(_line(each))
+                days += 1
+                progress.add()
+        repaired = options["repair"]
+        if options["json"]:
+            result = {
+                "days": days,
+                "skipped_before": skipped.isoformat() if skipped else None,
+                "differences": found,
+                "repaired": repaired,
+            }
+            self.stdout.write(json.dumps(result, ensure_ascii=False))
+        else:
+            since = f" since {skipped}, before which rows were pruned" if skipped else ""
+            self.stdout.write(f"{days} days checked{since}: {len(found)} differences.")
+        if found and not repaired:
+            raise CommandError(
+                f"{len(found)} totals differ from their rows; --repair sets them right."
+            )
+
+
+def _as_json(difference: Difference) -> dict[str, Any]:
+    place = difference.place
+    return {
+        **place._asdict(),
+        "day": place.day.isoformat(),
+        "field": difference.field,
+        "rows": difference.rows,
+        "total": difference.total,
+    }
+
+
+def _line(difference: Difference) -> str:
+    place = difference.place
+    return (
+        f"{place.day} key {place.key_id} owner {place.owner_id} {place.model or '-'} "
+        f"{place.endpoint}: {difference.field} is {difference.total:,}, "
+        f"the rows make {difference.rows:,}"
+    )

@@ -1,0 +1,410 @@
+"""The same counts as `counters.py`, in Redis: one truth for every worker and host.
+
+A request is one script, so that look and take are one step for key and owner together, and the
+time is Redis's own. A slot is a lease that its process keeps alive: what a crash left is free after
+LEASE_S. While Redis is away the process counts in its own memory, and says so once.
+
+The keys of one script lie in different slots of a Redis Cluster, so this takes a single server
+(or one with replicas).
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from keys.counters import (
+    CONCURRENCY_RETRY_S,
+    WINDOW_S,
+    Counters,
+    Denial,
+    Hold,
+    Level,
+    Limit,
+    MemoryCounters,
+    capped,
+    tightest,
+)
+from keys.limits import Scope
+from keys.redis_scripts import ScriptLine
+
+logger = logging.getLogger(__name__)
+
+PREFIX: Final = "wai:limits"
+# What is counted within one bucket leaves together, at the end of the bucket and 60 seconds later.
+BUCKET_S: Final = 0.5
+LEASE_S: Final = 60.0
+HEARTBEAT_S: Final = 20.0
+# Redis answers within a millisecond or it is not there: no request waits for longer than this.
+TIMEOUT_S: Final = 1.0
+TRY_AGAIN_S: Final = 2.0
+
+# Common to the scripts. For each scope three keys: buckets of requests, buckets of used tokens, and
+# slots: a sorted set by end of lease, of slot ids with the tokens that they hold ("id|tokens").
+_LUA_COMMON: Final = f"""
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
+
+local function sum(key, excess)
+  -- The sum of a minute, and how long until `excess` of it (all of it, when nil) has left.
+  local found = redis.call('HGETALL', key)
+  local total, kept = 0, {{}}
+  for i = 1, #found, 2 do
+    local leaves_in = (tonumber(found[i]) + 1) * bucket + window - now
+    if leaves_in <= 0 then
+      redis.call('HDEL', key, found[i])
+    else
+      total = total + tonumber(found[i + 1])
+      kept[#kept + 1] = {{leaves_in, tonumber(found[i + 1])}}
+    end
+  end
+  table.sort(kept, function(a, b) return a[1] < b[1] end)
+  return total, kept
+end
+
+local function wait_for(kept, amount)
+  local left, wait = 0, 0
+  for _, each in ipairs(kept) do
+    left, wait = left + each[2], each[1]
+    if left >= amount then break end
+  end
+  return wait
+end
+
+local function slots(key)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  local members = redis.call('ZRANGE', key, 0, -1)
+  local reserved = 0
+  for _, member in ipairs(members) do
+    reserved = reserved + tonumber(string.match(member, '|(%d+)$'))
+  end
+  return #members, reserved
+end
+
+local function add(key, amount)
+  redis.call('HINCRBY', key, string.format('%d', math.floor(now / bucket)), amount)
+  redis.call('EXPIRE', key, 65)
+end
+
+local function hold(key, slot, tokens)
+  redis.call('ZADD', key, now + lease, slot .. '|' .. string.format('%d', tokens))
+  redis.call('EXPIRE', key, 3600)
+end
+"""
+
+# ARGV: slot, then for each scope requests, tokens, concurrency (-1: no limit).
+# Answers 'denied', number of the scope, limit, wait; or 'taken', then four numbers for each scope.
+_LUA_TAKE: Final = (
+    _LUA_COMMON
+    + """
+local answer = {'taken'}
+for i = 1, #KEYS / 3 do
+  local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+  local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local concurrency = tonumber(ARGV[3 * i + 1])
+  local requests, request_times = sum(rkey)
+  local used, token_times = sum(tkey)
+  local running, reserved = slots(skey)
+  if rpm >= 0 and requests + 1 > rpm then
+    return {'denied', i, 'requests', tostring(wait_for(request_times, requests + 1 - rpm))}
+  end
+  if tpm >= 0 and used + reserved + 1 > tpm then
+    local wait = used > 0 and wait_for(token_times, math.min(used + reserved + 1 - tpm, used)) or 0
+    return {'denied', i, 'tokens', tostring(wait)}
+  end
+  if concurrency >= 0 and running >= concurrency then
+    return {'denied', i, 'concurrency', '0'}
+  end
+  answer[#answer + 1] = requests + 1
+  answer[#answer + 1] = tostring(math.max(wait_for(request_times, requests), window))
+  answer[#answer + 1] = used + reserved
+  answer[#answer + 1] = tostring(reserved > 0 and window or wait_for(token_times, used))
+end
+for i = 1, #KEYS / 3 do
+  add(KEYS[3 * i - 2], 1)
+  hold(KEYS[3 * i], ARGV[1], 0)
+end
+return answer
+"""
+)
+
+# KEYS: tokens and slots of each scope. ARGV: slot, then for each scope its amount and its limit.
+_LUA_RESERVE: Final = (
+    _LUA_COMMON
+    + """
+local answer = {'taken'}
+for i = 1, #KEYS / 2 do
+  local used, token_times = sum(KEYS[2 * i - 1])
+  local _, reserved = slots(KEYS[2 * i])
+  local amount, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  local excess = used + reserved + amount - limit
+  if excess > 0 then
+    local wait = used > 0 and wait_for(token_times, math.min(excess, used)) or 0
+    return {'denied', i, 'tokens', tostring(wait)}
+  end
+  answer[#answer + 1] = used + reserved + amount
+end
+for i = 1, #KEYS / 2 do
+  redis.call('ZREM', KEYS[2 * i], ARGV[1] .. '|0')
+  hold(KEYS[2 * i], ARGV[1], tonumber(ARGV[2 * i]))
+end
+return answer
+"""
+)
+
+# KEYS: tokens and slots of each scope. ARGV: used tokens, then the slot's member in each scope.
+_LUA_RELEASE: Final = (
+    _LUA_COMMON
+    + """
+for i = 1, #KEYS / 2 do
+  redis.call('ZREM', KEYS[2 * i], ARGV[i + 1])
+  if tonumber(ARGV[1]) > 0 then
+    add(KEYS[2 * i - 1], ARGV[1])
+  end
+end
+"""
+)
+
+# KEYS: slots. ARGV: members. Only those that are still there: one that was released stays away.
+_LUA_HEARTBEAT: Final = (
+    _LUA_COMMON
+    + """
+for i = 1, #KEYS do
+  redis.call('ZADD', KEYS[i], 'XX', now + lease, ARGV[i])
+  redis.call('EXPIRE', KEYS[i], 3600)
+end
+"""
+)
+
+_SCRIPTS: Final = (_LUA_TAKE, _LUA_RESERVE, _LUA_RELEASE, _LUA_HEARTBEAT)
+
+
+class _RedisHold:
+    __slots__ = ("_engine", "_requests", "_reserved", "_scopes", "_slot", "_tokens")
+
+    def __init__(
+        self, engine: "RedisCounters", scopes: Sequence[Scope], slot: str, levels: list[Any]
+    ) -> None:
+        self._engine = engine
+        self._scopes = scopes
+        self._slot = slot
+        self._reserved = [0] * len(scopes)
+        limits = [scope.limits for scope in scopes]
+        self._requests = tightest(
+            [
+                Level(each.requests_per_minute, int(levels[4 * i]), float(levels[4 * i + 1]))
+                for i, each in enumerate(limits)
+                if each.requests_per_minute is not None
+            ]
+        )
+        self._tokens = tightest(
+            [
+                Level(each.tokens_per_minute, int(levels[4 * i + 2]), float(levels[4 * i + 3]))
+                for i, each in enumerate(limits)
+                if each.tokens_per_minute is not None
+            ]
+        )
+
+    async def reserve_tokens(self, tokens: int) -> Denial | None:
+        limited = [
+            (number, scope, scope.limits.tokens_per_minute)
+            for number, scope in enumerate(self._scopes)
+            if scope.limits.tokens_per_minute is not None
+        ]
+        if not limited:
+            return None
+        amounts = [capped(tokens, limit) for _, _, limit in limited]
+        # Noted before the script runs: a release that overtakes its answer removes what it set.
+        for (number, _, _), amount in zip(limited, amounts, strict=True):
+            self._reserved[number] = amount
+        answer = await self._engine.reserve(
+            self._slot,
+            [scope for _, scope, _ in limited],
+            [(amount, limit) for amount, (_, _, limit) in zip(amounts, limited, strict=True)],
+        )
+        if answer is None:
+            # Redis went away in between. The slot's lease and this process's memory bound it.
+            return None
+        if answer[0] == b"denied":
+            for number, _, _ in limited:
+                self._reserved[number] = 0
+            return _denial(answer, [scope for _, scope, _ in limited])
+        self._tokens = tightest(
+            [
+                Level(limit, int(used), WINDOW_S)
+                for (_, _, limit), used in zip(limited, answer[1:], strict=True)
+            ]
+        )
+        return None
+
+    def release(self, used_tokens: int) -> None:
+        self._engine.release(self, used_tokens)
+
+    def requests(self) -> Level | None:
+        return self._requests
+
+    def tokens(self) -> Level | None:
+        return self._tokens
+
+    @property
+    def members(self) -> list[tuple[Scope, str]]:
+        return [
+            (scope, f"{self._slot}|{tokens}")
+            for scope, tokens in zip(self._scopes, self._reserved, strict=True)
+        ]
+
+
+class RedisCounters:
+    """Use it from one event loop. `fallback` counts while Redis is away."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fallback: Counters | None = None,
+        prefix: str = PREFIX,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._fallback = MemoryCounters() if fallback is None else fallback
+        self._prefix = prefix
+        self._clock = clock
+        self._line: ScriptLine | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._away_since: float | None = None
+        self._try_at = 0.0
+        self._live: set[_RedisHold] = set()
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    def health(self) -> str:
+        if self._away_since is None:
+            return ""
+        away_s = self._clock() - self._away_since
+        return f"Redis does not answer since {away_s:.0f} s; each worker counts limits by itself"
+
+    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
+        slot = uuid.uuid4().hex
+        limits = [scope.limits for scope in scopes]
+        arguments: list[Any] = [slot]
+        for each in limits:
+            values = (each.requests_per_minute, each.tokens_per_minute, each.concurrency)
+            arguments += [-1 if value is None else value for value in values]
+        names = [self._name(scope, what) for scope in scopes for what in "rts"]
+        try:
+            answer = await self._run(_LUA_TAKE, names, arguments)
+        except BaseException:
+            # Cancelled with the script on its way: it may have taken the slot.
+            self.release(_RedisHold(self, scopes, slot, [0] * 4 * len(scopes)), 0)
+            raise
+        if answer is None:
+            return await self._fallback.take(scopes)
+        if answer[0] == b"denied":
+            return _denial(answer, scopes)
+        hold = _RedisHold(self, scopes, slot, answer[1:])
+        self._live.add(hold)
+        self._keep_leases()
+        return hold
+
+    async def reserve(
+        self, slot: str, scopes: Sequence[Scope], amounts: Sequence[tuple[int, int]]
+    ) -> list[Any] | None:
+        names = [self._name(scope, what) for scope in scopes for what in "ts"]
+        arguments = [slot, *(number for pair in amounts for number in pair)]
+        return await self._run(_LUA_RESERVE, names, arguments)
+
+    def release(self, hold: _RedisHold, used_tokens: int) -> None:
+        self._live.discard(hold)
+        members = hold.members
+        names = [self._name(scope, what) for scope, _ in members for what in "ts"]
+        arguments = [used_tokens, *(member for _, member in members)]
+        try:
+            self._send(_LUA_RELEASE, names, arguments)
+        except RuntimeError:
+            # No loop runs: the process ends, and the leases do the rest.
+            return
+
+    async def close(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        if self._line is not None:
+            await self._line.close()
+
+    def _name(self, scope: Scope, what: str) -> str:
+        return f"{self._prefix}:{scope.kind}:{scope.id}:{what}"
+
+    # --- Redis, there or away -----------------------------------------------------------------
+
+    async def _run(self, script: str, names: list[str], arguments: list[Any]) -> list[Any] | None:
+        """The script's answer; None while Redis is away."""
+        answer = self._send(script, names, arguments)
+        if answer is None:
+            return None
+        try:
+            found = await answer
+        except (RedisError, OSError, TimeoutError) as error:
+            self._note_away(error)
+            return None
+        self._note_back()
+        return [] if found is None else list(found)
+
+    def _send(
+        self, script: str, names: list[str], arguments: list[Any]
+    ) -> "asyncio.Future[Any] | None":
+        loop = asyncio.get_running_loop()
+        if self._line is None or self._loop is not loop:
+            self._loop = loop
+            self._line = ScriptLine(self._url, _SCRIPTS, timeout_s=TIMEOUT_S)
+        if self._away_since is not None:
+            now = self._clock()
+            if now < self._try_at:
+                return None
+            # This request tries; those beside it do not wait for the outcome.
+            self._try_at = now + TRY_AGAIN_S
+        return self._line.run(script, names, arguments)
+
+    def _note_away(self, error: Exception) -> None:
+        now = self._clock()
+        self._try_at = now + TRY_AGAIN_S
+        if self._away_since is None:
+            self._away_since = now
+            # Its type alone: the text may hold the URL, and that a password.
+            logger.error(
+                "Redis does not answer (%s): until it is back each worker counts limits by itself.",
+                type(error).__name__,
+            )
+
+    def _note_back(self) -> None:
+        if self._away_since is not None:
+            away_s = self._clock() - self._away_since
+            self._away_since = None
+            logger.warning("Redis answers again after %.1f s; limits are shared again.", away_s)
+
+    def _keep_leases(self) -> None:
+        if self._heartbeat is None or self._heartbeat.done():
+            self._heartbeat = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        """Runs while something is held."""
+        while self._live:
+            await asyncio.sleep(HEARTBEAT_S)
+            await self.renew_leases()
+
+    async def renew_leases(self) -> None:
+        held = [member for hold in list(self._live) for member in hold.members]
+        for start in range(0, len(held), 500):
+            batch = held[start : start + 500]
+            names = [self._name(scope, "s") for scope, _ in batch]
+            await self._run(_LUA_HEARTBEAT, names, [member for _, member in batch])
+
+
+def _denial(answer: list[Any], scopes: Sequence[Scope]) -> Denial:
+    limit = Limit(answer[2].decode())
+    wait_s = float(answer[3])
+    if limit is not Limit.REQUESTS:
+        wait_s = max(wait_s, CONCURRENCY_RETRY_S)
+    return Denial(limit, wait_s, scopes[int(answer[1]) - 1])

@@ -1,0 +1,111 @@
+"""Scripts run in Redis over one connection a process: what waits when the connection is free goes
+out together, and comes back in order.
+
+redis-py's own client costs a third of a millisecond a call in its pool, and can lose a
+cancellation there; here the caller awaits a plain future.
+"""
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+
+@dataclass(slots=True)
+class _Call:
+    words: tuple[Any, ...]
+    answer: "asyncio.Future[Any]"
+
+
+class ScriptLine:
+    """Use it from one event loop. Answers are RedisError, OSError or TimeoutError when Redis does
+    not give any within `timeout_s`; the next call connects again."""
+
+    def __init__(self, url: str, scripts: Sequence[str], *, timeout_s: float) -> None:
+        self._url = url
+        self._shas = {
+            text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in scripts
+        }
+        self._timeout_s = timeout_s
+        self._connection: AbstractConnection | None = None
+        self._waiting: list[_Call] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    def run(
+        self, script: str, names: Sequence[str], arguments: Sequence[Any]
+    ) -> "asyncio.Future[Any]":
+        loop = asyncio.get_running_loop()
+        words = ("EVALSHA", self._shas[script], len(names), *names, *arguments)
+        call = _Call(words, loop.create_future())
+        self._waiting.append(call)
+        if self._sender is None or self._sender.done():
+            self._sender = loop.create_task(self._send_waiting())
+        return call.answer
+
+    async def close(self) -> None:
+        if self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender], timeout=self._timeout_s)
+        await self._disconnect()
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            calls, self._waiting = self._waiting, []
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    answers = await self._exchange(calls)
+            except (RedisError, OSError, TimeoutError) as error:
+                failed, self._waiting = [*calls, *self._waiting], []
+                await self._disconnect()
+                for call in failed:
+                    _give(call, error)
+                return
+            for call, answer in zip(calls, answers, strict=True):
+                _give(call, answer)
+            if any(isinstance(answer, NoScriptError) for answer in answers):
+                # Somebody emptied the script cache; a new connection loads them again.
+                await self._disconnect()
+
+    async def _exchange(self, calls: list[_Call]) -> list[Any]:
+        connection = self._connection or await self._connect()
+        packed = [part for call in calls for part in connection.pack_command(*call.words)]
+        await connection.send_packed_command(packed)
+        return [await _answer(connection) for _ in calls]
+
+    async def _connect(self) -> AbstractConnection:
+        options: dict[str, Any] = {**parse_url(self._url)}
+        kind = options.pop("connection_class", Connection)
+        self._connection = connection = kind(**options)
+        await connection.connect()
+        for text in self._shas:
+            await connection.send_command("SCRIPT", "LOAD", text)
+            await connection.read_response()
+        return connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+
+
+async def _answer(connection: AbstractConnection) -> Any:
+    try:
+        # Without a time limit of its own: the whole exchange has one.
+        return await connection.read_response(timeout=math.inf)
+    except ResponseError as error:
+        return error
+
+
+def _give(call: _Call, answer: Any) -> None:
+    if call.answer.done():
+        return
+    if isinstance(answer, Exception):
+        call.answer.set_exception(answer)
+        # Whoever does not wait for the answer, such as a release, need not hear of it.
+        call.answer.exception()
+    else:
+        call.answer.set_result(answer)

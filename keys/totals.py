@@ -1,0 +1,138 @@
+"""The sums of log rows by day, key, owner, model and endpoint: what a group of rows adds to them,
+and the statement that adds it. In the transaction of the rows, so the two never differ.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+
+from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
+
+REFUSED: Final = (
+    "refused_requests",
+    "refused_tokens",
+    "refused_concurrency",
+    "refused_usd",
+    "refused_neurons",
+)
+# Of a row, as they are called there too.
+SUMMED: Final = (
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "images",
+    "audio_ms",
+    "cost_nano_usd",
+    "neurons_micro",
+)
+COUNTED: Final = ("requests", "errors", "client_gone", "unpriced")
+# Everything that rows alone make up: what `ledger_check.py` can recompute.
+FROM_ROWS: Final = (*COUNTED, *SUMMED, *TTFT_COUNTS, *DURATION_COUNTS)
+ADDED: Final = (*FROM_ROWS, *REFUSED)
+
+CLIENT_GONE_STATUS: Final = 499
+
+_PLACE: Final = {name: place for place, name in enumerate(ADDED)}
+_TTFT: Final = _PLACE[TTFT_COUNTS[0]]
+_DURATION: Final = _PLACE[DURATION_COUNTS[0]]
+_SUMMED_AT: Final = _PLACE[SUMMED[0]]
+
+
+class Place(NamedTuple):
+    """Which total. The order is the one that totals are written in, everywhere the same, so that
+    two writers never wait for each other in a circle."""
+
+    day: date
+    key_id: int
+    owner_id: int
+    model: str
+    endpoint: str
+
+
+class Names(NamedTuple):
+    key_name: str
+    owner_name: str
+
+
+class Sums:
+    """What is to be added, total by total."""
+
+    def __init__(self) -> None:
+        self._added: dict[Place, list[int]] = {}
+        self._names: dict[Place, Names] = {}
+
+    def add_row(
+        self,
+        place: Place,
+        names: Names,
+        *,
+        status: int,
+        summed: Sequence[int | None],
+        ttft_ms: int | None,
+        duration_ms: int,
+    ) -> None:
+        """`summed` holds the values of SUMMED."""
+        added = self._of(place, names)
+        added[0] += 1
+        if status >= 400:
+            added[2 if status == CLIENT_GONE_STATUS else 1] += 1
+        if summed[6] is None:
+            added[3] += 1
+        for at, value in enumerate(summed, _SUMMED_AT):
+            if value:
+                added[at] += value
+        if ttft_ms is not None:
+            added[_TTFT + bisect_left(LATENCY_BOUNDS_MS, ttft_ms)] += 1
+        added[_DURATION + bisect_left(LATENCY_BOUNDS_MS, duration_ms)] += 1
+
+    def add_refusals(self, place: Place, names: Names, kind: str, count: int) -> None:
+        self._of(place, names)[_PLACE[kind]] += count
+
+    def _of(self, place: Place, names: Names) -> list[int]:
+        self._names[place] = names
+        added = self._added.get(place)
+        if added is None:
+            added = self._added[place] = [0] * len(ADDED)
+        return added
+
+    def write(self, cursor: Any) -> None:
+        if self._added:
+            adapt = connection.ops.adapt_datefield_value
+            cursor.executemany(
+                _upsert_sql(),
+                [
+                    (adapt(place.day), *place[1:], *self._names[place], *self._added[place])
+                    for place in sorted(self._added)
+                ],
+            )
+
+
+@cache
+def _upsert_sql() -> str:
+    names = (*Place._fields, *Names._fields, *ADDED)
+    sums = ", ".join(f"{name} = keys_daytotal.{name} + excluded.{name}" for name in ADDED)
+    return (
+        f"INSERT INTO keys_daytotal ({', '.join(names)}) "
+        f"VALUES ({', '.join(['%s'] * len(names))}) "
+        f"ON CONFLICT ({', '.join(Place._fields)}) DO UPDATE SET "
+        f"key_name = excluded.key_name, owner_name = excluded.owner_name, {sums}"
+    )
+
+
+def percentile_ms(counts: Sequence[int], share: float) -> float | None:
+    """The time that `share` of the requests stayed within, from the counts of a histogram: within
+    a bucket as if its requests were spread evenly. None without requests."""
+    total = sum(counts)
+    if not total:
+        return None
+    wanted, seen, low = share * total, 0, 0
+    for count, high in zip(counts, LATENCY_BOUNDS_MS, strict=False):
+        if count and seen + count >= wanted:
+            return low + (high - low) * (wanted - seen) / count
+        seen, low = seen + count, high
+    return float(low)

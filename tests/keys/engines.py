@@ -1,0 +1,135 @@
+"""Real Redis and PostgreSQL servers for tests, in temporary folders, ended by their pid."""
+
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests import needs
+
+START_S = 20
+
+
+@contextmanager
+def redis_server() -> Iterator["RedisServer"]:
+    program = needs.program("redis-server")
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(program, Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class RedisServer:
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._socket = folder / "redis.sock"
+        self.url = f"unix://{self._socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [self._program, "--port", "0", "--unixsocket", str(self._socket)]
+        words += ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        _until_connects(self._socket, self._process)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._socket.unlink(missing_ok=True)
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Yields a DATABASE_URL. The server runs as `postgres` where the tests run as root."""
+    initdb, postgres = needs.program("initdb"), needs.program("postgres")
+    as_root = os.getuid() == 0
+    user = pwd.getpwnam("postgres") if as_root else None
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        switch = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+        data, port = f"{folder}/data", _free_port()
+        subprocess.run(
+            [initdb, "-D", data, "-U", "gateway", "-A", "trust", "-N"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **switch,
+        )
+        server = subprocess.Popen(
+            [
+                *(postgres, "-D", data, "-k", folder),
+                *("-p", str(port), "-c", "listen_addresses=127.0.0.1"),
+                *("-c", "shared_buffers=16MB", "-c", "fsync=off"),
+            ],
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            **switch,
+        )
+        try:
+            url = f"postgres://gateway@127.0.0.1:{port}/postgres"
+            _until_answers(url, server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _until_connects(path: Path, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+                return
+            except OSError:
+                assert process.poll() is None, "the server ended while starting"
+        pause()
+    raise AssertionError(f"nothing listens on {path}")
+
+
+def _until_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            assert process.poll() is None and time.monotonic() < deadline
+            pause()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def pause() -> None:
+    threading.Event().wait(0.02)
+
+
+def python(module: str, environment: dict[str, str], *words: str) -> "subprocess.Popen[str]":
+    """A process of its own, which reads its settings from `environment`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
+    )

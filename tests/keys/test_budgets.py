@@ -1,0 +1,545 @@
+"""Budgets with the real ledger, its thread and a real database."""
+
+import asyncio
+import uuid
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from keys import budgets, errors
+from keys.admission import Outcome, admit
+from keys.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
+from keys.counters import MemoryCounters
+from keys.ledger import LedgerWriter
+from keys.limits import Limits, Scope
+from keys.models import DayTotal, RequestLog, Reservation
+from keys.reports import key_usage, owner_usage
+from tests.keys.factories import Clock, record
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2027, 5, 10, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def clock():
+    return Clock(NOON)
+
+
+@pytest.fixture
+def writers(clock):
+    made = []
+
+    def make(kind=LedgerWriter, **options):
+        made.append(kind(clock=clock, **options))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for writer in made:
+        writer.stop(5)
+
+
+async def enter(writer, key, now=NOON):
+    return await admit(
+        key,
+        endpoint="images",
+        request_id="req-1",
+        client_ip="10.0.0.1",
+        user_agent="test",
+        now=now,
+        counters=MemoryCounters(),
+        writer=writer,
+    )
+
+
+async def reserved(writer, key, cost=100, neurons=0, now=NOON):
+    """A ticket with its reservation, or the error that refused it."""
+    ticket = await enter(writer, key, now)
+    try:
+        await ticket.reserve(tokens=0, cost_nano_usd=cost, neurons_micro=neurons)
+    except errors.KeysError as error:
+        return error
+    return ticket
+
+
+def done(cost=100, **fields):
+    return Outcome(status=200, end_reason="complete", cost_nano_usd=cost, **fields)
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
+
+
+def refused(results):
+    return [each for each in results if isinstance(each, errors.BudgetUsedUp)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "amounts"),
+    [
+        (Limits(daily_budget_nano_usd=700), {"cost": 100}),
+        (Limits(monthly_budget_nano_usd=799), {"cost": 100}),
+        (Limits(total_budget_nano_usd=700), {"cost": 100}),
+        (Limits(daily_neurons_micro=700), {"cost": 0, "neurons": 100}),
+    ],
+)
+def test_of_fifty_at_once_with_room_for_seven_seven_pass(writers, limits, amounts):
+    writer = writers()
+
+    async def main():
+        tries = (reserved(writer, record(limits), **amounts) for _ in range(50))
+        results = await asyncio.gather(*tries)
+        tickets = [each for each in results if each not in refused(results)]
+        await asyncio.gather(*(ticket.settle(done()) for ticket in tickets))
+        return len(tickets)
+
+    assert run(main()) == 7
+    assert RequestLog.objects.count() == 7
+
+
+def test_two_writers_share_one_budget_exactly(writers):
+    first, second = writers(), writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=700))
+        tries = (reserved(writer, key) for _ in range(25) for writer in (first, second))
+        return await asyncio.gather(*tries)
+
+    results = run(main())
+    assert len(refused(results)) == 43
+    for ticket in results:
+        if not isinstance(ticket, Exception):
+            ticket.settle_nowait(done())
+
+
+def test_keys_of_one_owner_share_the_owners_budget(writers):
+    writer = writers()
+
+    async def main():
+        keys = [record(id=n, owner_limits=Limits(daily_budget_nano_usd=700)) for n in (1, 2)]
+        results = await asyncio.gather(*(reserved(writer, keys[n % 2]) for n in range(50)))
+        for ticket in results:
+            if not isinstance(ticket, Exception):
+                await ticket.settle(done())
+        return results
+
+    error = refused(run(main()))
+    assert len(error) == 43
+    assert "for all API keys of this owner" in str(error[0])
+    assert owner_usage(7, now=datetime.fromtimestamp(NOON, UTC)).day.cost_nano_usd == 700
+
+
+def test_a_cheap_request_gives_the_rest_of_its_estimate_back(writers):
+    writer = writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100))
+        for _ in range(10):
+            ticket = await reserved(writer, key, cost=91)
+            await ticket.settle(done(cost=1))
+        return await reserved(writer, key, cost=91)
+
+    assert isinstance(run(main()), errors.BudgetUsedUp)
+    assert not Reservation.objects.exists()
+
+
+def test_a_refusal_names_budget_window_reset_and_what_is_left(writers):
+    writer = writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=1_000_000_000))
+        (await reserved(writer, key, cost=980_000_000)).settle_nowait(done(cost=980_000_000))
+        return await reserved(writer, key, cost=50_000_000)
+
+    error = run(main())
+    assert str(error) == (
+        "Budget reached: of the daily budget of $1 for this API key, $0.02 is left, and this "
+        "request may use up to $0.05. It resets at 2027-05-11T00:00:00Z."
+    )
+    assert error.reset_at == datetime(2027, 5, 11, tzinfo=UTC).timestamp()
+
+
+def test_a_total_budget_has_no_reset(writers):
+    writer = writers()
+    error = run(reserved(writer, record(Limits(total_budget_nano_usd=1)), cost=2))
+    assert error.reset_at is None
+    assert "does not reset" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("window", "begin", "end"),
+    [
+        (Window.DAY, date(2027, 12, 31), date(2028, 1, 1)),
+        (Window.MONTH, date(2027, 12, 1), date(2028, 1, 1)),
+        (Window.TOTAL, date.min, None),
+    ],
+)
+def test_windows_are_calendar_days_and_months(window, begin, end):
+    assert (window.begin(date(2027, 12, 31)), window.end(date(2027, 12, 31))) == (begin, end)
+
+
+def test_a_budget_set_later_counts_what_was_spent_before(writers):
+    writer = writers()
+
+    async def main():
+        (await reserved(writer, record(), cost=90)).settle_nowait(done(cost=90))
+        return await reserved(writer, record(Limits(daily_budget_nano_usd=100)), cost=11)
+
+    assert isinstance(run(main()), errors.BudgetUsedUp)
+
+
+def test_a_cost_that_nobody_knows_sets_nothing_aside_but_needs_something_left(writers):
+    writer = writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100))
+        tickets = [await reserved(writer, key, cost=None, neurons=None) for _ in range(3)]
+        for ticket in tickets:
+            await ticket.settle(done(cost=40))
+        return await reserved(writer, key, cost=None, neurons=None)
+
+    assert isinstance(run(main()), errors.BudgetUsedUp)
+
+
+def test_a_free_request_passes_a_budget_that_is_used_up(writers):
+    writer = writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100))
+        await (await reserved(writer, key)).settle(done())
+        ticket = await reserved(writer, key, cost=0)
+        await ticket.settle(done(cost=0))
+
+    run(main())
+
+
+def test_a_request_that_crosses_midnight_is_booked_where_it_was_reserved(writers, clock):
+    writer = writers()
+    late = datetime(2027, 5, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100, monthly_budget_nano_usd=100))
+        clock.now = late
+        ticket = await reserved(writer, key, now=late)
+        clock.now = late + 2
+        next_day = await reserved(writer, key, now=late + 2)
+        await ticket.settle(done(cost=60))
+        await next_day.settle(done(cost=70))
+        too_much = await reserved(writer, key, cost=31, now=late + 3)
+        return refused([too_much])
+
+    assert len(run(main())) == 1
+    assert dict(DayTotal.objects.values_list("day", "cost_nano_usd")) == {
+        date(2027, 5, 31): 60,
+        date(2027, 6, 1): 70,
+    }
+
+
+def test_what_a_crash_left_reserved_is_free_when_its_lease_ends(writers, clock):
+    key = record(Limits(daily_budget_nano_usd=100))
+    crashed = LedgerWriter(clock=clock)
+    crashed.start()
+    ticket = run(reserved(crashed, key))
+    crashed.stop(5)
+    survivor = writers()
+    assert isinstance(run(reserved(survivor, key)), errors.BudgetUsedUp)
+    clock.now += LEASE.total_seconds() + 1
+    run(reserved(survivor, key)).settle_nowait(done())
+    ticket.withdraw()
+
+
+def test_a_worker_that_lives_keeps_the_lease_of_a_long_request(writers, clock, monkeypatch):
+    monkeypatch.setattr(budgets, "HEARTBEAT_S", 0.01)
+    key = record(Limits(daily_budget_nano_usd=100))
+    writer = writers()
+    ticket = run(reserved(writer, key))
+    clock.now += LEASE.total_seconds() - 1
+    moment = datetime.fromtimestamp(clock.now, UTC)
+
+    async def until_extended():
+        while not await asyncio.to_thread(is_extended):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    def is_extended():
+        try:
+            return Reservation.objects.filter(expires_at=moment + LEASE).exists()
+        finally:
+            connection.close()
+
+    run(until_extended())
+    ticket.settle_nowait(done())
+
+
+def test_lapsed_reservations_are_deleted_in_the_end(writers, clock):
+    Reservation.objects.create(
+        id=uuid.uuid4(),
+        writer=uuid.uuid4(),
+        key_id=1,
+        day=date(2027, 5, 10),
+        cost_nano_usd=1,
+        neurons_micro=0,
+        expires_at=datetime.fromtimestamp(NOON - 1, UTC),
+    )
+    assert writers().stop(5)
+    assert not Reservation.objects.exists()
+
+
+def test_a_withdrawn_ticket_gives_its_reservation_back(writers):
+    writer = writers()
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100))
+        (await reserved(writer, key)).withdraw()
+        (await reserved(writer, key)).withdraw()
+
+    run(main())
+    writer.stop(5)
+    assert not Reservation.objects.exists()
+    assert not RequestLog.objects.exists()
+
+
+def test_a_request_cancelled_while_it_reserves_keeps_nothing(writers):
+    writer = writers(commit_delay_ms=50)
+
+    async def main():
+        ticket = await enter(writer, record(Limits(daily_budget_nano_usd=100)))
+        reserving = asyncio.ensure_future(
+            ticket.reserve(tokens=0, cost_nano_usd=100, neurons_micro=0)
+        )
+        await asyncio.sleep(0.02)
+        reserving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reserving
+        ticket.settle_nowait(Outcome(status=499, end_reason="client_gone", cost_nano_usd=0))
+
+    run(main())
+    writer.stop(5)
+    assert not Reservation.objects.exists()
+    assert RequestLog.objects.get().end_reason == "client_gone"
+
+
+def test_settling_is_once_however_often_it_is_cancelled(writers):
+    writer = writers(commit_delay_ms=20)
+
+    async def one(key):
+        ticket = await reserved(writer, key)
+        settling = asyncio.ensure_future(settle(ticket))
+        await asyncio.sleep(0)
+        settling.cancel()
+        await asyncio.gather(settling, return_exceptions=True)
+        ticket.settle_nowait(done(cost=99))
+        await ticket.settle(done(cost=99))
+
+    async def settle(ticket):
+        await asyncio.shield(ticket.settle(done(cost=30)))
+
+    async def main():
+        key = record(Limits(daily_budget_nano_usd=100_000))
+        await asyncio.gather(*(one(key) for _ in range(40)))
+
+    run(main())
+    assert DayTotal.objects.get().cost_nano_usd == 40 * 30
+    assert not Reservation.objects.exists()
+
+
+def test_a_database_that_does_not_answer_admits_no_budgeted_request(writers, settings):
+    settings.BUDGET_TIMEOUT = 0.05
+
+    class Failing(LedgerWriter):
+        failing = True
+
+        def _write(self, group):
+            if self.failing:
+                raise OperationalError("gone")
+            super()._write(group)
+
+    writer = writers(Failing)
+    key = record(Limits(daily_budget_nano_usd=100))
+    assert isinstance(run(reserved(writer, key)), errors.LedgerUnavailable)
+    writer.failing = False
+    writer.stop(5)
+    assert not Reservation.objects.exists()
+
+
+def test_a_refused_row_gives_its_reservation_back(writers):
+    writer = writers()
+
+    async def main():
+        ticket = await reserved(writer, record(Limits(daily_budget_nano_usd=100)))
+        with pytest.raises(errors.RowRefused):
+            await ticket.settle(Outcome(status="odd", end_reason="complete"))
+
+    run(main())
+    writer.stop(5)
+    assert not Reservation.objects.exists()
+
+
+def test_a_claim_whose_commit_answer_was_lost_is_reserved_once(writers):
+    class Forgetful(LedgerWriter):
+        lost = 0
+
+        def _write(self, group):
+            super()._write(group)
+            if self.lost < 2:
+                self.lost += 1
+                raise OperationalError("connection lost at commit")
+
+    ticket = run(reserved(writers(Forgetful), record(Limits(daily_budget_nano_usd=100))))
+    assert Reservation.objects.count() == 1
+    ticket.settle_nowait(done())
+
+
+def test_refusals_are_counted_in_the_totals_without_rows(writers):
+    writer = writers()
+
+    async def main():
+        for limits in (Limits(daily_budget_nano_usd=1), Limits(daily_neurons_micro=1)):
+            for _ in range(3):
+                await reserved(writer, record(limits), neurons=100)
+
+    run(main())
+    writer.stop(5)
+    usage = key_usage(1, now=datetime.fromtimestamp(NOON, UTC))
+    assert (usage.refused_today["refused_usd"], usage.refused_today["refused_neurons"]) == (3, 3)
+    assert not RequestLog.objects.exists()
+
+
+def test_somebody_who_hammers_at_a_limit_does_not_cost_a_commit_each(writers):
+    writer = writers()
+
+    async def main():
+        counters, key = MemoryCounters(), record(Limits(requests_per_minute=1))
+        for number in range(500):
+            try:
+                ticket = await admit(
+                    key,
+                    endpoint="chat",
+                    request_id=str(number),
+                    client_ip="",
+                    user_agent="",
+                    counters=counters,
+                    writer=writer,
+                )
+            except errors.RequestRateReached:
+                continue
+            ticket.settle_nowait(done())
+            await writer.written()
+
+    run(main())
+    writer.stop(5)
+    assert DayTotal.objects.get().refused_requests == 499
+    assert writer.health().groups_written <= 4
+
+
+# --- any order of reserve, settle and expiry against a simple model -------------------------------
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """`decide` and the totals against sums in a dict."""
+
+    LIMITS = Limits(daily_budget_nano_usd=100, monthly_budget_nano_usd=250, daily_neurons_micro=90)
+
+    def __init__(self):
+        super().__init__()
+        Reservation.objects.all().delete()
+        DayTotal.objects.all().delete()
+        self.now = datetime(2027, 1, 30, 12, tzinfo=UTC)
+        self.held = {}
+        self.used = {}
+
+    def amounts(self, days):
+        held = [h[:3] for h in self.held.values() if h[3] > self.now]
+        used = [(day, *amounts) for day, amounts in self.used.items()]
+        found = [each for each in (*held, *used) if each[0] in days]
+        return sum(each[1] for each in found), sum(each[2] for each in found)
+
+    def month(self):
+        first = self.now.date().replace(day=1)
+        return {
+            first + timedelta(days=n)
+            for n in range(31)
+            if (first + timedelta(n)).month == first.month
+        }
+
+    @rule(cost=st.integers(0, 60), neurons=st.integers(0, 60))
+    def reserve(self, cost, neurons):
+        today = self.now.date()
+        claim = Claim(
+            id=uuid.uuid4(),
+            scopes=(Scope("key", 1, self.LIMITS),),
+            key_id=1,
+            owner_id=None,
+            day=today,
+            cost_nano_usd=cost,
+            neurons_micro=neurons,
+        )
+        day, month = self.amounts({today}), self.amounts(self.month())
+        fits = (
+            (not cost or day[0] + cost <= 100)
+            and (not cost or month[0] + cost <= 250)
+            and (not neurons or day[1] + neurons <= 90)
+        )
+        decided = decide([claim], writer=uuid.uuid4(), now=self.now, closed=ClosedMonths())[
+            claim.id
+        ]
+        assert (decided is None) == bool(fits)
+        if fits:
+            self.held[claim.id] = (today, cost, neurons, self.now + LEASE)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), cost=st.integers(0, 90), neurons=st.integers(0, 90))
+    def settle(self, data, cost, neurons):
+        claim_id = data.draw(st.sampled_from(sorted(self.held)))
+        day, *_ = self.held.pop(claim_id)
+        budgets.release([claim_id])
+        total, _ = DayTotal.objects.get_or_create(day=day, key_id=1)
+        total.cost_nano_usd += cost
+        total.neurons_micro += neurons
+        total.save()
+        before = self.used.get(day, (0, 0))
+        self.used[day] = (before[0] + cost, before[1] + neurons)
+
+    @rule(minutes=st.sampled_from([1, 2, 700, 1500]), sweeps=st.booleans())
+    def wait(self, minutes, sweeps):
+        self.now += timedelta(minutes=minutes)
+        if sweeps:
+            budgets.sweep(self.now)
+            self.held = {name: each for name, each in self.held.items() if each[3] > self.now}
+
+    @invariant()
+    def the_database_holds_what_the_model_holds(self):
+        running = Reservation.objects.filter(expires_at__gt=self.now)
+        assert set(running.values_list("pk", flat=True)) == {
+            name for name, each in self.held.items() if each[3] > self.now
+        }
+
+
+def test_any_order_of_reserve_settle_and_expiry_agrees_with_the_model():
+    AnyOrder.TestCase.settings = hypothesis_settings(
+        max_examples=25, stateful_step_count=25, deadline=None
+    )
+    AnyOrder.TestCase().runTest()
+
+
+def test_a_total_budget_counts_what_was_spent_years_ago(writers):
+    for day, cost in ((date(2024, 2, 3), 50), (date(2027, 3, 31), 20), (date(2027, 4, 1), 20)):
+        DayTotal.objects.create(day=day, key_id=1, cost_nano_usd=cost)
+    writer = writers()
+    key = record(Limits(total_budget_nano_usd=100))
+    assert isinstance(run(reserved(writer, key, cost=11)), errors.BudgetUsedUp)
+    run(reserved(writer, key, cost=10)).settle_nowait(done(cost=10))
+    assert isinstance(run(reserved(writer, key, cost=1)), errors.BudgetUsedUp)
+
+
+def test_spending_of_a_window_is_the_sum_of_its_days():
+    spending = Spending(
+        {date(2027, 5, 9): (1, 10), date(2027, 5, 10): (2, 20), date(2027, 4, 30): (4, 40)}
+    )
+    day = date(2027, 5, 10)
+    sums = [spending.total(window, day, "usd") for window in Window]
+    assert sums == [2, 3, 7]

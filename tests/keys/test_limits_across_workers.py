@@ -1,0 +1,106 @@
+"""Two workers, as processes, on PostgreSQL and Redis: every limit is one limit."""
+
+import subprocess
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.keys.engines import postgres_server, python, redis_server
+
+MODULE = "tests.keys.limits_worker"
+
+
+class Engines:
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        self.database_url = database_url
+        self.redis_url = redis_url
+        self.environment = {
+            "DJANGO_SETTINGS_MODULE": "proxysite.settings",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+        }
+
+    def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        process = python("manage", self.environment, *words)
+        out, _ = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out)
+
+    def query(self, sql: str) -> list[tuple]:
+        with psycopg.connect(self.database_url) as direct:
+            return direct.execute(sql).fetchall()
+
+
+class Worker:
+    def __init__(self, engines: Engines) -> None:
+        self.process = python(MODULE, engines.environment)
+
+    def order(self, words: str) -> None:
+        self.process.stdin.write(f"{words}\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> int:
+        return int(self.process.stdout.readline())
+
+    def obey(self, words: str) -> int:
+        self.order(words)
+        return self.answer()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Engines]:
+    with postgres_server() as database_url, redis_server() as counts:
+        engines = Engines(database_url, counts.url)
+        assert engines.manage("migrate", "-v0").returncode == 0
+        yield engines
+
+
+@pytest.fixture(scope="module")
+def workers(servers):
+    workers = [Worker(servers) for _ in range(3)]
+    yield workers
+    for worker in workers:
+        worker.kill()
+
+
+LIMITS = [
+    *("requests_per_minute", "concurrency", "tokens_per_minute"),
+    *("daily_budget_nano_usd", "total_budget_nano_usd", "daily_neurons_micro"),
+]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_of_fifty_at_once_over_two_workers_seven_pass(servers, workers, limit):
+    pair, number = workers[:2], 100 + LIMITS.index(limit)
+    for worker in pair:
+        worker.order(f"try {limit} {number} 25")
+    assert sum(worker.answer() for worker in pair) == 7
+    for worker in pair:
+        worker.obey("settle")
+    where = f"WHERE key_id = {number}"
+    assert servers.query(f"SELECT sum(cost_nano_usd) FROM keys_daytotal {where}") == [(7 * 60,)]
+    assert servers.query(f"SELECT count(*) FROM keys_reservation {where}") == [(0,)]
+
+
+def test_a_worker_killed_with_reservations_frees_them_when_their_lease_ends(servers, workers):
+    survivor, _, victim = workers
+    assert victim.obey("try total_budget_nano_usd 200 10") == 7
+    victim.process.kill()
+    assert survivor.obey("try total_budget_nano_usd 200 10") == 0
+    survivor.obey("ahead 100")
+    assert survivor.obey("try total_budget_nano_usd 200 10") == 7
+    survivor.obey("settle")
+    survivor.obey("ahead 0")
+
+
+def test_the_ledger_of_all_workers_is_clean(servers, workers):
+    workers[0].obey("try concurrency 300 5")
+    workers[0].obey("settle")
+    checked = servers.manage("check_ledger")
+    assert "0 differences" in checked.stdout

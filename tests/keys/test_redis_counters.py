@@ -1,0 +1,173 @@
+"""The shared counters with a real Redis. Two engines stand for two workers."""
+
+import asyncio
+import logging
+
+import pytest
+import redis
+
+from keys.counters import Denial, Limit, MemoryCounters
+from keys.redis_counters import RedisCounters
+from tests.keys.engines import redis_server
+from tests.keys.factories import Clock
+from tests.keys.test_counters import is_denied, key, owner
+
+
+@pytest.fixture(scope="module")
+def server():
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def worker(server):
+    """Makes engines as processes would have them."""
+    made = []
+
+    def make(**options):
+        made.append(RedisCounters(server.url, **options))
+        return made[-1]
+
+    with redis.Redis.from_url(server.url) as direct:
+        direct.flushall()
+    yield make
+    for engine in made:
+        await engine.close()
+
+
+def move_time(server, seconds):
+    """As if this time had passed: everything that Redis keeps for the limits is that much older."""
+    with redis.Redis.from_url(server.url) as direct:
+        for name in direct.keys("wai:*"):
+            if direct.type(name) == b"zset":
+                for member, score in direct.zrange(name, 0, -1, withscores=True):
+                    direct.zadd(name, {member: score - seconds})
+            else:
+                for bucket, count in direct.hgetall(name).items():
+                    direct.hdel(name, bucket)
+                    direct.hset(name, int(int(bucket) - seconds * 2), count)
+
+
+async def released(engine):
+    """Its releases are on their way; a client would wait for its row meanwhile."""
+    await asyncio.wait([engine._line._sender])
+
+
+@pytest.mark.parametrize("limit", ["rpm", "concurrency"])
+async def test_of_fifty_at_once_over_two_workers_with_room_for_seven_seven_pass(worker, limit):
+    engines = [worker(), worker()]
+    tries = (is_denied(engines[n % 2], key(**{limit: 7})) for n in range(50))
+    assert (await asyncio.gather(*tries)).count(False) == 7
+
+
+async def test_of_fifty_token_reservations_over_two_workers_seven_pass(worker):
+    engines = [worker(), worker()]
+    holds = [await engines[n % 2].take([key(tpm=700)]) for n in range(50)]
+    refused = await asyncio.gather(*(hold.reserve_tokens(100) for hold in holds))
+    assert refused.count(None) == 7
+
+
+async def test_a_request_refused_for_its_owner_takes_nothing_of_its_key(worker):
+    engine = worker()
+    await engine.take([owner(rpm=1)])
+    denial = await engine.take([key(rpm=5), owner(rpm=1)])
+    assert denial.scope == owner(rpm=1)
+    assert (await engine.take([key(rpm=5)])).requests().used == 1
+
+
+async def test_a_slot_comes_back_when_its_request_ends(worker):
+    engine = worker()
+    hold = await engine.take([key(concurrency=1)])
+    await hold.reserve_tokens(5)
+    hold.release(0)
+    await released(engine)
+    assert not await is_denied(worker(), key(concurrency=1))
+
+
+async def test_a_slot_with_reserved_tokens_comes_back_too(worker):
+    engine = worker()
+    hold = await engine.take([key(tpm=100, concurrency=1)])
+    await hold.reserve_tokens(80)
+    assert hold.tokens().used == 80
+    hold.release(10)
+    await released(engine)
+    after = await engine.take([key(tpm=100, concurrency=1)])
+    assert after.tokens().used == 10
+
+
+async def test_the_slots_of_a_worker_that_died_are_free_after_their_lease(worker, server):
+    await worker().take([key(concurrency=1)])
+    assert await is_denied(worker(), key(concurrency=1))
+    move_time(server, 61)
+    assert not await is_denied(worker(), key(concurrency=1))
+
+
+async def test_a_worker_that_lives_keeps_its_slots(worker, server):
+    engine = worker()
+    hold = await engine.take([key(concurrency=1)])
+    move_time(server, 50)
+    await engine.renew_leases()
+    move_time(server, 50)
+    assert await is_denied(worker(), key(concurrency=1))
+    hold.release(0)
+
+
+async def test_a_released_slot_is_not_brought_back_by_a_late_heartbeat(worker, server):
+    engine = worker()
+    hold = await engine.take([key(concurrency=1)])
+    hold.release(0)
+    await released(engine)
+    engine._live.add(hold)
+    await engine.renew_leases()
+    assert not await is_denied(engine, key(concurrency=1))
+
+
+async def test_a_minute_later_the_requests_are_forgotten(worker, server):
+    engine = worker()
+    await engine.take([key(rpm=1)])
+    denial = await engine.take([key(rpm=1)])
+    assert denial.limit is Limit.REQUESTS
+    assert 58 < denial.retry_after_s <= 61
+    move_time(server, 61)
+    assert not await is_denied(engine, key(rpm=1))
+
+
+async def test_a_cancelled_admission_leaves_no_slot_behind(worker):
+    engine = worker()
+    await engine.take([key(2)])
+    task = asyncio.ensure_future(engine.take([key(concurrency=1)]))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await released(engine)
+    assert not await is_denied(engine, key(concurrency=1))
+
+
+async def test_without_redis_each_worker_counts_by_itself_and_says_so_once(caplog):
+    engine = RedisCounters("redis://:hunter2@127.0.0.1:1/0", fallback=MemoryCounters())
+    with caplog.at_level(logging.WARNING):
+        refused = [await is_denied(engine, key(rpm=7)) for _ in range(50)]
+    assert refused.count(False) == 7
+    assert "each worker counts limits by itself" in engine.health()
+    assert len(caplog.records) == 1
+    assert "hunter2" not in caplog.text
+    await engine.close()
+
+
+async def test_redis_that_comes_back_is_used_again_by_itself(worker, server, caplog):
+    clock = Clock()
+    engine = worker(clock=clock)
+    await engine.take([key(rpm=5)])
+    server.stop()
+    hold = await engine.take([key(concurrency=5)])
+    assert not isinstance(hold, Denial)
+    hold.release(3)
+    assert engine.health()
+    server.start()
+    clock.now += 5
+    with caplog.at_level(logging.WARNING):
+        shared = await engine.take([key(rpm=5)])
+    assert shared.requests().used == 1
+    assert engine.health() == ""
+    assert "shared again" in caplog.text
