@@ -168,6 +168,7 @@ CLOUDFLARE_AI_GATEWAY = parsed(
     matching(r"[A-Za-z0-9_-]{1,64}"),
     "the name of an AI Gateway: letters, digits, - and _",
 )
+FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)
 
 UPSTREAM_CONNECT_TIMEOUT = seconds("UPSTREAM_CONNECT_TIMEOUT", 10)
 UPSTREAM_FIRST_BYTE_TIMEOUT = seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 300)

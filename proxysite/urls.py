@@ -4,11 +4,14 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from proxysite.icon import icon
+
 admin.site.site_header = "Workers AI Gateway"
 admin.site.site_title = "Workers AI Gateway"
 admin.site.index_title = "Operation"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("favicon.ico", icon),
     path("", RedirectView.as_view(pattern_name="admin:index")),
 ]

@@ -1,0 +1,68 @@
+"""A headless Chromium that notes what a person would not see: console errors and other hosts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.gateway import GatewayProcess
+from tests.needs import program
+
+PASSWORD = "a-password-of-the-tests"
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+
+
+@dataclass
+class Seen:
+    """Complaints of the console, and requests to hosts that are not the gateway."""
+
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
+    """A page of the signed-in operator's; the test fails when the browser had to complain."""
+
+    def make_operator() -> None:
+        users = get_user_model().objects
+        if not users.filter(username="browser").exists():
+            users.create_superuser("browser", password=PASSWORD)
+
+    gateway.database(make_operator)
+    seen = Seen()
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            seen.complaints.append(message.text)
+
+    def look(request: Request) -> None:
+        if not request.url.startswith((gateway.url, "data:")):
+            seen.elsewhere.append(request.url)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=gateway.url)
+    page = context.new_page()
+    page.on("console", note)
+    page.on("request", look)
+    page.set_default_timeout(15_000)
+    page.goto("/admin/")
+    page.fill("#id_username", "browser")
+    page.fill("#id_password", PASSWORD)
+    page.click("input[type=submit]")
+    yield page
+    context.close()
+    assert not seen.complaints
+    assert not seen.elsewhere
