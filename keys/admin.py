@@ -20,12 +20,13 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from keys import key_text
-from keys.amounts import neurons_text, usd_text
+from keys.amounts import MICRO, neurons_text, usd_text
 from keys.errors import CannotChangeKey
 from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
 from keys.key_json import limits_as_json, rates_and_budgets
 from keys.models import ENDPOINTS, Key, KeySecret, OwnerLimits, RequestLog
+from keys.reports import account_neuron_day
 
 # Of how many keys, owners and models a filter of the log offers a link.
 FILTER_CHOICES = 100
@@ -413,6 +414,19 @@ class RequestLogAdmin(admin.ModelAdmin):
     show_full_result_count = False
     paginator = BoundedPaginator
     actions = None
+    change_list_template = "admin/keys/requestlog/change_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        day = account_neuron_day()
+        context = {
+            "neuron_day": day,
+            "neurons_used": f"{day.used_micro / MICRO:,.0f}",
+            "neurons_free": f"{day.free_micro // MICRO:,}",
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.models import Q, Sum
 from django.utils import timezone
 
+from keys.amounts import MICRO
 from keys.budgets import Window
-from keys.models import DayTotal, Reservation
+from keys.models import DayTotal, RequestLog, Reservation
 from keys.totals import ADDED, REFUSED
 
 
@@ -109,3 +111,49 @@ def sums_by_day(
         }
         for row in rows.order_by(*groups)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class NeuronDay:
+    """The neurons of one UTC day that the account used through this gateway, over all keys: as
+    upstream measured them, else as the price list has them. What others use on the same account
+    is not in it, nor are requests whose cost nobody knows."""
+
+    day: date
+    used_micro: int
+    free_micro: int
+    unknown_requests: int
+    # At the day's rate; None when they last until the reset, and when they are gone.
+    gone_at: datetime | None
+    # When Workers AI first said today that they are gone. It is right, whatever was counted here.
+    used_up_at: datetime | None
+
+    @property
+    def left_micro(self) -> int:
+        return 0 if self.used_up_at else max(0, self.free_micro - self.used_micro)
+
+
+# Of rows: only upstream's answer that the allocation is used up. A key's own budget leaves none.
+_USED_UP: Final = Q(status__gte=400, error_code="insufficient_quota")
+
+
+def account_neuron_day(now: datetime | None = None) -> NeuronDay:
+    """The forecast is a straight line: what was used since 00:00 UTC goes on at the same rate, so
+    the free neurons are gone at 00:00 + elapsed * free / used."""
+    now = (now or timezone.now()).astimezone(UTC)
+    midnight = datetime.combine(now.date(), time(), UTC)
+    sums = DayTotal.objects.filter(day=now.date()).aggregate(
+        used=Sum("neurons_micro"), unknown=Sum("unpriced")
+    )
+    used, free = int(sums["used"] or 0), settings.FREE_DAILY_NEURONS * MICRO
+    today = RequestLog.objects.filter(_USED_UP, started_at__gte=midnight, started_at__lte=now)
+    used_up_at = today.order_by("started_at", "id").values_list("started_at", flat=True).first()
+    gone_at = None
+    if used_up_at is None and 0 < used < free:
+        gone_at = _reached_at(midnight, now, free / used)
+    return NeuronDay(now.date(), used, free, int(sums["unknown"] or 0), gone_at, used_up_at)
+
+
+def _reached_at(midnight: datetime, now: datetime, times_as_much: float) -> datetime | None:
+    seconds = (now - midnight).total_seconds() * times_as_much
+    return midnight + timedelta(seconds=seconds) if seconds < 86_400 else None

@@ -99,6 +99,13 @@ class GatewayProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
 
+    @property
+    def worker_pids(self) -> list[int]:
+        assert self._process is not None
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(child) for child in children.read_text().split()]
+
     def close(self) -> None:
         self.kill()
         self._database_thread.submit(connections.close_all).result()

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -54,39 +55,67 @@ class RedisServer:
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Yields a DATABASE_URL. The server runs as `postgres` where the tests run as root."""
+    """Yields a DATABASE_URL."""
+    with postgres_process() as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_process() -> Iterator["PostgresServer"]:
     initdb, postgres = needs.program("initdb"), needs.program("postgres")
-    as_root = os.getuid() == 0
-    user = pwd.getpwnam("postgres") if as_root else None
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        if user is not None:
+        server = PostgresServer(postgres, folder)
+        server.initialise(initdb)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class PostgresServer:
+    """Runs as `postgres` where the tests run as root."""
+
+    def __init__(self, program: str, folder: str) -> None:
+        self._program = program
+        self._folder = folder
+        self._data = f"{folder}/data"
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as_user: dict[str, int] = {}
+        if os.getuid() == 0:
+            user = pwd.getpwnam("postgres")
             os.chown(folder, user.pw_uid, user.pw_gid)
-        switch = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
-        data, port = f"{folder}/data", _free_port()
+            self._as_user = {"user": user.pw_uid, "group": user.pw_gid}
+        self.url = f"postgres://gateway@127.0.0.1:{self._port}/postgres"
+
+    def initialise(self, initdb: str) -> None:
         subprocess.run(
-            [initdb, "-D", data, "-U", "gateway", "-A", "trust", "-N"],
+            [initdb, "-D", self._data, "-U", "gateway", "-A", "trust", "-N"],
             check=True,
             stdout=subprocess.DEVNULL,
-            cwd=folder,
-            **switch,
+            cwd=self._folder,
+            **self._as_user,
         )
-        server = subprocess.Popen(
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
             [
-                *(postgres, "-D", data, "-k", folder),
-                *("-p", str(port), "-c", "listen_addresses=127.0.0.1"),
+                *(self._program, "-D", self._data, "-k", self._folder),
+                *("-p", str(self._port), "-c", "listen_addresses=127.0.0.1"),
                 *("-c", "shared_buffers=16MB", "-c", "fsync=off"),
             ],
             stderr=subprocess.DEVNULL,
-            cwd=folder,
-            **switch,
+            cwd=self._folder,
+            **self._as_user,
         )
-        try:
-            url = f"postgres://gateway@127.0.0.1:{port}/postgres"
-            _until_answers(url, server)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(10)
+        _until_answers(self.url, self._process)
+
+    def stop(self) -> None:
+        """Cuts every connection, as a restart for an upgrade does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(10)
 
 
 def _until_connects(path: Path, process: "subprocess.Popen[bytes]") -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from keys import admin as key_admin
 from keys import key_text
-from keys.models import Key, OwnerLimits
+from keys.models import DayTotal, Key, OwnerLimits
 from tests.keys.factories import issued, log_row, user
 
 pytestmark = pytest.mark.django_db
@@ -382,6 +382,28 @@ def test_our_own_pages_hold_no_inline_script_or_style(operator):
     for page in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
         assert not re.search(r"<style|\sstyle=|\son\w+=", page.content.decode())
+
+
+# --- the account's neuron day ---------------------------------------------------------------------
+
+
+def test_the_log_shows_the_accounts_neurons_of_the_day(clerk, settings):
+    today = timezone.now().astimezone(UTC).date()
+    DayTotal.objects.create(day=today, neurons_micro=12_345_600_000, unpriced=2)
+    page = texts(clerk.get(reverse(LOG)))
+    assert "12,346 used of 10,000 free" in page
+    assert "used up" in page and "2 requests of unknown cost" in page
+    settings.FREE_DAILY_NEURONS = 0
+    page = texts(clerk.get(reverse(LOG)))
+    assert "12,346 used ." in page or "12,346 used." in page
+    assert "free" not in page
+
+
+def test_the_log_shows_when_workers_ai_said_that_neurons_are_used_up(operator):
+    now = timezone.now()
+    log_row(started_at=now, status=429, error_code="insufficient_quota")
+    shown = f"Workers AI said at {now.astimezone(UTC):%H:%M} that they are used up"
+    assert shown in texts(operator.get(reverse(LOG)))
 
 
 # --- limits of owners -----------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from keys.models import DayTotal, Reservation
-from keys.reports import key_usage, owner_usage, sums_by_day
+from keys.reports import account_neuron_day, key_usage, owner_usage, sums_by_day
+from tests.keys.factories import log_row
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +62,49 @@ def test_sums_by_day_group_as_asked():
     total(5, 10, 8, model="b", endpoint="images")
     rows = sums_by_day(date(2027, 5, 10), date(2027, 5, 11), by=["model"])
     assert [(row["model"], row["cost_nano_usd"]) for row in rows] == [("a", 2), ("b", 12)]
+
+
+# --- the account's neuron day -------------------------------------------------------------------
+
+NEURON = 10**6
+
+
+def test_the_neuron_day_is_over_all_keys_and_of_today_only():
+    total(5, 9, 0, neurons_micro=9_000 * NEURON)
+    total(5, 10, 0, neurons_micro=1_000 * NEURON)
+    total(5, 10, 0, neurons_micro=500 * NEURON, key_id=2, owner_id=8, unpriced=3)
+    day = account_neuron_day(NOW)
+    assert (day.used_micro, day.free_micro) == (1_500 * NEURON, 10_000 * NEURON)
+    assert day.left_micro == 8_500 * NEURON
+    assert day.unknown_requests == 3
+
+
+def test_neurons_that_half_a_day_took_two_thirds_of_are_gone_at_six_in_the_evening():
+    total(5, 10, 0, neurons_micro=20_000 * NEURON // 3 + 1)
+    gone_at = account_neuron_day(NOW).gone_at
+    assert abs(gone_at - datetime(2027, 5, 10, 18, tzinfo=UTC)) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("used", [0, 5_000, 10_000, 12_000])
+def test_neurons_that_last_until_midnight_or_are_gone_have_no_forecast(used):
+    total(5, 10, 0, neurons_micro=used * NEURON)
+    assert account_neuron_day(NOW).gone_at is None
+
+
+def test_workers_ais_word_that_neurons_are_used_up_comes_before_what_was_counted():
+    total(5, 10, 0, neurons_micro=9_000 * NEURON)
+    refused = {"status": 429, "error_code": "insufficient_quota"}
+    log_row("yesterday", started_at=NOW - timedelta(days=1), **refused)
+    assert account_neuron_day(NOW).used_up_at is None
+    log_row("first", started_at=NOW - timedelta(hours=2), **refused)
+    log_row("second", started_at=NOW - timedelta(hours=1), **refused)
+    day = account_neuron_day(NOW)
+    assert day.used_up_at == NOW - timedelta(hours=2)
+    assert (day.left_micro, day.gone_at) == (0, None)
+
+
+def test_the_free_neurons_are_a_setting(settings):
+    settings.FREE_DAILY_NEURONS = 0
+    total(5, 10, 0, neurons_micro=NEURON)
+    day = account_neuron_day(NOW)
+    assert (day.free_micro, day.gone_at) == (0, None)
