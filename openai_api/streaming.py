@@ -19,7 +19,7 @@ from openai_api.errors import ApiError, KeyStoppedError, report
 from openai_api.exchange import Exchange
 from openai_api.recording import Metered
 from openai_api.usage import Usage
-from workers_ai.client import Answer, EventSource
+from workers_ai.answer import Answer, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event
 

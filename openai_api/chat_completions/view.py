@@ -21,7 +21,8 @@ from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.recording import Metered, metered_tokens
 from openai_api.streaming import EventStreamResponse
-from workers_ai.client import Answer, EventSource, WorkersAIClient
+from workers_ai.answer import Answer, EventSource
+from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError
 
 

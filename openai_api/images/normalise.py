@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from workers_ai.client import Answer
+from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
 
 _SIGNATURES = (

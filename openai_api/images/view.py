@@ -19,7 +19,8 @@ from openai_api.images.translate import ImageCall, ImagePlan, translate
 from openai_api.pipeline import Endpoint, Result
 from openai_api.recording import Metered
 from openai_api.usage import Usage
-from workers_ai.client import Answer, WorkersAIClient
+from workers_ai.answer import Answer
+from workers_ai.client import WorkersAIClient
 
 
 def read(body: dict[str, Any]) -> ImageRequest:

@@ -116,7 +116,7 @@ def test_chunks_are_not_held_back_until_the_next_one(client: httpx.Client) -> No
         for _ in events(response, seen):
             if len(seen.chunks) == 2:
                 break
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "the second chunk came only with the end of the stall"
 
 
 def test_a_stream_is_not_to_be_buffered_by_proxies(client: httpx.Client) -> None:

@@ -21,8 +21,9 @@ from tests.workers_ai.raw_server import (
     response,
 )
 from workers_ai import errors
-from workers_ai.client import Account, EventSource, Timeouts, WorkersAIClient
-from workers_ai.client import Answer as WholeAnswer
+from workers_ai.answer import Answer as WholeAnswer
+from workers_ai.answer import EventSource, Timeouts
+from workers_ai.client import Account, WorkersAIClient
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
 from workers_ai.simulator.serve import RunningSimulator, running_simulator

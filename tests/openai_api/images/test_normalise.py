@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from openai_api.images.normalise import Picture, image_answer, picture_of, sniffed
-from workers_ai.client import Answer
+from workers_ai.answer import Answer
 from workers_ai.errors import Refused, UnusableAnswer
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"rest of a picture" * 9

@@ -1,0 +1,181 @@
+"""What comes back from Cloudflare: an answer read whole, or the events of a stream.
+
+Reading watches the silence: the first byte and each following one have their time. Raises
+StreamCut when the connection breaks and TimedOut after too long a silence.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import httpx
+import orjson
+
+from workers_ai.envelope import opened
+from workers_ai.errors import StreamCut, TimedOut, UnusableAnswer
+from workers_ai.sse import Event, EventDecoder, EventTooLarge
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `first_byte_s` runs until the first byte of the body, `idle_s` between two reads."""
+
+    connect_s: float = 10.0
+    pool_s: float = 10.0
+    first_byte_s: float = 300.0
+    idle_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer read whole. `neurons` is what the `cf-ai-neurons` header says was billed."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    attempts: int
+
+    @property
+    def media_type(self) -> str:
+        return media_type(self.headers)
+
+    @property
+    def neurons(self) -> Decimal | None:
+        return neurons_billed(self.headers)
+
+    @property
+    def from_cache(self) -> bool:
+        return is_cache_hit(self.headers)
+
+    def json(self) -> Any:
+        """The body as JSON, out of its envelope; raises UnusableAnswer, or Refused inside HTTP
+        200.
+        """
+        try:
+            body = orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise UnusableAnswer(
+                f"Workers AI answered with {self.media_type or 'something'} that is not JSON"
+            ) from None
+        return opened(body, status=self.status, upstream_id=self.headers.get("cf-ai-req-id", ""))
+
+
+def media_type(headers: httpx.Headers) -> str:
+    return str(headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def is_cache_hit(headers: httpx.Headers) -> bool:
+    """AI Gateway answered from its cache: the usage in the body was not billed again."""
+    return str(headers.get("cf-aig-cache-status", "")).upper() == "HIT"
+
+
+def neurons_billed(headers: httpx.Headers) -> Decimal | None:
+    """The header `cf-ai-neurons`, which answers that were read whole carry."""
+    try:
+        neurons = Decimal(headers["cf-ai-neurons"])
+    except (KeyError, InvalidOperation):
+        return None
+    return neurons if neurons.is_finite() and neurons >= 0 else None
+
+
+class EventSource:
+    """A streamed answer: iterate for lists of events, one list a network read; close when done.
+
+    Raises StreamCut when the connection breaks and TimedOut("idle") after too long a silence. A
+    silence while the caller is not waiting for events (its own client reads slowly) does not count.
+    """
+
+    def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
+        self.headers = response.headers
+        self.attempts = attempts
+        self._response = response
+        self._timeouts = timeouts
+        self._decoder = EventDecoder()
+        self._closed = False
+
+    @property
+    def from_cache(self) -> bool:
+        return is_cache_hit(self.headers)
+
+    async def __aiter__(self) -> AsyncIterator[list[Event]]:
+        silence = Silence(self._timeouts.first_byte_s, "first_byte")
+        reads = self._response.stream.__aiter__()  # type: ignore[union-attr]
+        try:
+            while True:
+                try:
+                    chunk = await silence.wait_for(anext(reads))
+                except StopAsyncIteration:
+                    break
+                silence.limit(self._timeouts.idle_s, "idle")
+                events = self._decoder.feed(chunk)
+                if events:
+                    yield events
+            events = self._decoder.close()
+            if events:
+                yield events
+        except EventTooLarge as error:
+            raise StreamCut(str(error)) from None
+        except httpx.HTTPError:
+            raise StreamCut("the connection to Workers AI broke in the middle") from None
+        finally:
+            silence.close()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Ends the exchange with upstream at once; unread events are lost."""
+        if not self._closed:
+            self._closed = True
+            await self._response.aclose()
+
+
+class Silence:
+    """Ends a read that waits longer than the limit. One timer a stream, not one a read.
+
+    The timer looks at the clock when it fires and sleeps on while the stream is lively, so that a
+    read costs two assignments.
+    """
+
+    def __init__(self, limit_s: float, phase: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit_s = limit_s
+        self._phase = phase
+        self._waiting_since: float | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._expired = False
+        self._timer = self._loop.call_later(limit_s, self._look)
+
+    def limit(self, limit_s: float, phase: str) -> None:
+        if phase != self._phase:
+            self._limit_s, self._phase = limit_s, phase
+            self._timer.cancel()
+            self._timer = self._loop.call_later(limit_s, self._look)
+
+    async def wait_for(self, read: Any) -> bytes:
+        self._waiting_since = self._loop.time()
+        self._task = asyncio.current_task()
+        try:
+            return await read
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            if self._task is not None and self._task.uncancel() > 0:
+                raise  # somebody else cancelled as well: theirs counts
+            raise TimedOut(self._phase, self._limit_s) from None
+        finally:
+            self._waiting_since = None
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        since = self._waiting_since
+        if since is not None and now - since >= self._limit_s - 0.001:
+            self._expired = True
+            if self._task is not None:
+                self._task.cancel()
+            return
+        left_s = self._limit_s if since is None else self._limit_s - (now - since)
+        self._timer = self._loop.call_later(left_s, self._look)
+
+    def close(self) -> None:
+        self._timer.cancel()
