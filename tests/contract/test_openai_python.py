@@ -241,7 +241,7 @@ def test_closing_a_stream_stops_upstream(
         next(iter(stream))
     left_at = time.monotonic()
     assert upstream.requests[-1].wait_for_end() == "client_closed"
-    assert time.monotonic() - left_at < 1
+    assert time.monotonic() - left_at < 3
     row = gateway.row(request_id)
     assert (row.end_reason, row.usage_source) == ("client_gone", "partial")
 

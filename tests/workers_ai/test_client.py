@@ -254,7 +254,7 @@ async def test_the_tries_end_with_their_budget() -> None:
         started = time.monotonic()
         with pytest.raises(errors.NoCapacity):
             await client.chat(chat(), stream=False)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert 2 <= len(server.requests) < 12
 
 
