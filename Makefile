@@ -21,8 +21,13 @@ lint: $(VENV)/.installed-dev
 	@$(TOOL_ENV) $(BIN)/mypy
 	@$(TOOL_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 
+# QUICK=1: one short round, under 3 minutes, peers only where they are installed already.
+# GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
 clean:
-	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules
+	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/.cache
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: set PYTHON=…" % (sys.executable, *v))'

@@ -1,6 +1,7 @@
 """`/healthz` (the process answers) and `/readyz` (it can serve: database, catalog, ledger)."""
 
 import asyncio
+from typing import Final
 
 import orjson
 from django.db import DatabaseError, connection
@@ -10,6 +11,8 @@ from keys.admission import process_counters
 from keys.ledger import ledger
 
 Answer = tuple[int, bytes]
+
+DATABASE_ANSWERS_WITHIN_S: Final = 2.0
 
 
 async def healthz() -> Answer:
@@ -22,7 +25,7 @@ async def readyz() -> Answer:
     Limits that each process counts by itself, because Redis is away, are said and still serve.
     """
     problems = {
-        "database": await asyncio.to_thread(_database_problem),
+        "database": await _database_problem(),
         "catalog": "empty: run manage.py refresh_catalog" if snapshot.current().is_empty else "",
         "ledger": ledger.health().problem,
     }
@@ -35,7 +38,24 @@ async def readyz() -> Answer:
     return (200 if ready else 503), orjson.dumps(body)
 
 
-def _database_problem() -> str:
+# The look at the database that is under way, or the last one.
+_look: "asyncio.Future[str] | None" = None
+
+
+async def _database_problem() -> str:
+    """One look at a time, which all who ask meanwhile share: a database that accepts connections
+    and says nothing must not hold up probes, nor gather threads."""
+    global _look
+    loop = asyncio.get_running_loop()
+    if _look is None or _look.done() or _look.get_loop() is not loop:
+        _look = loop.run_in_executor(None, _ask_database)
+    answered, _ = await asyncio.wait({_look}, timeout=DATABASE_ANSWERS_WITHIN_S)
+    if not answered:
+        return f"does not answer within {DATABASE_ANSWERS_WITHIN_S:g} s"
+    return _look.result()
+
+
+def _ask_database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

@@ -1,6 +1,7 @@
 """What a worker starts before its first request and ends after its last."""
 
 import asyncio
+import gc
 import logging
 
 from django.conf import settings
@@ -12,6 +13,9 @@ from openai_api.upstream import close_client
 from proxysite.refresher import Refresher
 
 logger = logging.getLogger(__name__)
+
+# New objects between two collections of the youngest; 700 is Python's own, for scripts.
+COLLECT_AFTER = 50_000
 
 
 class Lifespan:
@@ -26,6 +30,10 @@ class Lifespan:
         await asyncio.to_thread(self.refresher.load)
         ledger.start()
         self.refresher.start()
+        # What is there now stays: collecting it again and again would cost each request a little.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         if snapshot.current().is_empty:
             logger.warning(
                 "The model catalog is empty: run manage.py refresh_catalog when Workers AI answers."

@@ -1,0 +1,157 @@
+"""`make bench`: rounds through all servers, a table at the end, and docs/benchmarks.md."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import growth, measure, peers, report
+from bench.processes import DidNotStart
+from bench.servers import GATEWAY, ROOT, SERVERS, TWO_WORKERS, Server, machine
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+RESULT = Path(__file__).resolve().parent / ".cache" / "result.json"
+FULL_ROUNDS = 3
+LOG_ROWS = 5_000_000
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    options.add_argument(
+        "--quick", action="store_true", help="one short round, peers only where installed already"
+    )
+    options.add_argument("--growth", action="store_true", help="how this gateway's cost grows")
+    options.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS} unless told, 1 when quick")
+    options.add_argument(
+        "--only", default="", metavar="NAME[,…]", help=", ".join(s.name for s in all_servers())
+    )
+    options.add_argument(
+        "--log-rows", type=int, default=LOG_ROWS, help="rows of the large log (--growth)"
+    )
+    options.add_argument("--cores", default="0,1", metavar="SERVER,LOAD")
+    options.add_argument("--result", type=Path, default=RESULT, help="where the figures are kept")
+    options.add_argument(
+        "--report", action="store_true", help="only write the page again, from the kept figures"
+    )
+    return options
+
+
+def all_servers() -> tuple[Server, ...]:
+    return (*SERVERS, TWO_WORKERS)
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    if arguments.report:
+        result = json.loads(arguments.result.read_text())
+        write_page(result)
+        print(report.summary(result))
+        return 0
+    # An end from outside must also end what this run has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    server_core, load_core = (int(core) for core in arguments.cores.split(","))
+    cores = measure.Cores(server_core, load_core)
+    if shutil.which("taskset") is None or (os.cpu_count() or 1) < 2:
+        print("It takes Linux, taskset and two cores: one for the server, one for the load.")
+        return 1
+    if arguments.growth:
+        return measure_growth(arguments, cores)
+    result = measure_all(arguments, cores)
+    print("\n" + report.summary(result))
+    if not arguments.quick and not arguments.only:
+        write_page(result)
+    return 0 if any(one["server"] == GATEWAY.name for one in result["rounds"]) else 1
+
+
+def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str, Any]:
+    not_installed = {} if arguments.quick else peers.install()
+    chosen = chosen_servers(arguments)
+    result = new_result(chosen)
+    servers = []
+    for server in chosen:
+        why = not_installed.get(server.name) or server.missing()
+        if why:
+            result["missing"][server.name] = why
+        else:
+            servers.append(server)
+            result["versions"][server.name] = server.version()
+    plan = measure.QUICK if arguments.quick else measure.Plan()
+    rounds = arguments.rounds or (1 if arguments.quick else FULL_ROUNDS)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-run-") as folder,
+        measure.running_mock(cores, Path(folder)) as mock,
+    ):
+        for number in range(rounds):
+            note(result, report.DIRECT, number, measure.direct_figures(mock, cores, plan))
+            for server in servers if number % 2 == 0 else servers[::-1]:
+                first = measure.first_streams(server, result["rounds"])
+                try:
+                    figures = measure.figures_of(server, mock, cores, plan, first)
+                except (DidNotStart, measure.LoadFailed, RuntimeError) as error:
+                    print(f"{server.title}: {error}", file=sys.stderr, flush=True)
+                    result["missing"][server.name] = f"round {number + 1} failed: {error}"
+                    continue
+                note(result, server.name, number, figures)
+            keep(result, arguments.result)
+    return result
+
+
+def chosen_servers(arguments: argparse.Namespace) -> list[Server]:
+    if arguments.only:
+        names = arguments.only.split(",")
+        return [server for server in all_servers() if server.name in names]
+    return list(SERVERS if arguments.quick else all_servers())
+
+
+def new_result(servers: list[Server]) -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": machine(),
+        "python": platform.python_version(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "titles": {server.name: server.title for server in servers},
+        "does": {server.name: server.does for server in servers},
+        "versions": {},
+        "missing": {},
+        "rounds": [],
+    }
+
+
+def note(result: dict[str, Any], server: str, number: int, figures: measure.Figures) -> None:
+    result["rounds"].append({"server": server, "round": number, "figures": figures})
+    shown = ", ".join(f"{name} {report.rounded(value)}" for name, value in figures.items())
+    print(f"{time.strftime('%H:%M:%S')} round {number + 1} {server}: {shown}", flush=True)
+
+
+def keep(result: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False))
+
+
+def write_page(result: dict[str, Any]) -> None:
+    PAGE.write_text(report.page(result))
+    print(f"Wrote {PAGE.relative_to(ROOT)}.")
+
+
+def measure_growth(arguments: argparse.Namespace, cores: measure.Cores) -> int:
+    """Its figures join those of the last full run, and so the page."""
+    found = growth.measure(cores, measure.Plan().seconds, arguments.log_rows)
+    print(report.growth_section(found))
+    if arguments.result.exists():
+        result = json.loads(arguments.result.read_text())
+        result["growth"] = found
+        keep(result, arguments.result)
+        write_page(result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

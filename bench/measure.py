@@ -1,0 +1,253 @@
+"""One server's figures: start it, warm it, put each load on it, stop it.
+
+A figure is a number under a name of `FIGURES` (report.py says them in words). The server's tree has
+one core for itself; mock and load generator share another.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
+from bench.processes import end, free_port, rss_mib, start, wait_until_listening
+from bench.servers import ROOT, Place, Running, Server
+
+Figures = dict[str, float]
+FAST = model_name(100, 0)
+PACED = model_name(100, 20)
+SHORT_PACED = model_name(20, 20)
+SLOW = model_name(20, 1000)
+
+PACED_STREAMS = 150
+LOW_RATE_PER_S = 40
+LOW_STREAM_RATE_PER_S = 10
+# A stream counts as held while 99 of 100 gaps between its chunks stay below this.
+LONGEST_GAP_MS = 100
+CHUNKS_DUE_PER_S = 50
+DELIVERED_SHARE = 0.97
+MOST_STREAMS = 1200
+# Above this the generator or the mock, not the server, may be what is slow.
+BUSY_CORE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    server: int
+    load: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mock:
+    url: str
+    pid: int
+
+
+class LoadFailed(Exception):
+    """The load generator brought no answer at all; the text is what it printed."""
+
+
+@contextmanager
+def running_mock(cores: Cores, folder: Path, *, models: int = 65) -> Iterator[Mock]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    words = ["-m", "bench.mock_upstream", "--port", str(port), "--models", str(models)]
+    log_path = folder / "mock.log"
+    process = start([sys.executable, *words], core=cores.load, log_path=log_path, folder=ROOT)
+    try:
+        wait_until_listening(url, process, log_path)
+        yield Mock(url, process.pid)
+    finally:
+        end(process)
+
+
+class Bench:
+    """Puts load on one running server."""
+
+    def __init__(self, server: Running, mock: Mock, cores: Cores, seconds: float) -> None:
+        self.server = server
+        self._mock = mock
+        self._cores = cores
+        self.seconds = seconds
+
+    def load(self, *words: str, url: str = "") -> dict[str, Any]:
+        command = [
+            *("taskset", "-c", str(self._cores.load), sys.executable, "-m", "bench.load"),
+            *("--url", url or self.server.chat_url),
+            *("--server-pid", str(self.server.pid), "--mock-pid", str(self._mock.pid)),
+        ]
+        for header in self.server.headers:
+            command += ["--header", header]
+        done = subprocess.run(
+            [*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=180
+        )
+        if done.returncode:
+            raise LoadFailed(done.stderr[-500:])
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def closed(self, clients: int, *words: str, seconds: float | None = None) -> dict[str, Any]:
+        window = str(self.seconds if seconds is None else seconds)
+        return self.load("--clients", str(clients), "--seconds", window, *words)
+
+    def streams(
+        self, number: int, model: str, *, ramp_s: float = 2, seconds: float | None = None
+    ) -> dict[str, Any]:
+        words = ["--stream", "--model", model, "--ramp", str(ramp_s), "--warm", "1"]
+        return self.closed(number, *words, seconds=seconds)
+
+    def warm_up(self) -> None:
+        """Until the application itself answers; then once each model, as first uses are slow."""
+        found: dict[str, Any] = {}
+        for _ in range(60):
+            found = self.closed(2, "--model", FAST, "--warm", "0.1", seconds=0.4)
+            if found["requests"]:
+                break
+        else:
+            raise LoadFailed(f"no good answer: {found['errors']}")
+        for model in MODELS[:3]:
+            words = ["--stream", "--model", model, "--warm", "0.3"]
+            self.closed(4, *words, seconds=0.8)
+        self.closed(16, "--model", FAST, seconds=1)
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+def low_load(bench: Bench) -> Figures:
+    """Latency and time to first chunk where nothing queues, as they are: with upstream's part."""
+    window = ["--seconds", str(bench.seconds)]
+    rate = ["--rate", str(LOW_RATE_PER_S), "--model", FAST]
+    whole = _answered(bench.load(*rate, *window))["latency_ms"]
+    rate = ["--rate", str(LOW_STREAM_RATE_PER_S), "--model", SHORT_PACED, "--stream"]
+    streamed = _answered(bench.load(*rate, *window))["first_chunk_ms"]
+    return {
+        "latency_p50_ms": whole["p50"],
+        "latency_p99_ms": whole["p99"],
+        "first_chunk_p50_ms": streamed["p50"],
+        "first_chunk_p99_ms": streamed["p99"],
+    }
+
+
+def requests(bench: Bench, clients: int = 32) -> Figures:
+    found = _answered(bench.closed(clients, "--model", FAST))
+    return {
+        "cpu_ms_per_request": found["cpu_ms_per_request"],
+        "requests_per_s": found["requests_per_s"],
+        **_failures(found),
+    }
+
+
+def chunks(bench: Bench) -> Figures:
+    found = bench.streams(PACED_STREAMS, PACED)
+    if not found["chunks"]:
+        raise LoadFailed(f"no chunk came: {found['errors']}")
+    return {
+        "cpu_us_per_chunk": found["cpu_us_per_chunk"],
+        "transit_p99_ms": found["transit_ms"]["p99"],
+        **_failures(found),
+    }
+
+
+def images(bench: Bench) -> Figures:
+    words = ["--image", IMAGE_MODEL]
+    found = bench.load(
+        *words, "--clients", "4", "--seconds", str(bench.seconds), url=bench.server.image_url
+    )
+    if not found["requests"]:
+        return {}
+    return {"image_cpu_ms": found["cpu_ms_per_request"], **_failures(found)}
+
+
+def memory(bench: Bench, numbers: tuple[int, ...] = (200, 1000)) -> Figures:
+    """Resident memory with nothing open, and with so many slow streams open at once."""
+    figures = {"rss_mib": rss_mib(bench.server.pid)}
+    for number in numbers:
+        found = bench.streams(number, SLOW, ramp_s=2 + number / 500, seconds=2)
+        figures[f"rss_{number}_mib"] = found["rss_mib"]
+        # Below the number when the server did not keep up, and then the figure means less.
+        figures[f"rss_{number}_chunks_per_s"] = found["chunks_per_s"]
+    return figures
+
+
+def streams_held(bench: Bench, first: int) -> Figures:
+    """The most streams of a chunk each 20 ms whose gaps stay short, to within about 8 %."""
+    held, failed, number = 0, None, first
+    load_limited = False
+    for _ in range(9):
+        found = bench.streams(number, PACED, seconds=3)
+        enough = found["chunks_per_s"] >= DELIVERED_SHARE * number * CHUNKS_DUE_PER_S
+        gap_ms = found["gap_ms"].get("p99", float("inf"))
+        if enough and gap_ms < LONGEST_GAP_MS and not found["errors"]:
+            held = number
+        else:
+            failed = number
+            cores = found["cores_used"]
+            load_limited = cores["load"] + cores["mock"] > BUSY_CORE
+        if held >= MOST_STREAMS or (failed and failed - held <= max(4, held * 0.08)):
+            break
+        number = min(MOST_STREAMS, int(number * 1.4)) if failed is None else (held + failed) // 2
+    return {"streams_held": held, "streams_load_limited": float(load_limited)}
+
+
+def _answered(found: dict[str, Any]) -> dict[str, Any]:
+    if not found["requests"]:
+        raise LoadFailed(f"no good answer: {found['errors']}")
+    return found
+
+
+def _failures(found: dict[str, Any]) -> Figures:
+    failures = sum(found["errors"].values())
+    return {"failures": float(failures)} if failures else {}
+
+
+# --- a round ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round measures."""
+
+    seconds: float = 4
+    memory: bool = True
+    streams_held: bool = True
+
+
+QUICK = Plan(seconds=2, memory=False, streams_held=False)
+
+
+def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        place = Place(Path(name), mock.url, cores.server, cores.load)
+        Path(name).chmod(0o755)  # nginx's worker is another user
+        with server.running(place) as running:
+            bench = Bench(running, mock, cores, plan.seconds)
+            bench.warm_up()
+            figures = {**low_load(bench), **requests(bench), **images(bench), **chunks(bench)}
+            if plan.memory:
+                figures |= memory(bench)
+            if plan.streams_held:
+                figures |= streams_held(bench, first_streams)
+            return figures
+
+
+def direct_figures(mock: Mock, cores: Cores, plan: Plan) -> Figures:
+    """The mock without anything between: what is taken off to get added latencies."""
+    bench = Bench(Running(mock.pid, f"{mock.url}{API_PATH}/v1"), mock, cores, plan.seconds)
+    bench.warm_up()
+    return low_load(bench)
+
+
+def first_streams(server: Server, rounds: list[dict[str, Any]]) -> int:
+    """Where to begin the search: at what an earlier round found."""
+    found = [
+        int(one["figures"]["streams_held"])
+        for one in rounds
+        if one["server"] == server.name and one["figures"].get("streams_held")
+    ]
+    return found[-1] if found else server.first_streams

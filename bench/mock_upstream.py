@@ -1,0 +1,380 @@
+"""Workers AI for load: a raw protocol without a framework, so that it is never what is measured.
+
+What a chat request gets is chosen by its model's name, which every gateway passes on unchanged:
+`@cf/bench/n100-g20-d5` streams 100 chunks, 20 ms apart, 5 ms after the request; not streamed, the
+answer comes whole after those 5 ms. Each chunk carries the clock reading of its departure (`ts=`),
+so that a load generator on the same machine can tell how long it was under way.
+
+Pictures come as Workers AI sends them (`/ai/run/…`, base64 in JSON, in an envelope) and as OpenAI
+does (`/images/generations`), for gateways that know only that.
+"""
+
+import argparse
+import asyncio
+import base64
+import gc
+import json
+import os
+import re
+import time
+from typing import Any
+
+import uvloop
+
+ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
+API_TOKEN = "bench-upstream-token"
+IMAGE_MODEL = "@cf/black-forest-labs/flux-1-schnell"
+API_PATH = f"/client/v4/accounts/{ACCOUNT_ID}/ai"
+IMAGE_BASE64_CHARS = 1_000_000
+
+# What a request says about its answer stands at the start or the end of its body, also in big ones.
+SCANNED_BYTES = 2048
+_PACE = re.compile(rb"@cf/bench/n(\d+)-g(\d+)-d(\d+)")
+_STREAMED = re.compile(rb'"stream":\s*true')
+_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
+
+
+def model_name(chunks: int, gap_ms: int, delay_ms: int = 0) -> str:
+    return f"@cf/bench/n{chunks}-g{gap_ms}-d{delay_ms}"
+
+
+MODELS = tuple(model_name(*pace) for pace in ((100, 0), (100, 20), (20, 20), (20, 1000)))
+
+
+def answer_bytes(status: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncf-ray: 8f0bench\r\n"
+    return head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def enveloped(result: Any) -> bytes:
+    body = {"result": result, "success": True, "errors": [], "messages": []}
+    return answer_bytes("200 OK", json.dumps(body, separators=(",", ":")).encode())
+
+
+def chunked(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def event(body: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n"
+
+
+def chunk_of(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "id-1791402397000",
+        "object": "chat.completion.chunk",
+        "created": 1791402397,
+        "model": "@cf/meta/llama-3.1-8b-instruct-fp8",
+        "choices": choices,
+        **more,
+    }
+
+
+USAGE = {
+    "prompt_tokens": 42,
+    "completion_tokens": 60,
+    "total_tokens": 102,
+    "prompt_tokens_details": {"cached_tokens": 0},
+}
+WHOLE = {
+    **chunk_of(
+        [
+            {
+                "index": 0,
+                "message": {
+                    "role": "assistant",
+                    "content": "The quick brown fox jumps over the lazy dog. " * 6,
+                    "refusal": None,
+                    "tool_calls": [],
+                },
+                "logprobs": None,
+                "finish_reason": "stop",
+                "stop_reason": None,
+            }
+        ],
+        usage=USAGE,
+        prompt_logprobs=None,
+    ),
+    "object": "chat.completion",
+}
+_CLOCK = "@clock@"
+_CHUNK_BEFORE, _CHUNK_AFTER = event(
+    chunk_of(
+        [
+            {
+                "index": 0,
+                "delta": {"content": f" token ts={_CLOCK};"},
+                "logprobs": None,
+                "finish_reason": None,
+            }
+        ],
+        p="abdefghijklmno",
+    )
+).split(_CLOCK.encode())
+_END = (
+    event(
+        chunk_of(
+            [{"index": 0, "delta": {"content": ""}, "logprobs": None, "finish_reason": "stop"}]
+        )
+    ),
+    event(chunk_of([], usage=USAGE)),
+    b"data: [DONE]\n\n",
+)
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"cf-ray: 8f0bench\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+STREAM_END = b"".join(chunked(part) for part in _END) + b"0\r\n\r\n"
+
+
+def chunk_bytes(now_s: float) -> bytes:
+    return chunked(_CHUNK_BEFORE + b"%.6f" % now_s + _CHUNK_AFTER)
+
+
+# --- catalog ----------------------------------------------------------------------------------
+
+CHAT_SCHEMA = {
+    "input": {
+        "type": "object",
+        "oneOf": [
+            {
+                "title": "Prompt",
+                "properties": {"prompt": {"type": "string"}},
+                "required": ["prompt"],
+            },
+            {
+                "title": "Messages",
+                "properties": {
+                    "messages": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "role": {"type": "string"},
+                                "content": {
+                                    "oneOf": [
+                                        {"type": "string"},
+                                        {
+                                            "type": "array",
+                                            "items": {
+                                                "type": "object",
+                                                "properties": {
+                                                    "type": {"type": "string"},
+                                                    "text": {"type": "string"},
+                                                    "image_url": {
+                                                        "type": "object",
+                                                        "properties": {"url": {"type": "string"}},
+                                                    },
+                                                },
+                                            },
+                                        },
+                                    ]
+                                },
+                            },
+                        },
+                    },
+                    "max_tokens": {"type": "integer", "default": 256},
+                    "max_completion_tokens": {"type": "integer"},
+                    "stream": {"type": "boolean"},
+                    "stream_options": {"type": "object"},
+                    "temperature": {"type": "number"},
+                },
+                "required": ["messages"],
+            },
+        ],
+    },
+    "output": {
+        "oneOf": [
+            {"type": "object", "properties": {"choices": {"type": "array"}}},
+            {"type": "string", "contentType": "text/event-stream", "format": "binary"},
+        ]
+    },
+}
+IMAGE_SCHEMA = {
+    "input": {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string", "minLength": 1, "maxLength": 2048},
+            "steps": {"type": "integer", "default": 4, "maximum": 8},
+        },
+        "required": ["prompt"],
+        "additionalProperties": False,
+    },
+    "output": {"type": "object", "properties": {"image": {"type": "string"}}},
+}
+
+
+def catalog(models: int) -> list[dict[str, Any]]:
+    """The entries of models/search: the paced models first, then others up to the number."""
+    names = list(MODELS) + [f"@cf/bench/more-{n}" for n in range(models - len(MODELS) - 1)]
+    prices = [
+        {"unit": "per M input tokens", "price": 0.1, "currency": "USD"},
+        {"unit": "per M output tokens", "price": 0.4, "currency": "USD"},
+    ]
+    entries = [
+        entry(
+            name,
+            ("c329a1f9-323d-4e91-b2aa-582dd4188d34", "Text Generation"),
+            [
+                {"property_id": "context_window", "value": "1000000"},
+                {"property_id": "vision", "value": "true"},
+                {"property_id": "price", "value": prices},
+            ],
+        )
+        for name in names
+    ]
+    return [
+        *entries,
+        entry(IMAGE_MODEL, ("3d6e1f35-341b-4915-a6c8-9a7142a9033a", "Text-to-Image"), []),
+    ]
+
+
+def entry(name: str, task: tuple[str, str], properties: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "id": f"bench-{name.rpartition('/')[2]}",
+        "source": 1,
+        "name": name,
+        "description": "A model of the benchmark.",
+        "task": {"id": task[0], "name": task[1], "description": ""},
+        "created_at": "2026-01-01 00:00:00.000",
+        "tags": [],
+        "properties": properties,
+    }
+
+
+class Answers:
+    """What does not change from request to request, made once."""
+
+    def __init__(self, *, models: int, image_base64_chars: int) -> None:
+        # Looks like a JPEG, and cannot be compressed.
+        picture = b"\xff\xd8\xff\xe0" + os.urandom(image_base64_chars * 3 // 4 - 4)
+        image = base64.b64encode(picture).decode()
+        openai_image = {"created": 1791402397, "data": [{"b64_json": image}]}
+        self.chat = answer_bytes("200 OK", json.dumps(WHOLE, separators=(",", ":")).encode())
+        self.image = enveloped({"image": image})
+        self.openai_image = answer_bytes("200 OK", json.dumps(openai_image).encode())
+        self.catalog = enveloped(catalog(models))
+        self.no_more_pages = enveloped([])
+        self.chat_schema = enveloped(CHAT_SCHEMA)
+        self.image_schema = enveloped(IMAGE_SCHEMA)
+        missing = b'{"result":null,"success":false,"errors":[{"code":7000,"message":"No route"}]}'
+        self.missing = answer_bytes("404 Not Found", missing)
+
+    def fixed(self, path: bytes) -> bytes | None:
+        """The answer to anything but a chat."""
+        if b"/ai/run/" in path:
+            return self.image
+        if path.endswith(b"/images/generations"):
+            return self.openai_image
+        if b"/models/search" in path:
+            return self.catalog if b"page=1&" in path or b"page" not in path else self.no_more_pages
+        if b"/models/schema" in path:
+            return self.image_schema if b"flux" in path else self.chat_schema
+        return None if path.endswith(b"/chat/completions") else self.missing
+
+
+class Connection(asyncio.Protocol):
+    """One connection: requests one after the other, each answered when it is whole."""
+
+    transport: asyncio.Transport
+    answers: Answers
+
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
+        self._received = bytearray()
+        self._timer: asyncio.Handle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while self._take_request():
+            pass
+
+    def _take_request(self) -> bool:
+        received = self._received
+        head_end = received.find(b"\r\n\r\n")
+        if head_end < 0:
+            return False
+        head = bytes(received[:head_end])
+        start = head_end + 4
+        if _CHUNKED.search(head):
+            # No client here sends a second request before the answer to the first.
+            if not received.endswith(b"0\r\n\r\n"):
+                return False
+            stop = len(received)
+        else:
+            length = _LENGTH.search(head)
+            stop = start + (int(length[1]) if length else 0)
+            if len(received) < stop:
+                return False
+        telling = bytes(received[start : min(stop, start + SCANNED_BYTES)])
+        if stop - start > SCANNED_BYTES:
+            telling += bytes(received[max(start, stop - SCANNED_BYTES) : stop])
+        del received[:stop]
+        self._answer(head.split(b" ", 2)[1], telling)
+        return True
+
+    def _answer(self, path: bytes, telling: bytes) -> None:
+        fixed = self.answers.fixed(path)
+        if fixed is not None:
+            self.transport.write(fixed)
+            return
+        pace = _PACE.search(telling)
+        chunks, gap_ms, delay_ms = map(int, pace.groups()) if pace else (100, 0, 0)
+        if _STREAMED.search(telling):
+            self._later(delay_ms, self._begin_stream, chunks, gap_ms / 1000)
+        else:
+            self._later(delay_ms, self.transport.write, self.answers.chat)
+
+    def _later(self, delay_ms: int, act: Any, *arguments: Any) -> None:
+        if delay_ms:
+            self._timer = self._loop.call_later(delay_ms / 1000, act, *arguments)
+        else:
+            act(*arguments)
+
+    def _begin_stream(self, chunks: int, gap_s: float) -> None:
+        self.transport.write(STREAM_HEAD)
+        self._next_chunk(chunks, gap_s, self._loop.time())
+
+    def _next_chunk(self, left: int, gap_s: float, due: float) -> None:
+        if left == 0:
+            self.transport.write(STREAM_END)
+            return
+        self.transport.write(chunk_bytes(time.monotonic()))
+        if gap_s:
+            # From when it was due, not from now, or a late timer would stretch the stream.
+            due += gap_s
+            self._timer = self._loop.call_at(due, self._next_chunk, left - 1, gap_s, due)
+        else:
+            self._timer = self._loop.call_soon(self._next_chunk, left - 1, gap_s, due)
+
+
+async def serve(port: int, answers: Answers) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", port, backlog=4096)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.mock_upstream", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--models", type=int, default=65, help="entries of the catalog")
+    parser.add_argument("--image-chars", type=int, default=IMAGE_BASE64_CHARS)
+    arguments = parser.parse_args()
+    answers = Answers(models=arguments.models, image_base64_chars=arguments.image_chars)
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    uvloop.run(serve(arguments.port, answers))
+
+
+if __name__ == "__main__":
+    main()

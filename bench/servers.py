@@ -1,0 +1,371 @@
+"""How each server is run: as its own documents recommend for production, one worker.
+
+Every server gets the same upstream and the same requests. What it does for each is said beside its
+figures, since the peers do less than the gateway.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from bench import peers, services
+from bench.forwarder import TOKEN_NAME
+from bench.mock_upstream import ACCOUNT_ID, API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
+from bench.processes import end as end_process
+from bench.processes import free_port, start, wait_until_listening
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server runs and whom it asks. `folder` is empty and goes away."""
+
+    folder: Path
+    mock_url: str
+    server_core: int
+    load_core: int
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def openai_base_url(self) -> str:
+        """Workers AI's endpoints in OpenAI's dialect, on the mock."""
+        return f"{self.mock_url}{API_PATH}/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    pid: int
+    base_url: str
+    headers: tuple[str, ...] = ()
+
+    @property
+    def chat_url(self) -> str:
+        return self.base_url + "/chat/completions"
+
+    @property
+    def image_url(self) -> str:
+        return self.base_url + "/images/generations"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`first_streams` is where the search for the most streams begins."""
+
+    name: str
+    title: str
+    does: str
+    first_streams: int
+
+    def missing(self) -> str:
+        """Why it cannot be run here; empty when it can."""
+        return ""
+
+    def version(self) -> str:
+        return ""
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        raise NotImplementedError
+        yield
+
+
+@contextmanager
+def serving(
+    place: Place,
+    command: Sequence[str],
+    url: str,
+    *,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[int]:
+    """The process id of the command, once something listens at the URL."""
+    process = start(
+        command,
+        core=place.server_core,
+        log_path=place.log_path,
+        environment=environment,
+        folder=folder or place.folder,
+    )
+    try:
+        wait_until_listening(url, process, place.log_path)
+        yield process.pid
+    finally:
+        end_process(process)
+
+
+# --- this gateway -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway(Server):
+    """Everything on: a key with every limit, the durable ledger, the access log."""
+
+    workers: int = 1
+    with_services: bool = False
+    # What the database holds before the start, and other settings.
+    keys: int = 0
+    log_rows: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> str:
+        return services.missing() if self.with_services else ""
+
+    def version(self) -> str:
+        names = ("django", "djangorestframework", "uvicorn", "aiohttp", "orjson")
+        return ", ".join(f"{name} {package_version(name)}" for name in names)
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        with ExitStack() as stack:
+            port = free_port()
+            environment = self._environment(place, port)
+            if self.with_services:
+                environment["DATABASE_URL"] = stack.enter_context(
+                    services.postgres(place.load_core)
+                )
+                environment["REDIS_URL"] = stack.enter_context(services.redis(place.load_core))
+            manage(environment, "migrate", "-v0")
+            manage(environment, "refresh_catalog")
+            key = self._issue_key(environment)
+            if self.keys or self.log_rows:
+                words = ["--keys", str(self.keys), "--rows", str(self.log_rows)]
+                python(environment, "-m", "bench.seed", *words)
+            url = f"http://127.0.0.1:{port}"
+            command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+            pid = stack.enter_context(
+                serving(place, command, url, environment=environment, folder=ROOT)
+            )
+            yield Running(pid, url + "/v1", (f"Authorization: Bearer {key}",))
+
+    def _environment(self, place: Place, port: int) -> dict[str, str]:
+        return {
+            **os.environ,
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "only-for-the-benchmark-which-signs-nothing",
+            "HTTPS": "off",
+            "DATABASE_URL": f"sqlite:///{place.folder / 'gateway.sqlite3'}",
+            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
+            "CLOUDFLARE_API_TOKEN": API_TOKEN,
+            "CLOUDFLARE_API_BASE_URL": place.mock_url + "/client/v4",
+            "PORT": str(port),
+            "WEB_CONCURRENCY": str(self.workers),
+            **self.settings,
+        }
+
+    def _issue_key(self, environment: dict[str, str]) -> str:
+        """A key that has every limit, each too high to be reached."""
+        limits = ["--rpm", "1000000000", "--tpm", "1000000000000", "--concurrency", "1000000"]
+        budgets = [
+            *("--daily-usd", "1000000", "--monthly-usd", "1000000", "--total-usd", "1000000"),
+            *("--daily-neurons", "1000000000", "--models", "@cf/*", "--endpoints", "chat,images"),
+        ]
+        words = ["issue_key", "bench", "--owner", "bench", *limits, *budgets]
+        return manage(environment, *words).strip().splitlines()[-1]
+
+
+def manage(environment: dict[str, str], *words: str) -> str:
+    return python(environment, "manage.py", *words)
+
+
+def python(environment: dict[str, str], *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)} failed: {done.stderr[-500:]}")
+    return done.stdout
+
+
+# --- limits -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BareForwarder(Server):
+    def version(self) -> str:
+        return f"uvicorn {package_version('uvicorn')}, aiohttp {package_version('aiohttp')}"
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        words = ["--port", str(port), "--upstream", place.openai_base_url]
+        command = [sys.executable, "-m", "bench.forwarder", *words]
+        environment = {TOKEN_NAME: API_TOKEN}
+        with serving(place, command, url, environment=environment, folder=ROOT) as pid:
+            yield Running(pid, url + "/v1")
+
+
+NGINX_CONFIG = """\
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  client_body_buffer_size 64k;
+  client_max_body_size 64m;
+  keepalive_requests 1000000;
+  upstream workers_ai {{ server {upstream}; keepalive 2000; keepalive_requests 1000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location /v1/ {{
+      proxy_pass http://workers_ai{path}/v1/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Authorization "Bearer {token}";
+      proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx(Server):
+    def missing(self) -> str:
+        return "" if shutil.which("nginx") else "nginx is not installed"
+
+    def version(self) -> str:
+        told = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr
+        return told.strip().rpartition("/")[2]
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        port = free_port()
+        config = place.folder / "nginx.conf"
+        config.write_text(
+            NGINX_CONFIG.format(
+                folder=place.folder,
+                upstream=place.mock_url.removeprefix("http://"),
+                path=API_PATH,
+                port=port,
+                token=API_TOKEN,
+            )
+        )
+        url = f"http://127.0.0.1:{port}"
+        command = ["nginx", "-p", str(place.folder), "-c", str(config)]
+        with serving(place, command, url) as pid:
+            yield Running(pid, url + "/v1")
+
+
+# --- peers ------------------------------------------------------------------------------------
+
+LITELLM_KEY = "sk-bench"
+
+
+@dataclass(frozen=True, slots=True)
+class LiteLLM(Server):
+    def missing(self) -> str:
+        return "" if peers.litellm_program().exists() else "it is not installed"
+
+    def version(self) -> str:
+        return peers.litellm_version()
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        port = free_port()
+        config = place.folder / "litellm.yaml"
+        config.write_text(litellm_config(place.openai_base_url))
+        environment = {
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_MODE": "PRODUCTION",
+            "LITELLM_LOG": "ERROR",
+            "DO_NOT_TRACK": "1",
+        }
+        words = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+        command = [str(peers.litellm_program()), "--config", str(config), *words]
+        url = f"http://127.0.0.1:{port}"
+        with serving(place, command, url, environment=environment) as pid:
+            yield Running(pid, url + "/v1", (f"Authorization: Bearer {LITELLM_KEY}",))
+
+
+def litellm_config(base_url: str) -> str:
+    """Models one by one: a wildcard would add a search to every request."""
+    models = "".join(
+        f'  - {{model_name: "{name}", litellm_params: {{model: "openai/{name}", '
+        f'api_base: "{base_url}", api_key: "{API_TOKEN}"}}}}\n'
+        for name in (*MODELS, IMAGE_MODEL)
+    )
+    return (
+        f"model_list:\n{models}"
+        f"general_settings:\n  master_key: {LITELLM_KEY}\n"
+        "litellm_settings:\n  drop_params: true\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Portkey(Server):
+    def missing(self) -> str:
+        if not shutil.which("node"):
+            return "Node is not installed"
+        return "" if peers.portkey_script().exists() else "it is not installed"
+
+    def version(self) -> str:
+        lock = (peers.PORTKEY_PINS / "package-lock.json").read_text()
+        found = re.search(r'"node_modules/@portkey-ai/gateway": \{\s*"version": "([^"]+)"', lock)
+        node = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
+        return f"{found[1] if found else '?'} on node {node}"
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = ["node", str(peers.portkey_script()), f"--port={port}", "--headless"]
+        environment = {
+            "NODE_ENV": "production",
+            "TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost",
+        }
+        with serving(place, command, url, environment=environment) as pid:
+            yield Running(
+                pid,
+                url + "/v1",
+                (
+                    f"Authorization: Bearer {API_TOKEN}",
+                    "x-portkey-provider: openai",
+                    f"x-portkey-custom-host: {place.openai_base_url}",
+                ),
+            )
+
+
+GATEWAY = Gateway(
+    "gateway",
+    "this gateway",
+    "key, limits, strict parsing and writing of every chunk, durable row, access log",
+    first_streams=400,
+)
+SERVERS: tuple[Server, ...] = (
+    GATEWAY,
+    Portkey("portkey", "Portkey", "no key check, no record", first_streams=200),
+    LiteLLM("litellm", "LiteLLM", "master key, no database, no record", first_streams=16),
+    BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
+    Nginx("nginx", "nginx", "bytes only", first_streams=800),
+)
+TWO_WORKERS = Gateway(
+    "gateway-2",
+    "this gateway, 2 workers, PostgreSQL, Redis",
+    "as above, with limits shared through Redis",
+    first_streams=400,
+    workers=2,
+    with_services=True,
+)
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    name = model[1] if model else platform.machine()
+    return f"{os.cpu_count()} cores of {name}, Linux {platform.release()}"

@@ -1,0 +1,51 @@
+"""A worker that tells on itself: a line for each database query and each hop to a thread.
+
+Set it with GUNICORN_CMD_ARGS. The ledger's and the refresher's threads are left out: theirs is the
+work that requests must not do. The lines go to the file that HOT_PATH_REPORT names, each with the
+calls that led there.
+"""
+
+import os
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from proxysite.worker import GatewayWorker
+
+BACKGROUND_THREADS = ("ledger", "refresher")
+QUIET_FRAMES = 2  # this module's own
+SHOWN_FRAMES = 12
+
+
+def tell(what: str) -> None:
+    if threading.current_thread().name in BACKGROUND_THREADS:
+        return
+    frames = traceback.extract_stack()[-SHOWN_FRAMES - QUIET_FRAMES : -QUIET_FRAMES]
+    calls = " > ".join(f"{Path(frame.filename).name}:{frame.name}" for frame in frames)
+    with Path(os.environ["HOT_PATH_REPORT"]).open("a") as report:
+        report.write(f"{what}: {calls}\n")
+
+
+def watched(owner: type, name: str, what: str) -> None:
+    """Puts a method in the place of `owner.name` that tells and then does the same."""
+    original: Callable[..., Any] = getattr(owner, name)
+
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        tell(what)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, telling)
+
+
+class WatchedWorker(GatewayWorker):
+    def init_process(self) -> None:
+        watched(CursorWrapper, "execute", "query")
+        watched(CursorWrapper, "executemany", "query")
+        watched(ThreadPoolExecutor, "submit", "thread")
+        watched(threading.Thread, "start", "thread")
+        super().init_process()
