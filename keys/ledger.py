@@ -98,6 +98,7 @@ class LedgerRow:
 class LedgerHealth:
     running: bool
     depth: int
+    full: bool
     oldest_age_s: float
     last_error: str
     degraded_since: float | None
@@ -111,6 +112,9 @@ class LedgerHealth:
             return "the ledger does not run"
         if self.degraded_since is not None:
             return f"the ledger cannot write ({self.last_error}), {self.depth} rows wait"
+        if self.full:
+            # Behind somebody's lock, for one, long before that counts as a failure.
+            return f"the ledger is full: {self.depth} rows wait for the database"
         return ""
 
 
@@ -182,7 +186,7 @@ class LedgerWriter:
         queue theirs, so memory is bounded by the bound plus what is in flight."""
         if self._thread is None or self._stopping.is_set() or not self._thread.is_alive():
             raise LedgerUnavailable("The ledger does not run, so requests cannot be recorded.")
-        if self._depth() >= self._queue_rows:
+        if self._is_full():
             raise LedgerFull(
                 "The database has been unreachable for too long and no more requests can be "
                 "recorded now. Please try again later."
@@ -242,6 +246,7 @@ class LedgerWriter:
         return LedgerHealth(
             running=self._thread is not None and self._thread.is_alive(),
             depth=self._depth(),
+            full=self._is_full(),
             oldest_age_s=0.0 if oldest is None else time.monotonic() - oldest.queued_at,
             last_error=self._last_error,
             degraded_since=self._degraded_since,
@@ -251,6 +256,9 @@ class LedgerWriter:
 
     def _depth(self) -> int:
         return len(self._queue) + len(self._in_hand)
+
+    def _is_full(self) -> bool:
+        return self._depth() >= self._queue_rows
 
     # --- life ---------------------------------------------------------------------------------
 

@@ -111,6 +111,15 @@ class PostgresServer:
         )
         _until_answers(self.url, self._process)
 
+    def freeze(self) -> None:
+        """Takes connections and says nothing, until `thaw`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Cuts every connection, as a restart for an upgrade does."""
         if self._process is not None:

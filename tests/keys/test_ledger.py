@@ -233,6 +233,25 @@ def test_too_many_waiting_rows_refuse_new_requests_but_keep_running_ones(writers
     assert RequestLog.objects.count() == 4
 
 
+def test_a_full_ledger_is_not_healthy_though_the_database_has_not_failed_yet(writers):
+    taken, free = threading.Event(), threading.Event()
+
+    class Waiting(LedgerWriter):
+        def _write(self, group):
+            taken.set()
+            free.wait(10)
+            super()._write(group)
+
+    writer = writers(Waiting, queue_rows=2)
+    for number in range(2):
+        writer.put_nowait(ledger_row(str(number)))
+    assert taken.wait(5)
+    assert writer.health().problem == "the ledger is full: 2 rows wait for the database"
+    free.set()
+    assert writer.stop(5)
+    assert RequestLog.objects.count() == 2
+
+
 def test_an_outage_keeps_rows_in_order_and_the_health_says_so(writers):
     writer = writers(FailingWriter)
 
