@@ -6,8 +6,8 @@ end. Neurons are counted in millionths: 1 neuron = 0.000011 USD = 11,000 nano-US
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -215,37 +215,15 @@ def cost_nano_usd(prices: Prices, used: Quantities) -> int | None:
     return _half_up(millionths * MS_PER_MINUTE + per_minute, UNITS_PER_AMOUNT * MS_PER_MINUTE)
 
 
-def estimate_upper(
-    prices: Prices,
-    *,
-    prompt_tokens: int = 0,
-    max_tokens: int = 0,
-    images: int = 0,
-    width: int = 0,
-    height: int = 0,
-    steps: int = 0,
-    input_images: Collection[tuple[int, int]] = (),
-    audio_ms: int = 0,
-    characters: int = 0,
-    requests: int = 1,
-) -> int | None:
-    """The most that a request can cost, for what is reserved before it runs; None when unpriced."""
-    fullest = {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": max_tokens,
-        "images": images,
-        "width": width,
-        "height": height,
-        "steps": steps,
-        "input_images": tuple(input_images),
-        "audio_ms": audio_ms,
-        "characters": characters,
-        "requests": requests,
-    }
-    without_cache = cost_nano_usd(prices, Quantities(**fullest))  # type: ignore[arg-type]
-    # No catalog charges more for cached tokens than for new ones, but an operator's form can.
-    all_cached = cost_nano_usd(prices, Quantities(**fullest, cached_tokens=prompt_tokens))  # type: ignore[arg-type]
-    return None if without_cache is None or all_cached is None else max(without_cache, all_cached)
+def estimate_upper(prices: Prices, most: Quantities) -> int | None:
+    """The most that a request of these quantities can cost, for what is reserved before it runs;
+    None when unpriced.
+    """
+    amounts = prices.amounts
+    if amounts.get("cached_input_tokens", 0) > amounts.get("input_tokens", 0):
+        # No catalog charges more for cached tokens than for new ones, but an operator's form can.
+        most = replace(most, cached_tokens=most.prompt_tokens)
+    return cost_nano_usd(prices, most)
 
 
 def neurons_micro_from_cost(cost_nano: int) -> int:

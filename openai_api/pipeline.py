@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
-from catalog.pricing import Quantities, cost_nano_usd, neurons_micro_from_cost
+from catalog.pricing import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
 from keys.admission import admit
 from keys.key_index import KeyRecord
@@ -116,7 +116,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
-    cost = cost_nano_usd(model.prices, most)
+    cost = estimate_upper(model.prices, most)
     await ticket.reserve(
         tokens=most.prompt_tokens + most.completion_tokens,
         cost_nano_usd=cost,

@@ -4,7 +4,7 @@ opened.
 
 from typing import Any
 
-from workers_ai.errors import UnusableAnswer, refusal
+from workers_ai.errors import refusal
 
 
 def is_envelope(body: Any) -> bool:
@@ -21,10 +21,3 @@ def opened(body: Any, *, status: int = 200, upstream_id: str = "") -> Any:
     if body["success"] is False:
         raise refusal(body, status=status, upstream_id=upstream_id)
     return body.get("result")
-
-
-def not_empty(result: Any) -> Any:
-    """`result` unless it is the empty success that some models answer with: UnusableAnswer."""
-    if result is None or result == {} or result == [] or result == "":
-        raise UnusableAnswer("Workers AI answered with an empty success")
-    return result

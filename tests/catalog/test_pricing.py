@@ -127,7 +127,7 @@ def test_more_cached_tokens_than_prompt_tokens_are_not_believed() -> None:
 
 def test_a_model_without_prices_costs_an_unknown_amount_and_not_zero() -> None:
     assert cost_nano_usd(UNPRICED, Quantities(prompt_tokens=5)) is None
-    assert estimate_upper(UNPRICED, prompt_tokens=5) is None
+    assert estimate_upper(UNPRICED, Quantities(prompt_tokens=5)) is None
 
 
 def test_a_price_of_zero_is_a_price() -> None:
@@ -237,14 +237,16 @@ def test_the_estimate_is_never_below_the_cost(
 ) -> None:
     prices = Prices(amounts)
     used = Quantities(prompt_tokens=prompt, completion_tokens=answered, cached_tokens=cached)
-    upper = estimate_upper(prices, prompt_tokens=prompt, max_tokens=answered + spare)
+    upper = estimate_upper(
+        prices, Quantities(prompt_tokens=prompt, completion_tokens=answered + spare)
+    )
     cost = cost_nano_usd(prices, used)
     assert upper is not None and cost is not None and upper >= cost
 
 
 def test_the_estimate_covers_pictures() -> None:
     prices = priced((0.0058, "per 512 by 512 tile"), (0.00011, "per step"))
-    upper = estimate_upper(prices, images=4, width=1024, height=1024, steps=50)
+    upper = estimate_upper(prices, Quantities(images=4, width=1024, height=1024, steps=50))
     assert upper == 4 * (4 * 5_800_000 + 50 * 110_000)
 
 
@@ -292,3 +294,9 @@ def test_price_text_reads_like_the_catalog() -> None:
         "$1.4 per M input tokens · $0.26 per M cached input tokens · $4.4 per M output tokens"
     )
     assert price_text(priced((2.51e-06, "per request"))) == "$0.00000251 per request"
+
+
+def test_the_upper_estimate_holds_when_an_operator_prices_cached_tokens_above_new_ones() -> None:
+    prices = Prices({"input_tokens": 100_000_000, "cached_input_tokens": 300_000_000})
+    upper = estimate_upper(prices, Quantities(prompt_tokens=1000))
+    assert upper == cost_nano_usd(prices, Quantities(prompt_tokens=1000, cached_tokens=1000))
