@@ -47,12 +47,7 @@ async def mixed_requests(gateway: GatewayProcess, key: str, count: int) -> list[
 
 
 def assert_all_agree(gateway: GatewayProcess, record: Key, key: str, asked: list[Asked]) -> None:
-    """Callers, rows, totals, `/v1/key` and the price list say the same, to the nano-dollar.
-
-    On a machine that is busy with other things a request may be turned away; it has no row.
-    """
-    sent, asked = asked, [one for one in asked if one.status != 503]
-    assert len(asked) > 0.9 * len(sent)
+    """Callers, rows, totals, `/v1/key` and the price list say the same, to the nano-dollar."""
     rows = gateway.wait_until(
         lambda: len(found := gateway.rows(key_id=record.pk)) >= len(asked) and found, "all rows"
     )

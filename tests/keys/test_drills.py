@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,11 @@ from tests.keys.engines import PostgresServer, RedisServer, postgres_process, re
 from tests.keys.load import PICTURE_NANO_USD, REQUESTS, ask_all, callers
 from workers_ai.simulator.serve import RunningSimulator
 
-# Small bounds, so that a short outage is long enough to reach them.
-BOUNDS = {"LEDGER_QUEUE_ROWS": "30", "BUDGET_TIMEOUT": "1.5", "UPSTREAM_RETRIES": "0"}
-# Slow commits, so that an answer which did not wait for its row would be caught.
-SLOW = {"LEDGER_COMMIT_DELAY_MS": "10"}
+# Slow commits, so that an answer which did not wait for its row would be caught; patience, so that
+# a machine that is busy with other things turns nobody away.
+SLOW = {"LEDGER_COMMIT_DELAY_MS": "10", "BUDGET_TIMEOUT": "30", "UPSTREAM_RETRIES": "0"}
+# So small that a short outage is long enough to reach them.
+SMALL_BOUNDS = {"LEDGER_QUEUE_ROWS": "30", "BUDGET_TIMEOUT": "1.5"}
 MIXED = 300
 AWAY_S = 2.0
 CALLERS = 80
@@ -56,7 +57,6 @@ def started(
                 DATABASE_URL=postgres.url,
                 REDIS_URL=redis.url,
                 WEB_CONCURRENCY="2",
-                **BOUNDS,
                 **SLOW,
             )
         )
@@ -72,7 +72,7 @@ def started_alone(
     folder = tmp_path_factory.mktemp("alone")
     with (
         django_db_blocker.unblock(),
-        running_gateway(folder, session_upstream, **BOUNDS, **SLOW) as gateway,
+        running_gateway(folder, session_upstream, **SLOW) as gateway,
     ):
         yield gateway
 
@@ -91,6 +91,19 @@ def shared(started: Shared, upstream: RunningSimulator, django_db_blocker: Any) 
     """Two workers on PostgreSQL and Redis."""
     with django_db_blocker.unblock():
         yield started
+
+
+@contextmanager
+def small_bounds(gateway: GatewayProcess) -> Iterator[None]:
+    """The same gateway, started anew with bounds that an outage reaches."""
+    usual = dict(gateway.environment)
+    gateway.environment.update(SMALL_BOUNDS)
+    drills.restart_killed(gateway)
+    try:
+        yield
+    finally:
+        gateway.environment = usual
+        drills.restart_killed(gateway)
 
 
 def with_budget(gateway: GatewayProcess, **fields: int) -> tuple[Any, str]:
@@ -172,15 +185,16 @@ async def test_a_server_killed_under_load_holds_no_budget_and_no_answer_lacks_it
 
 async def test_requests_outlive_a_database_that_is_stopped_and_started(shared: Shared) -> None:
     gateway = shared.gateway
-    asked, during = await drills.outage_under_load(
-        gateway,
-        begin=shared.postgres.stop,
-        end=shared.postgres.start,
-        lasts_s=AWAY_S,
-        count=CALLERS,
-    )
-    assert during > 5, "a stream that ran stood still while the database was away"
-    drills.assert_nothing_was_lost(gateway, asked)
+    with small_bounds(gateway):
+        asked, during = await drills.outage_under_load(
+            gateway,
+            begin=shared.postgres.stop,
+            end=shared.postgres.start,
+            lasts_s=AWAY_S,
+            count=CALLERS,
+        )
+        assert during > 5, "a stream that ran stood still while the database was away"
+        drills.assert_nothing_was_lost(gateway, asked)
 
 
 async def test_requests_outlive_a_database_file_that_somebody_has_locked(
@@ -188,16 +202,17 @@ async def test_requests_outlive_a_database_file_that_somebody_has_locked(
 ) -> None:
     path = alone.database_url.removeprefix("sqlite:///")
     lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    asked, during = await drills.outage_under_load(
-        alone,
-        begin=lambda: lock.execute("BEGIN IMMEDIATE"),
-        end=lambda: lock.execute("ROLLBACK"),
-        lasts_s=AWAY_S,
-        count=CALLERS // 2,
-    )
-    lock.close()
-    assert during > 5, "a stream that ran stood still while the file was locked"
-    drills.assert_nothing_was_lost(alone, asked)
+    with small_bounds(alone):
+        asked, during = await drills.outage_under_load(
+            alone,
+            begin=lambda: lock.execute("BEGIN IMMEDIATE"),
+            end=lambda: lock.execute("ROLLBACK"),
+            lasts_s=AWAY_S,
+            count=CALLERS // 2,
+        )
+        lock.close()
+        assert during > 5, "a stream that ran stood still while the file was locked"
+        drills.assert_nothing_was_lost(alone, asked)
 
 
 async def test_readyz_says_in_time_that_the_database_is_frozen(shared: Shared) -> None:
