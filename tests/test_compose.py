@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +117,10 @@ def test_the_balancer_passes_streams_on_as_they_come(
         gateway.wait_until(lambda: answers(url + "/healthz"), "the balancer answers")
         body = {
             "model": "@cf/meta/llama-3-8b-instruct",
-            "messages": [{"role": "user", "content": "[simulate slow-tokens seconds=8] Say a b c"}],
+            "messages": [{"role": "user", "content": "30 words [simulate stall after=3]"}],
             "stream": True,
         }
-        arrivals = []
+        events = 0
         with httpx.stream(
             "POST",
             url + "/v1/chat/completions",
@@ -130,11 +129,12 @@ def test_the_balancer_passes_streams_on_as_they_come(
             timeout=30,
         ) as response:
             assert response.status_code == 200
+            # Upstream is silent from here on: what arrives was not held back for more to come.
             for line in response.iter_lines():
-                if line.startswith("data:"):
-                    arrivals.append(time.monotonic())
-        assert len(arrivals) > 3
-        assert arrivals[-1] - arrivals[0] > (arrivals[-1] - arrivals[-2]) * 2
+                events += line.startswith("data:")
+                if events == 3:
+                    break
+        assert events == 3
     finally:
         process.terminate()
         process.wait(10)

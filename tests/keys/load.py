@@ -42,7 +42,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 MIXED_KINDS = tuple(REQUESTS)
 REQUESTS["slow chat"] = (
     "/chat/completions",
-    chat_body("Hi [simulate slow seconds=0.7]", max_tokens=1_000),
+    chat_body("Hi [simulate slow seconds=3]", max_tokens=1_000),
 )
 LEAVES_AFTER_EVENTS = 3
 

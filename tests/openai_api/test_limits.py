@@ -44,7 +44,7 @@ async def test_requests_at_once_are_exact(
     gateway: GatewayProcess, upstream: RunningSimulator, streamed: bool
 ) -> None:
     key = gateway.issue_key(concurrency=5)
-    body = chat_body("Hi [simulate slow seconds=0.7]", stream=streamed)
+    body = chat_body("Hi [simulate slow seconds=2]", stream=streamed)
     responses = await ask_at_once(gateway, key, body)
     assert statuses(responses) == {200: 5, 429: AT_ONCE - 5}
 
