@@ -241,7 +241,7 @@ def test_closing_a_stream_stops_upstream(
         next(iter(stream))
     left_at = time.monotonic()
     assert upstream.requests[-1].wait_for_end() == "client_closed"
-    assert time.monotonic() - left_at < 3
+    assert time.monotonic() - left_at < 10
     row = gateway.row(request_id)
     assert (row.end_reason, row.usage_source) == ("client_gone", "partial")
 
@@ -270,7 +270,7 @@ async def test_cancelling_a_task_stops_upstream(
 
 def test_a_clients_own_time_out_stops_upstream(openai: OpenAI, upstream: RunningSimulator) -> None:
     with pytest.raises(sdk.APITimeoutError):
-        openai.chat.completions.create(**chat_body("Hi [simulate hang]"), timeout=0.3)
+        openai.chat.completions.create(**chat_body("Hi [simulate hang]"), timeout=1)
     assert upstream.requests[-1].wait_for_end() == "client_closed"
 
 

@@ -103,7 +103,7 @@ def test_the_row_is_there_before_done(gateway: GatewayProcess, client: httpx.Cli
 
 
 def test_the_first_chunk_comes_long_before_the_last(client: httpx.Client) -> None:
-    seen = stream(client, "12 words [simulate slow-tokens seconds=0.05]")
+    seen = stream(client, "24 words [simulate slow-tokens seconds=0.05]")
     whole_s = seen.at_s[-1] - seen.at_s[0]
     gaps = [later - earlier for earlier, later in pairwise(seen.at_s)]
     assert whole_s > 0.5, "upstream was not slow"
@@ -368,7 +368,7 @@ def test_an_error_before_the_first_byte_is_a_plain_error(
 
 def upstream_closed(gateway: GatewayProcess, upstream: RunningSimulator) -> None:
     gateway.wait_until(
-        lambda: upstream.requests[-1].ended == "client_closed", "upstream sees the close", 1.5
+        lambda: upstream.requests[-1].ended == "client_closed", "upstream sees the close", 5
     )
 
 
@@ -399,7 +399,7 @@ def test_hanging_up_before_the_first_event_cancels_upstream(
             gateway.url + "/v1/chat/completions",
             json=chat_body("Hi [simulate hang]", stream=True),
             headers={"authorization": f"Bearer {key}", "x-request-id": request_id},
-            timeout=0.3,
+            timeout=1,
         )
     upstream_closed(gateway, upstream)
     row = gateway.row(request_id)
@@ -415,7 +415,7 @@ def test_hanging_up_while_a_whole_answer_is_made_cancels_upstream(
             gateway.url + "/v1/chat/completions",
             json=chat_body("Hi [simulate hang]"),
             headers={"authorization": f"Bearer {key}", "x-request-id": request_id},
-            timeout=0.3,
+            timeout=1,
         )
     upstream_closed(gateway, upstream)
     row = gateway.row(request_id)
@@ -440,7 +440,7 @@ def test_a_revoked_key_stops_its_running_stream(
             if not revoked_at and len(seen.chunks) > 2:
                 gateway.database(record.revoke)
                 revoked_at = time.monotonic()
-    assert time.monotonic() - revoked_at < 5
+    assert time.monotonic() - revoked_at < 10
     assert seen.errors[0]["code"] == "invalid_api_key"
     assert seen.dones == 0
     row = gateway.row(request_id)

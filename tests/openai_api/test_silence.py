@@ -70,7 +70,7 @@ def test_hanging_up_among_comments_cancels_upstream(
             break
     assert seen.comments
     tuned_gateway.wait_until(
-        lambda: upstream.requests[-1].ended == "client_closed", "upstream sees the close", 1.5
+        lambda: upstream.requests[-1].ended == "client_closed", "upstream sees the close", 5
     )
     assert tuned_gateway.row(request_id).end_reason == "client_gone"
 
