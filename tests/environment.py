@@ -8,6 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
@@ -33,3 +35,15 @@ os.environ.update(
         "CLOUDFLARE_API_BASE_URL": "http://127.0.0.1:1/client/v4",
     }
 )
+
+# The same examples in every run, and none given up because the machine is busy: what failed here
+# fails there. To look for new ones, run with HYPOTHESIS_PROFILE=explore.
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("explore", settings.get_profile("suite"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

@@ -436,7 +436,7 @@ TASKS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(task=TASKS, schema_input=ODD, output=ODD, values=st.dictionaries(WORDS, ODD, max_size=4))
 def test_odd_schemas_and_properties_never_raise(
     task: str, schema_input: Any, output: Any, values: dict[str, Any]
@@ -447,7 +447,7 @@ def test_odd_schemas_and_properties_never_raise(
     json.dumps(classification_to_json(found), allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(odd=st.dictionaries(WORDS, ODD))
 def test_odd_entries_never_raise(odd: dict[str, Any]) -> None:
     classify(odd, {})

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.openai_api.chats import LEGACY, OPENAI, VLLM
@@ -97,11 +97,7 @@ MODELS = {
     ],
 }
 
-FUZZING = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FUZZING = settings(max_examples=60)
 
 
 def assert_no_fault(client: httpx.Client, path: str, body: Any) -> None:

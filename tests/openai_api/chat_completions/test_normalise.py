@@ -298,7 +298,7 @@ def test_what_upstream_sends_comes_out_strict(name: str) -> None:
     assert outcome.usage_seen == usage
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(name=st.sampled_from(sorted(SAMPLES)), cuts=st.lists(st.integers(0, 900), max_size=12))
 def test_bytes_cut_anywhere_give_the_same_answer(name: str, cuts: list[int]) -> None:
     lines, text, thoughts, calls, finish, usage = SAMPLES[name]
@@ -311,7 +311,7 @@ def test_bytes_cut_anywhere_give_the_same_answer(name: str, cuts: list[int]) -> 
 FRAGMENTS = sorted({line for sample in SAMPLES.values() for line in sample[0]})
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(
     lines=st.lists(st.sampled_from(FRAGMENTS), max_size=10),
     cuts=st.lists(st.integers(0, 1500), max_size=6),
