@@ -402,7 +402,7 @@ LOGGING: dict[str, Any] = {
         "json": {"()": "proxysite.log_format.JsonFormatter"},
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
+        "stderr": {"class": "proxysite.log_handler.TurnHandler", "formatter": LOG_FORMAT},
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {

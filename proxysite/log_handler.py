@@ -1,0 +1,53 @@
+"""Log lines to stderr, those of one turn of the event loop together.
+
+Each write is a system call that hands the interpreter to whatever thread waits for it, so that a
+busy worker would stop once a request. A lone line leaves as soon as the turn ends. Lines of other
+threads, and those of severity, are written at once, after what waits.
+"""
+
+import asyncio
+import logging
+
+
+class TurnHandler(logging.StreamHandler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        loop = _running_loop()
+        if loop is None or record.levelno >= logging.ERROR:
+            self._write_waiting()
+            super().emit(record)
+            return
+        try:
+            line = self.format(record) + self.terminator
+        except Exception:
+            self.handleError(record)
+            return
+        self._waiting.append(line)
+        if len(self._waiting) == 1 or loop is not self._loop:
+            # The loop of earlier lines may have ended with them unwritten.
+            self._loop = loop
+            loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        self.acquire()
+        try:
+            self._write_waiting()
+            super().flush()
+        finally:
+            self.release()
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            self.stream.write("".join(lines))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
