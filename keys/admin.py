@@ -438,7 +438,11 @@ class RequestLogAdmin(admin.ModelAdmin):
         return False
 
     def get_fields(self, request: HttpRequest, obj: RequestLog | None = None) -> Any:
-        amounts = {"cost_nano_usd": "cost", "neurons_micro": "neurons"}
+        amounts = {
+            "cost_nano_usd": "cost",
+            "neurons_micro": "neurons",
+            "neurons_by_price_micro": "neurons_by_price",
+        }
         names = [field.name for field in RequestLog._meta.concrete_fields]
         return [amounts.get(name, name) for name in names]
 
@@ -456,3 +460,8 @@ class RequestLogAdmin(admin.ModelAdmin):
     @admin.display(description="neurons")
     def neurons(self, row: RequestLog) -> str:
         return "" if row.neurons_micro is None else neurons_text(row.neurons_micro)
+
+    @admin.display(description="neurons by the price list")
+    def neurons_by_price(self, row: RequestLog) -> str:
+        micro = row.neurons_by_price_micro
+        return "" if micro is None else neurons_text(micro)

@@ -60,6 +60,8 @@ class Outcome:
     audio_ms: int | None = None
     cost_nano_usd: int | None = None
     neurons_micro: int | None = None
+    neurons_source: str = "none"
+    neurons_by_price_micro: int | None = None
     usage_source: str = "none"
     price: str | None = None
     ttft_ms: int | None = None
@@ -249,6 +251,8 @@ class Ticket:
             audio_ms=outcome.audio_ms,
             cost_nano_usd=outcome.cost_nano_usd,
             neurons_micro=outcome.neurons_micro,
+            neurons_source=outcome.neurons_source,
+            neurons_by_price_micro=outcome.neurons_by_price_micro,
             usage_source=outcome.usage_source,
             price=outcome.price,
             ttft_ms=outcome.ttft_ms,

@@ -85,6 +85,8 @@ class LedgerRow:
     audio_ms: int | None = None
     cost_nano_usd: int | None = None
     neurons_micro: int | None = None
+    neurons_source: str | None = "none"
+    neurons_by_price_micro: int | None = None
     usage_source: str = "none"
     price: str | None = None
     ttft_ms: int | None = None

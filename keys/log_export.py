@@ -20,6 +20,7 @@ FIELDS: Final = (
     *("finish_reason", "end_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
     *("reasoning_tokens", "images", "audio_seconds", "cost_usd", "neurons", "usage_source"),
     *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
+    *("neurons_source", "neurons_by_price"),
 )
 
 
@@ -59,6 +60,9 @@ def row_as_json(row: RequestLog) -> dict[str, Any]:
         "audio_seconds": None if row.audio_ms is None else row.audio_ms / 1000,
         "cost_usd": None if row.cost_nano_usd is None else usd_text(row.cost_nano_usd),
         "neurons": None if row.neurons_micro is None else neurons_text(row.neurons_micro),
+        "neurons_by_price": None
+        if row.neurons_by_price_micro is None
+        else neurons_text(row.neurons_by_price_micro),
         "price": None if row.price is None else json.loads(row.price),
     }
     return {name: renamed[name] if name in renamed else getattr(row, name) for name in FIELDS}

@@ -374,6 +374,9 @@ class RequestLog(models.Model):
     audio_ms = models.BigIntegerField(null=True)
     cost_nano_usd = models.BigIntegerField(null=True)
     neurons_micro = models.BigIntegerField(null=True)
+    # "usage" and "header" are upstream's own measure, "price" is worked out. Null: an older row.
+    neurons_source = models.CharField(max_length=8, null=True)
+    neurons_by_price_micro = models.BigIntegerField(null=True)
     usage_source = models.CharField(max_length=16)
     price = models.TextField(null=True)
     ttft_ms = models.IntegerField(null=True)

@@ -5,7 +5,8 @@ ledger. Measured neurons are preferred to those worked out from the price; a mod
 costs what upstream says it billed, and otherwise None, which is not 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import orjson
 
@@ -65,9 +66,7 @@ def metered_tokens(
         prompt = token_estimate.prompt_tokens(model, prompt_characters)
     if completion is None or (partial and not completion):
         completion = token_estimate.completion_tokens(model, completion_characters)
-    usage = Usage(
-        prompt, completion, reported.cached_tokens, reported.reasoning_tokens, reported.neurons
-    )
+    usage = replace(reported, prompt_tokens=prompt, completion_tokens=completion)
     quantities = Quantities(
         prompt_tokens=prompt, completion_tokens=completion, cached_tokens=usage.cached_tokens or 0
     )
@@ -88,7 +87,7 @@ def outcome_of(
     """Everything the ledger wants to know of how a request ended."""
     usage = metered.usage
     prices = model.prices if model is not None else None
-    cost, neurons = _charged(metered, prices)
+    charged = _charged(metered, prices)
     return Outcome(
         status=status,
         end_reason=end_reason,
@@ -101,8 +100,10 @@ def outcome_of(
         reasoning_tokens=usage.reasoning_tokens,
         images=metered.quantities.images or None,
         audio_ms=metered.quantities.audio_ms or None,
-        cost_nano_usd=cost,
-        neurons_micro=neurons,
+        cost_nano_usd=charged.cost_nano_usd,
+        neurons_micro=charged.neurons_micro,
+        neurons_source=charged.neurons_source,
+        neurons_by_price_micro=charged.neurons_by_price_micro,
         usage_source=metered.source,
         price=_price_text(model.name, prices) if model is not None and prices is not None else None,
         ttft_ms=ttft_ms,
@@ -110,15 +111,29 @@ def outcome_of(
     )
 
 
-def _charged(metered: Metered, prices: Prices | None) -> tuple[int | None, int | None]:
-    """(cost, neurons) of what was used."""
+class Charged(NamedTuple):
+    """Neurons as measured where upstream says them, and beside them those of the price list."""
+
+    cost_nano_usd: int | None
+    neurons_micro: int | None
+    neurons_source: str  # "usage", "header", "price", "none"
+    neurons_by_price_micro: int | None
+
+
+def _charged(metered: Metered, prices: Prices | None) -> Charged:
     if metered.source == "none" or metered.cached_answer:
-        return 0, 0
+        return Charged(0, 0, "none", 0)
     measured = neurons_micro(metered.usage.neurons)
+    source = metered.usage.neurons_source
     cost = cost_nano_usd(prices, metered.quantities) if prices is not None else None
     if cost is None:
-        return (None if measured is None else cost_from_neurons(measured)), measured
-    return cost, measured if measured is not None else neurons_micro_from_cost(cost)
+        if measured is None:
+            return Charged(None, None, "none", None)
+        return Charged(cost_from_neurons(measured), measured, source, None)
+    by_price = neurons_micro_from_cost(cost)
+    if measured is None:
+        return Charged(cost, by_price, "price", by_price)
+    return Charged(cost, measured, source, by_price)
 
 
 # One text a model, made anew when its prices change; as large as the catalog.

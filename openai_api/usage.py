@@ -14,20 +14,23 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counts of one answer; None means that nobody reported it. `neurons` is what was billed."""
+    """Counts of one answer; None means that nobody reported it. `neurons` is what was billed, as
+    upstream's `usage` or its header `cf-ai-neurons` says (`neurons_source`: "usage", "header")."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     neurons: Decimal | None = None
+    neurons_source: str = "usage"
 
     @property
     def known(self) -> bool:
         return self.prompt_tokens is not None or self.completion_tokens is not None
 
     def with_neurons(self, neurons: Decimal) -> "Usage":
-        return replace(self, neurons=neurons)
+        """What the header of the answer says."""
+        return replace(self, neurons=neurons, neurons_source="header")
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(

@@ -1,6 +1,7 @@
 """`POST /v1/images/generations`: `n` calls side by side, all pictures or none."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from openai_api.images.request import ImageRequest
 from openai_api.images.translate import ImageCall, ImagePlan, translate
 from openai_api.pipeline import Endpoint, Result
 from openai_api.recording import Metered
-from openai_api.usage import Usage
+from openai_api.usage import NOTHING
 from workers_ai.answer import Answer
 from workers_ai.client import WorkersAIClient
 
@@ -74,9 +75,9 @@ def _quantities(plan: ImagePlan, images: int) -> Quantities:
 
 def _metered(plan: ImagePlan, answers: list[Answer], source: str) -> Metered:
     measured = [answer.neurons for answer in answers if answer.neurons is not None]
-    neurons = sum(measured) if answers and len(measured) == len(answers) else None
+    every_answer_says = bool(answers) and len(measured) == len(answers)
     return Metered(
-        Usage(neurons=neurons or None),
+        NOTHING.with_neurons(sum(measured, Decimal(0))) if every_answer_says else NOTHING,
         source,
         _quantities(plan, len(answers)),
         cached_answer=bool(answers) and all(answer.from_cache for answer in answers),
