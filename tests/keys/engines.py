@@ -112,13 +112,18 @@ class PostgresServer:
         _until_answers(self.url, self._process)
 
     def freeze(self) -> None:
-        """Takes connections and says nothing, until `thaw`."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        """Takes connections and says nothing, on open ones neither, until `thaw`."""
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            os.kill(each, number)
 
     def stop(self) -> None:
         """Cuts every connection, as a restart for an upgrade does."""
