@@ -136,6 +136,7 @@ class Rule:
     headers: Callable[[Exception], dict[str, str]] = field(default=lambda error: {})
     param: str | None = None
     operators: bool = False  # logged as an error: only the operator can mend it
+    outage: bool = False  # every request fails like this for a while: one line a period tells it
 
 
 def _retry_after(error: Exception) -> dict[str, str]:
@@ -237,14 +238,15 @@ _RULES: dict[type[Exception], Rule] = {
     keys.LedgerUnavailable: Rule(
         503, SERVER, "ledger_unavailable",
         "The gateway cannot record requests at the moment. Please try again shortly.",
-        headers=lambda error: {"retry-after": "5"}, operators=True,
+        headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
     ),
     keys.RowRefused: Rule(500, SERVER, None, "The request could not be recorded.", operators=True),
     keys.CannotChangeKey: Rule(400, INVALID, None),
     # catalog
     catalog.CatalogError: Rule(500, SERVER, None, "The gateway could not read its model catalog."),
     catalog.CatalogEmpty: Rule(
-        503, SERVER, "catalog_empty", headers=lambda error: {"retry-after": "30"}, operators=True
+        503, SERVER, "catalog_empty", headers=lambda error: {"retry-after": "30"},
+        operators=True, outage=True,
     ),
     catalog.ModelUnavailable: _NOT_FOUND,
     catalog.ModelNotAllowed: Rule(403, INVALID, "model_not_allowed", param="model"),
@@ -256,7 +258,8 @@ _RULES: dict[type[Exception], Rule] = {
     # workers_ai
     upstream.WorkersAIError: _UPSTREAM,
     upstream.Unreachable: Rule(
-        502, SERVER, "upstream_unreachable", "Workers AI could not be reached.", operators=True
+        502, SERVER, "upstream_unreachable", "Workers AI could not be reached.",
+        operators=True, outage=True,
     ),
     upstream.TimedOut: _TIMEOUT,
     upstream.StreamCut: Rule(
@@ -318,6 +321,30 @@ def api_error(error: Exception) -> ApiError:
     )
 
 
+class Outages:
+    """Which failure may be said again. Each refused request has its line in the access log anyway;
+    a thousand of them a second must not fill the disk with the same sentence twice."""
+
+    EVERY_S = 10.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, tuple[float, int]] = {}  # when, and how many came since unsaid
+
+    def unsaid(self, name: str) -> int | None:
+        """How many were left unsaid before this one; None to leave this one unsaid too."""
+        now = self._clock()
+        said_at, since = self._said.get(name, (-math.inf, 0))
+        if now - said_at < self.EVERY_S:
+            self._said[name] = (said_at, since + 1)
+            return None
+        self._said[name] = (now, 0)
+        return since
+
+
+_outages = Outages()
+
+
 def report(error: Exception, *, request_id: str) -> None:
     """Writes to the server log what the caller is not told: unforeseen faults, the operator's
     faults.
@@ -328,6 +355,12 @@ def report(error: Exception, *, request_id: str) -> None:
     fields = {"fields": {"request_id": request_id}}
     if rule is None:
         logger.error("Unforeseen failure", exc_info=error, extra=fields)
+    elif rule.outage:
+        name = type(error).__name__
+        unsaid = _outages.unsaid(name)
+        if unsaid is not None:
+            more = f" ({unsaid} more since the last such line)" if unsaid else ""
+            logger.error("%s: %s%s", name, error, more, extra=fields)
     elif rule.operators:
         logger.error("%s: %s", type(error).__name__, error, extra=fields)
     elif rule.status >= 500:

@@ -8,7 +8,7 @@ import pytest
 
 from catalog import errors as catalog
 from keys import errors as keys
-from openai_api.errors import ApiError, api_error, rule_for
+from openai_api.errors import ApiError, Outages, api_error, report, rule_for
 from tests.openai_api.schemas import assert_error_body
 from workers_ai import errors as upstream
 
@@ -147,3 +147,21 @@ def test_a_wrong_endpoint_names_the_right_path() -> None:
 def test_a_message_with_half_a_character_can_be_sent() -> None:
     body = orjson.loads(ApiError("a\ud83d").body())
     assert body["error"]["message"].startswith("a")
+
+
+def test_an_outage_is_said_once_a_period_with_what_came_meanwhile() -> None:
+    now = 0.0
+    outages = Outages(clock=lambda: now)
+    assert [outages.unsaid("LedgerFull") for _ in range(4)] == [0, None, None, None]
+    assert outages.unsaid("Unreachable") == 0, "another failure has a line of its own"
+    now = Outages.EVERY_S
+    assert [outages.unsaid("LedgerFull") for _ in range(2)] == [3, None]
+
+
+def test_only_the_first_of_many_refusals_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai_api.errors._outages", Outages())
+    for number in range(50):
+        report(keys.LedgerUnavailable("no database"), request_id=str(number))
+    assert len(caplog.records) == 1
