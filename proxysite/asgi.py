@@ -1,5 +1,5 @@
-"""The ASGI application: `/v1` to its own handler, health to two small answers, the rest to
-Django.
+"""The ASGI application: `/v1` to its own handler, health and metrics to small answers, the rest
+to Django.
 """
 
 import os
@@ -9,6 +9,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 site = get_asgi_application()
@@ -34,6 +35,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     below_v1 = api_path(path)
     if below_v1 is not None:
         await api(scope, receive, send, below_v1)
+    elif path == "/metrics" and settings.METRICS_ALLOWED_NETWORKS:
+        await serve_metrics(scope, send)
     elif path in HEALTH:
         await serve_health(path, send, request_id_for(dict(scope["headers"]).get(b"x-request-id")))
     else:
@@ -54,14 +57,34 @@ async def serve_lifespan(receive: Receive, send: Send) -> None:
 
 async def serve_health(path: str, send: Send, request_id: str) -> None:
     status, body = await HEALTH[path]()
+    await serve_small(status, body, send, content_type=b"application/json", request_id=request_id)
+
+
+async def serve_small(
+    status: int, body: bytes, send: Send, *, content_type: bytes, request_id: str
+) -> None:
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-request-id", request_id.encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def serve_metrics(scope: dict[str, Any], send: Send) -> None:
+    # Only here: where nobody asks for metrics, no worker carries the library.
+    from proxysite import metrics
+
+    client_ip = scope["client"][0] if scope.get("client") else ""
+    request_id = request_id_for(dict(scope["headers"]).get(b"x-request-id"))
+    if metrics.is_allowed(client_ip):
+        status, body = await metrics.metrics()
+        content_type = metrics.CONTENT_TYPE
+    else:
+        status, body, content_type = 404, b"Not found.\n", b"text/plain"
+    await serve_small(status, body, send, content_type=content_type, request_id=request_id)
 
 
 async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -236,6 +236,7 @@ FORWARDED_ALLOW_IPS = listed(
     parse=lambda got: got if got == "*" else str(ipaddress.ip_network(got)),
     takes="addresses or networks of proxies such as 127.0.0.1 or 10.0.0.0/8",
 )
+METRICS_ALLOWED_NETWORKS = networks("METRICS_ALLOWED_NETWORKS")
 LOG_FORMAT = parsed(
     "LOG_FORMAT",
     "text",

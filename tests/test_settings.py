@@ -87,6 +87,7 @@ BAD = [
     ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
     ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
     ("FORWARDED_ALLOW_IPS", "nginx", "addresses or networks"),
+    ("METRICS_ALLOWED_NETWORKS", "prometheus", "networks such as"),
     ("LOG_FORMAT", "xml", "text or json"),
     ("LOG_LEVEL", "loud", "DEBUG, INFO, WARNING or ERROR"),
 ]

@@ -35,6 +35,7 @@ def session_tuned_gateway(
             UPSTREAM_IDLE_TIMEOUT="2",
             UPSTREAM_RETRIES="1",
             LOG_FORMAT="json",
+            METRICS_ALLOWED_NETWORKS="127.0.0.0/8",
         ) as gateway,
     ):
         yield gateway

@@ -1,0 +1,154 @@
+"""`/metrics` for Prometheus: what the totals of the UTC day say, and the state of this gateway.
+
+The totals are in the database, so any worker of any host gives the same figures, and they cost a
+request nothing. Counters begin again at 00:00 UTC, which Prometheus takes for a restart. Labels are
+bounded: endpoints, models of the catalog, never a key, an owner or a caller's words.
+
+Only for METRICS_ALLOWED_NETWORKS; for anybody else there is nothing here.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from catalog import snapshot
+from keys.admission import process_counters
+from keys.ledger import ledger
+from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
+from keys.reports import sums_by_day
+from keys.totals import REFUSED
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
+
+_LABELS: Final = ("endpoint", "model")
+_NANO: Final = 10**9
+_MICRO: Final = 10**6
+# Metric, its help, the sum of the totals it shows, and what that is divided by.
+_COUNTERS: Final = (
+    ("gateway_requests", "Admitted requests.", "requests", 1),
+    ("gateway_errors", "Requests answered with 400 and above.", "errors", 1),
+    ("gateway_client_gone", "Requests whose client left.", "client_gone", 1),
+    ("gateway_unpriced", "Requests whose cost nobody knows.", "unpriced", 1),
+    ("gateway_prompt_tokens", "Tokens in, cached ones included.", "prompt_tokens", 1),
+    ("gateway_cached_tokens", "Tokens in out of the prompt cache.", "cached_tokens", 1),
+    ("gateway_completion_tokens", "Tokens out.", "completion_tokens", 1),
+    ("gateway_images", "Pictures made.", "images", 1),
+    ("gateway_audio_seconds", "Seconds of sound.", "audio_ms", 1000),
+    ("gateway_cost_usd", "Cost by the price list.", "cost_nano_usd", _NANO),
+    ("gateway_neurons", "Neurons, as measured or by the price list.", "neurons_micro", _MICRO),
+)
+_HISTOGRAMS: Final = (
+    ("gateway_first_byte_seconds", "Time to the first byte of an answer.", TTFT_COUNTS),
+    ("gateway_duration_seconds", "Time to the end of an answer.", DURATION_COUNTS),
+)
+
+
+def is_allowed(client_ip: str) -> bool:
+    try:
+        address = ipaddress.ip_address(client_ip)
+    except ValueError:
+        return False
+    return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)
+
+
+async def metrics() -> tuple[int, bytes]:
+    """Status and body of a scrape; 503 while the database does not answer."""
+    try:
+        return 200, await asyncio.to_thread(_scrape)
+    except DatabaseError as error:
+        return 503, f"# The database does not answer ({type(error).__name__}).\n".encode()
+
+
+def _scrape() -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected([*_of_today(), *_of_now()]))
+    return generate_latest(registry)
+
+
+class _Collected:
+    """What is collected already, in the form that the library asks for it."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _of_today() -> Iterator[Metric]:
+    today = datetime.now(UTC).date()
+    try:
+        rows = sums_by_day(today, today + timedelta(days=1), by=_LABELS)
+    finally:
+        # This thread belongs to a pool, which must not keep a connection.
+        connection.close()
+    for name, text, column, divisor in _COUNTERS:
+        counter = CounterMetricFamily(name, text, labels=_LABELS)
+        for row in rows:
+            counter.add_metric(_labels(row), row[column] / divisor)
+        yield counter
+    refused = CounterMetricFamily(
+        "gateway_refused", "Requests refused by a limit.", labels=(*_LABELS, "limit")
+    )
+    for row in rows:
+        for column in REFUSED:
+            refused.add_metric([*_labels(row), column.removeprefix("refused_")], row[column])
+    yield refused
+    for name, text, columns in _HISTOGRAMS:
+        histogram = HistogramMetricFamily(name, text, labels=_LABELS)
+        for row in rows:
+            histogram.add_metric(_labels(row), _buckets(row, columns), sum_value=None)
+        yield histogram
+
+
+def _labels(row: Mapping[str, Any]) -> list[str]:
+    return [row["endpoint"], row["model"]]
+
+
+def _buckets(row: Mapping[str, Any], columns: tuple[str, ...]) -> list[tuple[str, float]]:
+    bounds = [*(str(bound / 1000) for bound in LATENCY_BOUNDS_MS), "+Inf"]
+    seen, buckets = 0, []
+    for bound, column in zip(bounds, columns, strict=True):
+        seen += row[column]
+        buckets.append((bound, float(seen)))
+    return buckets
+
+
+def _of_now() -> Iterator[Metric]:
+    health, catalog = ledger.health(), snapshot.current()
+    gauges = (
+        ("gateway_ledger_waiting_rows", "Rows of this worker not committed yet.", health.depth),
+        ("gateway_ledger_healthy", "1 while this worker's ledger can write.", not health.problem),
+        (
+            "gateway_limits_shared",
+            "1 while counters of rates work as configured.",
+            not process_counters.health(),
+        ),
+        (
+            "gateway_catalog_models",
+            "Models that Workers AI lists.",
+            sum(not model.retired for model in catalog.models.values()),
+        ),
+        ("gateway_free_neurons", "Free neurons of a day.", settings.FREE_DAILY_NEURONS),
+    )
+    for name, text, value in gauges:
+        yield GaugeMetricFamily(name, text, value=float(value))
+    if catalog.refreshed_at is not None:
+        age_s = time.time() - catalog.refreshed_at
+        yield GaugeMetricFamily(
+            "gateway_catalog_age_seconds", "Since the last good refresh.", value=age_s
+        )
