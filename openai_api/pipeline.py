@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -20,9 +19,9 @@ from catalog.snapshot import ModelRecord
 from keys.admission import admit
 from keys.key_index import KeyRecord
 from openai_api import upstream
-from openai_api.errors import ApiError, ClientGone, WrongMediaType, api_error, report
+from openai_api.body import json_body
+from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
-from openai_api.fields import json_object
 from openai_api.recording import Metered
 from openai_api.streaming import EventStreamResponse
 from workers_ai.client import WorkersAIClient
@@ -67,11 +66,13 @@ class Endpoint(Generic[AskedT, PlanT]):
     """One endpoint: the pure steps of its folder, and the two ways its answers come."""
 
     name: str
-    read: Callable[[dict[str, Any]], AskedT]
+    read: Callable[[Any], AskedT]
     plan: Callable[[AskedT, ModelRecord], PlanT]
     # Upper estimates, for limits and budgets: quantities of the whole request.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
     whole: Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result]]
+    # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
+    body: Callable[[GatewayRequest], Awaitable[Any]] = json_body
     # What has to be fetched before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
     streamed: (
@@ -103,8 +104,7 @@ async def answer(
 
 async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> HttpResponseBase:
     ticket, request = exchange.ticket, exchange.request
-    _check_media_type(request.raw_headers)
-    body = json_object(await request.read_body(settings.MAX_BODY_BYTES))
+    body = await endpoint.body(request)
     request.watch_client()
     asked = endpoint.read(body)
     ticket.requested_model = asked.model
@@ -143,22 +143,6 @@ async def _failed(exchange: Exchange, error: Exception) -> ApiError:
         shown = await exchange.failed(error, exchange.spent)
     shown.headers.update(exchange.headers())
     return shown
-
-
-def _check_media_type(headers: dict[bytes, bytes]) -> None:
-    """JSON is taken under any name, as curl sends it; what is surely something else is refused."""
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media_type.startswith((b"multipart/", b"image/", b"audio/", b"video/")):
-        raise WrongMediaType(
-            "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
-            f"not '{media_type.decode('latin-1')[:60]}'."
-        )
-    encoding = headers.get(b"content-encoding", b"").strip().lower()
-    if encoding not in (b"", b"identity"):
-        raise WrongMediaType(
-            f"Compressed request bodies ('{encoding.decode('latin-1')[:60]}') are not taken: "
-            "send the JSON as it is."
-        )
 
 
 def _user(named: str, request: GatewayRequest) -> str:

@@ -1,0 +1,43 @@
+"""The step that reads a request's body: what every endpoint that takes JSON uses.
+
+Comes in: a request whose body is still on the wire. Goes out: a JSON object. Endpoints that take
+files read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType, BadRequest.
+"""
+
+from typing import Any
+
+from django.conf import settings
+
+from openai_api.errors import WrongMediaType
+from openai_api.exchange import GatewayRequest
+from openai_api.fields import json_object
+
+
+async def json_body(request: GatewayRequest) -> dict[str, Any]:
+    """JSON is taken under any name, as curl sends it; what is surely something else is refused."""
+    named = media_type(request)
+    if named.startswith((b"multipart/", b"image/", b"audio/", b"video/")):
+        raise WrongMediaType(
+            "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
+            f"not '{shown(named)}'."
+        )
+    refuse_compressed(request)
+    return json_object(await request.read_body(settings.MAX_BODY_BYTES))
+
+
+def media_type(request: GatewayRequest) -> bytes:
+    """What the body is said to be, without parameters."""
+    return request.raw_headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
+def refuse_compressed(request: GatewayRequest) -> None:
+    encoding = request.raw_headers.get(b"content-encoding", b"").strip().lower()
+    if encoding not in (b"", b"identity"):
+        raise WrongMediaType(
+            f"Compressed request bodies ('{shown(encoding)}') are not taken: "
+            "send the body as it is."
+        )
+
+
+def shown(header: bytes) -> str:
+    return header.decode("latin-1")[:60]
