@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
+# Stands for the field that holds an endpoint's text, whose name its requests know.
+PROMPT = "(prompt)"
 OPERATOR_NOTE = "The operator of this gateway has to look at it; the request id helps them."
 
 
@@ -271,7 +273,7 @@ _RULES: dict[type[Exception], Rule] = {
     upstream.Refused: _UPSTREAM,
     upstream.BadInput: Rule(400, INVALID, "invalid_request", _quoted),
     upstream.ContextTooLong: Rule(
-        400, INVALID, "context_length_exceeded", _context_text, param="messages"
+        400, INVALID, "context_length_exceeded", _context_text, param=PROMPT
     ),
     upstream.ContentRefused: Rule(400, INVALID, "content_policy_violation", _quoted),
     upstream.RequestTooLarge: Rule(
@@ -302,8 +304,11 @@ def rule_for(error_class: type[Exception]) -> Rule | None:
     return None
 
 
-def api_error(error: Exception) -> ApiError:
-    """Any failure in OpenAI's terms. What nobody foresaw is a 500 whose cause is only logged."""
+def api_error(error: Exception, *, prompt_param: str = "messages") -> ApiError:
+    """Any failure in OpenAI's terms. What nobody foresaw is a 500 whose cause is only logged.
+
+    `prompt_param` is what the endpoint calls its text, for errors about a text that is too long.
+    """
     if isinstance(error, ApiError):
         return error
     rule = rule_for(type(error))
@@ -316,7 +321,7 @@ def api_error(error: Exception) -> ApiError:
         status=rule.status,
         type=kind,
         code=rule.code,
-        param=rule.param,
+        param=prompt_param if rule.param == PROMPT else rule.param,
         headers=rule.headers(error),
     )
 

@@ -41,6 +41,7 @@ class Exchange:
     request: GatewayRequest
     key: KeyRecord
     ticket: Ticket
+    prompt_param: str = "messages"
     model: ModelRecord | None = None
     used_so_far: Callable[[], Metered] | None = None
     # What a request that failed had used all the same, such as the pictures that did come.
@@ -85,7 +86,7 @@ class Exchange:
         self, error: Exception, metered: Metered, *, status: int | None = None
     ) -> ApiError:
         """Records a failure, in a stream with the status that is out already; what to tell."""
-        shown = api_error(error)
+        shown = api_error(error, prompt_param=self.prompt_param)
         outcome = outcome_of(
             metered,
             self.model,

@@ -71,8 +71,12 @@ class Endpoint(Generic[AskedT, PlanT]):
     # Upper estimates, for limits and budgets: quantities of the whole request.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
     whole: Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result]]
+    # Which model the named one means, and whether it may run.
+    resolve: Callable[..., ModelRecord] = catalog.resolve
     # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
     body: Callable[[GatewayRequest], Awaitable[Any]] = json_body
+    # The field with the text, for errors that upstream words without a field.
+    prompt_param: str = "messages"
     # What has to be fetched before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
     streamed: (
@@ -92,7 +96,7 @@ async def answer(
         client_ip=request.client_ip,
         user_agent=agent,
     )
-    exchange = Exchange(request, key, ticket)
+    exchange = Exchange(request, key, ticket, prompt_param=endpoint.prompt_param)
     try:
         return await _answer(endpoint, exchange)
     except (asyncio.CancelledError, ClientGone):
@@ -110,7 +114,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     ticket.requested_model = asked.model
     ticket.stream = asked.stream
     ticket.user = _user(asked.user, request)
-    model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=exchange.key.allows_model)
+    model = endpoint.resolve(asked.model, endpoint=endpoint.name, allows=exchange.key.allows_model)
     exchange.model, ticket.model = model, model.name
     if endpoint.prepare is not None:
         await endpoint.prepare(asked)

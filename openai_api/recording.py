@@ -5,7 +5,9 @@ ledger. Measured neurons are preferred to those worked out from the price; a mod
 costs what upstream says it billed, and otherwise None, which is not 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import NamedTuple
 
 import orjson
@@ -23,7 +25,7 @@ from catalog.snapshot import ModelRecord
 from keys.admission import Outcome
 from openai_api import token_estimate
 from openai_api.errors import ApiError
-from openai_api.usage import Usage
+from openai_api.usage import NOTHING, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,35 @@ def metered_tokens(
         prompt_tokens=prompt, completion_tokens=completion, cached_tokens=usage.cached_tokens or 0
     )
     return Metered(usage, source, quantities, cached_answer)
+
+
+def together(parts: Sequence[Metered], *, partial: bool = False) -> Metered:
+    """The usage of several calls of one request; what came out of a cache is not charged."""
+    if not parts:
+        return NOTHING_USED
+    charged = [part for part in parts if not part.cached_answer]
+    usage = NOTHING
+    for part in parts:
+        usage = usage.plus(part.usage)
+    measured = [part.usage.neurons for part in charged if part.usage.neurons is not None]
+    # Where one call was not measured, the sum would be too little: the price tells instead.
+    all_measured = bool(charged) and len(measured) == len(charged)
+    sources = {part.source for part in parts}
+    if partial or "partial" in sources:
+        source = "partial"
+    else:
+        source = "estimated" if "estimated" in sources else "upstream"
+    return Metered(
+        replace(usage, neurons=sum(measured, Decimal(0)) if all_measured else None),
+        source,
+        Quantities(
+            prompt_tokens=sum(part.quantities.prompt_tokens for part in charged),
+            completion_tokens=sum(part.quantities.completion_tokens for part in charged),
+            cached_tokens=sum(part.quantities.cached_tokens for part in charged),
+            requests=sum(part.quantities.requests for part in charged),
+        ),
+        cached_answer=not charged,
+    )
 
 
 def outcome_of(

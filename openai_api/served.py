@@ -21,6 +21,7 @@ SERVED: dict[str, ServedEndpoint] = {
     for endpoint in (
         ServedEndpoint("chat", "/v1/chat/completions", "openai-chat", "openai"),
         ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
+        ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
     )
 }
 PROTOCOLS = {endpoint.protocol: endpoint.name for endpoint in SERVED.values()}

@@ -5,6 +5,7 @@ slash.
 from django.urls import path
 
 from openai_api.chat_completions.view import ChatCompletionsView
+from openai_api.embeddings.view import EmbeddingsView
 from openai_api.images.view import ImageGenerationsView
 from openai_api.key_info.view import KeyView
 from openai_api.model_list.view import ModelsView, ModelView
@@ -15,6 +16,7 @@ urlpatterns = [
     path("key", KeyView.as_view()),
     path("chat/completions", ChatCompletionsView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),
+    path("embeddings", EmbeddingsView.as_view()),
 ]
 
 # Paths that are the API's even when a client leaves `/v1` out.

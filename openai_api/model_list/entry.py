@@ -46,6 +46,10 @@ def _architecture(record: ModelRecord) -> dict[str, Any]:
         gives = ["image"]
         if record.image.takes_image:
             takes = ["text", "image"]
+    elif record.embeddings is not None:
+        gives = ["embeddings"]
+    elif "rerank" in record.endpoints:
+        gives = ["rerank"]
     elif record.chat is not None and record.chat.vision:
         takes = ["text", "image"]
     return {

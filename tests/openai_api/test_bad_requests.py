@@ -14,7 +14,8 @@ from workers_ai.simulator.serve import RunningSimulator
 
 CHAT = "/chat/completions"
 IMAGES = "/images/generations"
-POSTS = [CHAT, IMAGES]
+EMBEDDINGS = "/embeddings"
+POSTS = [CHAT, IMAGES, EMBEDDINGS]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])

@@ -88,6 +88,13 @@ IMAGE = objects(
     response_format=st.sampled_from(["url", "b64_json"]),
     **dict.fromkeys(["n", "batch_size", "seed", "steps", "guidance", "guidance_scale"], NUMBERS),
 )
+EMBEDDINGS = objects(
+    input=TEXTS | st.lists(TEXTS | NUMBERS | st.lists(NUMBERS, max_size=2), max_size=3),
+    encoding_format=st.sampled_from(["float", "base64"]),
+    dimensions=NUMBERS,
+    pooling=TEXTS,
+    user=TEXTS,
+)
 MODELS = {
     "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
     "/images/generations": [
@@ -95,6 +102,7 @@ MODELS = {
         "@cf/black-forest-labs/flux-1-schnell",
         "@cf/black-forest-labs/flux-2-klein-4b",
     ],
+    "/embeddings": ["@cf/baai/bge-m3", "@cf/qwen/qwen3-embedding-0.6b"],
 }
 
 FUZZING = settings(max_examples=60)
@@ -118,6 +126,14 @@ def test_chat_fields_of_any_kind_get_an_answer(
     client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
 ) -> None:
     assert_no_fault(client, "/chat/completions", {**body, "model": model})
+
+
+@FUZZING
+@given(body=EMBEDDINGS, model=st.sampled_from(MODELS["/embeddings"]))
+def test_embedding_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+) -> None:
+    assert_no_fault(client, "/embeddings", {**body, "model": model})
 
 
 @FUZZING

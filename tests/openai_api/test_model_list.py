@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from catalog.models import CatalogModel
+from openai_api.served import PROTOCOLS
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import LEGACY, OPENAI, chat_body, post
@@ -64,7 +65,7 @@ def test_a_chat_model_says_what_clients_show(client: httpx.Client) -> None:
     assert entry["pricing"]["prompt"] == "0.00000029"
     assert entry["pricing"]["completion"] == "0.00000225"
     assert "tools" in entry["supported_parameters"]
-    assert entry["supported_endpoint_types"] == ["openai"]
+    assert "openai" in entry["supported_endpoint_types"]
 
 
 def test_a_model_that_sees_pictures_says_so(client: httpx.Client) -> None:
@@ -87,7 +88,22 @@ def test_the_images_protocol_lists_what_draws_from_a_prompt_alone(client: httpx.
 
 def test_an_unknown_protocol_lists_the_known_ones(client: httpx.Client) -> None:
     response = client.get("/models", params={"protocol": "telnet"})
-    assert_openai_error(response, 400, param="protocol", says="'openai-chat', 'openai-images'")
+    error = assert_openai_error(response, 400, param="protocol")
+    for protocol in PROTOCOLS:
+        assert f"'{protocol}'" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "model", "type_name", "gives"),
+    [("openai-embeddings", "@cf/baai/bge-m3", "embeddings", "embeddings")],
+)
+def test_each_protocol_lists_its_models(
+    client: httpx.Client, protocol: str, model: str, type_name: str, gives: str
+) -> None:
+    models = listed(client, protocol=protocol)
+    assert type_name in models[model]["supported_endpoint_types"]
+    assert models[model]["architecture"]["output_modalities"] == [gives]
+    assert OPENAI not in models
 
 
 def test_models_that_no_endpoint_runs_are_not_listed(client: httpx.Client) -> None:

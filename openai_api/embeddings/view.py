@@ -1,0 +1,63 @@
+"""`POST /v1/embeddings`: batches side by side, joined in the order of the texts."""
+
+from functools import partial
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline, token_estimate
+from openai_api.base import GatewayView
+from openai_api.embeddings.normalise import embeddings_answer, entries
+from openai_api.embeddings.request import EmbeddingsRequest, read
+from openai_api.embeddings.translate import Batch, EmbeddingsPlan, translate
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.runs import TextRuns, side_by_side
+from workers_ai.client import WorkersAIClient
+
+# Each text is read between two tokens of its own, which nobody sees.
+TOKENS_AROUND_A_TEXT = 2
+
+
+def most(asked: EmbeddingsRequest, plan: EmbeddingsPlan, model: ModelRecord) -> Quantities:
+    return Quantities(
+        prompt_tokens=token_estimate.prompt_tokens(model.name, plan.characters)
+        + TOKENS_AROUND_A_TEXT * len(asked.texts),
+        requests=len(plan.batches),
+    )
+
+
+async def whole(
+    exchange: Exchange, asked: EmbeddingsRequest, plan: EmbeddingsPlan, client: WorkersAIClient
+) -> Result:
+    runs = TextRuns(exchange, client)
+
+    async def embed(batch: Batch) -> bytes:
+        def written(result: Any) -> tuple[bytes, int]:
+            block = entries(
+                result,
+                first=batch.first,
+                count=batch.count,
+                dimensions=plan.dimensions,
+                as_base64=asked.as_base64,
+            )
+            return block, 0
+
+        return await runs.run(batch.body, characters=batch.characters, read=written)
+
+    blocks = await side_by_side(partial(embed, batch) for batch in plan.batches)
+    used = runs.metered()
+    return Result(embeddings_answer(blocks, model=asked.model, usage=used.usage), used)
+
+
+EMBEDDINGS: Endpoint[EmbeddingsRequest, EmbeddingsPlan] = Endpoint(
+    name="embeddings", read=read, plan=translate, most=most, whole=whole, prompt_param="input"
+)
+
+
+class EmbeddingsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(EMBEDDINGS, request, key)

@@ -1,0 +1,105 @@
+"""Requests that need several upstream calls: side by side, and what they used together.
+
+A failure of one ends the others; what was used until then is recorded with the failure.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
+
+from openai_api.exchange import Exchange
+from openai_api.recording import Metered, metered_tokens, together
+from openai_api.usage import Usage, UsageMeter
+from workers_ai.answer import Answer
+from workers_ai.client import WorkersAIClient
+from workers_ai.errors import WorkersAIError
+
+AT_ONCE = 8
+
+T = TypeVar("T")
+
+
+async def side_by_side(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+    """What the calls give, in their order. The first failure cancels the rest and is raised."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(call: Callable[[], Awaitable[T]]) -> T:
+        async with turn:
+            return await call()
+
+    tasks = [asyncio.ensure_future(in_turn(call)) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+class TextRuns:
+    """The `ai/run` calls of one request, whose tokens are counted together."""
+
+    def __init__(self, exchange: Exchange, client: WorkersAIClient) -> None:
+        assert exchange.model is not None
+        self._exchange = exchange
+        self._client = client
+        self._model = exchange.model.name
+        self._done: list[Metered] = []
+        self._characters_in_flight = 0
+        exchange.used_so_far = self._used_so_far
+
+    async def run(
+        self, payload: bytes, *, characters: int, read: Callable[[Any], tuple[T, int]]
+    ) -> T:
+        """One call. `characters` are those of its prompt; `read` makes something of the result and
+        counts the characters that the model wrote.
+        """
+        self._characters_in_flight += characters
+        try:
+            answer = await self._client.run(self._model, payload)
+            self._exchange.attempts += answer.attempts
+            result = answer.json()
+            made, written = read(result)
+        except WorkersAIError:
+            self._characters_in_flight -= characters
+            self._exchange.spent = self.metered(partial=True)
+            raise
+        self._characters_in_flight -= characters
+        self._done.append(
+            metered_tokens(
+                self._model,
+                reported_usage(answer, result),
+                prompt_characters=characters,
+                completion_characters=written,
+                cached_answer=answer.from_cache,
+            )
+        )
+        return made
+
+    def metered(self, *, partial: bool = False) -> Metered:
+        """What the calls that are done used."""
+        return together(self._done, partial=partial)
+
+    def _used_so_far(self) -> Metered:
+        """With the calls that upstream is still busy with, and bills."""
+        if not self._characters_in_flight:
+            return self.metered(partial=True)
+        in_flight = metered_tokens(
+            self._model,
+            Usage(),
+            prompt_characters=self._characters_in_flight,
+            completion_characters=0,
+            partial=True,
+        )
+        return together([*self._done, in_flight], partial=True)
+
+
+def reported_usage(answer: Answer, result: Any) -> Usage:
+    """What upstream says that a run used; nothing when it says nothing, or only noughts."""
+    meter = UsageMeter()
+    meter.take(result.get("usage") if isinstance(result, dict) else None, trailing=True)
+    usage = meter.total
+    if usage.neurons is None and answer.neurons is not None:
+        usage = usage.with_neurons(answer.neurons)
+    return usage
