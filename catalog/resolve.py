@@ -85,6 +85,25 @@ def resolve(
     return record
 
 
+def newest(
+    *, endpoint: str, called: str, allows: Allows, snapshot: Snapshot | None = None
+) -> ModelRecord:
+    """The newest model that the endpoint may run for this key, for the name `called`, which is no
+    model's but stands for whatever the endpoint has.
+    """
+    snapshot = snapshot or snapshots.current()
+    able = [record for record in snapshot.models.values() if endpoint in record.endpoints]
+    able.sort(key=lambda record: (record.created, record.name), reverse=True)
+    refusal: CatalogError | None = None
+    for record in able:
+        refusal = why_not(record, endpoint, allows, called=called)
+        if refusal is None:
+            return record
+    if snapshot.is_empty:
+        raise CatalogEmpty
+    raise refusal or ModelNotFound(called)
+
+
 def listing(
     *,
     served: Collection[str],

@@ -14,3 +14,11 @@ def completion_id() -> str:
 
 def tool_call_id() -> str:
     return "call_" + "".join(random.choices(_ALPHABET, k=24))
+
+
+def moderation_id() -> str:
+    return f"modr-{random.getrandbits(112):028x}"
+
+
+def rerank_id() -> str:
+    return f"rerank-{random.getrandbits(112):028x}"

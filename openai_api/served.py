@@ -22,6 +22,8 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("chat", "/v1/chat/completions", "openai-chat", "openai"),
         ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
+        ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),
+        ServedEndpoint("rerank", "/v1/rerank", "openai-rerank", "jina-rerank"),
     )
 }
 PROTOCOLS = {endpoint.protocol: endpoint.name for endpoint in SERVED.values()}

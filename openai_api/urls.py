@@ -9,6 +9,8 @@ from openai_api.embeddings.view import EmbeddingsView
 from openai_api.images.view import ImageGenerationsView
 from openai_api.key_info.view import KeyView
 from openai_api.model_list.view import ModelsView, ModelView
+from openai_api.moderations.view import ModerationsView
+from openai_api.rerank.view import RerankView
 
 urlpatterns = [
     path("models", ModelsView.as_view()),
@@ -17,6 +19,8 @@ urlpatterns = [
     path("chat/completions", ChatCompletionsView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),
     path("embeddings", EmbeddingsView.as_view()),
+    path("moderations", ModerationsView.as_view()),
+    path("rerank", RerankView.as_view()),
 ]
 
 # Paths that are the API's even when a client leaves `/v1` out.

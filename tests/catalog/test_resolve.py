@@ -20,7 +20,7 @@ from catalog.errors import (
     WrongEndpoint,
 )
 from catalog.pricing import Prices
-from catalog.resolve import listed, listing, resolve, why_not
+from catalog.resolve import listed, listing, newest, resolve, why_not
 from catalog.snapshot import EMPTY, ModelRecord, Snapshot
 
 PRICED = Prices({"input_tokens": 1})
@@ -105,6 +105,34 @@ def test_retired_disabled_and_dangling_names_read_as_not_found() -> None:
         assert type(error) is kind
         assert isinstance(error, ModelUnavailable)
         assert f"The model `{name}` does not exist." in str(error)
+
+
+def test_a_name_of_no_model_stands_for_the_newest_that_may_run() -> None:
+    guards = [
+        ModelRecord(f"@cf/meta/guard-{n}", created=n, endpoints=frozenset({"moderations"}))
+        for n in range(3)
+    ]
+    latest = ModelRecord(
+        "@cf/meta/off", created=9, endpoints=frozenset({"moderations"}), enabled=False
+    )
+    catalog = Snapshot(models={record.name: record for record in (*guards, latest, CHAT)})
+
+    def found(allows: Any) -> ModelRecord:
+        return newest(endpoint="moderations", called="omni", allows=allows, snapshot=catalog)
+
+    assert found(everything) is guards[2]
+    assert found(only("@cf/meta/guard-1")) is guards[1]
+    assert found(only("omni")) is guards[2]
+    with pytest.raises(ModelNotAllowed, match="`omni`"):
+        found(only(CHAT.name))
+
+
+@pytest.mark.parametrize(("snapshot", "error"), [(EMPTY, CatalogEmpty), (CATALOG, ModelNotFound)])
+def test_a_name_of_no_model_is_refused_where_no_model_can(
+    snapshot: Snapshot, error: type[CatalogError]
+) -> None:
+    with pytest.raises(error):
+        newest(endpoint="moderations", called="omni", allows=everything, snapshot=snapshot)
 
 
 def test_the_wrong_endpoint_is_told_the_right_one() -> None:

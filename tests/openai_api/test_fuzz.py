@@ -95,6 +95,13 @@ EMBEDDINGS = objects(
     pooling=TEXTS,
     user=TEXTS,
 )
+MODERATIONS = objects(input=TEXTS | st.lists(TEXTS | PART, max_size=3), user=TEXTS)
+RERANK = objects(
+    query=TEXTS,
+    documents=st.lists(TEXTS | objects(text=TEXTS), max_size=3),
+    top_n=NUMBERS,
+    return_documents=st.booleans(),
+)
 MODELS = {
     "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
     "/images/generations": [
@@ -103,6 +110,8 @@ MODELS = {
         "@cf/black-forest-labs/flux-2-klein-4b",
     ],
     "/embeddings": ["@cf/baai/bge-m3", "@cf/qwen/qwen3-embedding-0.6b"],
+    "/moderations": ["omni-moderation-latest"],
+    "/rerank": ["@cf/baai/bge-reranker-base"],
 }
 
 FUZZING = settings(max_examples=60)
@@ -128,12 +137,17 @@ def test_chat_fields_of_any_kind_get_an_answer(
     assert_no_fault(client, "/chat/completions", {**body, "model": model})
 
 
+@pytest.mark.parametrize(
+    ("path", "bodies"),
+    [("/embeddings", EMBEDDINGS), ("/moderations", MODERATIONS), ("/rerank", RERANK)],
+)
 @FUZZING
-@given(body=EMBEDDINGS, model=st.sampled_from(MODELS["/embeddings"]))
-def test_embedding_fields_of_any_kind_get_an_answer(
-    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+@given(data=st.data())
+def test_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, path: str, bodies: Any, data: st.DataObject
 ) -> None:
-    assert_no_fault(client, "/embeddings", {**body, "model": model})
+    body = data.draw(bodies)
+    assert_no_fault(client, path, {**body, "model": data.draw(st.sampled_from(MODELS[path]))})
 
 
 @FUZZING

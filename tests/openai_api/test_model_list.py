@@ -95,7 +95,11 @@ def test_an_unknown_protocol_lists_the_known_ones(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "model", "type_name", "gives"),
-    [("openai-embeddings", "@cf/baai/bge-m3", "embeddings", "embeddings")],
+    [
+        ("openai-embeddings", "@cf/baai/bge-m3", "embeddings", "embeddings"),
+        ("openai-moderations", "@cf/meta/llama-guard-3-8b", "moderations", "text"),
+        ("openai-rerank", "@cf/baai/bge-reranker-base", "jina-rerank", "rerank"),
+    ],
 )
 def test_each_protocol_lists_its_models(
     client: httpx.Client, protocol: str, model: str, type_name: str, gives: str

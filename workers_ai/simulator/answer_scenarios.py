@@ -156,6 +156,15 @@ async def data_uri_image(_call: Call, proceed: Proceed, _params: Params) -> AnyR
     return reply
 
 
+@whole("verdict-as-text", "a guard's verdict as text although an object was asked for", "6")
+def verdict_as_text(data: Any, _params: Params) -> Any:
+    verdict = _inner(data).get("response")
+    if isinstance(verdict, dict) and "safe" in verdict:
+        found = ",".join(verdict["categories"])
+        _inner(data)["response"] = "safe" if verdict["safe"] else f"\n\nunsafe\n{found}"
+    return data
+
+
 @scenario("error-as-json", "an error in JSON where success would be bytes", "9.12")
 async def error_as_json(_call: Call, _proceed: Proceed, _params: Params) -> AnyReply:
     body = {"errors": [{"message": "AiError: Internal server error", "code": "8005"}]}

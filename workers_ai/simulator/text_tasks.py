@@ -12,13 +12,22 @@ from workers_ai.simulator.validation import problems, require_valid
 
 _GOOD = {"good", "great", "love", "loved", "excellent", "happy", "best", "wonderful", "like"}
 _BAD = {"bad", "hate", "hated", "awful", "worst", "terrible", "sad", "poor", "boring", "angry"}
-# The first word that a hazard class is told by; the classes are Llama Guard's.
+# The words that a hazard class is told by; the classes are Llama Guard's.
 _HAZARDS = {
     "S1": ("kill", "murder", "attack", "stab"),
     "S2": ("steal", "launder", "fraud", "hack"),
+    "S3": ("harass", "trafficking"),
+    "S4": ("child abuse",),
+    "S5": ("defame", "libel"),
+    "S6": ("dosage", "insider tip"),
+    "S7": ("home address", "passport number"),
+    "S8": ("pirated", "counterfeit"),
     "S9": ("bomb", "explosive", "nerve agent", "bioweapon"),
     "S10": ("hate speech", "slur"),
     "S11": ("suicide", "self-harm"),
+    "S12": ("erotic",),
+    "S13": ("rig the election", "vote twice"),
+    "S14": ("fork bomb", "escape the sandbox"),
 }
 _WORDS_FR = {"hello": "bonjour", "world": "monde", "cat": "chat", "thank": "merci", "yes": "oui"}
 _WORDS_ES = {"hello": "hola", "world": "mundo", "cat": "gato", "thank": "gracias", "yes": "sí"}

@@ -1,0 +1,76 @@
+"""`POST /v1/moderations`: each text is judged by itself, side by side."""
+
+from functools import partial
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from catalog import resolve as catalog
+from catalog.errors import ModelNotFound
+from catalog.pricing import Quantities
+from catalog.resolve import Allows
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline, token_estimate
+from openai_api.base import GatewayView
+from openai_api.exchange import Exchange
+from openai_api.moderations.normalise import Verdict, moderation_answer, verdict_of
+from openai_api.moderations.request import ModerationRequest, read
+from openai_api.moderations.translate import (
+    MOST_VERDICT_TOKENS,
+    Judgement,
+    ModerationPlan,
+    translate,
+)
+from openai_api.pipeline import Endpoint, Result
+from openai_api.runs import TextRuns, side_by_side
+from workers_ai.client import WorkersAIClient
+
+OPENAIS_MODELS = ("omni-moderation", "text-moderation")
+
+
+def resolve(name: str, *, endpoint: str, allows: Allows) -> ModelRecord:
+    """OpenAI's names for its moderation models mean the catalog's, unless they are an alias."""
+    try:
+        return catalog.resolve(name, endpoint=endpoint, allows=allows)
+    except ModelNotFound:
+        if not name.startswith(OPENAIS_MODELS):
+            raise
+    return catalog.newest(endpoint=endpoint, called=name, allows=allows)
+
+
+def most(asked: ModerationRequest, plan: ModerationPlan, model: ModelRecord) -> Quantities:
+    calls = len(plan.judgements)
+    return Quantities(
+        prompt_tokens=token_estimate.prompt_tokens(model.name, plan.characters),
+        completion_tokens=MOST_VERDICT_TOKENS * calls,
+        requests=calls,
+    )
+
+
+async def whole(
+    exchange: Exchange, asked: ModerationRequest, plan: ModerationPlan, client: WorkersAIClient
+) -> Result:
+    runs = TextRuns(exchange, client)
+
+    async def judge(judgement: Judgement) -> Verdict:
+        return await runs.run(judgement.body, characters=judgement.characters, read=verdict_of)
+
+    verdicts = await side_by_side(partial(judge, judgement) for judgement in plan.judgements)
+    return Result(moderation_answer(verdicts, model=asked.model), runs.metered())
+
+
+MODERATIONS: Endpoint[ModerationRequest, ModerationPlan] = Endpoint(
+    name="moderations",
+    read=read,
+    resolve=resolve,
+    plan=translate,
+    most=most,
+    whole=whole,
+    prompt_param="input",
+)
+
+
+class ModerationsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(MODERATIONS, request, key)

@@ -1,0 +1,51 @@
+"""`POST /v1/rerank`: one run, and its scores in the form that other gateways give them."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline, token_estimate
+from openai_api.base import GatewayView
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.rerank.normalise import rerank_answer, scores_of
+from openai_api.rerank.request import RerankRequest, read
+from openai_api.rerank.translate import RerankPlan, translate
+from openai_api.runs import TextRuns
+from workers_ai.client import WorkersAIClient
+
+# Query and document are read as a pair, with tokens of their own around and between them.
+TOKENS_AROUND_A_PAIR = 4
+
+
+def most(asked: RerankRequest, plan: RerankPlan, model: ModelRecord) -> Quantities:
+    return Quantities(
+        prompt_tokens=token_estimate.prompt_tokens(model.name, plan.characters)
+        + TOKENS_AROUND_A_PAIR * len(asked.texts)
+    )
+
+
+async def whole(
+    exchange: Exchange, asked: RerankRequest, plan: RerankPlan, client: WorkersAIClient
+) -> Result:
+    runs = TextRuns(exchange, client)
+    scores = await runs.run(
+        plan.body,
+        characters=plan.characters,
+        read=lambda result: (scores_of(result, documents=len(asked.texts)), 0),
+    )
+    used = runs.metered()
+    return Result(rerank_answer(asked, scores, used.usage), used)
+
+
+RERANK: Endpoint[RerankRequest, RerankPlan] = Endpoint(
+    name="rerank", read=read, plan=translate, most=most, whole=whole, prompt_param="documents"
+)
+
+
+class RerankView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(RERANK, request, key)
