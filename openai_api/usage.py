@@ -41,6 +41,7 @@ class Usage:
             None
             if self.neurons is None and other.neurons is None
             else (self.neurons or Decimal(0)) + (other.neurons or Decimal(0)),
+            other.neurons_source if self.neurons is None else self.neurons_source,
         )
 
     def as_openai(self) -> dict[str, Any]:
