@@ -1,4 +1,4 @@
-"""What comes back from Cloudflare: an answer read whole, or the events of a stream.
+"""What comes back from Cloudflare: an answer read whole, or a stream of events or of bytes.
 
 Reading watches the silence: the first byte and each following one have their time. Raises
 StreamCut when the connection breaks and TimedOut after too long a silence.
@@ -80,11 +80,12 @@ def neurons_billed(headers: httpx.Headers) -> Decimal | None:
     return neurons if neurons.is_finite() and neurons >= 0 else None
 
 
-class EventSource:
-    """A streamed answer: iterate for lists of events, one list a network read; close when done.
+class StreamedAnswer:
+    """An answer that is read as it arrives; close when done.
 
-    Raises StreamCut when the connection breaks and TimedOut("idle") after too long a silence. A
-    silence while the caller is not waiting for events (its own client reads slowly) does not count.
+    Iterating raises StreamCut when the connection breaks and TimedOut("idle") after too long a
+    silence. A silence while the caller is not waiting for more (its own client reads slowly) does
+    not count.
     """
 
     def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
@@ -92,12 +93,29 @@ class EventSource:
         self.attempts = attempts
         self._response = response
         self._timeouts = timeouts
-        self._decoder = EventDecoder()
         self._closed = False
 
     @property
     def from_cache(self) -> bool:
         return is_cache_hit(self.headers)
+
+    async def aclose(self) -> None:
+        """Ends the exchange with upstream at once; what was not read is lost."""
+        if not self._closed:
+            self._closed = True
+            await self._response.aclose()
+
+
+class EventSource(StreamedAnswer):
+    """Iterate for lists of events, one list a network read."""
+
+    def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
+        super().__init__(response, attempts=attempts, timeouts=timeouts)
+        self._decoder = EventDecoder()
+
+    @staticmethod
+    def fits(headers: httpx.Headers) -> bool:
+        return media_type(headers) == "text/event-stream"
 
     async def __aiter__(self) -> AsyncIterator[list[Event]]:
         silence = Silence(self._timeouts.first_byte_s, "first_byte")
@@ -123,11 +141,40 @@ class EventSource:
             silence.close()
             await self.aclose()
 
-    async def aclose(self) -> None:
-        """Ends the exchange with upstream at once; unread events are lost."""
-        if not self._closed:
-            self._closed = True
-            await self._response.aclose()
+
+class ByteSource(StreamedAnswer):
+    """Iterate for the bytes of each network read, such as sound while it is being made."""
+
+    @property
+    def media_type(self) -> str:
+        return media_type(self.headers)
+
+    @property
+    def neurons(self) -> Decimal | None:
+        return neurons_billed(self.headers)
+
+    @staticmethod
+    def fits(headers: httpx.Headers) -> bool:
+        """Whether the body is no JSON, which is read whole, and no text, which is none at all."""
+        return media_type(headers).startswith(("audio/", "application/octet-stream"))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        silence = Silence(self._timeouts.first_byte_s, "first_byte")
+        reads = self._response.stream.__aiter__()  # type: ignore[union-attr]
+        try:
+            while True:
+                try:
+                    chunk = await silence.wait_for(anext(reads))
+                except StopAsyncIteration:
+                    return
+                silence.limit(self._timeouts.idle_s, "idle")
+                if chunk:
+                    yield chunk
+        except httpx.HTTPError:
+            raise StreamCut("the connection to Workers AI broke in the middle") from None
+        finally:
+            silence.close()
+            await self.aclose()
 
 
 class Silence:

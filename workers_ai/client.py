@@ -1,7 +1,8 @@
 """The only code that speaks HTTP with Cloudflare: run a model, chat, list the catalog.
 
-Comes in: payloads in Workers AI's own dialect. Goes out: an `Answer` read whole, or an
-`EventSource` that gives the events of each network read together. Raises workers_ai.errors only.
+Comes in: payloads in Workers AI's own dialect. Goes out: an `Answer` read whole, an `EventSource`
+that gives the events of each network read together, or a `ByteSource`. Raises workers_ai.errors
+only.
 Tries again before the first byte within the policy; never after it. The account's token is in no
 error, repr or log.
 
@@ -13,13 +14,13 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import orjson
 
-from workers_ai.answer import Answer, EventSource, Silence, Timeouts, media_type
+from workers_ai.answer import Answer, ByteSource, EventSource, Silence, Timeouts, media_type
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
     AccountFault,
@@ -37,6 +38,8 @@ from workers_ai.transport import PooledTransport
 # models/search answers the whole list at once today; the cap only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
 MAX_ERROR_BYTES = 256 * 1024
+# How an answer is read as it arrives, when it comes in a form that can be.
+Live = TypeVar("Live", EventSource, ByteSource)
 _SAYS_NO = re.compile(rb'"success"\s*:\s*false')
 
 
@@ -106,7 +109,9 @@ class WorkersAIClient:
         headers = [*self._route, (b"content-type", b"application/json")]
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
-        return await self._send("POST", self._chat_url, payload, headers, stream=stream)
+        return await self._send(
+            "POST", self._chat_url, payload, headers, live=EventSource if stream else None
+        )
 
     async def run(
         self,
@@ -124,15 +129,15 @@ class WorkersAIClient:
         headers = [] if content_type.startswith("multipart/") else list(self._route)
         headers.append((b"content-type", content_type.encode()))
         answer = await self._send(
-            "POST",
-            # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
-            self._url("/run/" + quote(model, safe="@/"), params),
-            payload,
-            headers,
-            repeatable=repeatable,
+            "POST", self._run_url(model, params), payload, headers, repeatable=repeatable
         )
         assert isinstance(answer, Answer)
         return answer
+
+    async def run_for_bytes(self, model: str, payload: bytes) -> Answer | ByteSource:
+        """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
+        headers = [*self._route, (b"content-type", b"application/json")]
+        return await self._send("POST", self._run_url(model), payload, headers, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
         """Every entry of models/search, once by name, in upstream's order.
@@ -169,6 +174,10 @@ class WorkersAIClient:
             raise UnusableAnswer(f"models/schema of {name} did not answer with an object")
         return schema
 
+    def _run_url(self, model: str, params: Mapping[str, Any] | None = None) -> httpx.URL:
+        # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
+        return self._url("/run/" + quote(model, safe="@/"), params)
+
     def _url(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.URL:
         return httpx.URL(self.account.ai_url + path, params=params or None)
 
@@ -179,15 +188,15 @@ class WorkersAIClient:
         content: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
-        stream: bool = False,
+        live: type[Live] | None = None,
         repeatable: bool = True,
-    ) -> Answer | EventSource:
+    ) -> Answer | Live:
         started = time.monotonic()
         attempt = 1
         while True:
             try:
                 return await self._send_once(
-                    method, url, content, headers, stream=stream, attempt=attempt
+                    method, url, content, headers, live=live, attempt=attempt
                 )
             except WorkersAIError as error:
                 error.attempts = attempt
@@ -209,15 +218,15 @@ class WorkersAIClient:
         content: bytes,
         headers: Sequence[tuple[bytes, bytes]],
         *,
-        stream: bool,
+        live: type[Live] | None,
         attempt: int,
-    ) -> Answer | EventSource:
+    ) -> Answer | Live:
         request = httpx.Request(
             method, url, headers=[*self._headers, *headers], content=content or None
         )
         response = await self._first_byte(request)
-        if stream and response.status_code == 200 and _is_event_stream(response.headers):
-            return EventSource(response, attempts=attempt, timeouts=self.timeouts)
+        if live is not None and response.status_code == 200 and live.fits(response.headers):
+            return live(response, attempts=attempt, timeouts=self.timeouts)
         try:
             body = await self._rest(response)
         finally:
@@ -280,10 +289,6 @@ class WorkersAIClient:
                 status=response.status_code,
             )
         return error
-
-
-def _is_event_stream(headers: httpx.Headers) -> bool:
-    return media_type(headers) == "text/event-stream"
 
 
 def _is_enveloped_failure(headers: httpx.Headers, content: bytes) -> bool:

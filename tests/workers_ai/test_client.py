@@ -20,9 +20,9 @@ from tests.workers_ai.raw_server import (
     raw_server,
     response,
 )
-from workers_ai import errors
+from workers_ai import audio_file, errors
 from workers_ai.answer import Answer as WholeAnswer
-from workers_ai.answer import EventSource, Timeouts
+from workers_ai.answer import ByteSource, EventSource, Timeouts
 from workers_ai.client import Account, WorkersAIClient
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
@@ -146,6 +146,35 @@ async def test_a_models_name_cannot_leave_the_path() -> None:
     assert path.startswith(b"/accounts/account/ai/")
     assert b"?" not in path
     assert b"#" not in path
+
+
+async def test_sound_comes_as_it_is_made(upstream: RunningSimulator) -> None:
+    payload = orjson.dumps({"text": "word " * 40, "encoding": "linear16"})
+    async with of_simulator(upstream) as client:
+        answer = await client.run_for_bytes("@cf/deepgram/aura-1", payload)
+        assert isinstance(answer, ByteSource)
+        assert answer.media_type == "audio/wav"
+        assert answer.neurons
+        reads = [chunk async for chunk in answer]
+    assert len(reads) > 1
+    assert audio_file.seconds(b"".join(reads)) == pytest.approx(16)
+
+
+async def test_sound_in_json_is_read_whole(upstream: RunningSimulator) -> None:
+    async with of_simulator(upstream) as client:
+        answer = await client.run_for_bytes("@cf/myshell-ai/melotts", b'{"prompt": "Hi"}')
+    assert isinstance(answer, WholeAnswer)
+    assert answer.json()["audio"]
+
+
+async def test_sound_that_breaks_off_is_cut(upstream: RunningSimulator) -> None:
+    upstream.set_scenario("cut-stream", after=2)
+    payload = orjson.dumps({"text": "word " * 40, "encoding": "linear16"})
+    async with of_simulator(upstream) as client:
+        answer = await client.run_for_bytes("@cf/deepgram/aura-1", payload)
+        with pytest.raises(errors.StreamCut):
+            async for _ in answer:  # type: ignore[union-attr]
+                pass
 
 
 async def test_the_affinity_is_sent(upstream: RunningSimulator) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from workers_ai import audio_file
 from workers_ai.simulator import sound
 from workers_ai.simulator.drawing import draw
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
@@ -190,6 +191,31 @@ def test_speech_as_wav_can_be_read(api: httpx.Client) -> None:
     with wave.open(io.BytesIO(answer.content)) as file:
         assert file.getframerate() == 8000
         assert file.getnframes() == 6400
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind"), [("opus", "opus"), ("flac", "flac"), ("aac", "aac"), ("mp3", "mp3")]
+)
+def test_every_encoding_is_a_file_as_long_as_the_text_takes(
+    api: httpx.Client, encoding: str, kind: str
+) -> None:
+    body = {"text": "one two three four five", "encoding": encoding}
+    made = api.post("@cf/deepgram/aura-2-en", json=body).content
+    assert audio_file.format_of(made) == kind
+    assert audio_file.seconds(made) == pytest.approx(2.0, abs=0.05)
+
+
+def test_an_encoding_goes_into_its_own_container_only(api: httpx.Client) -> None:
+    body = {"text": "x", "encoding": "mp3", "container": "wav"}
+    assert_refused(api.post("@cf/deepgram/aura-1", json=body), 5006, "'/container' wav")
+
+
+def test_whisper_translates_and_knows_its_languages(api: httpx.Client) -> None:
+    model = "@cf/openai/whisper-large-v3-turbo"
+    recording = base64.b64encode(sound.wav("uno dos tres cuatro")).decode()
+    heard = api.post(model, json={"audio": recording, "task": "translate"}).json()["result"]
+    assert heard["text"].startswith("What was said")
+    assert_refused(api.post(model, json={"audio": recording, "language": "xx"}), 8001)
 
 
 def test_a_voice_that_does_not_exist_is_refused(api: httpx.Client) -> None:

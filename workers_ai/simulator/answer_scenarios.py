@@ -1,12 +1,14 @@
 """Odd answers that are not streamed. Each changes the real one and leaves the rest of it alone."""
 
+import base64
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.registry import Params, Proceed, UnknownScenario, scenario, whole
-from workers_ai.simulator.replies import AnyReply, Reply, bare
+from workers_ai.simulator.replies import AnyReply, Reply, StreamReply, bare, success
 
 
 @whole("envelope", "an envelope where there is none, and none where there is one", "9.1")
@@ -162,6 +164,31 @@ def verdict_as_text(data: Any, _params: Params) -> Any:
     if isinstance(verdict, dict) and "safe" in verdict:
         found = ",".join(verdict["categories"])
         _inner(data)["response"] = "safe" if verdict["safe"] else f"\n\nunsafe\n{found}"
+    return data
+
+
+@scenario("other-audio-form", "speech in base64 where bytes are usual, and the other way", "6")
+async def other_audio_form(_call: Call, proceed: Proceed, _params: Params) -> AnyReply:
+    reply = await proceed()
+    if isinstance(reply, StreamReply):
+        audio = b"".join([piece async for piece in reply.pieces])
+        changed = success({"audio": base64.b64encode(audio).decode()})
+        return replace(changed, headers=reply.headers)
+    audio_text = _inner(reply.data).get("audio") if isinstance(reply, Reply) else None
+    if isinstance(reply, Reply) and isinstance(audio_text, str):
+        return Reply(200, base64.b64decode(audio_text), "audio/mpeg", reply.headers)
+    return reply
+
+
+@whole("text-only-transcript", "a transcript without words, segments, times and vtt", "6")
+def text_only_transcript(data: Any, _params: Params) -> Any:
+    inner = _inner(data)
+    if "text" in inner:
+        for name in ("transcription_info", "word_count", "words", "segments", "vtt"):
+            inner.pop(name, None)
+    for channel in inner.get("results", {}).get("channels", []):
+        for alternative in channel["alternatives"]:
+            alternative["words"] = []
     return data
 
 

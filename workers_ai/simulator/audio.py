@@ -2,26 +2,39 @@
 
 import base64
 import binascii
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from workers_ai.simulator import sound
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.metering import audio_neurons, speech_neurons
-from workers_ai.simulator.pacing import TASK_SECONDS
-from workers_ai.simulator.replies import BadInput, Refusal, Reply, model_message, success
+from workers_ai.simulator.pacing import TASK_SECONDS, TOKEN_SECONDS
+from workers_ai.simulator.replies import (
+    AnyReply,
+    BadInput,
+    Refusal,
+    Reply,
+    StreamReply,
+    model_message,
+    success,
+)
 from workers_ai.simulator.validation import byte_values, require_valid
+from workers_ai.whisper_languages import WHISPER_LANGUAGES
 
 SECONDS_PER_WORD = 0.4
 _SPOKEN = (
     "This", "is", "a", "simulated", "transcript", "that", "goes", "on", "for", "as", "long", "as",
     "the", "recording", "does",
 )  # fmt: skip
+_TRANSLATED = ("What", "was", "said", "comes", "out", "in", "English", "and")
 
 
-def spoken_words(seconds: float, prefix: str = "") -> list[dict[str, Any]]:
+def spoken_words(
+    seconds: float, prefix: str = "", spoken: tuple[str, ...] = _SPOKEN
+) -> list[dict[str, Any]]:
     """As many words as fit into the recording, with their times."""
     count = max(1, int(seconds / SECONDS_PER_WORD))
-    words = [*prefix.split(), *(_SPOKEN[n % len(_SPOKEN)] for n in range(count))][:count]
+    words = [*prefix.split(), *(spoken[n % len(spoken)] for n in range(count))][:count]
     step = seconds / count
     return [
         {"word": word, "start": round(n * step, 2), "end": round((n + 1) * step, 2)}
@@ -87,13 +100,17 @@ async def transcribe_base64(call: Call) -> Reply:
         data = base64.b64decode(body["audio"], validate=True)
     except (binascii.Error, ValueError):
         raise Refusal(400, 5004, model_message("Invalid data type for base64 input")) from None
+    language = body.get("language") or "en"
+    task = body.get("task") or "transcribe"
+    if language not in WHISPER_LANGUAGES or task not in ("transcribe", "translate"):
+        raise Refusal(400, 8001, model_message("Invalid input"))
     seconds = _measured(data)
     await call.pace.wait(TASK_SECONDS)
-    words = spoken_words(seconds, body.get("prefix") or "")
-    language = body.get("language") or "en"
+    spoken = _TRANSLATED if task == "translate" else _SPOKEN
+    words = spoken_words(seconds, body.get("prefix") or "", spoken)
     result = {
         "transcription_info": {
-            "language": "en" if body.get("task") == "translate" else language,
+            "language": language,
             "language_probability": 1,
             "duration": round(seconds, 3),
             "duration_after_vad": round(seconds, 3),
@@ -159,7 +176,7 @@ async def turn(call: Call) -> Reply:
     return success(result, cf_ai_neurons=neurons)
 
 
-async def speak(call: Call) -> Reply:
+async def speak(call: Call) -> AnyReply:
     return await (speak_melo(call) if "melotts" in call.model else speak_aura(call))
 
 
@@ -175,32 +192,59 @@ async def speak_melo(call: Call) -> Reply:
     return success({"audio": audio}, cf_ai_neurons=str(neurons))
 
 
-_CONTENT_TYPES = {"mp3": "audio/mpeg", "linear16": "audio/wav", "mulaw": "audio/x-mulaw"}
+# What each encoding may be wrapped in, the usual one first, and what its bytes are then called.
+_CONTAINERS: Mapping[str, tuple[str, ...]] = {
+    "linear16": ("wav", "none"),
+    "mulaw": ("wav", "none"),
+    "alaw": ("wav", "none"),
+    "opus": ("ogg",),
+    "mp3": ("none",),
+    "flac": ("none",),
+    "aac": ("none",),
+}
+_CONTENT_TYPES = {
+    "mp3": "audio/mpeg",
+    "mulaw": "audio/mulaw",
+    "alaw": "audio/alaw",
+    "opus": "audio/ogg",
+    "flac": "audio/flac",
+    "aac": "audio/aac",
+}
+_PIECE_BYTES = 2048
 
 
-async def speak_aura(call: Call) -> Reply:
-    """Deepgram's voices: raw audio, MP3 unless told otherwise."""
+async def speak_aura(call: Call) -> StreamReply:
+    """Deepgram's voices: raw audio, sent while it is made, MP3 unless told otherwise."""
     body = call.json_object()
     require_valid(call.schema(), body)
-    text = body["text"]
-    encoding, container = body.get("encoding", "mp3"), body.get("container")
+    text, encoding = body["text"], body.get("encoding", "mp3")
+    if not text.strip():
+        raise Refusal(400, 8001, model_message("No text to speak"))
+    container = body.get("container") or _CONTAINERS[encoding][0]
+    if container not in _CONTAINERS[encoding]:
+        raise BadInput(f"'/container' {container} does not go with encoding {encoding}")
     rate = int(body.get("sample_rate") or sound.SAMPLE_RATE)
-    if encoding == "mp3" and container not in (None, "none"):
-        raise BadInput(f"'/container' {container} does not go with encoding mp3")
-    if encoding in ("flac", "opus", "aac"):
-        raise Refusal(400, 8001, model_message(f"the simulator has no encoder for {encoding}"))
     await call.pace.wait(TASK_SECONDS)
     neurons = speech_neurons(call.entry(), len(text), sound.seconds_of_speech(text))
     audio, kind = _encoded(text, encoding, container, rate)
-    return Reply(200, audio, kind, {"cf-ai-neurons": str(neurons)})
+    headers = {"cf-ai-neurons": str(neurons)}
+    return StreamReply(_in_pieces(call, audio), content_type=kind, headers=headers)
 
 
-def _encoded(text: str, encoding: str, container: str | None, rate: int) -> tuple[bytes, str]:
+async def _in_pieces(call: Call, audio: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(audio), _PIECE_BYTES):
+        await call.pace.wait(TOKEN_SECONDS)
+        yield audio[start : start + _PIECE_BYTES]
+
+
+def _encoded(text: str, encoding: str, container: str, rate: int) -> tuple[bytes, str]:
     if encoding == "linear16":
-        if container in (None, "wav"):
+        if container == "wav":
             return sound.wav(text, rate), "audio/wav"
         return sound.samples(text, rate).tobytes(), f"audio/l16;rate={rate}"
     if encoding in ("mulaw", "alaw"):
-        data = sound.mulaw(text, rate, a_law=encoding == "alaw")
-        return data, "audio/mulaw" if encoding == "mulaw" else "audio/alaw"
-    return sound.mp3(text), "audio/mpeg"
+        return sound.mulaw(text, rate, a_law=encoding == "alaw"), _CONTENT_TYPES[encoding]
+    if encoding == "flac":
+        return sound.flac(text, rate), _CONTENT_TYPES[encoding]
+    made = {"mp3": sound.mp3, "opus": sound.opus, "aac": sound.aac}[encoding](text)
+    return made, _CONTENT_TYPES[encoding]

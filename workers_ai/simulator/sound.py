@@ -1,7 +1,7 @@
 """Sound as bytes: how long a recording is, and speech of our own. Pure.
 
-The speech is a tone for each word, in real WAV; MP3 is real frames of silence, since an encoder
-would be a library of its own.
+The speech is a tone for each word where samples are written as they are; formats that would need
+an encoder are real files of silence.
 """
 
 import io
@@ -9,6 +9,9 @@ import math
 import struct
 import wave
 from array import array
+from collections.abc import Iterator
+
+from workers_ai import audio_file
 
 SAMPLE_RATE = 24_000
 WORDS_PER_SECOND = 2.5
@@ -19,11 +22,16 @@ _FRAME_SECONDS = 576 / SAMPLE_RATE
 # For formats that are not looked into: a speech codec's usual rate.
 _GUESSED_BYTES_PER_SECOND = 16_000
 
-_BITRATES = {
-    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+# One frame of silence each, as encoders write it: mono, 20 ms of Opus and 1024 samples of AAC.
+_OPUS_SILENCE = b"\xf8\xff\xfe"
+_OPUS_SAMPLES = 960
+_OPUS_RATE = 48_000
+_OPUS_PRE_SKIP = 312
+_PACKETS_A_PAGE = 50
+_AAC_SILENCE = b"\x00\xc8\x00\x80\x23\x80"
+_AAC_RATE = 24_000
+_AAC_RATE_INDEX = 6
+_FLAC_BLOCK = 4096
 
 
 def seconds_of_speech(text: str) -> float:
@@ -77,35 +85,67 @@ def _a_law(sample: int) -> int:
     return (sign | exponent << 4 | mantissa) ^ 0x55
 
 
+def aac(text: str) -> bytes:
+    """ADTS frames of silence."""
+    length = 7 + len(_AAC_SILENCE)
+    # AAC-LC, mono, no CRC, a buffer of unknown fullness.
+    header = 0xFFF1 << 40 | 1 << 38 | _AAC_RATE_INDEX << 34 | 1 << 30 | length << 13 | 0x7FF << 2
+    frame = header.to_bytes(7, "big") + _AAC_SILENCE
+    return frame * math.ceil(seconds_of_speech(text) * _AAC_RATE / 1024)
+
+
+def flac(text: str, sample_rate: int) -> bytes:
+    """Frames whose every sample is nought."""
+    samples_left = math.ceil(seconds_of_speech(text) * sample_rate)
+    told = sample_rate << 44 | 15 << 36 | samples_left
+    info = struct.pack(">HH6x8s16x", _FLAC_BLOCK, _FLAC_BLOCK, told.to_bytes(8, "big"))
+    out = b"fLaC" + bytes([0x80, 0, 0, len(info)]) + info
+    for number in range(math.ceil(samples_left / _FLAC_BLOCK)):
+        block = min(_FLAC_BLOCK, samples_left)
+        samples_left -= block
+        # Block size behind the number, rate from the start, mono of 16 bits.
+        head = b"\xff\xf8\x70\x08" + chr(number).encode() + struct.pack(">H", block - 1)
+        frame = head + bytes([_crc(head, 8, 0x07)]) + bytes(3)
+        out += frame + _crc(frame, 16, 0x8005).to_bytes(2, "big")
+    return out
+
+
+def opus(text: str) -> bytes:
+    """Ogg pages of silence."""
+    packets = math.ceil((seconds_of_speech(text) * _OPUS_RATE + _OPUS_PRE_SKIP) / _OPUS_SAMPLES)
+    samples = round(seconds_of_speech(text) * _OPUS_RATE) + _OPUS_PRE_SKIP
+    head = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, _OPUS_PRE_SKIP, SAMPLE_RATE, 0, 0)
+    name = b"Workers AI simulator"
+    tags = b"OpusTags" + struct.pack("<I", len(name)) + name + bytes(4)
+    return b"".join(_ogg_pages([(0, [head]), (0, [tags]), *_opus_pages(packets, samples)]))
+
+
+def _opus_pages(packets: int, samples: int) -> Iterator[tuple[int, list[bytes]]]:
+    """The time at which each page ends, and its packets."""
+    for first in range(0, packets, _PACKETS_A_PAGE):
+        last = min(packets, first + _PACKETS_A_PAGE)
+        yield min(samples, last * _OPUS_SAMPLES), [_OPUS_SILENCE] * (last - first)
+
+
+def _ogg_pages(pages: list[tuple[int, list[bytes]]]) -> Iterator[bytes]:
+    for number, (samples, packets) in enumerate(pages):
+        kind = 2 if number == 0 else 4 if number == len(pages) - 1 else 0
+        sizes = bytes(len(packet) for packet in packets)
+        page = struct.pack("<4sBBqIII", b"OggS", 0, kind, samples, 1, number, 0)
+        page += bytes([len(sizes)]) + sizes + b"".join(packets)
+        yield page[:22] + _crc(page, 32, 0x04C11DB7).to_bytes(4, "little") + page[26:]
+
+
+def _crc(data: bytes, bits: int, polynomial: int) -> int:
+    remainder, top, mask = 0, 1 << (bits - 1), (1 << bits) - 1
+    for byte in data:
+        remainder ^= byte << (bits - 8)
+        for _ in range(8):
+            carried = polynomial if remainder & top else 0
+            remainder = (remainder << 1) & mask ^ carried
+    return remainder
+
+
 def duration_seconds(data: bytes) -> float:
-    """How long a recording is: exact for WAV and MP3, guessed from its size for the rest."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        return _wav_seconds(data)
-    if data[:3] == b"ID3" or (len(data) > 3 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0):
-        return _mp3_seconds(data)
-    return len(data) / _GUESSED_BYTES_PER_SECOND
-
-
-def _wav_seconds(data: bytes) -> float:
-    try:
-        with wave.open(io.BytesIO(data)) as file:
-            return file.getnframes() / (file.getframerate() or 1)
-    except (wave.Error, EOFError, struct.error):
-        return len(data) / _GUESSED_BYTES_PER_SECOND
-
-
-def _mp3_seconds(data: bytes) -> float:
-    at, seconds = 0, 0.0
-    if data[:3] == b"ID3" and len(data) > 10:
-        at = 10 + (data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9])
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        version, layer = data[at + 1] >> 3 & 3, data[at + 1] >> 1 & 3
-        rate_index, kbit_index = data[at + 2] >> 2 & 3, data[at + 2] >> 4
-        if version == 1 or layer != 1 or rate_index == 3 or kbit_index in (0, 15):
-            break
-        rate = _RATES[version][rate_index]
-        kbit = _BITRATES[3 if version == 3 else 2][kbit_index]
-        in_frame = 1152 if version == 3 else 576
-        at += in_frame // 8 * kbit * 1000 // rate + (data[at + 2] >> 1 & 1)
-        seconds += in_frame / rate
-    return seconds or len(data) / _GUESSED_BYTES_PER_SECOND
+    """How long a recording is; guessed from its size where it does not tell."""
+    return audio_file.seconds(data) or len(data) / _GUESSED_BYTES_PER_SECOND
