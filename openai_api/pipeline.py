@@ -23,7 +23,7 @@ from openai_api.body import json_body
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.recording import Metered
-from openai_api.streaming import EventStreamResponse
+from openai_api.streaming import EventStreamResponse, StreamedResponse
 from workers_ai.client import WorkersAIClient
 
 LONGEST_USER = 200
@@ -59,6 +59,7 @@ class Result:
     body: bytes
     metered: Metered
     finish_reason: str = ""
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,10 @@ class Endpoint(Generic[AskedT, PlanT]):
     plan: Callable[[AskedT, ModelRecord], PlanT]
     # Upper estimates, for limits and budgets: quantities of the whole request.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
-    whole: Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result]]
+    # The answer; one whose bytes pass through as they come is a response that records itself.
+    whole: Callable[
+        [Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result | StreamedResponse]
+    ]
     # Which model the named one means, and whether it may run.
     resolve: Callable[..., ModelRecord] = catalog.resolve
     # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
@@ -131,8 +135,11 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         response = await endpoint.streamed(exchange, asked, plan, upstream.client())
     else:
         result = await endpoint.whole(exchange, asked, plan, upstream.client())
-        await exchange.complete(result.metered, finish_reason=result.finish_reason)
-        response = HttpResponse(result.body, content_type="application/json")
+        if isinstance(result, Result):
+            await exchange.complete(result.metered, finish_reason=result.finish_reason)
+            response = HttpResponse(result.body, content_type=result.content_type)
+        else:
+            response = result
     for name, value in exchange.headers().items():
         response[name] = value
     return response

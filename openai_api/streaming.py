@@ -3,7 +3,7 @@
 `stream` calls upstream and waits for its first event, so that a failure before it is an ordinary
 error answer. `LiveStream` then gives upstream's events to an endpoint's writer and its chunks to
 the client; the ledger row is committed before the last of them leaves, whatever happens to client,
-upstream or task. `EventStreamResponse` delivers.
+upstream or task. `EventStreamResponse` delivers, as `StreamedResponse` does for other bodies.
 """
 
 import asyncio
@@ -71,18 +71,21 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PING = b": ping\n\n"
 
-_live: "set[EventStreamResponse]" = set()
+_live: "set[StreamedResponse]" = set()
 
 
-class EventStreamResponse(HttpResponseBase):
-    """A `text/event-stream` whose blocks are sent as they are made."""
+class BrokenOff(Exception):
+    """A body cannot be completed and has no form in which to say so; what happened is recorded."""
+
+
+class StreamedResponse(HttpResponseBase):
+    """A body whose blocks are sent as they are made."""
 
     streaming = True
     is_async = True
 
-    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
-        super().__init__(content_type="text/event-stream; charset=utf-8")
-        self["Cache-Control"] = "no-cache"
+    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int, content_type: str) -> None:
+        super().__init__(content_type=content_type)
         self["X-Accel-Buffering"] = "no"
         self.blocks = blocks
         self.key_id = key_id
@@ -96,17 +99,19 @@ class EventStreamResponse(HttpResponseBase):
         """Sends the body to its end. The generator is closed on every way out."""
         self._task = asyncio.current_task()
         _live.add(self)
-        silence = _KeepAlive(send, settings.KEEPALIVE_INTERVAL)
         try:
-            async for block in self.blocks:
-                silence.broken()
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-            silence.end()
-            await send({"type": "http.response.body", "body": b""})
+            await self._send(send)
+        except BrokenOff:
+            # Without HTTP's own ending the server cuts the connection, and so the client learns it.
+            return
         finally:
-            silence.end()
             _live.discard(self)
             await self.blocks.aclose()  # type: ignore[attr-defined]
+
+    async def _send(self, send: Send) -> None:
+        async for block in self.blocks:
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
     def stop_for_key(self) -> None:
         """The key is no longer in force: the generator learns it by being cancelled."""
@@ -118,6 +123,25 @@ class EventStreamResponse(HttpResponseBase):
         """Whether a cancel came from `stop_for_key` alone, and then takes it back."""
         task = self._task
         return self.key_stopped and task is not None and task.uncancel() == 0
+
+
+class EventStreamResponse(StreamedResponse):
+    """A `text/event-stream`, with a comment in each long silence."""
+
+    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
+        super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
+        self["Cache-Control"] = "no-cache"
+
+    async def _send(self, send: Send) -> None:
+        silence = _KeepAlive(send, settings.KEEPALIVE_INTERVAL)
+        try:
+            async for block in self.blocks:
+                silence.broken()
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            silence.end()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            silence.end()
 
 
 def stop_streams_of_dead_keys() -> None:

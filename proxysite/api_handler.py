@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
 from openai_api.errors import ClientGone, UnknownPath, error_response
-from openai_api.streaming import EventStreamResponse
+from openai_api.streaming import StreamedResponse
 from openai_api.urls import FIRST_SEGMENTS
 from proxysite.access_log import log_request
 from proxysite.api_request import ApiRequest, Receive
@@ -102,7 +102,7 @@ class ApiHandler:
         return match.func, match.kwargs
 
     async def _deliver(self, request: ApiRequest, response: HttpResponseBase, send: Send) -> None:
-        streamed = isinstance(response, EventStreamResponse)
+        streamed = isinstance(response, StreamedResponse)
         content = b"" if streamed else response.content  # type: ignore[attr-defined]
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -115,7 +115,7 @@ class ApiHandler:
         await send(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
-        if isinstance(response, EventStreamResponse):
+        if isinstance(response, StreamedResponse):
             await response.send_blocks(send)
         else:
             body = b"" if request.method == "HEAD" else content
