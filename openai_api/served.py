@@ -24,6 +24,7 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),
         ServedEndpoint("rerank", "/v1/rerank", "openai-rerank", "jina-rerank"),
+        ServedEndpoint("speech", "/v1/audio/speech", "openai-speech", "audio-speech"),
     )
 }
 PROTOCOLS = {endpoint.protocol: endpoint.name for endpoint in SERVED.values()}

@@ -11,6 +11,7 @@ from openai_api.key_info.view import KeyView
 from openai_api.model_list.view import ModelsView, ModelView
 from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
+from openai_api.speech.view import SpeechView
 
 urlpatterns = [
     path("models", ModelsView.as_view()),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),
     path("rerank", RerankView.as_view()),
+    path("audio/speech", SpeechView.as_view()),
 ]
 
 # Paths that are the API's even when a client leaves `/v1` out.

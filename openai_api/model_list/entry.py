@@ -42,7 +42,11 @@ def model_entry(listed: Listed) -> dict[str, Any]:
 
 def _architecture(record: ModelRecord) -> dict[str, Any]:
     takes, gives = ["text"], ["text"]
-    if record.image is not None:
+    if "speech" in record.endpoints:
+        gives = ["audio"]
+    elif record.audio is not None:
+        takes = ["audio"]
+    elif record.image is not None:
         gives = ["image"]
         if record.image.takes_image:
             takes = ["text", "image"]

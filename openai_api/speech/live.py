@@ -1,0 +1,127 @@
+"""Speech on its way out, from upstream's first bytes to the committed row.
+
+A failure before the first bytes is raised, and so becomes an ordinary error answer. After them
+bytes can only break off, and events end with an error. The ticket is settled on every way out.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from catalog.pricing import Quantities
+from openai_api.errors import KeyStoppedError, report
+from openai_api.exchange import Exchange
+from openai_api.recording import Metered
+from openai_api.speech.normalise import (
+    SIGNATURE_BYTES,
+    SoundBytes,
+    SoundEvents,
+    SoundMeter,
+    checked,
+    sound_of,
+)
+from openai_api.speech.translate import SpeechPlan
+from openai_api.streaming import StreamedResponse
+from openai_api.usage import Usage
+from workers_ai.answer import Answer, ByteSource
+
+# An unhurried voice, for sound whose bytes do not tell its length.
+USUAL_MS_PER_CHARACTER = 70
+
+
+class LiveSpeech:
+    """One answer in flight. Set `response` before its blocks are sent."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        plan: SpeechPlan,
+        answer: Answer | ByteSource,
+        writer: SoundBytes | SoundEvents,
+    ) -> None:
+        self.response: StreamedResponse | None = None
+        self._exchange = exchange
+        self._plan = plan
+        self._answer = answer
+        self._writer = writer
+        self._meter = SoundMeter(plan.response_format)
+        self._pieces = _pieces(answer)
+
+    async def begin(self) -> bytes:
+        """The first bytes, enough to tell what they are."""
+        first = b""
+        try:
+            async for piece in self._pieces:
+                first += piece
+                if len(first) >= SIGNATURE_BYTES:
+                    break
+            self._exchange.first_byte()
+            return checked(first)
+        except BaseException:
+            await self._close()
+            raise
+
+    async def blocks(self, first: bytes) -> AsyncIterator[bytes]:
+        """The answer to its last byte, which waits for the row."""
+        try:
+            self._meter.take(first)
+            yield self._writer.piece(first)
+            async for piece in self._pieces:
+                self._meter.take(piece)
+                yield self._writer.piece(piece)
+            await self._exchange.complete(
+                metered(self._plan, self._answer, self._meter), finish_reason=""
+            )
+            yield self._writer.last()
+        except (asyncio.CancelledError, GeneratorExit) as gone:
+            if isinstance(gone, GeneratorExit) or not self._stopped_for_key():
+                self._exchange.abandoned()
+                raise
+            yield await self._failed(KeyStoppedError("The API key is no longer in force."))
+        except Exception as error:
+            yield await self._failed(error)
+        finally:
+            await self._close()
+
+    def used_so_far(self) -> Metered:
+        return metered(self._plan, self._answer, self._meter, partial=True)
+
+    def _stopped_for_key(self) -> bool:
+        return self.response is not None and self.response.forgive_cancel()
+
+    async def _failed(self, error: Exception) -> bytes:
+        report(error, request_id=self._exchange.request.request_id)
+        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
+        return self._writer.failed(shown)
+
+    async def _close(self) -> None:
+        if isinstance(self._answer, ByteSource):
+            await self._answer.aclose()
+
+
+async def _pieces(answer: Answer | ByteSource) -> AsyncIterator[bytes]:
+    if isinstance(answer, Answer):
+        yield sound_of(answer)
+        return
+    async for piece in answer:
+        yield piece
+
+
+def metered(
+    plan: SpeechPlan,
+    answer: Answer | ByteSource | None,
+    meter: SoundMeter,
+    *,
+    partial: bool = False,
+) -> Metered:
+    """What the speech used: its text is charged whole, however much of the sound was heard."""
+    audio_ms = meter.ms
+    if audio_ms is None and not partial:
+        audio_ms = plan.characters * USUAL_MS_PER_CHARACTER
+    neurons = answer.neurons if answer is not None else None
+    source = "partial" if partial else "estimated" if neurons is None else "upstream"
+    return Metered(
+        Usage(neurons=neurons),
+        source,
+        Quantities(characters=plan.characters, audio_ms=audio_ms or 0),
+        cached_answer=answer is not None and answer.from_cache,
+    )

@@ -1,0 +1,74 @@
+"""A speech request → the body of one upstream call, in the model's own words. Pure.
+
+Comes in: a SpeechRequest and the catalog's record. Goes out: a SpeechPlan. Raises BadRequest for
+what the model cannot do.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from catalog.classify import AudioFacts
+from catalog.snapshot import ModelRecord
+from openai_api.errors import BadRequest
+from openai_api.speech.request import SpeechRequest
+from openai_api.speech.voices import voice_fields
+
+# OpenAI's `pcm` is mono of 16 bits at this rate, and its `wav` the same with a header.
+SAMPLES_PER_SECOND = 24_000
+BYTES_PER_SAMPLE = 2
+# An encoding that upstream names, in the only container that goes with each format.
+_ENCODINGS: dict[str, dict[str, Any]] = {
+    "mp3": {"encoding": "mp3"},
+    "opus": {"encoding": "opus", "container": "ogg"},
+    "aac": {"encoding": "aac"},
+    "flac": {"encoding": "flac"},
+    "wav": {"encoding": "linear16", "container": "wav", "sample_rate": SAMPLES_PER_SECOND},
+    "pcm": {"encoding": "linear16", "container": "none", "sample_rate": SAMPLES_PER_SECOND},
+}
+# What models speak whose schema offers no choice.
+ONLY_FORMAT = "mp3"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPlan:
+    """The body of the upstream call, and what it will be charged for."""
+
+    body: bytes
+    response_format: str
+    characters: int
+
+
+def translate(asked: SpeechRequest, model: ModelRecord) -> SpeechPlan:
+    """The plan for this model; raises BadRequest."""
+    audio = model.audio or AudioFacts(text_field="text")
+    values: dict[str, Any] = {audio.text_field or "text": asked.text}
+    values |= voice_fields(asked.voice, audio, model=asked.model)
+    formats = formats_of(audio)
+    if asked.response_format not in formats:
+        supported = ", ".join(f"'{name}'" for name in formats)
+        raise BadRequest(
+            f"Unsupported value for 'response_format': `{asked.model}` gives {supported}, but not "
+            f"'{asked.response_format}'.",
+            param="response_format",
+            code="unsupported_value",
+        )
+    if "encoding" in audio.parameters:
+        values |= _ENCODINGS[asked.response_format]
+    return SpeechPlan(orjson.dumps(values), asked.response_format, len(asked.text))
+
+
+def formats_of(audio: AudioFacts) -> tuple[str, ...]:
+    """OpenAI's formats that the model's schema can give."""
+    if "encoding" not in audio.parameters:
+        return (ONLY_FORMAT,)
+    return tuple(name for name, wanted in _ENCODINGS.items() if _can_give(audio, wanted))
+
+
+def _can_give(audio: AudioFacts, wanted: dict[str, Any]) -> bool:
+    for name, value in wanted.items():
+        parameter = audio.parameters.get(name)
+        if parameter is None or (parameter.choices and value not in parameter.choices):
+            return False
+    return True
