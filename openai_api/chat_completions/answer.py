@@ -5,26 +5,25 @@ first, one finish_reason a choice.
 """
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from openai_api.chat_completions.answer_stream import AnswerStream
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, Expected
 from openai_api.errors import ApiError
 from openai_api.ids import completion_id
 from openai_api.usage import Usage
-from workers_ai.errors import WorkersAIError
-from workers_ai.sse import Event
 
 DONE = b"data: [DONE]\n\n"
 
 
-class ChatStream:
+class ChatStream(AnswerStream):
     """The machine's deltas as `chat.completion.chunk` events."""
 
     def __init__(self, expected: Expected, *, include_usage: bool) -> None:
-        self.machine = ChatNormaliser(expected)
+        super().__init__(expected)
         self._expected = expected
         self._include_usage = include_usage
         self._legacy_functions = expected.legacy_functions
@@ -37,56 +36,17 @@ class ChatStream:
         self._head = b"data: " + orjson.dumps(head)[:-1]
         self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
         self._started: set[int] = set()
-        self._failure: WorkersAIError | None = None
 
-    def events(self, events: Collection[Event]) -> bytes:
-        """The chunks of all events of one network read, as one block.
-
-        An error among them is raised by the next call, after what came before it is out.
-        """
-        self._raise_failure()
-        chunks: list[bytes] = []
-        try:
-            for event in events:
-                chunks += [self._chunk(delta) for delta in self.machine.take(event)]
-        except WorkersAIError as error:
-            self._failure = error
-            if not chunks:
-                raise
-        if not self._started and self.machine.answered:
-            # Upstream opened the answer without text yet: the client learns that at once too.
-            return self._chunk(Delta(next(iter(self.machine.choices)), {}))
-        return b"".join(chunks)
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+    def opening(self) -> bytes:
+        return self.written(Delta(next(iter(self.machine.choices)), {}))
 
     def anew(self) -> "ChatStream":
         """A stream for a second try, when the first brought nothing."""
         return ChatStream(self._expected, include_usage=self._include_usage)
 
-    def whole(self, content: bytes) -> bytes:
-        """The chunks of an answer that came as JSON although a stream was asked for."""
-        return b"".join(map(self._chunk, self.machine.take_whole(content)))
-
-    def end(self) -> bytes:
-        """The last deltas and one finish chunk a choice; raises what `machine.end` raises."""
-        self._raise_failure()
-        deltas = self.machine.end()
+    def ended(self, deltas: list[Delta]) -> bytes:
+        """The last deltas and one finish chunk a choice."""
         return b"".join(self._last_chunks(deltas))
-
-    @property
-    def answered(self) -> bool:
-        return self.machine.answered
-
-    @property
-    def done(self) -> bool:
-        return self.machine.done
-
-    @property
-    def finish_reason(self) -> str:
-        return self.machine.finish_reason
 
     def last(self, usage: Usage) -> bytes:
         """The trailing chunk with empty choices, for those who asked, and `[DONE]`."""
@@ -100,26 +60,27 @@ class ChatStream:
         return b"data: " + error.body() + b"\n\n"
 
     def _last_chunks(self, deltas: list[Delta]) -> Iterator[bytes]:
-        yield from map(self._chunk, deltas)
+        yield from map(self.written, deltas)
         for index, reason in self.machine.finish_reasons.items():
             yield self._finish_chunk(index, reason)
 
-    def _chunk(self, delta: Delta) -> bytes:
+    def written(self, delta: Delta) -> bytes:
         parts = delta.parts
         if self._legacy_functions and "tool_calls" in parts:
             parts = _as_function_call(parts["tool_calls"][0])
         if delta.choice not in self._started:
+            self.begun = True
             self._started.add(delta.choice)
             parts = {"role": "assistant", "content": "", **parts}
-        return self._written(delta.choice, parts, delta.logprobs, None)
+        return self._chunk(delta.choice, parts, delta.logprobs, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:
         parts = {} if index in self._started else {"role": "assistant", "content": ""}
         if reason == "tool_calls" and self._legacy_functions:
             reason = "function_call"
-        return self._written(index, parts, None, reason)
+        return self._chunk(index, parts, None, reason)
 
-    def _written(self, index: int, parts: dict[str, Any], logprobs: Any, finish: Any) -> bytes:
+    def _chunk(self, index: int, parts: dict[str, Any], logprobs: Any, finish: Any) -> bytes:
         choice = {
             "index": index,
             "delta": parts,

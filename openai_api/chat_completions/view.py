@@ -20,7 +20,7 @@ from openai_api.chat_completions.translate import ChatPlan, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.recording import Metered, metered_tokens
-from openai_api.streaming import EventStreamResponse
+from openai_api.streaming import EventStreamResponse, StreamWriter
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError
@@ -63,24 +63,31 @@ async def ask(
 async def whole(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> Result:
-    """The answer as one `chat.completion`; an empty success is asked for once more."""
-    exchange.used_so_far = lambda: metered(
-        exchange, plan, ChatNormaliser(plan.expected), partial=True
-    )
-    try:
-        answer, machine, deltas = await _answered(exchange, asked, plan, client)
-    except UnusableAnswer:
-        answer, machine, deltas = await _answered(exchange, asked, plan, client)
-    used = metered(exchange, plan, machine, answer=answer)
+    """The answer as one `chat.completion`."""
+    machine, deltas, used = await answered(exchange, asked, plan, client)
     body = completion(machine, deltas)
     body["usage"] = used.usage.as_openai()
     return Result(dumps(body), used, finish_reason=machine.finish_reason)
 
 
-async def _answered(
+async def answered(
+    exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
+) -> tuple[ChatNormaliser, list[Delta], Metered]:
+    """A whole answer as the machine read it; an empty success is asked for once more."""
+    exchange.used_so_far = lambda: metered(
+        exchange, plan, ChatNormaliser(plan.expected), partial=True
+    )
+    try:
+        answer, machine, deltas = await _answered_once(exchange, asked, plan, client)
+    except UnusableAnswer:
+        answer, machine, deltas = await _answered_once(exchange, asked, plan, client)
+    return machine, deltas, metered(exchange, plan, machine, answer=answer)
+
+
+async def _answered_once(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> tuple[Answer, ChatNormaliser, list[Delta]]:
-    """Upstream's answer as the machine read it; raises UnusableAnswer for an empty one."""
+    """Upstream's answer; raises UnusableAnswer for an empty one."""
     try:
         answer = await ask(exchange, asked, plan, client, stream=False)
     except WorkersAIError as error:
@@ -98,9 +105,21 @@ async def streamed(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> EventStreamResponse:
     """The answer as `chat.completion.chunk` events."""
+    writer = ChatStream(plan.expected, include_usage=asked.include_usage)
+    return await stream_to(writer, exchange, asked, plan, client)
+
+
+async def stream_to(
+    writer: StreamWriter,
+    exchange: Exchange,
+    asked: ChatRequest,
+    plan: ChatPlan,
+    client: WorkersAIClient,
+) -> EventStreamResponse:
+    """The answer as the events of `writer`, an AnswerStream."""
     return await streaming.stream(
         exchange,
-        ChatStream(plan.expected, include_usage=asked.include_usage),
+        writer,
         lambda stream: ask(exchange, asked, plan, client, stream=stream),
         lambda writer, partial, answer: metered(
             exchange, plan, writer.machine, partial=partial, answer=answer
