@@ -279,6 +279,14 @@ class Ticket:
             self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
 
 
+def check_permitted(key: KeyRecord, *, endpoint: str, client_ip: str) -> None:
+    """What a key may do at all, whatever its limits say. Raises a NotPermitted."""
+    if not key.allows_address(client_ip):
+        raise errors.AddressNotAllowed(client_ip)
+    if key.endpoints is not None and endpoint not in key.endpoints:
+        raise errors.EndpointNotAllowed(endpoint, key.endpoints)
+
+
 async def admit(
     key: KeyRecord,
     *,
@@ -294,10 +302,7 @@ async def admit(
     writer = ledger if writer is None else writer
     now = time.time() if now is None else now
     writer.check_room()
-    if not key.allows_address(client_ip):
-        raise errors.AddressNotAllowed(client_ip)
-    if key.endpoints is not None and endpoint not in key.endpoints:
-        raise errors.EndpointNotAllowed(endpoint, key.endpoints)
+    check_permitted(key, endpoint=endpoint, client_ip=client_ip)
     hold: Hold | None = None
     if key.rate_scopes:
         taken = await counters.take(key.rate_scopes)

@@ -77,6 +77,7 @@ class _Choice:
     finish: str | None = None
     half_character: str = ""
     cutter: StopCutter | None = None
+    stop_met: str = ""
 
 
 class ChatNormaliser:
@@ -90,6 +91,7 @@ class ChatNormaliser:
         self.characters = 0  # of text given out, to estimate usage where none is reported
         self.done = False
         self.answered = False
+        self.cut_short = False  # at the output limit, after `end`
         self._cumulative_text = ""
 
     @property
@@ -100,6 +102,14 @@ class ChatNormaliser:
     def finish_reason(self) -> str:
         """How the first choice ended, after `end`."""
         return next(iter(self.finish_reasons.values()), "stop")
+
+    @property
+    def stop_met(self) -> str:
+        """The stop sequence that ended the first choice, where that is known."""
+        state = next(iter(self.choices.values()), None)
+        if state is None:
+            return ""
+        return state.cutter.found if state.cutter is not None else state.stop_met
 
     def take(self, event: Event) -> list[Delta]:
         """Deltas of one event of a stream; none for what says nothing or cannot be read."""
@@ -188,7 +198,12 @@ class ChatNormaliser:
             if choice.get("text") is not None:
                 text = self._text(choice["text"], within(exact, "text"))
                 deltas = self._content(state, text)
-        self._finish(state, choice.get("finish_reason"))
+        if choice.get("finish_reason"):
+            self._finish(state, choice["finish_reason"])
+            # vLLM's and SGLang's name for the stop sequence that was met.
+            met = choice.get("stop_reason") or choice.get("matched_stop")
+            if isinstance(met, str):
+                state.stop_met = met
         return deltas
 
     def _read_message(
@@ -354,6 +369,7 @@ class ChatNormaliser:
         deltas: list[Delta] = []
         for index, state in sorted(self.choices.items()):
             reason = self._finish_reason(state)
+            self.cut_short = self.cut_short or reason == "length"
             deltas += self._end_choice(state, truncated=reason == "length")
             self.finish_reasons[index] = "tool_calls" if state.calls else reason
         return deltas

@@ -12,6 +12,7 @@ import asyncio
 import base64
 import ipaddress
 import socket
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urljoin
 
@@ -29,15 +30,26 @@ MAX_PICTURES = 16
 AT_ONCE = 8
 
 
+# A content part of type `image_url`, and the name of its URL in the caller's own request.
+NamedPart = tuple[dict[str, Any], str]
+
+
 async def inline_pictures(asked: ChatRequest) -> None:
     """Replaces the URLs in `asked` by what they point to; nothing happens where there is none."""
-    found = [
-        (part, f"messages[{m}].content[{p}].image_url.url")
-        for m, message in enumerate(asked.messages)
-        if isinstance(message.get("content"), list)
-        for p, part in enumerate(message["content"])
-        if part.get("type") == "image_url" and _url_of(part)[:4].lower() == "http"
-    ]
+    await inline_parts(
+        [
+            (part, f"messages[{m}].content[{p}].image_url.url")
+            for m, message in enumerate(asked.messages)
+            if isinstance(message.get("content"), list)
+            for p, part in enumerate(message["content"])
+            if part.get("type") == "image_url"
+        ]
+    )
+
+
+async def inline_parts(parts: Iterable[NamedPart]) -> None:
+    """Replaces the URLs in `parts` by what they point to."""
+    found = [(part, param) for part, param in parts if _url_of(part)[:4].lower() == "http"]
     if not found:
         return
     if len(found) > MAX_PICTURES:

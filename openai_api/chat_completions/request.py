@@ -58,7 +58,7 @@ def read(body: dict[str, Any]) -> ChatRequest:
         raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
     limit = fields.whole_number(body, "max_completion_tokens", low=1)
     older_limit = fields.whole_number(body, "max_tokens", low=1)
-    _check_settings(body)
+    check_settings(body)
     return ChatRequest(
         model=model,
         messages=_messages(body),
@@ -79,7 +79,8 @@ def read(body: dict[str, Any]) -> ChatRequest:
     )
 
 
-def _check_settings(body: dict[str, Any]) -> None:
+def check_settings(body: dict[str, Any]) -> None:
+    """The types of the fields that are passed on as they are."""
     fields.number(body, "temperature", 0, 5)
     fields.number(body, "top_p", 0, 1)
     fields.whole_number(body, "top_k")

@@ -10,21 +10,23 @@ from openai_api.chat_completions.thinking import without_partial
 class StopCutter:
     """Text in, text up to the first stop sequence out; a sequence may be split over pieces."""
 
-    __slots__ = ("_held", "_stops", "cut")
+    __slots__ = ("_held", "_stops", "cut", "found")
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
         self._held = ""
         self.cut = False
+        self.found = ""  # the sequence that the text was cut at
 
     def feed(self, text: str) -> str:
         if self.cut:
             return ""
         text, self._held = self._held + text, ""
-        found = [position for stop in self._stops if (position := text.find(stop)) >= 0]
+        found = [(at, stop) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.cut = True
-            return text[: min(found)]
+            position, self.found = min(found)
+            return text[:position]
         kept = min((without_partial(text, stop) for stop in self._stops), key=lambda p: len(p[0]))
         text, self._held = kept
         return text
