@@ -34,7 +34,7 @@ class GatewayView(APIView):
         except ClientGone:
             raise
         except Exception as error:
-            return error_response(error, request_id=request.request_id)
+            return error_response(error, request_id=request.request_id, path=request.api_path)
 
     def _handler(self, method: str) -> Any:
         handler = getattr(self, method.lower(), None) if method.lower() in self._methods() else None

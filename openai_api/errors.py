@@ -1,10 +1,10 @@
-"""The one place with OpenAI's error words: every failure on `/v1` becomes status, body and headers
-here.
+"""The one place with the callers' error words: every failure on `/v1` becomes status, body and
+headers here.
 
-Comes in: an exception of any package's tree. Goes out: `{"error": {"message", "type", "param",
-"code"}}`. The trees of the other packages know no HTTP; `_RULES` maps each class, and a test walks
-the trees and fails on a class without a rule. Upstream's text is quoted only where it is about the
-caller's own request.
+Comes in: an exception of any package's tree. Goes out: OpenAI's `{"error": {"message", "type",
+"param", "code"}}`, or Anthropic's body on the paths that speak its dialect. The trees of the other
+packages know no HTTP; `_RULES` maps each class, and a test walks the trees and fails on a class
+without a rule. Upstream's text is quoted only where it is about the caller's own request.
 """
 
 import logging
@@ -372,11 +372,68 @@ def report(error: Exception, *, request_id: str) -> None:
         logger.warning("%s: %s", type(error).__name__, error, extra=fields)
 
 
-def error_response(error: Exception, *, request_id: str) -> HttpResponse:
-    """The whole answer for a failure, logged where an operator should know of it."""
+def error_response(error: Exception, *, request_id: str, path: str = "") -> HttpResponse:
+    """The whole answer for a failure, logged where an operator should know of it.
+
+    `path` is what follows `/v1`: it tells which dialect the caller speaks.
+    """
     report(error, request_id=request_id)
     shown = api_error(error)
-    response = HttpResponse(shown.body(), status=shown.status, content_type="application/json")
-    for name, value in shown.headers.items():
+    status, body, headers = shown.status, shown.body(), shown.headers
+    dialect = path.partition("/")[0]
+    if dialect == "responses":
+        body = in_words_of_responses(shown).body()
+    elif dialect == "messages":
+        status, body = in_words_of_anthropic(shown, request_id=request_id)
+        headers = {**headers, "request-id": request_id}
+    response = HttpResponse(body, status=status, content_type="application/json")
+    for name, value in headers.items():
         response[name] = value
     return response
+
+
+# --- Other dialects ---------------------------------------------------------------------------
+
+# What a Responses request calls the fields of chat's that errors name.
+_RESPONSES_FIELDS = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+    "logprobs": "include",
+}
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def in_words_of_responses(error: ApiError) -> ApiError:
+    """The error with the field's name in `/v1/responses`."""
+    param = _RESPONSES_FIELDS.get(error.param or "", error.param)
+    return ApiError(
+        error.message, param=param, code=error.code, status=error.status, type=error.type
+    )
+
+
+def in_words_of_anthropic(error: ApiError, *, request_id: str) -> tuple[int, bytes]:
+    """(status, body) as the Messages API has them. It names no field beside the message."""
+    status = 529 if error.status == 503 else error.status
+    kind = _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    message = error.as_dict()["message"] or ""
+    if error.code == "context_length_exceeded":
+        # The words by which agents know that it is time to shorten the conversation.
+        message = f"prompt is too long: {message}"
+    body = {
+        "type": "error",
+        "error": {"type": kind, "message": message},
+        "request_id": request_id,
+    }
+    return status, orjson.dumps(body)

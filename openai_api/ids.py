@@ -1,5 +1,5 @@
-"""Ids in OpenAI's forms. They name things and guard nothing, so they need no secret randomness,
-which every request would wait for.
+"""Ids in the forms of OpenAI and Anthropic. They name things and guard nothing, so they need no
+secret randomness, which every request would wait for.
 """
 
 import random
@@ -10,6 +10,20 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def completion_id() -> str:
     return f"chatcmpl-{random.getrandbits(112):028x}"
+
+
+def response_id() -> str:
+    return f"resp_{random.getrandbits(192):048x}"
+
+
+def response_item_id(kind: str) -> str:
+    """`kind` is what the id begins with, such as `msg`."""
+    return f"{kind}_{random.getrandbits(192):048x}"
+
+
+def message_id() -> str:
+    """In Anthropic's form."""
+    return "msg_01" + "".join(random.choices(_ALPHABET, k=22))
 
 
 def tool_call_id() -> str:

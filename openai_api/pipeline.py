@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from catalog import resolve as catalog
 from catalog.pricing import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
-from keys.admission import admit
+from keys.admission import admit, check_permitted
 from keys.key_index import KeyRecord
 from openai_api import upstream
 from openai_api.body import json_body
@@ -108,6 +108,18 @@ async def answer(
         raise
     except Exception as error:
         raise await _failed(exchange, error) from error
+
+
+async def prompt_tokens(
+    endpoint: Endpoint[AskedT, PlanT], request: GatewayRequest, key: KeyRecord
+) -> int:
+    """What the prompt of a request would count, estimated. Nothing is admitted, run or recorded."""
+    check_permitted(key, endpoint=endpoint.name, client_ip=request.client_ip)
+    _check_media_type(request.raw_headers)
+    body = json_object(await request.read_body(settings.MAX_BODY_BYTES))
+    asked = endpoint.read(body)
+    model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
+    return endpoint.most(asked, endpoint.plan(asked, model), model).prompt_tokens
 
 
 async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> HttpResponseBase:

@@ -20,6 +20,8 @@ SERVED: dict[str, ServedEndpoint] = {
     endpoint.name: endpoint
     for endpoint in (
         ServedEndpoint("chat", "/v1/chat/completions", "openai-chat", "openai"),
+        ServedEndpoint("responses", "/v1/responses", "openai-responses", "openai-response"),
+        ServedEndpoint("messages", "/v1/messages", "anthropic-messages", "anthropic"),
         ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),

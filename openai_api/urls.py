@@ -8,9 +8,11 @@ from openai_api.chat_completions.view import ChatCompletionsView
 from openai_api.embeddings.view import EmbeddingsView
 from openai_api.images.view import ImageGenerationsView
 from openai_api.key_info.view import KeyView
+from openai_api.messages.view import CountTokensView, MessagesView
 from openai_api.model_list.view import ModelsView, ModelView
 from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
+from openai_api.responses.view import ResponsesView
 from openai_api.speech.view import SpeechView
 
 urlpatterns = [
@@ -18,6 +20,9 @@ urlpatterns = [
     path("models/<path:model_id>", ModelView.as_view()),
     path("key", KeyView.as_view()),
     path("chat/completions", ChatCompletionsView.as_view()),
+    path("responses", ResponsesView.as_view()),
+    path("messages", MessagesView.as_view()),
+    path("messages/count_tokens", CountTokensView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),

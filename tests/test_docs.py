@@ -210,6 +210,8 @@ def test_every_file_named_exists() -> None:
 
 def test_every_setting_named_exists() -> None:
     elsewhere = {"ENV_FILE", "WORKERS_AI_KEY", "ENABLE_FORWARD_USER_INFO_HEADERS", "UPSTREAM_"}
+    elsewhere |= {"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL"}
+    elsewhere |= {"ANTHROPIC_SMALL_FAST_MODEL"}
     for page in PAGES:
         for name in re.findall(r"`([A-Z]+_[A-Z_]*)(?:=[^`]*)?`", read(page)):
             assert name in shown().keys() | elsewhere, f"{page}: {name}"

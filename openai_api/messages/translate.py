@@ -1,0 +1,165 @@
+"""A Messages request → the chat request that asks for the same. Pure.
+
+Comes in: a MessagesRequest. Goes out: a ChatRequest, and its pictures under the names they have in
+the caller's own request.
+"""
+
+from typing import Any
+
+import orjson
+
+from openai_api.chat_completions.pictures import NamedPart
+from openai_api.chat_completions.request import ChatRequest
+from openai_api.messages.request import Blocks, MessagesRequest
+
+_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
+    conversation = _Conversation(asked.system)
+    for position, message in enumerate(asked.messages):
+        conversation.take(message, f"messages[{position}]")
+    chat = ChatRequest(
+        model=asked.model,
+        messages=conversation.messages,
+        stream=asked.stream,
+        max_tokens=asked.max_tokens,
+        tools=[_tool(tool) for tool in asked.tools],
+        tool_choice=_tool_choice(asked),
+        response_format=_response_format(asked.schema),
+        reasoning_effort=asked.effort,
+        stops=asked.stops,
+        user=asked.user,
+        settings=_settings(asked),
+    )
+    return chat, conversation.pictures
+
+
+class _Conversation:
+    """Anthropic's messages in, chat's out: results of tools become messages of their own."""
+
+    def __init__(self, system: str | Blocks | None) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.pictures: list[NamedPart] = []
+        if system:
+            self.messages.append({"role": "system", "content": _texts(system)})
+
+    def take(self, message: dict[str, Any], at: str) -> None:
+        role, content = message["role"], message["content"]
+        if isinstance(content, str):
+            self.messages.append({"role": role, "content": content})
+        elif role == "assistant":
+            self._take_answer(content)
+        else:
+            self._take_question(role, content, f"{at}.content")
+
+    def _take_answer(self, blocks: Blocks) -> None:
+        out: dict[str, Any] = {"role": "assistant"}
+        out["content"] = "".join(b["text"] for b in blocks if b["type"] == "text") or None
+        thoughts = [b["thinking"] for b in blocks if b["type"] == "thinking" and b["thinking"]]
+        if thoughts:
+            out["reasoning_content"] = "\n".join(thoughts)
+        calls = [_call(block) for block in blocks if block["type"] == "tool_use"]
+        if calls:
+            out["tool_calls"] = calls
+        self.messages.append(out)
+
+    def _take_question(self, role: str, blocks: Blocks, at: str) -> None:
+        """Results come first, as the calls stand right before; then what the person says."""
+        said: list[dict[str, Any]] = []
+        shown: list[dict[str, Any]] = []
+        for number, block in enumerate(blocks):
+            if block["type"] == "tool_result":
+                shown += self._take_result(block, f"{at}[{number}].content")
+            else:
+                said.append(self._part(block, f"{at}[{number}]"))
+        if shown:
+            # Tools answer in text alone; their pictures are shown by the user.
+            said = [{"type": "text", "text": "What the tool showed:"}, *shown, *said]
+        if said or not blocks:
+            self.messages.append({"role": role, "content": said})
+
+    def _take_result(self, block: dict[str, Any], at: str) -> list[dict[str, Any]]:
+        """Adds the tool's message; gives the pictures of the result."""
+        content = block.get("content") or ""
+        pictures = []
+        if isinstance(content, list):
+            parts = [self._part(part, f"{at}[{n}]") for n, part in enumerate(content)]
+            pictures = [part for part in parts if part["type"] == "image_url"]
+            content = "\n".join(part["text"] for part in parts if part["type"] == "text")
+        if block.get("is_error"):
+            content = f"Error: {content}"
+        message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
+        self.messages.append(message)
+        return pictures
+
+    def _part(self, block: dict[str, Any], at: str) -> dict[str, Any]:
+        if block["type"] == "image":
+            source = block["source"]
+            url = source.get("url")
+            if source["type"] == "base64":
+                url = f"data:{source['media_type']};base64,{source['data']}"
+            part = {"type": "image_url", "image_url": {"url": url}}
+            self.pictures.append((part, f"{at}.source.url"))
+            return part
+        if block["type"] == "document":
+            return _document(block)
+        if block["type"] == "search_result":
+            head = "\n".join(str(block[n]) for n in ("title", "source") if block.get(n))
+            return {"type": "text", "text": f"{head}\n{_texts(block['content'])}".strip()}
+        return {"type": "text", "text": block["text"]}
+
+
+def _document(block: dict[str, Any]) -> dict[str, Any]:
+    source = block["source"]
+    if source["type"] == "base64":
+        data = f"data:{source['media_type']};base64,{source['data']}"
+        return {"type": "file", "file": {"file_data": data, "filename": _title(block)}}
+    text = source["data"] if source["type"] == "text" else _texts(source["content"])
+    return {"type": "text", "text": f"{_title(block)}\n{text}"}
+
+
+def _title(block: dict[str, Any]) -> str:
+    title = block.get("title")
+    return title if isinstance(title, str) and title else "document"
+
+
+def _texts(content: str | Blocks) -> str:
+    return content if isinstance(content, str) else "\n".join(b["text"] for b in content)
+
+
+def _call(block: dict[str, Any]) -> dict[str, Any]:
+    arguments = orjson.dumps(block["input"]).decode()
+    function = {"name": block["name"], "arguments": arguments}
+    return {"id": block["id"], "type": "function", "function": function}
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool["name"], "parameters": tool["input_schema"]}
+    if tool.get("description") is not None:
+        function["description"] = tool["description"]
+    if isinstance(tool.get("strict"), bool):
+        function["strict"] = tool["strict"]
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(asked: MessagesRequest) -> Any:
+    choice = asked.tool_choice
+    if choice is None or not asked.tools:
+        return None
+    if choice["type"] == "tool":
+        return {"type": "function", "function": {"name": choice["name"]}}
+    return _CHOICES[choice["type"]]
+
+
+def _response_format(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    if schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def _settings(asked: MessagesRequest) -> dict[str, Any]:
+    settings = dict(asked.settings)
+    if (asked.tool_choice or {}).get("disable_parallel_tool_use") and asked.tools:
+        settings["parallel_tool_calls"] = False
+    return settings

@@ -1,0 +1,159 @@
+"""What chat's machine gives, as OpenAI's `response` object and its items. Pure.
+
+`events.py` beside it tells the same as a stream. Nothing is stored, and the object says so.
+"""
+
+import time
+from typing import Any
+
+from openai_api.chat_completions.blocks import Block, Blocks
+from openai_api.chat_completions.normalise import ChatNormaliser, Delta
+from openai_api.ids import response_id, response_item_id
+from openai_api.responses.request import ResponsesRequest
+from openai_api.usage import Usage
+
+_PREFIXES = {"reasoning": "rs", "text": "msg", "refusal": "msg", "call": "fc"}
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+COMPLETED, INCOMPLETE, IN_PROGRESS = "completed", "incomplete", "in_progress"
+
+
+def response(
+    asked: ResponsesRequest, machine: ChatNormaliser, deltas: list[Delta], usage: Usage
+) -> dict[str, Any]:
+    """The whole answer."""
+    blocks = Blocks()
+    for delta in deltas:
+        blocks.take(delta)
+    items = ResponseItems(asked.summary)
+    status, details = ending(machine, blocks)
+    body = skeleton(asked)
+    body |= {
+        "status": status,
+        "incomplete_details": details,
+        "output": items.all(blocks, status),
+        "usage": usage_of(usage),
+    }
+    return body
+
+
+def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
+    """The object before there is an answer: what was asked for, as this gateway took it."""
+    return {
+        "id": response_id(),
+        "object": "response",
+        "created_at": int(time.time()),
+        "status": IN_PROGRESS,
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": asked.instructions,
+        "max_output_tokens": asked.max_output_tokens,
+        "max_tool_calls": asked.max_tool_calls,
+        "model": asked.model,
+        "output": [],
+        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "previous_response_id": None,
+        "prompt_cache_key": asked.cache_key or None,
+        "reasoning": {"effort": asked.effort, "summary": asked.summary},
+        "safety_identifier": asked.safety_identifier,
+        "service_tier": "default",
+        "store": False,
+        "temperature": asked.temperature,
+        "text": {
+            "format": asked.text_format,
+            **({"verbosity": asked.verbosity} if asked.verbosity else {}),
+        },
+        "tool_choice": asked.tool_choice,
+        "tools": [_tool(tool) for tool in asked.tools],
+        "top_logprobs": asked.top_logprobs or 0,
+        "top_p": asked.top_p,
+        "truncation": asked.truncation,
+        "usage": None,
+        "user": asked.user or None,
+        "metadata": asked.metadata,
+    }
+
+
+def ending(machine: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, str] | None]:
+    """(status, incomplete_details) after the machine's end."""
+    # A call that was cut off cannot be run, which its caller has to learn.
+    cut_off = machine.cut_short and blocks.broke_off
+    reason = "length" if cut_off else machine.finish_reason
+    if reason in _INCOMPLETE:
+        return INCOMPLETE, {"reason": _INCOMPLETE[reason]}
+    return COMPLETED, None
+
+
+class ResponseItems:
+    """The items of one answer, each with one id from its first event to its last."""
+
+    def __init__(self, summary: str | None) -> None:
+        # Who asks for a summary reads that and not the thought: it is all that there is.
+        self.summarises = summary is not None
+        self._ids: list[str] = []
+
+    def id_of(self, block: Block) -> str:
+        while len(self._ids) <= block.index:
+            self._ids.append("")
+        if not self._ids[block.index]:
+            self._ids[block.index] = response_item_id(_PREFIXES[block.kind])
+        return self._ids[block.index]
+
+    def all(self, blocks: Blocks, status: str) -> list[dict[str, Any]]:
+        """Every item; where the answer is incomplete, so is its last item."""
+        last = len(blocks.all) - 1
+        return [
+            self.item(block, status if block.index == last else COMPLETED) for block in blocks.all
+        ]
+
+    def item(self, block: Block, status: str) -> dict[str, Any]:
+        return self.empty(block) | self._filled(block) | {"status": status}
+
+    def empty(self, block: Block) -> dict[str, Any]:
+        """The item as it is announced."""
+        item: dict[str, Any] = {"id": self.id_of(block), "status": IN_PROGRESS}
+        if block.kind == "reasoning":
+            return (
+                item
+                | {"type": "reasoning", "summary": [], "encrypted_content": None}
+                | ({} if self.summarises else {"content": []})
+            )
+        if block.kind == "call":
+            call = {"call_id": block.call_id, "name": block.name, "arguments": ""}
+            return item | {"type": "function_call", **call}
+        return item | {"type": "message", "role": "assistant", "content": []}
+
+    def part(self, block: Block, text: str) -> dict[str, Any]:
+        """A content part with this much of its text."""
+        if block.kind == "refusal":
+            return {"type": "refusal", "refusal": text}
+        if block.kind == "reasoning":
+            kind = "summary_text" if self.summarises else "reasoning_text"
+            return {"type": kind, "text": text}
+        logprobs = block.logprobs if text else []
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
+
+    def _filled(self, block: Block) -> dict[str, Any]:
+        if block.kind == "call":
+            return {"arguments": block.text}
+        part = self.part(block, block.text)
+        return {"summary": [part]} if part["type"] == "summary_text" else {"content": [part]}
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    return {
+        "input_tokens": prompt,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens or 0,
+            "cache_write_tokens": 0,
+        },
+        "output_tokens": completion,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": prompt + completion,
+    }
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    return {"description": None, "parameters": None, "strict": None, **tool}

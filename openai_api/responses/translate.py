@@ -1,0 +1,172 @@
+"""A Responses request → the chat request that asks for the same. Pure.
+
+Comes in: a ResponsesRequest. Goes out: a ChatRequest, and its pictures under the names they have
+in the caller's own request.
+"""
+
+from typing import Any
+
+from openai_api.chat_completions.pictures import NamedPart
+from openai_api.chat_completions.request import ChatRequest
+from openai_api.responses.request import Items, ResponsesRequest
+
+Messages = list[dict[str, Any]]
+
+
+def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
+    conversation = _Conversation(asked.instructions)
+    for position, item in enumerate(asked.items):
+        conversation.take(item, f"input[{position}]")
+    conversation.end()
+    tools, choice = _tools(asked)
+    chat = ChatRequest(
+        model=asked.model,
+        messages=conversation.messages,
+        stream=asked.stream,
+        max_tokens=asked.max_output_tokens,
+        tools=tools,
+        tool_choice=choice if tools else None,
+        response_format=_response_format(asked.text_format),
+        reasoning_effort=asked.effort,
+        user=asked.user,
+        cache_key=asked.cache_key,
+        settings=_settings(asked),
+    )
+    return chat, conversation.pictures
+
+
+class _Conversation:
+    """Items in, messages out: what a model said in one turn becomes one message again."""
+
+    def __init__(self, instructions: str | None) -> None:
+        self.messages: Messages = []
+        self.pictures: list[NamedPart] = []
+        if instructions:
+            self.messages.append({"role": "system", "content": instructions})
+        self._reasoning = ""
+        self._shown: Items = []  # pictures that tools gave, until all results are in
+
+    def take(self, item: dict[str, Any], at: str) -> None:
+        kind = item.get("type") or "message"
+        if kind == "reasoning":
+            self._reasoning += _thought(item)
+        elif kind == "function_call":
+            self._take_call(item)
+        elif kind == "function_call_output":
+            self._take_output(item, f"{at}.output")
+        elif item["role"] == "assistant":
+            self._assistant()["content"] = self._content(item["content"], f"{at}.content")
+        else:
+            self._show_pictures()
+            self._reasoning = ""
+            content = self._content(item["content"], f"{at}.content")
+            self.messages.append({"role": item["role"], "content": content})
+
+    def end(self) -> None:
+        self._show_pictures()
+
+    def _assistant(self) -> dict[str, Any]:
+        """A message for what the model said; calls that came before the text belong to it."""
+        self._show_pictures()
+        last = self.messages[-1] if self.messages else {}
+        if last.get("role") != "assistant" or last["content"] is not None:
+            last = {"role": "assistant", "content": None}
+            self.messages.append(last)
+        self._think(last)
+        return last
+
+    def _think(self, message: dict[str, Any]) -> None:
+        if self._reasoning:
+            message["reasoning_content"] = message.get("reasoning_content", "") + self._reasoning
+            self._reasoning = ""
+
+    def _take_call(self, item: dict[str, Any]) -> None:
+        self._show_pictures()
+        last = self.messages[-1] if self.messages else {}
+        if last.get("role") != "assistant":
+            last = {"role": "assistant", "content": None}
+            self.messages.append(last)
+        self._think(last)
+        function = {"name": item["name"], "arguments": item["arguments"]}
+        call = {"id": item["call_id"], "type": "function", "function": function}
+        last.setdefault("tool_calls", []).append(call)
+
+    def _take_output(self, item: dict[str, Any], at: str) -> None:
+        content = self._content(item["output"], at)
+        if isinstance(content, list):
+            # Tools answer in text alone; pictures are shown by the user, after all the answers.
+            self._shown += [part for part in content if part["type"] == "image_url"]
+            content = [part for part in content if part["type"] != "image_url"]
+        self.messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
+
+    def _show_pictures(self) -> None:
+        if self._shown:
+            told = {"type": "text", "text": "What the tool showed:"}
+            self.messages.append({"role": "user", "content": [told, *self._shown]})
+            self._shown = []
+
+    def _content(self, content: Any, at: str) -> Any:
+        if isinstance(content, str):
+            return content
+        return [self._part(part, f"{at}[{number}]") for number, part in enumerate(content)]
+
+    def _part(self, part: dict[str, Any], at: str) -> dict[str, Any]:
+        kind = part["type"]
+        if kind == "input_image":
+            picture: dict[str, Any] = {"url": part["image_url"]}
+            if part.get("detail") in ("low", "high", "auto"):
+                picture["detail"] = part["detail"]
+            shown = {"type": "image_url", "image_url": picture}
+            self.pictures.append((shown, f"{at}.image_url"))
+            return shown
+        if kind == "input_file":
+            file = {name: part[name] for name in ("file_data", "filename") if name in part}
+            return {"type": "file", "file": file}
+        return {"type": "text", "text": part["refusal"] if kind == "refusal" else part["text"]}
+
+
+def _thought(item: dict[str, Any]) -> str:
+    """The thought itself, or the summary where there is no more of it."""
+    parts = item.get("content") or item.get("summary") or []
+    return "\n".join(part["text"] for part in parts)
+
+
+def _tools(asked: ResponsesRequest) -> tuple[Items, Any]:
+    choice = asked.tool_choice
+    tools = asked.tools
+    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
+        allowed = {tool["name"] for tool in choice["tools"]}
+        tools = [tool for tool in tools if tool["name"] in allowed]
+        choice = choice.get("mode") or "auto"
+    elif isinstance(choice, dict):
+        choice = {"type": "function", "function": {"name": choice["name"]}}
+    names = ("name", "description", "parameters", "strict")
+    functions = [
+        {name: tool[name] for name in names if tool.get(name) is not None} for tool in tools
+    ]
+    return [{"type": "function", "function": function} for function in functions], choice
+
+
+def _response_format(wanted: dict[str, Any]) -> dict[str, Any] | None:
+    if wanted["type"] == "text":
+        return None
+    if wanted["type"] == "json_object":
+        return {"type": "json_object"}
+    names = ("name", "description", "schema", "strict")
+    envelope = {name: wanted[name] for name in names if wanted.get(name) is not None}
+    return {"type": "json_schema", "json_schema": envelope}
+
+
+def _settings(asked: ResponsesRequest) -> dict[str, Any]:
+    settings = dict(asked.settings)
+    if asked.temperature is not None:
+        settings["temperature"] = asked.temperature
+    if asked.top_p is not None:
+        settings["top_p"] = asked.top_p
+    if asked.parallel_tool_calls is not None and asked.tools:
+        settings["parallel_tool_calls"] = asked.parallel_tool_calls
+    if asked.wants_logprobs:
+        settings["logprobs"] = True
+        if asked.top_logprobs is not None:
+            settings["top_logprobs"] = asked.top_logprobs
+    return settings

@@ -1,0 +1,63 @@
+"""`POST /v1/responses`: the folder's steps around those of chat, whole and streamed."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from keys.key_index import KeyRecord
+from openai_api import pipeline
+from openai_api.base import GatewayView
+from openai_api.chat_completions import retold
+from openai_api.chat_completions import view as chat
+from openai_api.chat_completions.answer import dumps
+from openai_api.chat_completions.retold import Retold
+from openai_api.chat_completions.translate import ChatPlan
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.responses import request as responses_request
+from openai_api.responses.events import ResponseStream
+from openai_api.responses.normalise import response
+from openai_api.responses.request import ResponsesRequest
+from openai_api.responses.translate import translate
+from openai_api.streaming import EventStreamResponse
+from workers_ai.client import WorkersAIClient
+
+Asked = Retold[ResponsesRequest]
+
+
+def read(body: dict[str, Any]) -> Asked:
+    itself = responses_request.read(body)
+    return Retold(itself, *translate(itself))
+
+
+async def whole(
+    exchange: Exchange, asked: Asked, plan: ChatPlan, client: WorkersAIClient
+) -> Result:
+    """The answer as one `response`."""
+    machine, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
+    body = response(asked.itself, machine, deltas, used.usage)
+    return Result(dumps(body), used, finish_reason=machine.finish_reason)
+
+
+async def streamed(
+    exchange: Exchange, asked: Asked, plan: ChatPlan, client: WorkersAIClient
+) -> EventStreamResponse:
+    """The answer as events."""
+    writer = ResponseStream(plan.expected, asked.itself)
+    return await chat.stream_to(writer, exchange, asked.chat, plan, client)
+
+
+RESPONSES: Endpoint[Asked, ChatPlan] = Endpoint(
+    name="responses",
+    read=read,
+    prepare=retold.prepare,
+    plan=retold.plan,
+    most=retold.most,
+    whole=whole,
+    streamed=streamed,
+)
+
+
+class ResponsesView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(RESPONSES, request, key)
