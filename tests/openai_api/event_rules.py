@@ -138,7 +138,7 @@ def assert_message_events(events: list[Event]) -> Event:
     if failed:
         assert told[-1]["error"]["message"]
         return message
-    start, *blocks, delta, stop = told
+    _, *blocks, delta, stop = told
     assert (delta["type"], stop["type"]) == ("message_delta", "message_stop")
     current: list[Event] = []
     for event in blocks:
