@@ -302,6 +302,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "proxysite.login_throttle.LoginThrottleMiddleware",
 ]
 
 ROOT_URLCONF = "proxysite.urls"
@@ -356,6 +357,7 @@ def database(database_url: str) -> dict[str, Any]:
 DATABASES = {"default": database(text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'gateway.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["proxysite.login_throttle.ThrottledModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

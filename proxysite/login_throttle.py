@@ -1,0 +1,165 @@
+"""Signing in by password, slowed down for whoever guesses: on the admin's page and the member's.
+
+Every try passes `ThrottledModelBackend`, whatever page it comes from. It is counted before the
+password is looked at, in the database, so that tries at once and tries on several workers or hosts
+share one count, and is taken back when the password was right. Over a limit the backend raises
+`TooManySignIns`, which `LoginThrottleMiddleware` turns into a page with 429 and `Retry-After`.
+A name that nobody has counts as any other, so nothing tells which names there are.
+"""
+
+import hashlib
+import ipaddress
+import math
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+
+from proxysite.models import FailedSignIns
+
+WINDOW: Final = timedelta(minutes=5)
+# Failures in a window. The first stops a guesser at one account; the second one who goes through
+# many names; the third many who share the guessing at one account, and is high, since reaching it
+# keeps the account's own person out too.
+OF_ACCOUNT_AND_ADDRESS: Final = 5
+OF_ADDRESS: Final = 20
+OF_ACCOUNT: Final = 100
+# Nobody needs a row this long after its window.
+KEPT: Final = timedelta(hours=1)
+
+
+class TooManySignIns(Exception):
+    """Over a limit: nobody looked at the password."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many tries to sign in; again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One of the counts that a try adds to."""
+
+    whose: str
+    limit: int
+
+
+class ThrottledModelBackend(ModelBackend):
+    """Django's accounts, with a limit on wrong passwords."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        name = username or kwargs.get(get_user_model().USERNAME_FIELD)
+        # Without a request nobody on the network tries: a command or a test does.
+        if request is None or name is None or password is None:
+            return super().authenticate(request, username, password, **kwargs)
+        counts = counts_of(str(name), request.META.get("REMOTE_ADDR", ""))
+        begin_try(counts)
+        user = super().authenticate(request, username, password, **kwargs)
+        if user is not None:
+            take_back(counts)
+        return user
+
+
+def counts_of(name: str, address: str) -> list[Count]:
+    """Always in this order, from narrow to wide, so that two tries never wait for each other."""
+    account = unicodedata.normalize("NFKC", name).casefold().strip()
+    network = _network(address)
+    return [
+        Count(_hash("both", account, network), OF_ACCOUNT_AND_ADDRESS),
+        Count(_hash("address", network), OF_ADDRESS),
+        Count(_hash("account", account), OF_ACCOUNT),
+    ]
+
+
+def begin_try(counts: list[Count], now: datetime | None = None) -> None:
+    """Counts a try as failed. Raises `TooManySignIns`, and then has counted nothing."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        FailedSignIns.objects.filter(window_ends_at__lt=now - KEPT).delete()
+        rows = []
+        for count in counts:
+            # The lock on each row is held to the commit, so tries at once follow each other.
+            row, _ = FailedSignIns.objects.select_for_update().get_or_create(
+                whose=count.whose, defaults={"count": 0, "window_ends_at": now + WINDOW}
+            )
+            if row.window_ends_at <= now:
+                row.count, row.window_ends_at = 0, now + WINDOW
+            rows.append((row, count.limit))
+        waits = [row.window_ends_at - now for row, limit in rows if row.count >= limit]
+        if waits:
+            raise TooManySignIns(max(1, math.ceil(max(waits).total_seconds())))
+        for row, _ in rows:
+            row.count += 1
+            row.save(update_fields=["count", "window_ends_at"])
+
+
+def take_back(counts: list[Count]) -> None:
+    """The password was right. Failures of others from the same address go on counting."""
+    both, *wider = counts
+    with transaction.atomic():
+        FailedSignIns.objects.filter(whose=both.whose).update(count=0)
+        for count in wider:
+            tries = FailedSignIns.objects.filter(whose=count.whose, count__gt=0)
+            tries.update(count=F("count") - 1)
+
+
+def _network(address: str) -> str:
+    """The address, or the /64 that an IPv6 address is one of: its owner has all of them."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))
+
+
+def _hash(*parts: str) -> str:
+    text = "\0".join(parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class LoginThrottleMiddleware:
+    """Answers `TooManySignIns`, whatever page the try came from."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, TooManySignIns):
+            return None
+        minutes = math.ceil(error.retry_after_s / 60)
+        response = render(request, "too_many_sign_ins.html", {"minutes": minutes}, status=429)
+        response["Retry-After"] = str(error.retry_after_s)
+        response["Cache-Control"] = "no-store"
+        return response
