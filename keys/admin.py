@@ -227,7 +227,7 @@ class OwnerLimitsAdmin(admin.ModelAdmin):
     search_fields = ("owner__username",)
     autocomplete_fields = ("owner",)
     show_full_result_count = False
-    fieldsets: ClassVar = [(None, {"fields": ["owner"]}), *LIMIT_FIELDSETS]
+    fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:
         # The owner is the row's identity: another one would make a second row.

@@ -1,10 +1,11 @@
 """Step one of a request: the key that was sent → its record, from memory alone.
 
-`Authorization: Bearer KEY`, else `x-api-key: KEY`. Raises an `InvalidKey` of `errors.py`. The one
-that is not final is `KeyUnknownSoFar`: the base view asks `KeyIndex.lookup` on a thread, once, and
-tries again.
+`Authorization: Bearer KEY`, else `x-api-key: KEY`; the playground sends a token in the key's place.
+Raises an `InvalidKey` of `errors.py`. The one that is not final is `KeyUnknownSoFar`: the base view
+asks `KeyIndex.lookup` on a thread, once, and tries again.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from keys import errors, key_text
+from keys import errors, key_text, playground_token
 from keys.key_index import KeyIndex, KeyRecord, Refusal, index
 
 # Longer than any key: what is longer is refused before it is hashed.
@@ -56,6 +57,8 @@ def sent_key(meta: Mapping[str, Any]) -> str:
 
 
 def key_for(text: str, index: KeyIndex = index) -> KeyRecord:
+    if text.startswith(playground_token.PREFIX):
+        return _key_granted(text, index)
     digest = key_text.digest(text)
     found = index.find(digest)
     if isinstance(found, KeyRecord):
@@ -65,6 +68,24 @@ def key_for(text: str, index: KeyIndex = index) -> KeyRecord:
             raise errors.MalformedKey()
         raise errors.KeyUnknownSoFar(digest)
     raise _REFUSED[found]()
+
+
+def _key_granted(token: str, index: KeyIndex) -> KeyRecord:
+    """The key that the playground's token stands for, if it is in force and still the user's."""
+    grant = playground_token.read(token)
+    if grant is None:
+        raise errors.MalformedKey()
+    if grant.expires_at <= time.time():
+        raise errors.PlaygroundTokenExpired()
+    found = index.find_by_id(grant.key_id)
+    if found is Refusal.UNKNOWN:
+        # Made a moment ago: looking for anything at all brings memory up to date.
+        raise errors.KeyUnknownSoFar(key_text.digest(token))
+    if isinstance(found, Refusal):
+        raise _REFUSED[found]()
+    if found.owner_id != grant.user_id:
+        raise errors.UnknownKey()
+    return found
 
 
 def _one_key(header: str) -> str:

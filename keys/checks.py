@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from keys.authentication import MAX_KEY_LENGTH
 from keys.key_text import PREFIX
+from keys.member.policy import ceiling_of_new_keys
 
 SHORTEST_STATIC_KEY: Final = 16
 
@@ -44,6 +45,17 @@ def check_static_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
                 id="keys.E003",
             )
         ]
+    return []
+
+
+@register("keys")
+def check_limits_of_members_keys(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    try:
+        ceiling_of_new_keys()
+    except ValueError as error:
+        return [Error(f"MEMBER_KEY_LIMITS cannot be used: {error}.", id="keys.E004")]
     return []
 
 

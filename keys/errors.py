@@ -8,6 +8,7 @@ KeysError
 │   │   └── KeyUnknownSoFar    well-formed, not in memory; the database has not been asked yet
 │   ├── RevokedKey
 │   ├── ExpiredKey
+│   ├── PlaygroundTokenExpired
 │   └── OwnerInactive
 ├── NotPermitted               known, but not for this
 │   ├── EndpointNotAllowed
@@ -84,6 +85,12 @@ class ExpiredKey(InvalidKey):
     """Its time is over, or it was rotated and the overlap is over."""
 
     message = "This API key has expired."
+
+
+class PlaygroundTokenExpired(InvalidKey):
+    """The page has to ask for another token."""
+
+    message = "The playground's token has expired: the page asks for another by itself."
 
 
 class OwnerInactive(InvalidKey):

@@ -76,7 +76,7 @@ class LimitsForm(forms.ModelForm):
 class OwnerLimitsForm(LimitsForm):
     class Meta:
         model = OwnerLimits
-        fields: ClassVar = ["owner", *LIMITS]
+        fields: ClassVar = ["owner", "max_keys", *LIMITS]
 
 
 class KeyForm(LimitsForm):

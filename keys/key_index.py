@@ -122,6 +122,13 @@ class KeyIndex:
             return Refusal.EXPIRED
         return self._refusal(record, now) or record
 
+    def find_by_id(self, key_id: int) -> KeyRecord | Refusal:
+        """For who was told the number of a key by the gateway itself; a caller sends a secret."""
+        record = self._records.get(key_id)
+        if record is None:
+            return Refusal.UNKNOWN
+        return self._refusal(record, self._clock()) or record
+
     def is_live(self, key_id: int) -> bool:
         """For streams in flight: false soon after the key was revoked, expired or deleted."""
         record = self._records.get(key_id)

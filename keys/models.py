@@ -282,6 +282,13 @@ class OwnerLimits(Limited):
         primary_key=True,
         related_name="key_limits",
     )
+    max_keys = models.PositiveIntegerField(
+        "keys of their own making",
+        null=True,
+        blank=True,
+        help_text="How many keys in force the owner may have and still make another. "
+        "Empty: MEMBER_MAX_KEYS of the settings. 0: none.",
+    )
 
     objects = OwnerLimitsQuerySet.as_manager()
 
@@ -400,6 +407,11 @@ class RequestLog(models.Model):
                 fields=["-started_at", "-id"],
                 condition=Q(status__gte=400),
                 name="keys_log_failed",
+            ),
+            models.Index(
+                fields=["owner_id", "-started_at", "-id"],
+                condition=Q(status__gte=400),
+                name="keys_log_owner_failed",
             ),
         ]
 

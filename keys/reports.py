@@ -1,12 +1,12 @@
 """Questions about use, answered from the totals. They belong on a thread, not on the loop."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from keys.amounts import MICRO
@@ -59,30 +59,54 @@ def owner_usage(owner_id: int, now: datetime | None = None) -> KeyUsage:
     return _usage(Q(owner_id=owner_id), now)
 
 
+def usage_by_key(key_ids: Iterable[int], now: datetime | None = None) -> dict[int, KeyUsage]:
+    """`key_usage` of many keys, in two queries."""
+    now = (now or timezone.now()).astimezone(UTC)
+    ids = list(key_ids)
+    reserved, used = _reserved_and_used(Q(key_id__in=ids), now)
+    reserved_rows = {row["key_id"]: row for row in _by_key(reserved, now, _RESERVED)}
+    used_rows = {row["key_id"]: row for row in _by_key(used, now, _SUMMED, REFUSED)}
+    return {pk: _key_usage(used_rows.get(pk, {}), reserved_rows.get(pk, {})) for pk in ids}
+
+
 def _usage(whose: Q, now: datetime | None) -> KeyUsage:
     now = (now or timezone.now()).astimezone(UTC)
-    # Before the totals: what settles in between is then counted twice, rather than not at all.
+    reserved, used = _reserved_and_used(whose, now)
+    reserved_sums = reserved.aggregate(**_sums(_RESERVED, now.date()))
+    return _key_usage(used.aggregate(**_sums(_SUMMED, now.date(), REFUSED)), reserved_sums)
+
+
+def _reserved_and_used(whose: Q, now: datetime) -> tuple[QuerySet[Reservation], QuerySet[DayTotal]]:
+    """In the order to read them in: what settles in between is then counted twice, rather than not
+    at all."""
     running = Reservation.objects.filter(whose, expires_at__gt=now)
-    reserved = running.aggregate(**_sums(_RESERVED, now.date()))
-    used = DayTotal.objects.filter(whose).aggregate(
-        **_sums(_SUMMED, now.date()),
-        **{name: Sum(name, filter=Q(day=now.date())) for name in REFUSED},
-    )
+    return running, DayTotal.objects.filter(whose)
+
+
+def _by_key(
+    rows: QuerySet[Any], now: datetime, names: Iterable[str], of_today: Iterable[str] = ()
+) -> Any:
+    return rows.order_by().values("key_id").annotate(**_sums(names, now.date(), of_today))
+
+
+def _key_usage(used: Mapping[str, Any], reserved: Mapping[str, Any]) -> KeyUsage:
+    """From sums as `_sums` names them; one that is missing or null is of nothing."""
     windows = {
         window.value: Usage(
-            **{name: int(used[f"{window.value}_{name}"] or 0) for name in _SUMMED},
+            **{name: int(used.get(f"{window.value}_{name}") or 0) for name in _SUMMED},
             **{
-                field: int(reserved[f"{window.value}_{name}"] or 0)
+                field: int(reserved.get(f"{window.value}_{name}") or 0)
                 for name, field in _RESERVED.items()
             },
         )
         for window in Window
     }
-    return KeyUsage(**windows, refused_today={name: int(used[name] or 0) for name in REFUSED})
+    refused = {name: int(used.get(f"today_{name}") or 0) for name in REFUSED}
+    return KeyUsage(**windows, refused_today=refused)
 
 
-def _sums(names: Iterable[str], today: date) -> dict[str, Any]:
-    sums = {}
+def _sums(names: Iterable[str], today: date, of_today: Iterable[str] = ()) -> dict[str, Any]:
+    sums = {f"today_{name}": Sum(name, filter=Q(day=today)) for name in of_today}
     for window in Window:
         within = None if window is Window.TOTAL else _within(window, today)
         for name in names:

@@ -186,6 +186,19 @@ if REDIS_URL and not re.fullmatch(r"(rediss?|unix)://\S+", REDIS_URL):
     raise bad_setting("REDIS_URL", scheme_of(REDIS_URL), "a redis:// or rediss:// URL")
 BUDGET_TIMEOUT = seconds("BUDGET_TIMEOUT", 5)
 
+# --- Members ----------------------------------------------------------------------------------
+
+MEMBER_MAX_KEYS = whole_number("MEMBER_MAX_KEYS", 5, 0, 1000)
+MEMBER_KEY_LIMITS = listed(
+    "MEMBER_KEY_LIMITS",
+    parse=matching(
+        r"(rpm|tpm|concurrency|days)=[1-9]\d{0,17}"
+        r"|((daily|monthly|total)-usd|daily-neurons)=(?!0*\.?0*$)\d{1,9}(\.\d{1,6})?"
+        r"|(models|endpoints|networks)=[^\s;=]+(;[^\s;=]+)*"
+    ),
+    takes="limits such as rpm=60, daily-usd=5, days=90 or models=@cf/meta/*;@cf/openai/*",
+)
+
 # --- What requests may ask for ----------------------------------------------------------------
 
 DEFAULT_MAX_TOKENS = whole_number("DEFAULT_MAX_TOKENS", 4096, 1, 1_000_000)
@@ -357,6 +370,8 @@ def database(database_url: str) -> dict[str, Any]:
 DATABASES = {"default": database(text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'gateway.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+LOGIN_URL = "member:sign_in"
+LOGIN_REDIRECT_URL = "member:home"
 AUTHENTICATION_BACKENDS = ["proxysite.login_throttle.ThrottledModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

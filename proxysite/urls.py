@@ -1,8 +1,7 @@
 """The pages. `/v1` and health do not come here: see `asgi.py`."""
 
 from django.contrib import admin
-from django.urls import path
-from django.views.generic import RedirectView
+from django.urls import include, path
 
 from proxysite.icon import icon
 
@@ -13,5 +12,5 @@ admin.site.index_title = "Operation"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
-    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("", include("keys.member.urls")),
 ]

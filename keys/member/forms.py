@@ -1,0 +1,170 @@
+"""A member's own keys as forms: the fields of a key, each within what an operator allows."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
+from keys.forms import AmountField, LinesField, RotateForm
+from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
+from keys.models import ENDPOINTS, Key, validate_networks
+
+LONGEST_OVERLAP: Final = timedelta(days=30)
+
+
+def _count_from_text(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 2**62:
+        raise ValueError("out of range")
+    return number
+
+
+_SHOW: Final[dict[str, Callable[[int], str]]] = {
+    "requests_per_minute": str,
+    "tokens_per_minute": str,
+    "concurrency": str,
+    "daily_budget_nano_usd": usd_text,
+    "monthly_budget_nano_usd": usd_text,
+    "total_budget_nano_usd": usd_text,
+    "daily_neurons_micro": neurons_text,
+}
+
+
+class LimitsForm(forms.Form):
+    """The limits of a key. Empty means as much as the ceiling has."""
+
+    expires_on = forms.DateField(
+        required=False,
+        label="Last day",
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    daily_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD per day")
+    monthly_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD per month")
+    total_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD in all")
+    daily_neurons_micro = AmountField(
+        neurons_micro_from_text, neurons_text, label="Neurons per day"
+    )
+    requests_per_minute = AmountField(_count_from_text, str, label="Requests per minute")
+    tokens_per_minute = AmountField(_count_from_text, str, label="Tokens per minute")
+    concurrency = AmountField(_count_from_text, str, label="Requests at once")
+    allowed_models = LinesField(required=False, max_length=2000, label="Models")
+    allowed_endpoints = forms.MultipleChoiceField(
+        required=False,
+        label="Endpoints",
+        choices=[(name, name) for name in ENDPOINTS],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    allowed_networks = LinesField(required=False, max_length=2000, label="Networks")
+
+    def __init__(self, data: Any = None, *, ceiling: Ceiling, initial: Any = None) -> None:
+        super().__init__(data, initial=initial)
+        self._ceiling = ceiling
+        for name, show in _SHOW.items():
+            highest = ceiling.amounts.get(name)
+            field = self.fields[name]
+            field.help_text = "" if highest is None else f"At most {show(highest)}."
+        for name in ("allowed_models", "allowed_networks"):
+            self.fields[name].widget.attrs["rows"] = 2
+        self._explain_lists(ceiling)
+        if ceiling.expires_at is not None:
+            last = ceiling.expires_at.astimezone(UTC).date()
+            self.fields["expires_on"].help_text = f"{last:%Y-%m-%d} at the latest (UTC)."
+        else:
+            self.fields["expires_on"].help_text = "Works through this day (UTC)."
+
+    def _explain_lists(self, ceiling: Ceiling) -> None:
+        models, networks = self.fields["allowed_models"], self.fields["allowed_networks"]
+        models.help_text = (
+            f"Within {', '.join(ceiling.models)}."
+            if ceiling.models
+            else "Patterns such as @cf/meta/*, one in a line. Empty: every model."
+        )
+        networks.help_text = (
+            f"Within {', '.join(ceiling.networks)}."
+            if ceiling.networks
+            else "Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
+        )
+        endpoints: Any = self.fields["allowed_endpoints"]
+        if ceiling.endpoints:
+            endpoints.choices = [(name, name) for name in ceiling.endpoints]
+        endpoints.help_text = "None ticked: all of these."
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        for name, show in _SHOW.items():
+            highest = self._ceiling.amounts.get(name)
+            if highest is None or name in self.errors:
+                continue
+            if values.get(name) is None:
+                values[name] = highest
+            elif values[name] > highest:
+                self.add_error(name, f"At most {show(highest)} is allowed here.")
+        return values
+
+    def clean_expires_on(self) -> datetime | None:
+        """The moment that the key ends."""
+        day, latest = self.cleaned_data["expires_on"], self._ceiling.expires_at
+        if day is None:
+            return latest
+        end = datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
+        if end <= timezone.now():
+            raise ValidationError("This day is over.")
+        if latest is None or end <= latest:
+            return end
+        if day == latest.astimezone(UTC).date():
+            return latest
+        raise ValidationError(f"{latest.astimezone(UTC):%Y-%m-%d} at the latest.")
+
+    def clean_allowed_models(self) -> list[str]:
+        patterns, allowed = self.cleaned_data["allowed_models"], self._ceiling.models
+        for pattern in patterns:
+            if allowed and not is_within_patterns(pattern, allowed):
+                raise ValidationError(f"{pattern!r} is not within {', '.join(allowed)}.")
+        return patterns or list(allowed)
+
+    def clean_allowed_endpoints(self) -> list[str]:
+        return self.cleaned_data["allowed_endpoints"] or list(self._ceiling.endpoints)
+
+    def clean_allowed_networks(self) -> list[str]:
+        networks, allowed = self.cleaned_data["allowed_networks"], self._ceiling.networks
+        validate_networks(networks)
+        for network in networks:
+            if allowed and not is_within_networks(network, allowed):
+                raise ValidationError(f"{network!r} is not within {', '.join(allowed)}.")
+        return networks or list(allowed)
+
+    @property
+    def key_fields(self) -> dict[str, Any]:
+        """The values under the names of `Key`."""
+        values = dict(self.cleaned_data)
+        return {"expires_at": values.pop("expires_on"), **values}
+
+
+class NewKeyForm(LimitsForm):
+    name = forms.CharField(
+        max_length=120,
+        help_text="What it is for, such as laptop or chat app.",
+    )
+    field_order = ("name",)
+
+
+def limits_of(key: Key) -> dict[str, Any]:
+    """What a form begins with that changes the key."""
+    fields = [name for name in LimitsForm.base_fields if name != "expires_on"]
+    expires = key.expires_at
+    return {
+        "expires_on": None if expires is None else expires.astimezone(UTC).date(),
+        **{name: getattr(key, name) for name in fields},
+    }
+
+
+class OwnRotateForm(RotateForm):
+    def clean_overlap(self) -> timedelta:
+        overlap = super().clean_overlap()
+        if overlap > LONGEST_OVERLAP:
+            raise ValidationError("At most 30d: until then both secrets work.")
+        return overlap

@@ -1,0 +1,31 @@
+"""Amounts as a page shows them: short, and never 0 for what is more. Pure."""
+
+from decimal import Decimal
+
+
+def usd(nano_usd: int) -> str:
+    """'$0', '$0.000123', '$0.42', '$12.50', '$1,234.00'."""
+    amount = Decimal(nano_usd).scaleb(-9)
+    if nano_usd == 0:
+        return "$0"
+    places = 2 if amount >= 1 else max(2, 2 - amount.adjusted())
+    return f"${amount:,.{places}f}"
+
+
+def neurons(neurons_micro: int) -> str:
+    amount = Decimal(neurons_micro).scaleb(-6)
+    if 0 < amount < Decimal("0.01"):
+        return "<0.01"
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}".rstrip("0").rstrip(".")
+
+
+def seconds(duration_ms: int) -> str:
+    return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:,.1f} s"
+
+
+def short(count: int) -> str:
+    """'950', '12.3k', '4.5M': for the sides of a chart."""
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)

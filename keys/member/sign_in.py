@@ -1,0 +1,26 @@
+"""In and out: Django's own views with the members' look. Guessing is slowed down by the site."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+
+
+class SignInView(LoginView):
+    template_name = "member/sign_in.html"
+    redirect_authenticated_user = True
+
+
+class SignOutView(LogoutView):
+    next_page = "member:sign_in"
+
+
+class PasswordView(PasswordChangeView):
+    template_name = "member/password.html"
+    success_url = reverse_lazy("member:home")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Your password is changed.")
+        return super().form_valid(form)

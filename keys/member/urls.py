@@ -1,0 +1,31 @@
+"""The members' pages. None may begin as a path of the API does that comes without /v1."""
+
+from django.contrib.auth.decorators import login_required
+from django.urls import path
+from django.views.decorators.cache import never_cache
+
+from keys.member import playground, views
+from keys.member.sign_in import PasswordView, SignInView, SignOutView
+
+app_name = "member"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("keys/new/", views.new_key, name="new_key"),
+    path("keys/<int:key_id>/", views.key_page, name="key"),
+    path("keys/<int:key_id>/limits/", views.change_limits, name="limits"),
+    path("keys/<int:key_id>/rotate/", views.rotate, name="rotate"),
+    path("keys/<int:key_id>/revoke/", views.revoke, name="revoke"),
+    path("usage/", views.usage, name="usage"),
+    path("requests/", views.requests, name="requests"),
+    path("playground/", playground.playground, name="playground"),
+    path("playground/token/", playground.token, name="playground_token"),
+    path("playground/requests/<str:request_id>/", playground.answered, name="playground_answer"),
+    path("accounts/login/", SignInView.as_view(), name="sign_in"),
+    path("accounts/logout/", SignOutView.as_view(), name="sign_out"),
+    path(
+        "accounts/password/",
+        never_cache(login_required(PasswordView.as_view())),
+        name="password",
+    ),
+]

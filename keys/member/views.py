@@ -1,0 +1,229 @@
+"""A member's pages: own keys, their use, their requests. What belongs to others is not there: 404.
+
+A secret is in exactly one response, the one to the POST that made it.
+"""
+
+import re
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from keys.errors import CannotChangeKey
+from keys.member import policy, shown
+from keys.member.chart import day_chart
+from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
+from keys.member.usage import (
+    CHART_DAYS,
+    ModelSum,
+    recent_days,
+    request_page,
+    shown_keys,
+    shown_owner,
+)
+from keys.models import Key, Revision
+from keys.snippets import USUAL_MODEL, snippets
+
+
+def page(view: Any) -> Any:
+    """A page of the member who is signed in, that no cache keeps."""
+    return never_cache(login_required(require_safe(view)))
+
+
+def form_page(view: Any) -> Any:
+    return never_cache(login_required(require_http_methods(["GET", "HEAD", "POST"])(view)))
+
+
+_MODEL_NAME: Final = re.compile(r"[\w@./:-]+")
+_MEASURES: Final = {"cost": "Cost", "requests": "Requests", "tokens": "Tokens"}
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    keys = shown_keys(list(policy.own_keys(request.user)))
+    context = {
+        "in_force": [key for key in keys if key.in_force],
+        "ended": [key for key in keys if not key.in_force],
+        "owner": shown_owner(request.user),
+        "may_make": policy.may_make_another(request.user),
+        "most_keys": policy.most_keys(request.user),
+    }
+    return render(request, "member/home.html", context)
+
+
+@form_page
+def new_key(request: HttpRequest) -> HttpResponse:
+    ceiling = policy.ceiling_of_new_keys()
+    form = NewKeyForm(request.POST if request.method == "POST" else None, ceiling=ceiling)
+    if form.is_valid():
+        try:
+            key, text = policy.make_key(request.user, **form.key_fields)
+        except policy.MayNotMakeKeys:
+            return redirect("member:home")
+        return _show_once(request, key, text, "Your new key")
+    may_make = policy.may_make_another(request.user)
+    return render(request, "member/new_key.html", {"form": form, "may_make": may_make})
+
+
+@page
+def key_page(request: HttpRequest, key_id: int) -> HttpResponse:
+    key = _own_key(request, key_id)
+    [seen] = shown_keys([key])
+    origin = request.build_absolute_uri("/").rstrip("/")
+    context = {
+        "shown": seen,
+        "key": key,
+        "snippets": snippets(origin, model=_model_for(request, key)),
+        "base_url": f"{origin}/v1",
+    }
+    return render(request, "member/key.html", context)
+
+
+@form_page
+def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
+    if request.method != "POST":
+        key = _own_key_in_force(request, key_id)
+        form = LimitsForm(ceiling=policy.ceiling_of(key), initial=limits_of(key))
+        return render(request, "member/limits.html", {"form": form, "key": key})
+    with transaction.atomic():
+        # Its lock keeps an operator from lowering a limit between the look at it and the save.
+        Revision.take_next()
+        key = _own_key_in_force(request, key_id)
+        form = LimitsForm(request.POST, ceiling=policy.ceiling_of(key), initial=limits_of(key))
+        if form.is_valid():
+            for name, value in form.key_fields.items():
+                setattr(key, name, value)
+            key.save(update_fields=list(form.key_fields))
+    if not form.is_valid():
+        return render(request, "member/limits.html", {"form": form, "key": key})
+    messages.success(request, f"The limits of {key.name} are changed.")
+    return redirect("member:key", key_id)
+
+
+@form_page
+def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
+    key = _own_key_in_force(request, key_id)
+    form = OwnRotateForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(request, "member/rotate.html", {"form": form, "key": key})
+    try:
+        text = key.rotate(form.cleaned_data["overlap"])
+    except CannotChangeKey as error:
+        messages.error(request, str(error))
+        return redirect("member:home")
+    return _show_once(request, key, text, "The new secret of your key")
+
+
+@form_page
+def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
+    key = _own_key(request, key_id)
+    if request.method != "POST":
+        return render(request, "member/revoke.html", {"key": key})
+    if key.revoke():
+        messages.success(request, f"{key.name} is revoked.")
+    return redirect("member:home")
+
+
+@page
+def usage(request: HttpRequest) -> HttpResponse:
+    days, models = recent_days(_user_id(request))
+    measure = request.GET.get("show", "cost")
+    if measure not in _MEASURES:
+        measure = "cost"
+    values = {
+        "cost": [day.cost_nano_usd for day in days],
+        "requests": [day.requests for day in days],
+        "tokens": [day.tokens for day in days],
+    }[measure]
+    text = shown.usd if measure == "cost" else shown.short
+    context = {
+        "chart": day_chart([day.day for day in days], values, text),
+        "measure": _MEASURES[measure],
+        "measures": [(name, label, name == measure) for name, label in _MEASURES.items()],
+        "days": [day for day in reversed(days) if day.requests],
+        "models": models,
+        "chart_days": CHART_DAYS,
+        "owner": shown_owner(request.user),
+    }
+    return render(request, "member/usage.html", context)
+
+
+@page
+def requests(request: HttpRequest) -> HttpResponse:
+    asked = request.GET
+    chosen = asked.get("key", "")
+    key_id = int(chosen) if re.fullmatch(r"[0-9]{1,18}", chosen) else None
+    failed = asked.get("failed") == "1"
+    found = request_page(
+        _user_id(request), key_id=key_id, failed=failed, before=asked.get("before", "")
+    )
+    filters = {"key": key_id or "", "failed": "1" if failed else ""}
+    filters = {name: value for name, value in filters.items() if value}
+    context = {
+        "page": found,
+        "keys": policy.own_keys(request.user),
+        "key_id": key_id,
+        "failed": failed,
+        "is_filtered": bool(filters),
+        "is_first": not asked.get("before"),
+        "newest_url": "?" + urlencode(filters),
+        "older_url": "?" + urlencode({**filters, "before": found.older}) if found.older else "",
+    }
+    return render(request, "member/requests.html", context)
+
+
+def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
+    origin = request.build_absolute_uri("/").rstrip("/")
+    context = {
+        "key": key,
+        "text": text,
+        "title": title,
+        "snippets": snippets(origin, text, _model_for(request, key)),
+        "base_url": f"{origin}/v1",
+    }
+    response = render(request, "member/shown_once.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _own_key(request: HttpRequest, key_id: int) -> Key:
+    key = policy.own_keys(request.user).filter(pk=key_id).first()
+    if key is None:
+        raise Http404("You have no such key.")
+    return key
+
+
+def _own_key_in_force(request: HttpRequest, key_id: int) -> Key:
+    key = _own_key(request, key_id)
+    if key.state() != "active":
+        raise Http404("You have no such key in force.")
+    return key
+
+
+def _user_id(request: HttpRequest) -> int:
+    assert request.user.pk is not None
+    return int(request.user.pk)
+
+
+def _model_for(request: HttpRequest, key: Key) -> str:
+    """One that the key may use and that makes text: a named one, one that was used, the usual."""
+    patterns = key.allowed_models
+    named = [text for text in patterns if policy.is_name(text)]
+    _, models = recent_days(_user_id(request))
+    used = [one.model for one in models if _makes_text(one)]
+    for name in (*named, *used, USUAL_MODEL):
+        if _MODEL_NAME.fullmatch(name) and (
+            not patterns or policy.is_within_patterns(name, patterns)
+        ):
+            return name
+    return USUAL_MODEL
+
+
+def _makes_text(model: ModelSum) -> bool:
+    return model.completion_tokens > 0 and not model.images

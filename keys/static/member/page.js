@@ -1,0 +1,31 @@
+// What makes the pages nicer; all of them work without.
+
+// Times in the viewer's zone; the UTC of the server stays in the title.
+const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+for (const time of document.querySelectorAll("time[datetime]")) {
+  time.textContent = format.format(new Date(time.dateTime));
+}
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copy);
+    const said = (await copied(source)) ? "Copied" : "Press Ctrl+C";
+    const before = button.textContent;
+    button.textContent = said;
+    setTimeout(() => (button.textContent = before), 2000);
+  });
+}
+
+async function copied(source) {
+  const text = source.value ?? source.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Browsers give a clipboard to https and localhost only: select it, so that a key does the rest.
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    return document.execCommand("copy");
+  }
+}
