@@ -7,7 +7,9 @@ from typing import Final
 
 WIDTH: Final = 720
 HEIGHT: Final = 180
-LEFT: Final = 56
+LEFT: Final = 66
+# Room for half of the last label.
+RIGHT: Final = 22
 BOTTOM: Final = 22
 TOP: Final = 10
 GAP: Final = 3
@@ -50,7 +52,7 @@ def day_chart(
         return None
     top = _round_up(highest)
     floor, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-    step = (WIDTH - LEFT) / len(days)
+    step = (WIDTH - LEFT - RIGHT) / len(days)
     columns = []
     for number, (day, value) in enumerate(zip(days, values, strict=True)):
         height = value / top * room

@@ -8,8 +8,10 @@ def usd(nano_usd: int) -> str:
     amount = Decimal(nano_usd).scaleb(-9)
     if nano_usd == 0:
         return "$0"
-    places = 2 if amount >= 1 else max(2, 2 - amount.adjusted())
-    return f"${amount:,.{places}f}"
+    if amount >= 1:
+        return f"${amount:,.2f}"
+    whole, _, part = f"{amount:.{2 - amount.adjusted()}f}".partition(".")
+    return f"${whole}.{part.rstrip('0'):0<2}"
 
 
 def neurons(neurons_micro: int) -> str:

@@ -167,13 +167,13 @@ def shown_owner(owner: Any) -> ShownOwner:
 
 @dataclass(frozen=True, slots=True)
 class ModelSum:
+    """`numbers` are requests, errors, tokens in, tokens out and pictures, as texts."""
+
     model: str
-    requests: int
-    errors: int
-    prompt_tokens: int
-    completion_tokens: int
-    images: int
+    makes_text: bool
+    numbers: list[str]
     cost: str
+    # Beside the dearest.
     percent: int
 
 
@@ -186,8 +186,9 @@ class DaySum:
     cost_nano_usd: int
 
     @property
-    def cost(self) -> str:
-        return shown.usd(self.cost_nano_usd)
+    def numbers(self) -> list[str]:
+        counts = (self.requests, self.errors, self.tokens)
+        return [*(f"{count:,}" for count in counts), shown.usd(self.cost_nano_usd)]
 
 
 def recent_days(owner_id: int, today: date | None = None) -> tuple[list[DaySum], list[ModelSum]]:
@@ -227,11 +228,8 @@ def _by_cost(models: dict[str, list[int]]) -> list[ModelSum]:
     return [
         ModelSum(
             model=name or "(no model)",
-            requests=sums[0],
-            errors=sums[1],
-            prompt_tokens=sums[2],
-            completion_tokens=sums[3],
-            images=sums[4],
+            makes_text=sums[3] > 0 and not sums[4],
+            numbers=[f"{number:,}" for number in sums[:5]],
             cost=shown.usd(sums[5]),
             percent=sums[5] * 100 // highest if highest else 0,
         )

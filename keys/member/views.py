@@ -21,7 +21,6 @@ from keys.member.chart import day_chart
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
 from keys.member.usage import (
     CHART_DAYS,
-    ModelSum,
     recent_days,
     request_page,
     shown_keys,
@@ -216,14 +215,10 @@ def _model_for(request: HttpRequest, key: Key) -> str:
     patterns = key.allowed_models
     named = [text for text in patterns if policy.is_name(text)]
     _, models = recent_days(_user_id(request))
-    used = [one.model for one in models if _makes_text(one)]
+    used = [one.model for one in models if one.makes_text]
     for name in (*named, *used, USUAL_MODEL):
         if _MODEL_NAME.fullmatch(name) and (
             not patterns or policy.is_within_patterns(name, patterns)
         ):
             return name
     return USUAL_MODEL
-
-
-def _makes_text(model: ModelSum) -> bool:
-    return model.completion_tokens > 0 and not model.images

@@ -217,6 +217,13 @@ function rendered(text) {
   return parts;
 }
 
+// Does what makes the page longer; whoever was at its end stays there.
+function following(change) {
+  const wasAtEnd = innerHeight + scrollY >= document.body.scrollHeight - 80;
+  change();
+  if (wasAtEnd) scrollTo(0, document.body.scrollHeight);
+}
+
 class AnswerTurn {
   constructor(model) {
     this.element = addTurn("answered", model);
@@ -243,11 +250,11 @@ class AnswerTurn {
   draw() {
     if (!this.waiting) return; // drawn at the end already
     this.waiting = false;
-    const follows = innerHeight + scrollY >= document.body.scrollHeight - 80;
-    this.thinking.hidden = !this.reasoning;
-    this.thinking.lastChild.textContent = this.reasoning;
-    this.body.replaceChildren(rendered(this.text));
-    if (follows) scrollTo(0, document.body.scrollHeight);
+    following(() => {
+      this.thinking.hidden = !this.reasoning;
+      this.thinking.lastChild.textContent = this.reasoning;
+      this.body.replaceChildren(rendered(this.text));
+    });
   }
 
   addPicture(source, description) {
@@ -258,17 +265,17 @@ class AnswerTurn {
     image.src = source;
     image.alt = description;
     link.append(image);
-    this.body.append(link);
+    image.addEventListener("load", () => following(() => this.body.append(link)));
   }
 
   fail(text) {
     const problem = make("p", "error", text);
     problem.setAttribute("role", "alert");
-    this.element.append(problem);
+    following(() => this.element.append(problem));
   }
 
   note(text) {
-    this.element.append(make("p", "note", text));
+    following(() => this.element.append(make("p", "note", text)));
   }
 
   end() {

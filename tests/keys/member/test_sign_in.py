@@ -1,0 +1,128 @@
+"""In by password, out by a form, and a new password."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from tests.keys.member.conftest import signed_in
+from tests.keys.member.test_keys import texts
+
+RIGHT = "the right password"
+IN, OUT, PASSWORD = "/accounts/login/", "/accounts/logout/", "/accounts/password/"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def ada(db: None) -> Any:
+    return get_user_model().objects.create_user("ada", password=RIGHT)
+
+
+def sign_in(browser: Client, name: str = "ada", password: str = RIGHT, **more: str) -> Any:
+    return browser.post(IN, {"username": name, "password": password, **more})
+
+
+def is_in(browser: Client) -> bool:
+    return browser.get("/").status_code == 200
+
+
+def test_a_member_signs_in_and_out(ada: Any) -> None:
+    browser = Client()
+    assert sign_in(browser)["Location"] == "/"
+    assert is_in(browser)
+    assert "ada" in texts(browser.get("/"))
+    assert browser.post(OUT)["Location"] == IN
+    assert not is_in(browser)
+
+
+def test_a_wrong_password_and_an_unknown_name_read_the_same(ada: Any) -> None:
+    wrong = sign_in(Client(), password="wrong")
+    unknown = sign_in(Client(), name="nobody")
+    assert wrong.status_code == unknown.status_code == 200
+    assert "enter a correct username and password" in texts(wrong)
+    assert texts(wrong) == texts(unknown)
+
+
+def test_guessing_ends_in_the_members_look(ada: Any) -> None:
+    browser = Client()
+    statuses = [sign_in(browser, password="wrong").status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    refused = sign_in(browser)
+    assert "Wait 5 minutes" in texts(refused) and int(refused["Retry-After"]) > 200
+    assert not is_in(browser)
+
+
+def test_an_account_that_is_not_active_stays_out(ada: Any) -> None:
+    ada.is_active = False
+    ada.save()
+    assert sign_in(Client()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("next_page", "leads_to"),
+    [("/usage/", "/usage/"), ("https://evil.example/", "/"), ("//evil.example/", "/")],
+)
+def test_the_way_leads_on_to_pages_of_the_gateway_only(
+    ada: Any, next_page: str, leads_to: str
+) -> None:
+    assert sign_in(Client(), next=next_page)["Location"] == leads_to
+
+
+def test_a_link_does_not_sign_anybody_out(ada: Any) -> None:
+    browser = signed_in(ada)
+    assert browser.get(OUT).status_code == 405
+    assert is_in(browser)
+
+
+def test_forms_from_elsewhere_sign_nobody_in_or_out(ada: Any) -> None:
+    assert sign_in(Client(enforce_csrf_checks=True)).status_code == 403
+    browser = signed_in(ada, enforce_csrf_checks=True)
+    assert browser.post(OUT).status_code == 403
+
+
+def test_who_is_in_needs_no_form(ada: Any) -> None:
+    assert signed_in(ada).get(IN)["Location"] == "/"
+
+
+def test_a_new_password_takes_the_old_one(ada: Any) -> None:
+    browser, elsewhere = signed_in(ada), signed_in(ada)
+    new = "another good passphrase"
+    form = {"old_password": "wrong", "new_password1": new, "new_password2": new}
+    assert "incorrectly" in texts(browser.post(PASSWORD, form))
+    assert browser.post(PASSWORD, {**form, "old_password": RIGHT})["Location"] == "/"
+    assert "Your password is changed" in texts(browser.get("/"))
+    assert not is_in(elsewhere)
+    assert sign_in(Client(), password=new).status_code == 302
+
+
+def test_a_weak_password_is_told_so(ada: Any) -> None:
+    form = {"old_password": RIGHT, "new_password1": "12345678", "new_password2": "12345678"}
+    assert "too common" in texts(signed_in(ada).post(PASSWORD, form))
+
+
+def test_an_account_without_a_password_has_none_to_change(ada: Any) -> None:
+    ada.set_unusable_password()
+    ada.save()
+    assert "has no password" in texts(signed_in(ada).get(PASSWORD))
+
+
+def test_strangers_have_no_password_page(db: None) -> None:
+    assert Client().get(PASSWORD).status_code == 302
+
+
+def test_without_single_sign_on_no_page_of_it_is_there(db: None) -> None:
+    assert "Sign in with" not in texts(Client().get(IN))
+    for path in (
+        "/accounts/sso/",
+        "/accounts/oidc/sso/login/",
+        "/accounts/oidc/sso/login/callback/",
+    ):
+        assert Client().get(path).status_code == 404
+        assert Client().post(path).status_code == 404
+    for path in ("/accounts/signup/", "/accounts/email/", "/accounts/3rdparty/"):
+        assert Client().get(path).status_code == 404

@@ -1,0 +1,120 @@
+"""The playground's token opens one key of one user for a few minutes, while the key does."""
+
+import time
+from typing import Any
+
+import pytest
+
+from keys import errors, playground_token
+from keys.authentication import MAX_KEY_LENGTH, key_for
+from keys.key_index import KeyIndex
+from keys.playground_token import LIFETIME_S, PREFIX, make, read
+from tests.keys.factories import issued, user
+
+
+def test_a_token_says_which_key_whose_and_until_when() -> None:
+    grant = read(make(7, 3, 1_000.9))
+    assert grant is not None
+    assert (grant.key_id, grant.user_id, grant.expires_at) == (7, 3, 1_000 + LIFETIME_S)
+    assert len(make(2**62, 2**62, 1e10)) < 160 < MAX_KEY_LENGTH
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PREFIX,
+        PREFIX + "1.1.99999999999",
+        PREFIX + "1.1.99999999999.",
+        PREFIX + "1.1.99999999999.AAAA",
+        PREFIX + "é.é",
+        PREFIX + "\udcff." + "A" * 43,
+        PREFIX + "1" * 500,
+        make(1, 1, 0)[:-1],
+        make(1, 1, 0) + "=",
+        make(1, 1, 0).replace(f"{PREFIX}1.", f"{PREFIX}2."),
+        make(1, 1, 0).replace("play-", "sk-"),
+    ],
+)
+def test_what_nobody_here_signed_grants_nothing(text: str) -> None:
+    if text.startswith(PREFIX):
+        assert read(text) is None
+    with pytest.raises(errors.MalformedKey) as caught:
+        key_for(text, KeyIndex())
+    assert text[len(PREFIX) + 2 :] not in str(caught.value) or text == PREFIX
+
+
+def test_another_secret_signs_other_tokens(settings: Any) -> None:
+    token = make(1, 1, 0)
+    settings.SECRET_KEY = "another-secret-of-the-site-" + "x" * 30
+    assert read(token) is None
+
+
+@pytest.fixture
+def index(db: None) -> KeyIndex:
+    index = KeyIndex()
+    index.load("")
+    return index
+
+
+def test_it_opens_the_key_of_its_user(index: KeyIndex) -> None:
+    key, _ = issued()
+    index.poll()
+    token = make(key.pk, key.owner.pk, time.time())
+    assert key_for(token, index).id == key.pk
+    with pytest.raises(errors.UnknownKey):
+        key_for(make(key.pk, key.owner.pk + 1, time.time()), index)
+
+
+def test_it_ends_by_itself(index: KeyIndex) -> None:
+    key, _ = issued()
+    index.poll()
+    with pytest.raises(errors.PlaygroundTokenExpired):
+        key_for(make(key.pk, key.owner.pk, time.time() - LIFETIME_S - 1), index)
+
+
+def test_it_ends_with_its_key(index: KeyIndex) -> None:
+    key, _ = issued()
+    index.poll()
+    token = make(key.pk, key.owner.pk, time.time())
+    key.revoke()
+    index.poll()
+    with pytest.raises(errors.RevokedKey):
+        key_for(token, index)
+
+
+def test_it_ends_with_its_user_and_does_not_go_over_to_another(index: KeyIndex) -> None:
+    key, _ = issued()
+    index.poll()
+    token = make(key.pk, key.owner.pk, time.time())
+    key.owner = user("bob")
+    key.save()
+    index.poll()
+    with pytest.raises(errors.UnknownKey):
+        key_for(token, index)
+    bob = user("bob")
+    bob.is_active = False
+    bob.save()
+    index.poll()
+    with pytest.raises(errors.OwnerInactive):
+        key_for(make(key.pk, bob.pk, time.time()), index)
+
+
+def test_a_key_that_memory_lacks_is_looked_up_once(index: KeyIndex) -> None:
+    key, _ = issued()
+    token = make(key.pk, key.owner.pk, time.time())
+    with pytest.raises(errors.KeyUnknownSoFar) as unknown:
+        key_for(token, index)
+    index.lookup(unknown.value.digest)
+    assert key_for(token, index).id == key.pk
+
+
+def test_the_shared_key_is_nobodys(index: KeyIndex) -> None:
+    index.load("a-shared-key-of-the-team")
+    [static] = index._records.values()
+    assert static.owner_id is None
+    with pytest.raises(errors.UnknownKey):
+        key_for(make(static.id, 1, time.time()), index)
+
+
+def test_the_prefix_is_no_keys(db: None) -> None:
+    assert not issued()[1].startswith(playground_token.PREFIX)
