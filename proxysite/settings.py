@@ -199,6 +199,30 @@ MEMBER_KEY_LIMITS = listed(
     takes="limits such as rpm=60, daily-usd=5, days=90 or models=@cf/meta/*;@cf/openai/*",
 )
 
+# --- Single sign-on ---------------------------------------------------------------------------
+
+OIDC_ISSUER = url("OIDC_ISSUER", "")
+OIDC_CLIENT_ID = text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = text("OIDC_CLIENT_SECRET")
+OIDC_NAME = text("OIDC_NAME", "single sign-on")
+OIDC_EMAIL_DOMAINS = listed(
+    "OIDC_EMAIL_DOMAINS",
+    parse=lambda got: matching(r"[a-z0-9-]+(\.[a-z0-9-]+)+")(got.lower()),
+    takes="domains such as example.com, without an @",
+)
+_oidc = {
+    "OIDC_ISSUER": OIDC_ISSUER,
+    "OIDC_CLIENT_ID": OIDC_CLIENT_ID,
+    "OIDC_CLIENT_SECRET": OIDC_CLIENT_SECRET,
+}
+if any(_oidc.values()) and not all(_oidc.values()):
+    missing = next(name for name, value in _oidc.items() if not value)
+    present = next(name for name, value in _oidc.items() if value)
+    raise SettingError(
+        f"{missing} is not set but {present} is: single sign-on takes "
+        f"{', '.join(_oidc)} or none of them."
+    )
+
 # --- What requests may ask for ----------------------------------------------------------------
 
 DEFAULT_MAX_TOKENS = whole_number("DEFAULT_MAX_TOKENS", 4096, 1, 1_000_000)
@@ -317,6 +341,33 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "proxysite.login_throttle.LoginThrottleMiddleware",
 ]
+
+if OIDC_ISSUER:
+    INSTALLED_APPS += [
+        "allauth",
+        "allauth.account",
+        "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
+    ]
+    MIDDLEWARE.append("allauth.account.middleware.AccountMiddleware")
+    SOCIALACCOUNT_ADAPTER = "keys.member.single_sign_on.Adapter"
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+                }
+            ]
+        }
+    }
+    # Nobody is asked for an address or sent a message: the provider vouches for people.
+    ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+    ACCOUNT_PREVENT_ENUMERATION = False
+    SOCIALACCOUNT_EMAIL_REQUIRED = False
 
 ROOT_URLCONF = "proxysite.urls"
 ASGI_APPLICATION = "proxysite.asgi.application"

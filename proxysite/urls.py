@@ -1,5 +1,6 @@
 """The pages. `/v1` and health do not come here: see `asgi.py`."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -14,3 +15,6 @@ urlpatterns = [
     path("favicon.ico", icon),
     path("", include("keys.member.urls")),
 ]
+
+if settings.OIDC_ISSUER:
+    urlpatterns.append(path("", include("keys.member.single_sign_on")))

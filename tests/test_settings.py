@@ -71,6 +71,13 @@ BAD = [
     ("IMAGE_FETCH_MAX_BYTES", "1", "whole number"),
     ("IMAGE_FETCH_ALLOWED_NETWORKS", "intranet", "networks"),
     ("ALLOW_UNPRICED_MODELS", "maybe", "true or false"),
+    ("MEMBER_MAX_KEYS", "-1", "whole number"),
+    ("MEMBER_KEY_LIMITS", "rpm=0", "limits such as"),
+    ("MEMBER_KEY_LIMITS", "rps=5", "limits such as"),
+    ("MEMBER_KEY_LIMITS", "rpm=60, daily-usd=0.000", "limits such as"),
+    ("MEMBER_KEY_LIMITS", "models=a b", "limits such as"),
+    ("OIDC_ISSUER", "login.example.com", "http"),
+    ("OIDC_EMAIL_DOMAINS", "@example.com", "domains"),
     ("LEDGER_QUEUE_ROWS", "many", "whole number"),
     ("LEDGER_GROUP_ROWS", "0", "whole number"),
     ("LEDGER_COMMIT_DELAY_MS", "-1", "whole number"),
@@ -114,6 +121,8 @@ def test_usual_values_are_taken() -> None:
         {"DATABASE_URL": "postgres://gateway:pass@db:5432/gateway"},
         {name: "" for name, _, _ in BAD} | {"DATABASE_URL": "", "REDIS_URL": ""},
         {"HTTPS": "off", "DEBUG": "1", "LOG_LEVEL": "warning", "LOG_FORMAT": "JSON"},
+        {"MEMBER_KEY_LIMITS": "rpm=60, daily-usd=0.5,days=90, models=@cf/meta/*;@cf/openai/*"},
+        {"MEMBER_KEY_LIMITS": "endpoints=chat;images, networks=10.0.0.0/8;2001:db8::/32"},
         {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
     ]
     assert said_by(good) == [""] * len(good)
@@ -126,6 +135,12 @@ def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
     assert only_id.startswith("CLOUDFLARE_API_TOKEN is not set")
     assert only_token.startswith("CLOUDFLARE_ACCOUNT_ID is not set")
     assert "very-secret-token" not in only_token
+
+
+def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:
+    (line,) = said_by([{"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_SECRET": "very-secret"}])
+    assert line.startswith("OIDC_CLIENT_ID is not set but OIDC_ISSUER is")
+    assert "very-secret" not in line
 
 
 def test_no_secret_is_quoted() -> None:

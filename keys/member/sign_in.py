@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpResponse
@@ -11,6 +12,10 @@ from django.urls import reverse_lazy
 class SignInView(LoginView):
     template_name = "member/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        name = settings.OIDC_NAME if settings.OIDC_ISSUER else ""
+        return super().get_context_data(single_sign_on_name=name, **kwargs)
 
 
 class SignOutView(LogoutView):
