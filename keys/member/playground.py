@@ -50,11 +50,12 @@ def token(request: HttpRequest) -> JsonResponse:
 
 @never_cache
 @require_safe
-def answered(request: HttpRequest, request_id: str) -> JsonResponse:
-    """The log row of an answer of the member's: what it used and what it cost."""
+def answered(request: HttpRequest, request_id: str) -> HttpResponse:
+    """The log row of an answer of the member's: what it used and what it cost. 204 while there is
+    none: a request that was stopped gets its row a moment later, one that a limit refused never."""
     if request.user.pk is None:
         return JsonResponse({"error": "You are signed out. Sign in again."}, status=401)
     row = own_request(request.user.pk, request_id)
     if row is None:
-        return JsonResponse({"error": "There is no such request of yours."}, status=404)
+        return HttpResponse(status=204)
     return JsonResponse(request_as_json(row))

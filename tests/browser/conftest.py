@@ -1,7 +1,9 @@
 """A headless Chromium that notes what a person would not see: console errors and other hosts."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -34,16 +36,9 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
-    """A page of the signed-in operator's; the test fails when the browser had to complain."""
-
-    def make_operator() -> None:
-        users = get_user_model().objects
-        if not users.filter(username="browser").exists():
-            users.create_superuser("browser", password=PASSWORD)
-
-    gateway.database(make_operator)
+@contextmanager
+def watched_page(browser: Browser, gateway: GatewayProcess, **options: Any) -> Iterator[Page]:
+    """A page of a browser of its own; the test fails when the browser had to complain."""
     seen = Seen()
 
     def note(message: ConsoleMessage) -> None:
@@ -54,16 +49,32 @@ def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
         if not request.url.startswith((gateway.url, "data:")):
             seen.elsewhere.append(request.url)
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=gateway.url)
+    options = {"viewport": {"width": 1280, "height": 900}, "base_url": gateway.url, **options}
+    context = browser.new_context(**options)
     page = context.new_page()
     page.on("console", note)
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.on("request", look)
     page.set_default_timeout(15_000)
-    page.goto("/admin/")
-    page.fill("#id_username", "browser")
-    page.fill("#id_password", PASSWORD)
-    page.click("input[type=submit]")
     yield page
     context.close()
     assert not seen.complaints
     assert not seen.elsewhere
+
+
+@pytest.fixture
+def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
+    """A page of the signed-in operator's."""
+
+    def make_operator() -> None:
+        users = get_user_model().objects
+        if not users.filter(username="browser").exists():
+            users.create_superuser("browser", password=PASSWORD)
+
+    gateway.database(make_operator)
+    with watched_page(browser, gateway) as page:
+        page.goto("/admin/")
+        page.fill("#id_username", "browser")
+        page.fill("#id_password", PASSWORD)
+        page.click("input[type=submit]")
+        yield page

@@ -374,7 +374,7 @@ async function showCost(turn, requestId, stopped) {
   for (const pause of stopped ? [200, 500, 1000, 2000] : [0]) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     const response = await fetch(url).catch(() => null);
-    if (response?.ok) {
+    if (response?.status === 200) {
       const row = await response.json();
       turn.note((stopped ? "Stopped. " : "") + inWords(row));
       say("");

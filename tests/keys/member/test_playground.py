@@ -62,7 +62,7 @@ def test_what_an_answer_cost_is_told_to_whose_it_is(member: Client, ada: Any) ->
     assert (told["neurons"], told["neurons_shown"]) == ("2.163636", "2.16")
     assert (told["prompt_tokens"], told["completion_tokens"]) == (0, None)
     for request_id in ("of-bob", "no-such", "%00", "é"):
-        assert member.get(f"/playground/requests/{request_id}/").status_code == 404
+        assert member.get(f"/playground/requests/{request_id}/").status_code == 204
     assert Client().get("/playground/requests/mine/").status_code == 401
 
 
