@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from keys.authentication import MAX_KEY_LENGTH
 from keys.key_text import PREFIX
@@ -57,6 +57,22 @@ def check_limits_of_members_keys(
     except ValueError as error:
         return [Error(f"MEMBER_KEY_LIMITS cannot be used: {error}.", id="keys.E004")]
     return []
+
+
+@register(Tags.security, deploy=True)
+def check_who_can_make_keys(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    limited = settings.MEMBER_KEY_LIMITS or not settings.MEMBER_MAX_KEYS
+    if not settings.OIDC_ISSUER or settings.OIDC_EMAIL_DOMAINS or limited:
+        return []
+    return [
+        Warning(
+            "Everyone whom OIDC_ISSUER lets in can make keys without limits.",
+            hint="Set MEMBER_KEY_LIMITS, OIDC_EMAIL_DOMAINS or MEMBER_MAX_KEYS=0.",
+            id="keys.W002",
+        )
+    ]
 
 
 @register("keys")

@@ -17,6 +17,7 @@ from allauth.socialaccount.providers.openid_connect.views import callback
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
+from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -27,6 +28,8 @@ from django.views.decorators.http import require_POST, require_safe
 logger = logging.getLogger(__name__)
 
 PROVIDER = "sso"
+# How a provider shows that is down, or does not answer as OpenID Connect says.
+UNUSABLE = (requests.RequestException, LookupError, TypeError, ValueError)
 FAILED = "Signing in with {} failed. Try again, or ask an operator of this gateway."
 NOT_FOR_YOU = "{} knows you, but your account may not use this gateway. An operator can help."
 TAKEN = (
@@ -85,7 +88,7 @@ def start(request: HttpRequest) -> HttpResponse:
     try:
         provider = adapter.get_provider(request, PROVIDER)
         onward = provider.redirect(request, process=AuthProcess.LOGIN, next_url=next_page or None)
-    except (requests.RequestException, LookupError, TypeError, ValueError) as error:
+    except UNUSABLE as error:
         return _failed(request, error)
     context = {"address": onward["Location"], "name": settings.OIDC_NAME}
     return render(request, "member/onward.html", context)
@@ -96,8 +99,8 @@ def start(request: HttpRequest) -> HttpResponse:
 def back(request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
         response: HttpResponse = callback(request, provider_id)
-    except (requests.RequestException, LookupError, TypeError, ValueError) as error:
-        # The provider's answer lacks what OpenID Connect says it has.
+    except (*UNUSABLE, DataError, IntegrityError) as error:
+        # The answer holds what no table takes, or the same person came twice at once.
         return _failed(request, error)
     return response
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from django.contrib import messages
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -65,6 +66,7 @@ def new_key(request: HttpRequest) -> HttpResponse:
             key, text = policy.make_key(request.user, **form.key_fields)
         except policy.MayNotMakeKeys:
             return redirect("member:home")
+        _note(request, key, ADDITION, "Made by its owner.")
         return _show_once(request, key, text, "Your new key")
     may_make = policy.may_make_another(request.user)
     return render(request, "member/new_key.html", {"form": form, "may_make": may_make})
@@ -96,9 +98,13 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
         key = _own_key_in_force(request, key_id)
         form = LimitsForm(request.POST, ceiling=policy.ceiling_of(key), initial=limits_of(key))
         if form.is_valid():
-            for name, value in form.key_fields.items():
-                setattr(key, name, value)
-            key.save(update_fields=list(form.key_fields))
+            values = form.key_fields
+            changed = [name for name, value in values.items() if getattr(key, name) != value]
+            for name in changed:
+                setattr(key, name, values[name])
+            if changed:
+                key.save(update_fields=changed)
+                _note(request, key, CHANGE, f"Limited by its owner: {', '.join(changed)}.")
     if not form.is_valid():
         return render(request, "member/limits.html", {"form": form, "key": key})
     messages.success(request, f"The limits of {key.name} are changed.")
@@ -116,6 +122,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
     except CannotChangeKey as error:
         messages.error(request, str(error))
         return redirect("member:home")
+    _note(request, key, CHANGE, f"Rotated by its owner, overlap {form.data['overlap']}.")
     return _show_once(request, key, text, "The new secret of your key")
 
 
@@ -125,6 +132,7 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "member/revoke.html", {"key": key})
     if key.revoke():
+        _note(request, key, CHANGE, "Revoked by its owner.")
         messages.success(request, f"{key.name} is revoked.")
     return redirect("member:home")
 
@@ -175,6 +183,11 @@ def requests(request: HttpRequest) -> HttpResponse:
         "older_url": "?" + urlencode({**filters, "before": found.older}) if found.older else "",
     }
     return render(request, "member/requests.html", context)
+
+
+def _note(request: HttpRequest, key: Key, action: int, what: str) -> None:
+    """For the history that operators see of the key in the admin."""
+    LogEntry.objects.log_actions(_user_id(request), [key], action, what, single_object=True)
 
 
 def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:

@@ -1,10 +1,12 @@
 """A member's day: sign in, make a key, play with it, see what it cost; without a script too."""
 
+import io
 import uuid
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import serious_problems
@@ -13,6 +15,13 @@ from tests.gateway import GatewayProcess
 
 CHAT = "@cf/openai/gpt-oss-20b"
 PICTURES = "@cf/black-forest-labs/flux-1-schnell"
+SEES = "@cf/meta/llama-4-scout-17b-16e-instruct"
+
+
+def red() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -79,9 +88,16 @@ def test_a_member_makes_a_key_plays_and_sees_the_cost(
     expect(notes).to_have_count(3)
     expect(notes.last).to_contain_text("1 picture")
 
+    member.select_option("#model", SEES)
+    member.set_input_files("#file", {"name": "red.png", "mimeType": "image/png", "buffer": red()})
+    expect(member.locator("#pictures img")).to_have_count(1)
+    send(member, "Which colour is this picture?")
+    expect(notes).to_have_count(4)
+    expect(answers.last).to_contain_text("red")
+
     member.click("nav >> text=Requests")
-    expect(member.locator("tbody tr")).to_have_count(3)
-    expect(member.locator("tbody tr").first).to_contain_text(PICTURES)
+    expect(member.locator("tbody tr")).to_have_count(4)
+    expect(member.locator("tbody tr").nth(1)).to_contain_text(PICTURES)
 
 
 def test_a_refusal_reads_well_and_the_conversation_goes_on(

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
@@ -440,3 +441,19 @@ def test_a_name_cannot_bring_markup_along(member: Client) -> None:
     ):
         page = member.get(path).content.decode()
         assert "<script>alert" not in page and "<b>*" not in page
+
+
+def test_operators_see_in_the_history_what_a_member_did(member: Client, ada: Any) -> None:
+    secrets = [shown_key(member.post(NEW, {"name": "laptop"}))]
+    key = Key.objects.get()
+    member.post(url(key, "limits/"), {"concurrency": "2"})
+    secrets.append(shown_key(member.post(url(key, "rotate/"), {"overlap": "1h"})))
+    member.post(url(key, "revoke/"))
+    entries = LogEntry.objects.filter(object_id=key.pk, user=ada).order_by("pk")
+    assert [entry.change_message for entry in entries] == [
+        "Made by its owner.",
+        "Limited by its owner: concurrency.",
+        "Rotated by its owner, overlap 1h.",
+        "Revoked by its owner.",
+    ]
+    assert not any(secret in str(list(entries.values())) for secret in secrets)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keys.checks import check_limits_of_members_keys
+from keys.checks import check_limits_of_members_keys, check_who_can_make_keys
 from keys.member.policy import (
     Ceiling,
     ceiling_of_new_keys,
@@ -79,3 +79,19 @@ def test_a_limit_that_means_nothing_stops_the_start(settings, limit: str) -> Non
     settings.MEMBER_KEY_LIMITS = [limit]
     [found] = check_limits_of_members_keys(None)
     assert found.id == "keys.E004" and found.is_serious()
+
+
+def test_a_deployment_that_gives_strangers_unlimited_keys_is_told_so(settings) -> None:
+    assert check_who_can_make_keys(None) == []
+    settings.OIDC_ISSUER = "https://login.example.com"
+    [found] = check_who_can_make_keys(None)
+    assert found.id == "keys.W002"
+    for name, value in (
+        ("MEMBER_KEY_LIMITS", ["daily-usd=1"]),
+        ("OIDC_EMAIL_DOMAINS", ["example.com"]),
+        ("MEMBER_MAX_KEYS", 0),
+    ):
+        before = getattr(settings, name)
+        setattr(settings, name, value)
+        assert check_who_can_make_keys(None) == []
+        setattr(settings, name, before)
