@@ -115,9 +115,7 @@ async def prompt_tokens(
 ) -> int:
     """What the prompt of a request would count, estimated. Nothing is admitted, run or recorded."""
     check_permitted(key, endpoint=endpoint.name, client_ip=request.client_ip)
-    _check_media_type(request.raw_headers)
-    body = json_object(await request.read_body(settings.MAX_BODY_BYTES))
-    asked = endpoint.read(body)
+    asked = endpoint.read(await endpoint.body(request))
     model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
     return endpoint.most(asked, endpoint.plan(asked, model), model).prompt_tokens
 

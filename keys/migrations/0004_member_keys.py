@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('keys', '0002_totals_and_reservations'),
+        ('keys', '0003_neurons_source'),
     ]
 
     operations = [
