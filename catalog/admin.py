@@ -28,6 +28,7 @@ from catalog.pricing import (
     usd_quotes,
 )
 from catalog.refresh import refresh
+from theme.model_admin import ModelAdmin, ReadOnlyAdmin, TabularInline
 
 Lookups = list[tuple[str, str]]
 # A refresh can bring a hundred changes; the history holds them all.
@@ -142,14 +143,14 @@ class PriceSourceFilter(admin.SimpleListFilter):
         return queryset.filter(operator_prices__isnull=True, price_source=source)
 
 
-class AliasInline(admin.TabularInline):
+class AliasInline(TabularInline):
     model = Alias
     extra = 1
     fields = ("alias",)
 
 
 @admin.register(CatalogModel)
-class CatalogModelAdmin(admin.ModelAdmin):
+class CatalogModelAdmin(ModelAdmin):
     form = CatalogModelForm
     inlines = (AliasInline,)
     list_display = (
@@ -325,23 +326,12 @@ class CatalogModelAdmin(admin.ModelAdmin):
 
 
 @admin.register(Alias)
-class AliasAdmin(admin.ModelAdmin):
+class AliasAdmin(ModelAdmin):
     list_display = ("alias", "target", "created_at")
     list_select_related = ("target",)
     search_fields = ("alias", "target__name")
     autocomplete_fields = ("target",)
     readonly_fields = ("created_at",)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(CatalogChange)

@@ -27,6 +27,8 @@ from keys.key_choice import key_with_text
 from keys.key_json import limits_as_json, rates_and_budgets
 from keys.models import ENDPOINTS, Key, KeySecret, OwnerLimits, RequestLog
 from keys.reports import account_neuron_day
+from keys.snippets import USUAL_MODEL, snippets
+from theme.model_admin import ModelAdmin
 
 # Of how many keys, owners and models a filter of the log offers a link.
 FILTER_CHOICES = 100
@@ -72,7 +74,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Key)
-class KeyAdmin(admin.ModelAdmin):
+class KeyAdmin(ModelAdmin):
     form = KeyForm
     list_display = ("name", "owner", "secret", "state", "last_used_at", "limits", "created_at")
     list_filter = (StateFilter, ("owner", admin.RelatedOnlyFieldListFilter))
@@ -137,12 +139,17 @@ class KeyAdmin(admin.ModelAdmin):
         return self._show_once(request, obj, text, "Key issued")
 
     def _show_once(self, request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
+        origin = request.build_absolute_uri("/").rstrip("/")
+        # One that the key may use, where its patterns name one.
+        model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": title,
             "key": key,
             "text": text,
+            "base_url": f"{origin}/v1",
+            "snippets": snippets(origin, text, model),
         }
         response = TemplateResponse(request, "admin/keys/key/shown_once.html", context)
         response["Cache-Control"] = "no-store"
@@ -220,7 +227,7 @@ class KeyAdmin(admin.ModelAdmin):
 
 
 @admin.register(OwnerLimits)
-class OwnerLimitsAdmin(admin.ModelAdmin):
+class OwnerLimitsAdmin(ModelAdmin):
     form = OwnerLimitsForm
     list_display = ("owner", "limits")
     list_select_related = ("owner",)
@@ -381,7 +388,7 @@ class DayFilter(LogFilter):
 
 
 @admin.register(RequestLog)
-class RequestLogAdmin(admin.ModelAdmin):
+class RequestLogAdmin(ModelAdmin):
     list_display = (
         "started_at",
         "key_name",

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -320,7 +321,10 @@ INSTALLED_APPS = [
     "catalog",
     "workers_ai",
     "rest_framework",
-    "django.contrib.admin",
+    # Before the theme and the admin, whose templates it extends.
+    "theme",
+    "unfold.apps.BasicAppConfig",
+    "theme.apps.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -437,6 +441,14 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Workers AI Gateway",
+    "SITE_HEADER": "Workers AI Gateway",
+    "SITE_SUBHEADER": "Operators",
+    "SITE_SYMBOL": "hub",
+    "STYLES": [lambda request: static("theme/admin.css")],
+}
 
 STATIC_URL = "/static/"
 # Static files are served out of the packages themselves, so there is no collecting step to forget.

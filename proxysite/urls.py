@@ -6,10 +6,6 @@ from django.urls import include, path
 
 from proxysite.icon import icon
 
-admin.site.site_header = "Workers AI Gateway"
-admin.site.site_title = "Workers AI Gateway"
-admin.site.index_title = "Operation"
-
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = frozenset({"proxysite", "openai_api", "catalog", "keys", "workers_ai"})
+OURS = frozenset({"proxysite", "openai_api", "catalog", "keys", "theme", "workers_ai"})
 
 MAY_IMPORT = {
     "proxysite": OURS,
     "openai_api": frozenset({"keys", "catalog", "workers_ai"}),
-    "catalog": frozenset(),
-    "keys": frozenset(),
+    "catalog": frozenset({"theme"}),
+    "keys": frozenset({"theme"}),
+    "theme": frozenset(),
     "workers_ai": frozenset(),
 }
 # The one file of `catalog` that talks to Cloudflare.

@@ -1,0 +1,28 @@
+"""What every list and form of the admin is made of: the theme's classes, set up once."""
+
+from typing import Any
+
+import unfold.admin
+from django.http import HttpRequest
+
+
+class ModelAdmin(unfold.admin.ModelAdmin):
+    show_full_result_count = False
+    # Beside the table on wide screens, over it on others.
+    list_filter_sheet = False
+    list_fullwidth = True
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class TabularInline(unfold.admin.TabularInline):
+    pass
