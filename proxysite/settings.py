@@ -447,6 +447,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Workers AI Gateway",
     "SITE_SUBHEADER": "Operators",
     "SITE_SYMBOL": "hub",
+    "DASHBOARD_CALLBACK": "proxysite.dashboard.page.context",
     "STYLES": [lambda request: static("theme/admin.css")],
 }
 

@@ -1,0 +1,130 @@
+"""Which budgets are nearly used, and who was refused today. Days and months are of UTC."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from keys.models import DayTotal, Key, Limited, OwnerLimits
+from keys.totals import REFUSED
+
+# Of a hundred: from here on a budget is nearly used.
+NEAR_PERCENT: Final = 80
+
+_BUDGETS: Final = (
+    ("daily_budget_nano_usd", "budget of the day", "day", "cost_nano_usd"),
+    ("monthly_budget_nano_usd", "budget of the month", "month", "cost_nano_usd"),
+    ("total_budget_nano_usd", "budget in all", "total", "cost_nano_usd"),
+    ("daily_neurons_micro", "neurons of the day", "day", "neurons_micro"),
+)
+_REFUSED_BY: Final = {
+    "refused_requests": "requests per minute",
+    "refused_tokens": "tokens per minute",
+    "refused_concurrency": "requests at once",
+    "refused_usd": "a budget",
+    "refused_neurons": "neurons of the day",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NearLimit:
+    """`key_id` is None for what limits all keys of an owner."""
+
+    key_id: int | None
+    owner_id: int | None
+    name: str
+    what: str
+    field: str
+    used: int
+    limit: int
+
+    @property
+    def percent(self) -> int:
+        return self.used * 100 // self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    key_id: int
+    name: str
+    by: list[tuple[str, int]]
+    count: int
+
+
+def near_limits(now: datetime | None = None) -> list[NearLimit]:
+    """The fullest first."""
+    now = now or timezone.now()
+    any_budget = Q(*((f"{field}__isnull", False) for field, *_ in _BUDGETS), _connector=Q.OR)
+    keys = list(Key.objects.filter(any_budget, revoked_at=None))
+    owners = list(OwnerLimits.objects.filter(any_budget).select_related("owner"))
+    found = [
+        *_near(((key.pk, key) for key in keys), "key_id", now),
+        *_near(((limits.pk, limits) for limits in owners), "owner_id", now),
+    ]
+    return sorted(found, key=lambda near: (-near.percent, near.name))
+
+
+def _near(
+    limited: Iterable[tuple[int, Limited]], column: str, now: datetime
+) -> Iterable[NearLimit]:
+    pairs = list(limited)
+    if not pairs:
+        return
+    with_total = [pk for pk, one in pairs if one.total_budget_nano_usd is not None]
+    used = {
+        "day": _used(Q(day=_today(now)), column),
+        "month": _used(Q(day__gte=_today(now).replace(day=1)), column),
+        # Reads all days, of these only.
+        "total": _used(Q(**{f"{column}__in": with_total}), column) if with_total else {},
+    }
+    for pk, one in pairs:
+        for field, what, window, summed in _BUDGETS:
+            limit = getattr(one, field)
+            spent = used[window].get(pk, {}).get(summed, 0)
+            if limit is not None and spent * 100 >= limit * NEAR_PERCENT:
+                yield NearLimit(
+                    key_id=pk if isinstance(one, Key) else None,
+                    owner_id=None if isinstance(one, Key) else pk,
+                    name=one.name if isinstance(one, Key) else str(one),
+                    what=what,
+                    field=field,
+                    used=spent,
+                    limit=limit,
+                )
+
+
+def _used(within: Q, column: str) -> dict[int, dict[str, int]]:
+    rows = DayTotal.objects.filter(within).order_by().values(column)
+    sums = rows.annotate(cost=Sum("cost_nano_usd"), neurons=Sum("neurons_micro"))
+    return {
+        row[column]: {
+            "cost_nano_usd": int(row["cost"] or 0),
+            "neurons_micro": int(row["neurons"] or 0),
+        }
+        for row in sums
+    }
+
+
+def refused_today(now: datetime | None = None) -> list[Refused]:
+    """Keys whose requests a limit refused today, the most refused first."""
+    rows = DayTotal.objects.filter(day=_today(now or timezone.now())).order_by()
+    sums = rows.values("key_id", "key_name").annotate(**{f"sum_{n}": Sum(n) for n in REFUSED})
+    found = [_refused(row) for row in sums]
+    return sorted((one for one in found if one.count), key=lambda one: (-one.count, one.name))
+
+
+def _refused(row: Mapping[str, Any]) -> Refused:
+    by = [(words, int(row[f"sum_{name}"] or 0)) for name, words in _REFUSED_BY.items()]
+    return Refused(
+        key_id=row["key_id"],
+        name=row["key_name"],
+        by=[(words, count) for words, count in by if count],
+        count=sum(count for _, count in by),
+    )
+
+
+def _today(now: datetime) -> date:
+    return now.astimezone(UTC).date()

@@ -1,0 +1,169 @@
+"""Who used what in a period, answered from the totals alone: sums, a stacked series, the tops,
+percentiles. A year of five hundred keys is a few hundred thousand totals, so each question is one
+pass and its answer small.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.db.models import Case, CharField, F, Max, QuerySet, Sum, Value, When
+from django.db.models.functions import Cast
+
+from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
+from keys.totals import COUNTED, REFUSED, SUMMED, percentile_ms
+
+# What a series can be stacked by: the column that tells them apart, and the one with the name.
+DIMENSIONS: Final = {
+    "model": ("model", "model"),
+    "key": ("key_id", "key_name"),
+    "owner": ("owner_id", "owner_name"),
+    "endpoint": ("endpoint", "endpoint"),
+}
+FIGURES: Final = {
+    "requests": ("Requests", "requests"),
+    "errors": ("Errors", "errors"),
+    "tokens_in": ("Tokens in", "prompt_tokens"),
+    "tokens_out": ("Tokens out", "completion_tokens"),
+    "tokens_cached": ("Tokens cached", "cached_tokens"),
+    "cost": ("Cost", "cost_nano_usd"),
+    "neurons": ("Neurons", "neurons_micro"),
+    "images": ("Images", "images"),
+}
+TOP: Final = 8
+SERIES: Final = 5
+OTHERS: Final = "others"
+_SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class TopRow:
+    """`value` is what the log filters by, `amount` is of the figure that was asked for."""
+
+    value: str
+    name: str
+    amount: int
+    requests: int
+    errors: int
+    cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    value: str
+    name: str
+    by_day: dict[date, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_day.values())
+
+
+@dataclass(frozen=True, slots=True)
+class UseReport:
+    begin: date
+    end: date
+    sums: dict[str, int]
+    tops: dict[str, list[TopRow]]
+    series: list[Series]
+    # p50, p90 and p99 in milliseconds; None without requests.
+    first_byte_ms: tuple[float | None, ...]
+    whole_ms: tuple[float | None, ...]
+
+
+def use_report(begin: date, end: date, figure: str, by: str) -> UseReport:
+    """From `begin` on and before `end`, stacked by one of DIMENSIONS, of one of FIGURES."""
+    totals = DayTotal.objects.filter(day__gte=begin, day__lt=end).order_by()
+    columns = [column for column, _ in DIMENSIONS.values()]
+    groups = list(
+        totals.values(*columns).annotate(
+            # A key that was renamed keeps one line.
+            shown_key=Max("key_name"),
+            shown_owner=Max("owner_name"),
+            **{f"sum_{name}": Sum(name) for name in _SUMS},
+        )
+    )
+    summed = FIGURES[figure][1]
+    ranked = _ranked(groups, by, summed)
+    histograms = totals.aggregate(**{name: Sum(name) for name in (*TTFT_COUNTS, *DURATION_COUNTS)})
+    return UseReport(
+        begin=begin,
+        end=end,
+        sums={name: sum(group[f"sum_{name}"] or 0 for group in groups) for name in _SUMS},
+        tops={
+            dimension: [_top_row(line) for line in _ranked(groups, dimension, summed)[:TOP]]
+            for dimension in ("model", "key", "owner")
+        },
+        series=_series(totals, by, summed, ranked),
+        first_byte_ms=_percentiles(histograms, TTFT_COUNTS),
+        whole_ms=_percentiles(histograms, DURATION_COUNTS),
+    )
+
+
+def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict[str, Any]]:
+    """The groups added up by one dimension, the largest first; those with nothing left out."""
+    column, name_column = DIMENSIONS[by]
+    shown = {"key_name": "shown_key", "owner_name": "shown_owner"}.get(name_column, name_column)
+    lines: dict[Any, dict[str, Any]] = {}
+    for group in groups:
+        line = lines.setdefault(
+            group[column],
+            {"value": str(group[column]), "name": group[shown] or "none", "amount": 0}
+            | {"requests": 0, "errors": 0, "cost_nano_usd": 0},
+        )
+        line["amount"] += group[f"sum_{summed}"] or 0
+        for name in ("requests", "errors", "cost_nano_usd"):
+            line[name] += group[f"sum_{name}"] or 0
+    used = [line for line in lines.values() if line["amount"]]
+    return sorted(used, key=lambda line: (-line["amount"], line["name"]))
+
+
+def _top_row(line: dict[str, Any]) -> TopRow:
+    return TopRow(**{name: line[name] for name in TopRow.__slots__})
+
+
+def _series(
+    totals: QuerySet[DayTotal], by: str, summed: str, ranked: list[dict[str, Any]]
+) -> list[Series]:
+    """The largest by day, and all others together."""
+    column = DIMENSIONS[by][0]
+    largest = [line["value"] for line in ranked[:SERIES]]
+    lines = (
+        totals.annotate(text=Cast(column, CharField()) if column.endswith("_id") else F(column))
+        .annotate(
+            line=Case(
+                *(When(text=value, then=Value(str(at))) for at, value in enumerate(largest)),
+                default=Value(OTHERS),
+                output_field=CharField(),
+            )
+        )
+        .values("day", "line")
+        .annotate(amount=Sum(summed))
+    )
+    by_line: dict[str, dict[date, int]] = {}
+    for row in lines:
+        by_line.setdefault(row["line"], {})[row["day"]] = int(row["amount"] or 0)
+    series = [
+        Series(line["value"], line["name"], by_line.get(str(at), {}))
+        for at, line in enumerate(ranked[:SERIES])
+    ]
+    if len(ranked) > SERIES:
+        series.append(Series("", OTHERS, by_line.get(OTHERS, {})))
+    return series
+
+
+def _percentiles(sums: dict[str, Any], names: tuple[str, ...]) -> tuple[float | None, ...]:
+    counts = [int(sums[name] or 0) for name in names]
+    return tuple(percentile_ms(counts, share) for share in (0.5, 0.9, 0.99))
+
+
+def daily_requests(key_ids: Iterable[int], today: date, days: int) -> dict[int, list[int]]:
+    """Of each key the requests of the last days, today's last."""
+    begin = today - timedelta(days=days - 1)
+    ids = list(key_ids)
+    found = {pk: [0] * days for pk in ids}
+    rows = DayTotal.objects.filter(key_id__in=ids, day__gte=begin, day__lte=today).order_by()
+    for row in rows.values("key_id", "day").annotate(amount=Sum("requests")):
+        found[row["key_id"]][(row["day"] - begin).days] = int(row["amount"] or 0)
+    return found
