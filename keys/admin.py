@@ -1,40 +1,31 @@
-"""Keys and the request log in the Django admin.
+"""Keys and owners' limits in the Django admin; the request log is in `admin_log.py`.
 
 A secret is in exactly one response: the one to the POST that made it. It is in no message, no
 session, no URL and no history.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 
 from keys import key_text
-from keys.amounts import MICRO, neurons_text, usd_text
+from keys.admin_log import RequestLogAdmin
 from keys.errors import CannotChangeKey
 from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
 from keys.key_json import limits_as_json, rates_and_budgets
-from keys.models import ENDPOINTS, Key, KeySecret, OwnerLimits, RequestLog
-from keys.reports import account_neuron_day
+from keys.models import Key, KeySecret, OwnerLimits, RequestLog
 from keys.snippets import USUAL_MODEL, snippets
 from theme.model_admin import ModelAdmin
 
-# Of how many keys, owners and models a filter of the log offers a link.
-FILTER_CHOICES = 100
-# The log can be paged this far; a filter by day leads further back. Counting on would read it all.
-PAGED_ROWS = 5_000
-
+admin.site.register(RequestLog, RequestLogAdmin)
 
 LIMIT_FIELDSETS: Any = [
     ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
@@ -81,7 +72,6 @@ class KeyAdmin(ModelAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "secrets__prefix__startswith")
     search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
-    show_full_result_count = False
     autocomplete_fields = ("owner",)
     change_form_template = "admin/keys/key/change_form.html"
     fieldsets: ClassVar = [
@@ -233,7 +223,6 @@ class OwnerLimitsAdmin(ModelAdmin):
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
     autocomplete_fields = ("owner",)
-    show_full_result_count = False
     fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:
@@ -244,231 +233,3 @@ class OwnerLimitsAdmin(ModelAdmin):
     def limits(self, limits: OwnerLimits) -> str:
         shown = rates_and_budgets(limits).items()
         return ", ".join(f"{name} {value}" for name, value in shown if value)
-
-
-# --- request log ------------------------------------------------------------------------------
-
-
-class BoundedPaginator(Paginator):
-    """Counts the first rows only, so that a page costs the same however long the log is."""
-
-    @cached_property
-    def count(self) -> int:
-        queryset: Any = self.object_list
-        return int(queryset.order_by().values("pk")[:PAGED_ROWS].count())
-
-
-class LogFilter(admin.SimpleListFilter):
-    """A link for each value, without asking the log which values it holds."""
-
-    field = ""
-
-    def has_output(self) -> bool:
-        # A filter in force must not vanish because its value, such as a deleted key, has no link.
-        return self.value() is not None or super().has_output()
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[RequestLog]
-    ) -> QuerySet[RequestLog]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(self.condition(value))
-
-    def condition(self, value: str) -> Q:
-        return Q(**{self.field: value})
-
-
-class KeyFilter(LogFilter):
-    title = "key"
-    parameter_name = "key"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        keys = Key.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
-        return [(str(pk), name) for pk, name in keys]
-
-    def condition(self, value: str) -> Q:
-        return Q(key_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
-
-
-class OwnerFilter(LogFilter):
-    title = "owner"
-    parameter_name = "owner"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        owners = get_user_model().objects.filter(pk__in=Key.objects.values("owner_id"))
-        names = owners.order_by("username").values_list("pk", "username")[:FILTER_CHOICES]
-        return [(str(pk), name) for pk, name in names]
-
-    def condition(self, value: str) -> Q:
-        return Q(owner_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
-
-
-class ModelFilter(LogFilter):
-    title = "model"
-    parameter_name = "model"
-    field = "model"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """One step in the index for each model, where DISTINCT would walk through all of it."""
-        found: list[tuple[str, str]] = []
-        names = RequestLog.objects.order_by("model").values_list("model", flat=True)
-        name = names.filter(model__gt="").first()
-        while name is not None and len(found) < FILTER_CHOICES:
-            found.append((name, name))
-            name = names.filter(model__gt=name).first()
-        return found
-
-
-class EndpointFilter(LogFilter):
-    title = "endpoint"
-    parameter_name = "endpoint"
-    field = "endpoint"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(name, name) for name in ENDPOINTS]
-
-
-class StatusFilter(LogFilter):
-    title = "status"
-    parameter_name = "status_class"
-    _CONDITIONS: ClassVar = {
-        "ok": ("answered", Q(status__lt=400)),
-        "failed": ("failed (400 and above)", Q(status__gte=400)),
-        "4xx": ("4xx", Q(status__gte=400) & Q(status__lt=500)),
-        "5xx": ("5xx", Q(status__gte=400) & Q(status__gte=500)),
-    }
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(value, label) for value, (label, _) in self._CONDITIONS.items()]
-
-    def condition(self, value: str) -> Q:
-        return self._CONDITIONS[value][1] if value in self._CONDITIONS else Q(pk=None)
-
-
-class ErrorFilter(LogFilter):
-    title = "error"
-    parameter_name = "error"
-    _NEWEST = 1_000
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        failed = RequestLog.objects.filter(status__gte=400).order_by("-started_at", "-id")
-        codes = set(failed.values_list("error_code", flat=True)[: self._NEWEST])
-        return [(code, code) for code in sorted(codes) if code]
-
-    def condition(self, value: str) -> Q:
-        return Q(error_code=value, status__gte=400)
-
-
-class StreamFilter(LogFilter):
-    title = "stream"
-    parameter_name = "stream"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [("yes", "yes"), ("no", "no")]
-
-    def condition(self, value: str) -> Q:
-        return Q(stream=value == "yes")
-
-
-class DayFilter(LogFilter):
-    title = "day (UTC)"
-    parameter_name = "day"
-    _DAYS = 14
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        today = timezone.now().astimezone(UTC).date()
-        days = [today - timedelta(days=ago) for ago in range(self._DAYS)]
-        return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
-
-    def condition(self, value: str) -> Q:
-        try:
-            begin = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
-            return Q(started_at__gte=begin, started_at__lt=begin + timedelta(days=1))
-        except (ValueError, OverflowError):
-            return Q(pk=None)
-
-
-@admin.register(RequestLog)
-class RequestLogAdmin(ModelAdmin):
-    list_display = (
-        "started_at",
-        "key_name",
-        "owner_name",
-        "endpoint",
-        "model",
-        "status",
-        "end_reason",
-        "tokens",
-        "cost",
-        "duration_ms",
-        "request_id",
-    )
-    list_filter = (
-        DayFilter,
-        StatusFilter,
-        ErrorFilter,
-        EndpointFilter,
-        StreamFilter,
-        KeyFilter,
-        OwnerFilter,
-        ModelFilter,
-    )
-    search_fields = ("request_id__exact",)
-    search_help_text = "The whole x-request-id of an answer."
-    ordering = ("-started_at", "-id")
-    sortable_by = ()
-    list_per_page = 100
-    list_max_show_all = 0
-    show_full_result_count = False
-    paginator = BoundedPaginator
-    actions = None
-    change_list_template = "admin/keys/requestlog/change_list.html"
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        day = account_neuron_day()
-        context = {
-            "neuron_day": day,
-            "neurons_used": f"{day.used_micro / MICRO:,.0f}",
-            "neurons_free": f"{day.free_micro // MICRO:,}",
-            **(extra_context or {}),
-        }
-        return super().changelist_view(request, context)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: RequestLog | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: RequestLog | None = None) -> bool:
-        return False
-
-    def get_fields(self, request: HttpRequest, obj: RequestLog | None = None) -> Any:
-        amounts = {
-            "cost_nano_usd": "cost",
-            "neurons_micro": "neurons",
-            "neurons_by_price_micro": "neurons_by_price",
-        }
-        names = [field.name for field in RequestLog._meta.concrete_fields]
-        return [amounts.get(name, name) for name in names]
-
-    @admin.display(description="tokens in / out")
-    def tokens(self, row: RequestLog) -> str:
-        counts = (row.prompt_tokens, row.completion_tokens)
-        if counts == (None, None):
-            return ""
-        return " / ".join("?" if count is None else f"{count:,}" for count in counts)
-
-    @admin.display(description="cost (USD)")
-    def cost(self, row: RequestLog) -> str:
-        return "" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)
-
-    @admin.display(description="neurons")
-    def neurons(self, row: RequestLog) -> str:
-        return "" if row.neurons_micro is None else neurons_text(row.neurons_micro)
-
-    @admin.display(description="neurons by the price list")
-    def neurons_by_price(self, row: RequestLog) -> str:
-        micro = row.neurons_by_price_micro
-        return "" if micro is None else neurons_text(micro)

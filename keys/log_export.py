@@ -1,6 +1,7 @@
 """Request log rows out of the database in constant memory, with the names people know them by."""
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -13,6 +14,7 @@ from keys.key_json import iso
 from keys.models import RequestLog
 
 BATCH_ROWS: Final = 2000
+PIECE_ROWS: Final = 200
 
 FIELDS: Final = (
     *("started_at", "request_id", "key", "key_id", "key_prefix", "owner", "owner_id", "endpoint"),
@@ -29,11 +31,16 @@ class Written(Protocol):
 
 
 def rows_oldest_first(
-    *, since: datetime | None = None, until: datetime | None = None, key_id: int | None = None
+    among: QuerySet[RequestLog] | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key_id: int | None = None,
 ) -> Iterator[RequestLog]:
-    """From `since` on and before `until`. Each batch begins after the last row of the one before,
-    so no batch costs more than the first, and no query stays open meanwhile."""
-    rows: QuerySet[RequestLog] = RequestLog.objects.order_by("started_at", "id")
+    """From `since` on and before `until`, of all rows or `among` some. Each batch begins after the
+    last row of the one before, so no batch costs more than the first, and no query stays open
+    meanwhile."""
+    rows = (RequestLog.objects.all() if among is None else among).order_by("started_at", "id")
     if since is not None:
         rows = rows.filter(started_at__gte=since)
     if until is not None:
@@ -74,10 +81,22 @@ def write_jsonl(rows: Iterable[RequestLog], out: Written) -> None:
 
 
 def write_csv(rows: Iterable[RequestLog], out: Written) -> None:
-    writer = csv.writer(out)
+    for text in csv_texts(rows):
+        out.write(text)
+
+
+def csv_texts(rows: Iterable[RequestLog]) -> Iterator[str]:
+    """The file in pieces of some rows each, the line of names first."""
+    piece = io.StringIO()
+    writer = csv.writer(piece)
     writer.writerow(FIELDS)
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         writer.writerow([_cell(value) for value in row_as_json(row).values()])
+        if number % PIECE_ROWS == 0:
+            yield piece.getvalue()
+            piece.seek(0)
+            piece.truncate()
+    yield piece.getvalue()
 
 
 def _cell(value: Any) -> str:

@@ -31,6 +31,7 @@ class AuditAdmin(ReadOnlyAdmin):
     list_filter = ("action_flag",)
     list_select_related = ("user", "content_type")
     search_fields = ("object_repr", "user__username")
+    show_full_result_count = False
     fields = ("action_time", "user", "content_type", "object_repr", "change")
     readonly_fields = fields
 

@@ -7,7 +7,6 @@ from django.http import HttpRequest
 
 
 class ModelAdmin(unfold.admin.ModelAdmin):
-    show_full_result_count = False
     # Beside the table on wide screens, over it on others.
     list_filter_sheet = False
     list_fullwidth = True

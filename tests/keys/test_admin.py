@@ -2,6 +2,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.sessions.models import Session
@@ -11,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from keys import admin as key_admin
 from keys import key_text
+from keys.admin_log import RequestLogAdmin
+from keys.log_explained import explain
 from keys.models import DayTotal, Key, OwnerLimits
 from tests.keys.factories import issued, log_row, user
 
@@ -316,6 +318,7 @@ def test_the_log_is_searched_by_whole_request_id_only(operator):
         {"error": "rate_limited"},
         {"stream": "yes"},
         {"day": "2027-02-03"},
+        {"day": "2027-02-01..2027-02-03"},
     ],
 )
 def test_each_filter_of_the_log_finds_its_rows(operator, query):
@@ -334,8 +337,10 @@ def test_each_filter_of_the_log_finds_its_rows(operator, query):
     assert log_ids(operator, **query) == ["wanted"]
 
 
-@pytest.mark.parametrize("name", ["key", "owner", "status_class", "day", "p", "o", "all", "q"])
-@pytest.mark.parametrize("value", ["-1", "9" * 30, "\0", "²"])
+@pytest.mark.parametrize(
+    "name", ["key", "owner", "status_class", "day", "p", "all", "q", "older_than", "newer_than"]
+)
+@pytest.mark.parametrize("value", ["-1", "9" * 30, "\0", "²", "9" * 19 + "-1", "1-", ".."])
 def test_odd_filter_values_never_break_the_log(operator, name, value):
     log_row()
     assert operator.get(reverse(LOG), {name: value}).status_code in (200, 302)
@@ -348,14 +353,45 @@ def test_the_log_offers_the_models_and_errors_that_it_holds(operator):
     assert "@cf/a" in page and "@cf/b" in page and "rate_limit_exceeded" in page
 
 
-def test_the_log_is_never_counted_whole_nor_joined(operator, monkeypatch):
-    monkeypatch.setattr(key_admin, "PAGED_ROWS", 150)
-    now = timezone.now()
-    for number in range(160):
-        log_row(str(number), started_at=now - timedelta(seconds=number))
+def test_pages_of_the_log_lead_to_one_another_whatever_comes_in(operator, monkeypatch):
+    monkeypatch.setattr(RequestLogAdmin, "list_per_page", 3)
+    moment = datetime(2027, 1, 1, tzinfo=UTC)
+    # Three rows of one moment: the id tells them apart.
+    for number, seconds in enumerate([0, 1, 1, 1, 2, 3, 4]):
+        log_row(str(number), started_at=moment + timedelta(seconds=seconds))
+
+    def page(query=""):
+        listed = operator.get(reverse(LOG) + query).context["cl"]
+        return [row.request_id for row in listed.result_list], listed
+
+    ids, first = page()
+    assert (ids, first.newer_url) == (["6", "5", "4"], None)
+    log_row("late", started_at=moment + timedelta(seconds=9))
+    ids, second = page(first.older_url)
+    assert ids == ["3", "2", "1"]
+    ids, third = page(second.older_url)
+    assert (ids, third.older_url) == (["0"], None)
+    assert page(third.newer_url)[0] == ["3", "2", "1"]
+    ids, back = page(second.newer_url)
+    assert ids == ["6", "5", "4"]
+    ids, newest = page(back.newer_url)
+    assert (ids, newest.newer_url) == (["late"], None)
+
+
+def test_a_page_keeps_its_filters(operator, monkeypatch):
+    monkeypatch.setattr(RequestLogAdmin, "list_per_page", 1)
+    for number in range(4):
+        log_row(str(number), endpoint="images" if number % 2 else "chat")
+    page = operator.get(reverse(LOG), {"endpoint": "images"}).context["cl"]
+    older = operator.get(reverse(LOG) + page.older_url).context["cl"]
+    assert [row.request_id for row in older.result_list] == ["1"]
+    assert older.older_url is None
+
+
+def test_the_log_is_never_counted_nor_joined(operator):
+    log_row()
     with CaptureQueriesContext(connection) as caught:
-        response = operator.get(reverse(LOG))
-    assert response.context["cl"].result_count == 150
+        operator.get(reverse(LOG))
     on_log = [q["sql"] for q in caught if "keys_requestlog" in q["sql"]]
     assert on_log
     for sql in on_log:
@@ -382,6 +418,65 @@ def test_our_own_pages_hold_no_inline_script_or_style(operator):
     for page in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>\s*\S", page.content.decode())
         assert not re.search(r"<style|\sstyle=|\son\w+=", page.content.decode())
+
+
+def test_failed_is_what_the_totals_count_as_errors(operator):
+    for status in (200, 429, 499, 502):
+        log_row(str(status), status=status)
+    assert set(log_ids(operator, status_class="failed")) == {"429", "502"}
+    assert log_ids(operator, status_class="gone") == ["499"]
+
+
+def test_a_row_is_explained_by_the_prices_of_its_time(operator):
+    row = log_row(
+        prompt_tokens=1000,
+        cached_tokens=400,
+        completion_tokens=200,
+        cost_nano_usd=1_000_000,
+        ttft_ms=250,
+        duration_ms=1000,
+        attempts=2,
+        price='{"amounts": {"input_tokens": 1000000000, "output_tokens": 2000000000,'
+        ' "cached_input_tokens": 0}}',
+    )
+    page = texts(operator.get(reverse("admin:keys_requestlog_change", args=[row.pk])))
+    page = " ".join(page.split())
+    assert "input tokens 600 $1 per million 0.0006" in page
+    assert "output tokens 200 $2 per million 0.0004" in page
+    assert "in all 0.001" in page
+    assert "in 2 tries 250 ms" in page
+
+
+@pytest.mark.parametrize("price", [None, "", "[]", "{}", "not json", '{"amounts": {"images": 5}}'])
+def test_a_row_whose_cost_has_no_lines_is_explained_too(price):
+    row = log_row(price=price, cost_nano_usd=7, prompt_tokens=3)
+    assert explain(row).lines == []
+    assert explain(row).steps
+
+
+def test_an_error_is_told_in_words(operator):
+    row = log_row(status=502, error_code="upstream_error", error_message="<b>It broke.</b>")
+    page = operator.get(reverse("admin:keys_requestlog_change", args=[row.pk])).content.decode()
+    assert "&lt;b&gt;It broke.&lt;/b&gt;" in page
+
+
+async def _read(response):
+    return b"".join([piece async for piece in response.streaming_content]).decode()
+
+
+def test_the_export_holds_what_the_list_is_filtered_to(operator):
+    for number in range(3):
+        log_row(f"req-{number}", endpoint="images" if number else "chat")
+    response = operator.get(reverse("admin:keys_requestlog_export"), {"endpoint": "images"})
+    lines = async_to_sync(_read)(response).splitlines()
+    assert lines[0].startswith("started_at,request_id,key,")
+    assert [line.split(",")[1] for line in lines[1:]] == ["req-1", "req-2"]
+
+
+def test_strangers_and_staff_without_the_permission_get_no_export():
+    assert Client().get(reverse("admin:keys_requestlog_export")).status_code == 302
+    staff = signed_in(user("nobody", is_staff=True))
+    assert staff.get(reverse("admin:keys_requestlog_export")).status_code == 403
 
 
 # --- the account's neuron day ---------------------------------------------------------------------

@@ -1,0 +1,238 @@
+"""Fills the gateway's database as a team's year would: keys, owners, days' totals, log rows.
+
+The totals are of the whole year, the rows of its last 30 days. For how fast the operators' pages
+answer, and for pictures of them; the two are made apart, so `check_ledger` differs on such a
+database.
+"""
+
+import argparse
+import json
+import os
+import random
+from datetime import UTC, date, datetime, timedelta
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
+
+import django
+
+django.setup()
+
+# Models can be imported only now.
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from keys.models import (  # noqa: E402
+    DURATION_COUNTS,
+    TTFT_COUNTS,
+    DayTotal,
+    Key,
+    KeySecret,
+    RequestLog,
+)
+
+OWNERS = (
+    "ada",
+    "grace",
+    "linus",
+    "margaret",
+    "edsger",
+    "barbara",
+    "donald",
+    "hedy",
+    "alan",
+    "joan",
+)
+APPS = ("laptop", "chat app", "nightly reports", "support bot", "notebook", "code review")
+# Model, endpoint, nano-USD and tokens of a usual request.
+USES = (
+    ("@cf/openai/gpt-oss-120b", "chat", 420_000, 1_800),
+    ("@cf/meta/llama-3.3-70b-instruct-fp8-fast", "chat", 690_000, 900),
+    ("@cf/qwen/qwen3-embedding-0.6b", "embeddings", 9_000, 700),
+    ("@cf/black-forest-labs/flux-1-schnell", "images", 640_000, 0),
+    ("@cf/meta/llama-4-scout-17b-16e-instruct", "responses", 350_000, 1_100),
+    ("@cf/openai/whisper-large-v3-turbo", "transcriptions", 260_000, 0),
+)
+ERRORS = (
+    (429, "rate_limit_exceeded", "upstream_error", "Workers AI is busy; try again soon."),
+    (502, "upstream_error", "upstream_error", "Workers AI answered with an error."),
+    (400, "invalid_value", "upstream_error", "max_tokens is above the model's limit."),
+    (499, "", "client_gone", ""),
+)
+LOG_DAYS = 30
+FIRST_ROWS = 20_000
+NANO_USD_A_NEURON = 11_000
+
+
+def make_keys(number: int, dice: random.Random) -> list[Key]:
+    users = get_user_model().objects
+    owners = [users.get_or_create(username=name)[0] for name in OWNERS]
+    now = timezone.now()
+    with transaction.atomic():
+        keys = Key.objects.bulk_create(
+            Key(
+                name=f"{owners[n % len(owners)].username}'s {APPS[n // len(owners) % len(APPS)]}"
+                + (f" {n // 60 + 1}" if n >= 60 else ""),
+                owner=owners[n % len(owners)],
+                requests_per_minute=dice.choice((None, 60, 300)),
+                daily_budget_nano_usd=dice.choice((None, 10**8, 10**9)),
+                monthly_budget_nano_usd=dice.choice((None, 2 * 10**9, 50 * 10**9)),
+                created_at=now - timedelta(days=dice.randrange(30, 400)),
+                last_used_at=now - timedelta(days=dice.choice((0, 0, 0, 1, 3, 45)), hours=n % 20),
+                expires_at=now + timedelta(days=dice.randrange(2, 90)) if n % 7 == 3 else None,
+                revoked_at=now - timedelta(days=3) if n % 11 == 10 else None,
+            )
+            for n in range(number)
+        )
+        KeySecret.objects.bulk_create(
+            KeySecret(
+                key=key,
+                sha256=f"{key.pk:064x}",
+                prefix=f"sk-wai-{dice.randrange(16**5):05x}",
+                last_four=f"{dice.randrange(16**4):04x}",
+            )
+            for key in keys
+        )
+    return keys
+
+
+def make_totals(keys: list[Key], days: int, dice: random.Random) -> None:
+    today = timezone.now().astimezone(UTC).date()
+    for ago in range(days):
+        day = today - timedelta(days=ago)
+        DayTotal.objects.bulk_create(
+            (
+                _total(day, key, use, dice, 1 - 0.7 * ago / days)
+                for n, key in enumerate(keys)
+                for use in (USES[n % len(USES)], USES[(n // 3 + 1) % len(USES)])[: 1 + n % 2]
+            ),
+            batch_size=400,
+            ignore_conflicts=True,
+        )
+
+
+def _total(
+    day: date, key: Key, use: tuple[str, str, int, int], dice: random.Random, share: float
+) -> DayTotal:
+    model, endpoint, nano_usd, tokens = use
+    quiet = 0.3 if day.weekday() >= 5 else 1
+    requests = int(dice.randrange(20, 120) * share * quiet) + 1
+    errors = dice.randrange(0, max(1, requests // 25) + 1)
+    fast = requests // 3
+    cost = nano_usd * requests * dice.randrange(8, 13) // 10
+    return DayTotal(
+        day=day,
+        key_id=key.pk,
+        key_name=key.name,
+        owner_id=key.owner_id or 0,
+        owner_name=key.owner.username if key.owner else "",
+        model=model,
+        endpoint=endpoint,
+        requests=requests,
+        errors=errors,
+        client_gone=dice.randrange(0, 2),
+        refused_requests=dice.choice((0, 0, 0, 4)),
+        refused_usd=dice.choice((0, 0, 0, 0, 0, 2)),
+        prompt_tokens=tokens * requests,
+        completion_tokens=tokens * requests // 3,
+        cached_tokens=tokens * requests // 5,
+        images=requests if endpoint == "images" else 0,
+        cost_nano_usd=cost,
+        neurons_micro=cost * 1000 // NANO_USD_A_NEURON,
+        **{TTFT_COUNTS[2]: fast, TTFT_COUNTS[3]: requests - fast},
+        **{DURATION_COUNTS[4]: fast, DURATION_COUNTS[6]: requests - fast},
+    )
+
+
+def make_rows(keys: list[Key], number: int, dice: random.Random) -> None:
+    """The first are made one by one, the others are their copies, spread over the same days."""
+    now = timezone.now()
+    first = min(number, FIRST_ROWS)
+    RequestLog.objects.bulk_create(
+        (
+            _row(n, now - timedelta(days=LOG_DAYS) * (n + 0.5) / first, keys, dice)
+            for n in range(first)
+        ),
+        batch_size=500,
+    )
+    table = connection.ops.quote_name(RequestLog._meta.db_table)
+    columns = ", ".join(
+        connection.ops.quote_name(field.column)
+        for field in RequestLog._meta.concrete_fields
+        if not field.primary_key
+    )
+    have = first
+    with connection.cursor() as cursor:
+        while have < number:
+            more = min(have, number - have)
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} "
+                f"ORDER BY id DESC LIMIT {more}"
+            )
+            have += more
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE")
+
+
+def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> RequestLog:
+    key = keys[dice.randrange(len(keys))]
+    model, endpoint, nano_usd, tokens = USES[dice.randrange(len(USES))]
+    status, code, end, message = (
+        ERRORS[dice.randrange(len(ERRORS))] if n % 30 == 7 else (200, "", "complete", "")
+    )
+    answered = status == 200
+    return RequestLog(
+        started_at=started_at,
+        request_id=f"req-{n:08x}",
+        key_id=key.pk,
+        key_name=key.name,
+        key_prefix=key.prefix,
+        owner_id=key.owner_id,
+        owner_name=key.owner.username if key.owner else "",
+        endpoint=endpoint,
+        requested_model=model,
+        model=model,
+        stream=endpoint in ("chat", "responses") and n % 3 > 0,
+        status=status,
+        error_code=code,
+        error_message=message,
+        finish_reason="stop" if answered and tokens else "",
+        end_reason=end,
+        prompt_tokens=tokens if answered and tokens else None,
+        completion_tokens=tokens // 3 if answered and tokens else None,
+        cached_tokens=tokens // 5 if answered and tokens else None,
+        images=1 if endpoint == "images" else None,
+        cost_nano_usd=nano_usd if answered else 0,
+        neurons_micro=nano_usd * 1000 // NANO_USD_A_NEURON if answered else 0,
+        usage_source="upstream" if answered else "none",
+        price=_price_text(nano_usd, tokens) if tokens else None,
+        ttft_ms=120 + n % 400 if answered else None,
+        duration_ms=700 + n % 4_000,
+        attempts=1 if answered else 3,
+        client_ip=f"10.0.{n % 4}.{n % 250}",
+        user_agent="OpenAI/Python 3.54.0",
+    )
+
+
+def _price_text(nano_usd: int, tokens: int) -> str:
+    """At which the tokens in, and a third of them out at three times the price, cost so much."""
+    a_million = nano_usd * 10**6 // (2 * tokens)
+    return json.dumps({"amounts": {"input_tokens": a_million, "output_tokens": 3 * a_million}})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.history", description=__doc__)
+    parser.add_argument("--keys", type=int, default=500)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    arguments = parser.parse_args()
+    dice = random.Random(7)
+    keys = make_keys(arguments.keys, dice)
+    make_totals(keys, arguments.days, dice)
+    # Prefixes are read for each row otherwise.
+    keys = list(Key.objects.select_related("owner").prefetch_related("secrets"))
+    make_rows(keys, arguments.rows, dice)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""The request log in the Django admin: read-only, in pages by position, each row explained."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from keys.amounts import MICRO, neurons_text, usd_text
+from keys.log_explained import explain
+from keys.log_export import csv_texts, rows_oldest_first
+from keys.log_filters import (
+    DayFilter,
+    EndpointFilter,
+    ErrorFilter,
+    KeyFilter,
+    ModelFilter,
+    OwnerFilter,
+    StatusFilter,
+    StreamFilter,
+)
+from keys.log_paging import LogPage
+from keys.models import Key, RequestLog
+from keys.reports import account_neuron_day
+from theme.model_admin import ReadOnlyAdmin
+from theme.shown import moment
+
+
+class RequestLogAdmin(ReadOnlyAdmin):
+    list_display = (
+        "began",
+        "result",
+        "who",
+        "where",
+        "model",
+        "tokens",
+        "cost",
+        "took",
+        "request_id",
+    )
+    list_filter = (
+        DayFilter,
+        StatusFilter,
+        ErrorFilter,
+        EndpointFilter,
+        StreamFilter,
+        KeyFilter,
+        OwnerFilter,
+        ModelFilter,
+    )
+    search_fields = ("request_id__exact",)
+    search_help_text = "The whole x-request-id of an answer."
+    ordering = ("-started_at", "-id")
+    sortable_by = ()
+    list_per_page = 100
+    list_max_show_all = 0
+    actions = None
+    change_list_template = "admin/keys/requestlog/change_list.html"
+    change_form_template = "admin/keys/requestlog/change_form.html"
+    fieldsets: ClassVar = [
+        (
+            "Every field",
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    {"cost_nano_usd": "cost", "neurons_micro": "neurons"}.get(
+                        field.name, field.name
+                    )
+                    for field in RequestLog._meta.concrete_fields
+                ],
+            },
+        )
+    ]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[LogPage]:
+        return LogPage
+
+    def get_urls(self) -> list[URLPattern]:
+        wrapped = self.admin_site.admin_view(self.export_view)
+        return [path("export.csv", wrapped, name="keys_requestlog_export"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        day = account_neuron_day()
+        context = {
+            "neuron_day": day,
+            "neurons_used": f"{day.used_micro / MICRO:,.0f}",
+            "neurons_free": f"{day.free_micro // MICRO:,}",
+            "query": request.GET.urlencode(),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        more = {} if row is None else {"row": row, "explained": explain(row), **self._links(row)}
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def _links(self, row: RequestLog) -> dict[str, Any]:
+        return {
+            "key_exists": Key.objects.filter(pk=row.key_id or 0).exists(),
+            "row_cost": self.cost(row),
+            "row_neurons": self.neurons(row),
+        }
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The rows that the list would show, all pages of them, oldest first."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = rows_oldest_first(self.get_changelist_instance(request).queryset)
+        response = StreamingHttpResponse(_streamed(csv_texts(rows)), content_type="text/csv")
+        response["Content-Disposition"] = 'attachment; filename="requests.csv"'
+        return response
+
+    @admin.display(description="began")
+    def began(self, row: RequestLog) -> SafeString:
+        return moment(row.started_at)
+
+    @admin.display(description="result")
+    def result(self, row: RequestLog) -> SafeString:
+        kind = "good" if row.status < 400 else "warn" if row.status < 500 else "bad"
+        words = row.error_code or row.end_reason.replace("_", " ")
+        return format_html('<span class="{}">{}</span> {}', kind, row.status, words)
+
+    @admin.display(description="key and owner")
+    def who(self, row: RequestLog) -> SafeString:
+        return format_html('{} <span class="quiet">{}</span>', row.key_name, row.owner_name)
+
+    @admin.display(description="endpoint")
+    def where(self, row: RequestLog) -> str:
+        return f"{row.endpoint}, streamed" if row.stream else row.endpoint
+
+    @admin.display(description="tokens in / out")
+    def tokens(self, row: RequestLog) -> str:
+        counts = (row.prompt_tokens, row.completion_tokens)
+        if counts == (None, None):
+            return ""
+        return " / ".join("?" if count is None else f"{count:,}" for count in counts)
+
+    @admin.display(description="cost (USD)")
+    def cost(self, row: RequestLog) -> str:
+        return "" if row.cost_nano_usd is None else usd_text(row.cost_nano_usd)
+
+    @admin.display(description="neurons")
+    def neurons(self, row: RequestLog) -> str:
+        return "" if row.neurons_micro is None else neurons_text(row.neurons_micro)
+
+    @admin.display(description="took")
+    def took(self, row: RequestLog) -> str:
+        return f"{row.duration_ms:,} ms"
+
+
+async def _streamed(texts: Iterator[str]) -> AsyncIterator[str]:
+    """Piece by piece, each made on a thread: an iterator that is not async would be read to its
+    end before the first byte leaves."""
+    while True:
+        text = await sync_to_async(lambda: next(texts, None))()
+        if text is None:
+            return
+        yield text

@@ -1,0 +1,143 @@
+"""One row of the request log in words: what it cost and why, and what happened when. Pure."""
+
+import json
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from keys.amounts import usd_text
+from keys.models import RequestLog
+
+_UNITS_PER_AMOUNT: Final = 1_000_000
+_MS_PER_MINUTE: Final = 60_000
+
+_END_REASONS: Final = {
+    "complete": "The answer was sent whole.",
+    "client_gone": "The client hung up before the end; what was used until then is counted.",
+    "upstream_error": "Workers AI failed, or answered with an error.",
+    "refused": "The gateway refused the request.",
+    "shutdown": "The gateway was stopped before the end.",
+}
+_USAGE_SOURCES: Final = {
+    "upstream": "as Workers AI reported it",
+    "estimated": "estimated, as Workers AI reported none",
+    "partial": "what was used until the answer broke off",
+    "none": "nothing was used",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`quantity` of `unit` at `price` (USD) makes `amount` (USD)."""
+
+    unit: str
+    quantity: str
+    price: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`percent` of the whole time; `at_ms` after the request came in."""
+
+    name: str
+    at_ms: int
+    took_ms: int
+    percent: float
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    lines: list[Line]
+    # Of the lines; None where they do not make up the cost, such as that of pictures.
+    sum_usd: str | None
+    prices: list[tuple[str, str]]
+    source: str
+    end: str
+    steps: list[Step]
+
+
+def explain(row: RequestLog) -> Explained:
+    amounts = _amounts(row.price)
+    used = [(unit, count, per) for unit, count, per in _used(row) if count and unit in amounts]
+    exact = [
+        Decimal(count) * amounts[unit] / (_UNITS_PER_AMOUNT * per) for unit, count, per in used
+    ]
+    whole = sum(exact, Decimal(0)).quantize(Decimal(1), ROUND_HALF_UP)
+    adds_up = bool(used) and int(whole) == row.cost_nano_usd
+    return Explained(
+        lines=[
+            Line(
+                unit=_words(unit),
+                quantity=_quantity(count, per),
+                price=_price(unit, amounts[unit]),
+                amount=_usd(amount),
+            )
+            for (unit, count, per), amount in zip(used, exact, strict=True)
+        ]
+        if adds_up
+        else [],
+        sum_usd=usd_text(int(whole)) if adds_up else None,
+        prices=[(_words(unit), _price(unit, amount)) for unit, amount in amounts.items()],
+        source=_USAGE_SOURCES.get(row.usage_source, row.usage_source),
+        end=_END_REASONS.get(row.end_reason, row.end_reason),
+        steps=_steps(row),
+    )
+
+
+def _amounts(price: str | None) -> dict[str, int]:
+    """Nano-USD for a million of each unit, as the row keeps them."""
+    try:
+        amounts: Any = json.loads(price or "{}").get("amounts", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {unit: amount for unit, amount in amounts.items() if isinstance(amount, int)}
+
+
+def _used(row: RequestLog) -> list[tuple[str, int, int]]:
+    """Unit, how many, and how many make one of what has the price."""
+    amounts = _amounts(row.price)
+    asked = row.prompt_tokens or 0
+    cached = min(row.cached_tokens or 0, asked)
+    if "cached_input_tokens" not in amounts:
+        cached = 0
+    return [
+        ("input_tokens", asked - cached, 1),
+        ("cached_input_tokens", cached, 1),
+        ("output_tokens", row.completion_tokens or 0, 1),
+        ("audio_minutes", row.audio_ms or 0, _MS_PER_MINUTE),
+        ("requests", 1, 1),
+    ]
+
+
+def _words(unit: str) -> str:
+    return unit.replace("_", " ")
+
+
+def _quantity(count: int, per: int) -> str:
+    return f"{count:,}" if per == 1 else f"{Decimal(count) / per:.3f}"
+
+
+def _price(unit: str, amount: int) -> str:
+    if unit.endswith("tokens"):
+        return f"${usd_text(amount)} per million"
+    return f"${_usd(Decimal(amount) / _UNITS_PER_AMOUNT)} each"
+
+
+def _usd(nano_usd: Decimal) -> str:
+    text = f"{nano_usd.scaleb(-9):.12f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def _steps(row: RequestLog) -> list[Step]:
+    whole = max(row.duration_ms, 1)
+    first = row.duration_ms if row.ttft_ms is None else min(row.ttft_ms, row.duration_ms)
+    tries = f" in {row.attempts} tries" if row.attempts > 1 else ""
+    steps = [("admitted, then waiting for Workers AI" + tries, 0, first)]
+    if row.ttft_ms is not None:
+        steps.append(("first byte sent, then the rest", first, row.duration_ms - first))
+    return [
+        Step(name, at, took, round(took * 100 / whole, 2), round(at * 100 / whole, 2))
+        for name, at, took in steps
+    ]

@@ -1,0 +1,159 @@
+"""What the request log is filtered by: each a link, none of them asks the log what it holds."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from keys.models import ENDPOINTS, Key, RequestLog
+from keys.totals import CLIENT_GONE_STATUS
+
+# Of how many keys, owners and models a filter of the log offers a link.
+FILTER_CHOICES = 100
+
+
+class LogFilter(admin.SimpleListFilter):
+    """A link for each value, without asking the log which values it holds."""
+
+    field = ""
+
+    def has_output(self) -> bool:
+        # A filter in force must not vanish because its value, such as a deleted key, has no link.
+        return self.value() is not None or super().has_output()
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[RequestLog]
+    ) -> QuerySet[RequestLog]:
+        value = self.value()
+        return queryset if value is None else queryset.filter(self.condition(value))
+
+    def condition(self, value: str) -> Q:
+        return Q(**{self.field: value})
+
+
+class KeyFilter(LogFilter):
+    title = "key"
+    parameter_name = "key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        keys = Key.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
+        return [(str(pk), name) for pk, name in keys]
+
+    def condition(self, value: str) -> Q:
+        return Q(key_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+
+
+class OwnerFilter(LogFilter):
+    title = "owner"
+    parameter_name = "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        owners = get_user_model().objects.filter(pk__in=Key.objects.values("owner_id"))
+        names = owners.order_by("username").values_list("pk", "username")[:FILTER_CHOICES]
+        return [(str(pk), name) for pk, name in names]
+
+    def condition(self, value: str) -> Q:
+        return Q(owner_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+
+
+class ModelFilter(LogFilter):
+    title = "model"
+    parameter_name = "model"
+    field = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """One step in the index for each model, where DISTINCT would walk through all of it."""
+        found: list[tuple[str, str]] = []
+        names = RequestLog.objects.order_by("model").values_list("model", flat=True)
+        name = names.filter(model__gt="").first()
+        while name is not None and len(found) < FILTER_CHOICES:
+            found.append((name, name))
+            name = names.filter(model__gt=name).first()
+        return found
+
+
+class EndpointFilter(LogFilter):
+    title = "endpoint"
+    parameter_name = "endpoint"
+    field = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, name) for name in ENDPOINTS]
+
+
+class StatusFilter(LogFilter):
+    title = "status"
+    parameter_name = "status_class"
+    _CONDITIONS: ClassVar = {
+        "ok": ("answered", Q(status__lt=400)),
+        # As the totals count errors.
+        "failed": ("failed", Q(status__gte=400) & ~Q(status=CLIENT_GONE_STATUS)),
+        "gone": ("client left", Q(status__gte=400) & Q(status=CLIENT_GONE_STATUS)),
+        "4xx": ("4xx", Q(status__gte=400) & Q(status__lt=500)),
+        "5xx": ("5xx", Q(status__gte=400) & Q(status__gte=500)),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(value, label) for value, (label, _) in self._CONDITIONS.items()]
+
+    def condition(self, value: str) -> Q:
+        return self._CONDITIONS[value][1] if value in self._CONDITIONS else Q(pk=None)
+
+
+class ErrorFilter(LogFilter):
+    title = "error"
+    parameter_name = "error"
+    _NEWEST = 1_000
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        failed = RequestLog.objects.filter(status__gte=400).order_by("-started_at", "-id")
+        codes = set(failed.values_list("error_code", flat=True)[: self._NEWEST])
+        return [(code, code) for code in sorted(codes) if code]
+
+    def condition(self, value: str) -> Q:
+        return Q(error_code=value, status__gte=400)
+
+
+class StreamFilter(LogFilter):
+    title = "stream"
+    parameter_name = "stream"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [("yes", "yes"), ("no", "no")]
+
+    def condition(self, value: str) -> Q:
+        return Q(stream=value == "yes")
+
+
+class DayFilter(LogFilter):
+    title = "day (UTC)"
+    parameter_name = "day"
+    _DAYS = 14
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        today = timezone.now().astimezone(UTC).date()
+        days = [today - timedelta(days=ago) for ago in range(self._DAYS)]
+        return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
+
+    def condition(self, value: str) -> Q:
+        """A day, or the first and the last of some with two dots between them."""
+        first, _, last = value.partition("..")
+        try:
+            begin = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC)
+            end = datetime.strptime(last or first, "%Y-%m-%d").replace(tzinfo=UTC)
+            return Q(started_at__gte=begin, started_at__lt=end + timedelta(days=1))
+        except (ValueError, OverflowError):
+            return Q(pk=None)
+
+    def choices(self, changelist: Any) -> Any:
+        yield from super().choices(changelist)
+        # Days that a link elsewhere asks for.
+        value = self.value()
+        if value is not None and value not in dict(self.lookup_choices):
+            chosen = changelist.get_query_string({self.parameter_name: value})
+            yield {"selected": True, "query_string": chosen, "display": value}
