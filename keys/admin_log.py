@@ -1,7 +1,7 @@
 """The request log in the Django admin: read-only, in pages by position, each row explained."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
 from django.contrib import admin
@@ -30,6 +30,14 @@ from keys.models import Key, RequestLog
 from keys.reports import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
 from theme.shown import moment
+
+
+# Columns that hold an amount, and what shows it.
+_SHOWN_AS: Final = {
+    "cost_nano_usd": "cost",
+    "neurons_micro": "neurons",
+    "neurons_by_price_micro": "neurons_by_price",
+}
 
 
 class RequestLogAdmin(ReadOnlyAdmin):
@@ -69,9 +77,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
             {
                 "classes": ["collapse"],
                 "fields": [
-                    {"cost_nano_usd": "cost", "neurons_micro": "neurons"}.get(
-                        field.name, field.name
-                    )
+                    _SHOWN_AS.get(field.name, field.name)
                     for field in RequestLog._meta.concrete_fields
                 ],
             },
@@ -157,6 +163,11 @@ class RequestLogAdmin(ReadOnlyAdmin):
     @admin.display(description="neurons")
     def neurons(self, row: RequestLog) -> str:
         return "" if row.neurons_micro is None else neurons_text(row.neurons_micro)
+
+    @admin.display(description="neurons by the price list")
+    def neurons_by_price(self, row: RequestLog) -> str:
+        micro = row.neurons_by_price_micro
+        return "" if micro is None else neurons_text(micro)
 
     @admin.display(description="took")
     def took(self, row: RequestLog) -> str:

@@ -15,8 +15,12 @@ _END_REASONS: Final = {
     "complete": "The answer was sent whole.",
     "client_gone": "The client hung up before the end; what was used until then is counted.",
     "upstream_error": "Workers AI failed, or answered with an error.",
-    "refused": "The gateway refused the request.",
-    "shutdown": "The gateway was stopped before the end.",
+    "upstream_timeout": "Workers AI was silent for too long.",
+    "upstream_cut": "Workers AI broke off in the middle of its answer.",
+    "rejected": "The gateway refused the request.",
+    "key_revoked": "The key was revoked, or expired, before the end.",
+    "server_stopped": "The gateway was stopped before the end.",
+    "gateway_error": "The gateway failed; its log has the request id.",
 }
 _USAGE_SOURCES: Final = {
     "upstream": "as Workers AI reported it",
