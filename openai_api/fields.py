@@ -168,3 +168,47 @@ def sequence(body: Mapping[str, Any], param: str) -> list[Any] | None:
     if value is not None and not isinstance(value, list):
         raise wrong_type(param, "an array", value)
     return value
+
+
+def texts(
+    body: Mapping[str, Any], param: str, *, most: int, of_tokens: str = ""
+) -> tuple[str, ...]:
+    """A field that takes a text or a list of them; `of_tokens` is what to say of tokens besides."""
+    value = body.get(param)
+    if value is None:
+        raise missing(param)
+    if isinstance(value, str):
+        return (not_empty(value, param),)
+    if not isinstance(value, list):
+        raise wrong_type(param, "a string or an array of strings", value)
+    if not value:
+        raise empty_array(param, "string")
+    if any(isinstance(item, int | list) and not isinstance(item, bool) for item in value):
+        raise BadRequest(
+            f"'{param}' holds tokens, but the models here have tokenizers of their own: send the "
+            f"text itself.{of_tokens}",
+            param=param,
+            code="tokens_not_supported",
+        )
+    if len(value) > most:
+        raise wrong_value(param, f"at most {most} strings", len(value))
+    for position, item in enumerate(value):
+        at = f"{param}[{position}]"
+        if not isinstance(item, str):
+            raise wrong_type(at, "a string", item)
+        not_empty(item, at)
+    return tuple(value)
+
+
+def not_empty(value: str, param: str) -> str:
+    if not value:
+        raise BadRequest(f"Invalid '{param}': it is empty.", param=param, code="empty_string")
+    return value
+
+
+def empty_array(param: str, noun: str) -> BadRequest:
+    return BadRequest(
+        f"Invalid '{param}': empty array. Expected an array with at least one {noun}.",
+        param=param,
+        code="empty_array",
+    )

@@ -26,6 +26,10 @@ def message_id() -> str:
     return "msg_01" + "".join(random.choices(_ALPHABET, k=22))
 
 
+def text_completion_id() -> str:
+    return f"cmpl-{random.getrandbits(112):028x}"
+
+
 def tool_call_id() -> str:
     return "call_" + "".join(random.choices(_ALPHABET, k=24))
 

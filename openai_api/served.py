@@ -23,6 +23,7 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("responses", "/v1/responses", "openai-responses", "openai-response"),
         ServedEndpoint("messages", "/v1/messages", "anthropic-messages", "anthropic"),
         ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
+        ServedEndpoint("completions", "/v1/completions", "openai-completions", "completions"),
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),
         ServedEndpoint("rerank", "/v1/rerank", "openai-rerank", "jina-rerank"),

@@ -5,6 +5,7 @@ slash.
 from django.urls import path
 
 from openai_api.chat_completions.view import ChatCompletionsView
+from openai_api.completions.view import CompletionsView
 from openai_api.embeddings.view import EmbeddingsView
 from openai_api.images.view import ImageGenerationsView
 from openai_api.key_info.view import KeyView
@@ -24,6 +25,7 @@ urlpatterns = [
     path("messages", MessagesView.as_view()),
     path("messages/count_tokens", CountTokensView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),
+    path("completions", CompletionsView.as_view()),
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),
     path("rerank", RerankView.as_view()),

@@ -22,14 +22,17 @@ DONE = b"data: [DONE]\n\n"
 class ChatStream(AnswerStream):
     """The machine's deltas as `chat.completion.chunk` events."""
 
+    object_name = "chat.completion.chunk"
+    new_id = staticmethod(completion_id)
+
     def __init__(self, expected: Expected, *, include_usage: bool) -> None:
         super().__init__(expected)
         self._expected = expected
         self._include_usage = include_usage
         self._legacy_functions = expected.legacy_functions
         head = {
-            "id": completion_id(),
-            "object": "chat.completion.chunk",
+            "id": self.new_id(),
+            "object": self.object_name,
             "created": int(time.time()),
             "model": expected.model,
         }
@@ -42,7 +45,7 @@ class ChatStream(AnswerStream):
 
     def anew(self) -> "ChatStream":
         """A stream for a second try, when the first brought nothing."""
-        return ChatStream(self._expected, include_usage=self._include_usage)
+        return type(self)(self._expected, include_usage=self._include_usage)
 
     def ended(self, deltas: list[Delta]) -> bytes:
         """The last deltas and one finish chunk a choice."""

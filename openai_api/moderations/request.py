@@ -8,7 +8,7 @@ from typing import Any
 
 from openai_api import fields
 from openai_api.errors import BadRequest
-from openai_api.fields import missing, wrong_type, wrong_value
+from openai_api.fields import empty_array, missing, not_empty, wrong_type, wrong_value
 
 # OpenAI's own default, which its clients leave out.
 DEFAULT_MODEL = "omni-moderation-latest"
@@ -37,15 +37,11 @@ def _texts(value: Any) -> tuple[str, ...]:
     if value is None:
         raise missing("input")
     if isinstance(value, str):
-        return (_not_empty(value, "input"),)
+        return (not_empty(value, "input"),)
     if not isinstance(value, list):
         raise wrong_type("input", "a string or an array", value)
     if not value:
-        raise BadRequest(
-            "Invalid 'input': empty array. Expected an array with at least one string or part.",
-            param="input",
-            code="empty_array",
-        )
+        raise empty_array("input", "string or part")
     if len(value) > MOST_TEXTS:
         raise wrong_value("input", f"at most {MOST_TEXTS} strings", len(value))
     if isinstance(value[0], dict):
@@ -54,7 +50,7 @@ def _texts(value: Any) -> tuple[str, ...]:
     for position, item in enumerate(value):
         if not isinstance(item, str):
             raise wrong_type(f"input[{position}]", "a string", item)
-    return tuple(_not_empty(item, f"input[{n}]") for n, item in enumerate(value))
+    return tuple(not_empty(item, f"input[{n}]") for n, item in enumerate(value))
 
 
 def _part(part: Any, at: str) -> str:
@@ -73,10 +69,4 @@ def _part(part: Any, at: str) -> str:
     text = part.get("text")
     if not isinstance(text, str):
         raise wrong_type(f"{at}.text", "a string", text)
-    return _not_empty(text, f"{at}.text")
-
-
-def _not_empty(text: str, at: str) -> str:
-    if not text.strip():
-        raise BadRequest(f"Invalid '{at}': it is empty.", param=at, code="empty_string")
-    return text
+    return not_empty(text, f"{at}.text")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api import fields
-from openai_api.errors import BadRequest
-from openai_api.fields import missing, wrong_type, wrong_value
+from openai_api.fields import empty_array, missing, not_empty, wrong_type, wrong_value
 
 MOST_DOCUMENTS = 1000
 
@@ -50,11 +49,7 @@ def _documents(body: dict[str, Any]) -> list[Any]:
     if documents is None:
         raise missing("documents")
     if not documents:
-        raise BadRequest(
-            "Invalid 'documents': empty array. Expected an array with at least one document.",
-            param="documents",
-            code="empty_array",
-        )
+        raise empty_array("documents", "document")
     if len(documents) > MOST_DOCUMENTS:
         raise wrong_value("documents", f"at most {MOST_DOCUMENTS} documents", len(documents))
     return documents
@@ -71,6 +66,4 @@ def _text(document: Any, at: str) -> str:
             raise wrong_type(at, "a string", document)
     elif not isinstance(document, str):
         raise wrong_type(at, "a string or an object with 'text'", document)
-    if not document:
-        raise BadRequest(f"Invalid '{at}': it is empty.", param=at, code="empty_string")
-    return document
+    return not_empty(document, at)

@@ -100,6 +100,30 @@ CHUNK = closed(
     },
     usage=nullable(USAGE),
 )
+TEXT_CHOICE = {
+    "text": TEXT,
+    "index": COUNT,
+    "logprobs": NULL,
+    "finish_reason": {"enum": ["stop", "length", "content_filter"]},
+}
+TEXT_HEAD: Schema = {
+    "id": {"type": "string", "pattern": "^cmpl-"},
+    "object": {"const": "text_completion"},
+    "created": COUNT,
+    "model": NAME,
+}
+TEXT_COMPLETION = closed(
+    {
+        **TEXT_HEAD,
+        "choices": {"type": "array", "minItems": 1, "items": closed(TEXT_CHOICE)},
+        "usage": USAGE,
+    }
+)
+TEXT_CHUNK_CHOICE = closed({**TEXT_CHOICE, "finish_reason": nullable(TEXT_CHOICE["finish_reason"])})
+TEXT_CHUNK = closed(
+    {**TEXT_HEAD, "choices": {"type": "array", "items": TEXT_CHUNK_CHOICE}},
+    usage=nullable(USAGE),
+)
 ERROR = closed(
     {
         "error": closed(
@@ -115,6 +139,8 @@ ERROR = closed(
 
 _COMPLETION = Draft202012Validator(COMPLETION)
 _CHUNK = Draft202012Validator(CHUNK)
+_TEXT_COMPLETION = Draft202012Validator(TEXT_COMPLETION)
+_TEXT_CHUNK = Draft202012Validator(TEXT_CHUNK)
 _ERROR = Draft202012Validator(ERROR)
 
 
@@ -127,6 +153,24 @@ def assert_completion(body: Any) -> None:
     for choice in body["choices"]:
         calls = choice["message"].get("tool_calls")
         assert (choice["finish_reason"] == "tool_calls") == bool(calls)
+
+
+def assert_text_completion(body: Any) -> None:
+    """`body` is a strict `text_completion`."""
+    _TEXT_COMPLETION.validate(body)
+    assert [choice["index"] for choice in body["choices"]] == list(range(len(body["choices"])))
+
+
+def assert_text_chunks(chunks: list[Any]) -> None:
+    """`chunks` are strict, of one id, and end once; usage comes last, if at all."""
+    for chunk in chunks:
+        _TEXT_CHUNK.validate(chunk)
+    for field in ("id", "created", "model"):
+        assert len({chunk[field] for chunk in chunks}) == 1, f"{field} changes within the stream"
+    reasons = [choice["finish_reason"] for chunk in chunks for choice in chunk["choices"]]
+    assert [reason is not None for reason in reasons] == [False] * (len(reasons) - 1) + [True]
+    counted = [number for number, chunk in enumerate(chunks) if chunk.get("usage")]
+    assert counted in ([], [len(chunks) - 1]), "usage comes once, at the end"
 
 
 def assert_error_body(body: Any) -> None:

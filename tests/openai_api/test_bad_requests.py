@@ -15,7 +15,7 @@ from workers_ai.simulator.serve import RunningSimulator
 CHAT = "/chat/completions"
 IMAGES = "/images/generations"
 EMBEDDINGS = "/embeddings"
-POSTS = [CHAT, IMAGES, EMBEDDINGS, "/moderations", "/rerank"]
+POSTS = [CHAT, IMAGES, EMBEDDINGS, "/completions", "/moderations", "/rerank"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])

@@ -95,6 +95,15 @@ EMBEDDINGS = objects(
     pooling=TEXTS,
     user=TEXTS,
 )
+COMPLETIONS = objects(
+    prompt=TEXTS | st.lists(TEXTS | NUMBERS | st.lists(NUMBERS, max_size=2), max_size=3),
+    suffix=TEXTS,
+    stop=TEXTS | st.lists(TEXTS),
+    stream_options=objects(include_usage=st.booleans()),
+    logit_bias=JSON,
+    **dict.fromkeys(["n", "best_of", "logprobs", "max_tokens", "seed", "temperature"], NUMBERS),
+    **dict.fromkeys(["echo", "stream"], st.booleans()),
+)
 MODERATIONS = objects(input=TEXTS | st.lists(TEXTS | PART, max_size=3), user=TEXTS)
 RERANK = objects(
     query=TEXTS,
@@ -110,6 +119,7 @@ MODELS = {
         "@cf/black-forest-labs/flux-2-klein-4b",
     ],
     "/embeddings": ["@cf/baai/bge-m3", "@cf/qwen/qwen3-embedding-0.6b"],
+    "/completions": [OPENAI, LEGACY],
     "/moderations": ["omni-moderation-latest"],
     "/rerank": ["@cf/baai/bge-reranker-base"],
 }
@@ -139,7 +149,12 @@ def test_chat_fields_of_any_kind_get_an_answer(
 
 @pytest.mark.parametrize(
     ("path", "bodies"),
-    [("/embeddings", EMBEDDINGS), ("/moderations", MODERATIONS), ("/rerank", RERANK)],
+    [
+        ("/completions", COMPLETIONS),
+        ("/embeddings", EMBEDDINGS),
+        ("/moderations", MODERATIONS),
+        ("/rerank", RERANK),
+    ],
 )
 @FUZZING
 @given(data=st.data())

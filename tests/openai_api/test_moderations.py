@@ -109,7 +109,7 @@ def test_what_is_no_verdict_is_not_called_safe(client: httpx.Client, value: str)
         ({"input": ""}, "input", "empty"),
         ({"input": 3}, "input", "a string or an array"),
         ({"input": []}, "input", "empty array"),
-        ({"input": ["a", " "]}, "input[1]", "empty"),
+        ({"input": ["a", ""]}, "input[1]", "empty"),
         ({"input": ["a", {}]}, "input[1]", "a string"),
         ({"input": ["a"] * 101}, "input", "at most 100"),
         ({"input": [{"type": "text"}]}, "input[0].text", "a string"),

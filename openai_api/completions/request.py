@@ -1,0 +1,87 @@
+"""What `POST /v1/completions` accepts: OpenAI's older fields, of which chat models know some. Pure.
+
+Comes in: the parsed body. Goes out: a CompletionRequest. Raises BadRequest naming the `param`, also
+for what a chat model cannot do: it answers a prompt and tells nothing of the tokens between.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from openai_api import fields
+from openai_api.chat_completions import request as chat_request
+from openai_api.chat_completions.request import ChatRequest
+from openai_api.errors import BadRequest
+from openai_api.fields import wrong_value
+
+# Prompts times choices of each: so many calls are made for one request.
+MOST_CHOICES = 32
+# Fields that mean at the chat what they mean here.
+SHARED = frozenset(
+    {
+        *("model", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed"),
+        *("stop", "presence_penalty", "frequency_penalty", "logit_bias", "user"),
+        *("top_k", "min_p", "repetition_penalty", "reasoning_effort", "chat_template_kwargs"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """`chat` has all fields that are those of a chat; its messages are made for each prompt."""
+
+    chat: ChatRequest
+    prompts: tuple[str, ...]
+    n: int = 1
+
+    @property
+    def model(self) -> str:
+        return self.chat.model
+
+    @property
+    def stream(self) -> bool:
+        return self.chat.stream
+
+    @property
+    def user(self) -> str:
+        return self.chat.user
+
+
+def read(body: dict[str, Any]) -> CompletionRequest:
+    """The request in `body`; raises BadRequest."""
+    _refuse_what_no_chat_model_does(body)
+    prompts = fields.texts(body, "prompt", most=MOST_CHOICES)
+    n = fields.whole_number(body, "n", 1, MOST_CHOICES) or 1
+    if len(prompts) * n > MOST_CHOICES:
+        raise wrong_value("n", f"at most {MOST_CHOICES // len(prompts)} for so many prompts", n)
+    shared = {name: value for name, value in body.items() if name in SHARED}
+    chat = chat_request.read({**shared, "messages": as_messages(prompts[0])})
+    if chat.stream and len(prompts) * n > 1:
+        raise BadRequest(
+            "Only one choice can be streamed: send one prompt and an 'n' of 1, or do not stream.",
+            param="prompt" if len(prompts) > 1 else "n",
+            code="unsupported_value",
+        )
+    return CompletionRequest(chat, prompts, n)
+
+
+def as_messages(prompt: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": prompt}]
+
+
+def _refuse_what_no_chat_model_does(body: dict[str, Any]) -> None:
+    if fields.boolean(body, "echo"):
+        raise _unsupported("echo", "the prompt is not repeated")
+    if fields.text(body, "suffix"):
+        raise _unsupported("suffix", "text cannot be inserted before a suffix")
+    if (fields.whole_number(body, "best_of", 1) or 1) > 1:
+        raise _unsupported("best_of", "answers are not compared; use 'n' and choose")
+    if fields.whole_number(body, "logprobs", 0) is not None:
+        raise _unsupported("logprobs", "log probabilities are not given")
+
+
+def _unsupported(param: str, why: str) -> BadRequest:
+    return BadRequest(
+        f"'{param}' is not supported by the models of this gateway: {why}. Leave it out.",
+        param=param,
+        code="unsupported_parameter",
+    )

@@ -1,0 +1,45 @@
+"""A text completion → one upstream call for each choice. Pure.
+
+Comes in: a CompletionRequest and the catalog's record. Goes out: a CompletionPlan. A chat model is
+asked as in a chat whose only message is the prompt; the few models without messages get the prompt
+itself. Raises BadRequest where the model cannot do what was asked.
+"""
+
+from dataclasses import dataclass, replace
+
+import orjson
+
+from catalog.snapshot import ModelRecord
+from openai_api.chat_completions import translate as chat
+from openai_api.chat_completions.translate import ChatPlan
+from openai_api.completions.request import CompletionRequest, as_messages
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionPlan:
+    """The calls in the order of the choices. `takes_messages`: they are chats, not runs."""
+
+    calls: tuple[ChatPlan, ...]
+    takes_messages: bool
+
+
+def translate(
+    asked: CompletionRequest, model: ModelRecord, *, default_max_tokens: int
+) -> CompletionPlan:
+    """The plan for this model; raises BadRequest."""
+    calls = []
+    for prompt in asked.prompts:
+        for number in range(asked.n):
+            settings = dict(asked.chat.settings)
+            if settings.get("seed") is not None:
+                # Choices of one prompt differ: each takes the next seed.
+                settings["seed"] += number
+            question = replace(asked.chat, messages=as_messages(prompt), settings=settings)
+            calls.append(chat.translate(question, model, default_max_tokens=default_max_tokens))
+    return CompletionPlan(tuple(calls), takes_messages="chat" in model.endpoints)
+
+
+def run_body(call: ChatPlan) -> bytes:
+    """The same call for a model without messages, whose run takes the prompt."""
+    payload = {k: v for k, v in call.payload.items() if k not in ("model", "messages")}
+    return orjson.dumps({"prompt": call.payload["messages"][0]["content"], **payload})

@@ -1,0 +1,130 @@
+"""`POST /v1/completions`: a call for each choice, side by side, or one that is streamed."""
+
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline, streaming, token_estimate
+from openai_api.base import GatewayView
+from openai_api.chat_completions.normalise import ChatNormaliser, Delta
+from openai_api.chat_completions.translate import ChatPlan
+from openai_api.chat_completions.view import metered
+from openai_api.completions.normalise import TextStream, choice_of, text_completion
+from openai_api.completions.request import CompletionRequest, read
+from openai_api.completions.translate import CompletionPlan, run_body, translate
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.recording import Metered, together
+from openai_api.runs import side_by_side
+from openai_api.streaming import EventStreamResponse
+from workers_ai.answer import Answer, EventSource
+from workers_ai.client import WorkersAIClient
+from workers_ai.errors import UnusableAnswer, WorkersAIError
+
+
+def plan(asked: CompletionRequest, model: ModelRecord) -> CompletionPlan:
+    return translate(asked, model, default_max_tokens=settings.DEFAULT_MAX_TOKENS)
+
+
+def most(asked: CompletionRequest, plan: CompletionPlan, model: ModelRecord) -> Quantities:
+    limits = [call.expected.max_tokens or settings.DEFAULT_MAX_TOKENS for call in plan.calls]
+    prompts = [
+        token_estimate.prompt_tokens(model.name, call.prompt_characters) for call in plan.calls
+    ]
+    return Quantities(
+        prompt_tokens=sum(prompts), completion_tokens=sum(limits), requests=len(plan.calls)
+    )
+
+
+async def ask(
+    exchange: Exchange,
+    plan: CompletionPlan,
+    call: ChatPlan,
+    client: WorkersAIClient,
+    *,
+    stream: bool,
+) -> Answer | EventSource:
+    """One call upstream. A run comes whole, also where the client is given a stream."""
+    assert exchange.model is not None
+    if not plan.takes_messages:
+        return await client.run(exchange.model.name, run_body(call))
+    affinity = exchange.affinity(call.conversation)
+    return await client.chat(call.body(stream=stream), affinity=affinity, stream=stream)
+
+
+async def whole(
+    exchange: Exchange, asked: CompletionRequest, plan: CompletionPlan, client: WorkersAIClient
+) -> Result:
+    """Every choice, or none; an empty success is asked for once more."""
+    done: list[Metered] = []
+    waiting: dict[int, Metered] = {}
+    exchange.used_so_far = lambda: together([*done, *waiting.values()], partial=True)
+
+    async def choose(number: int, call: ChatPlan) -> tuple[dict[str, Any], str]:
+        waiting[number] = metered(exchange, call, ChatNormaliser(call.expected), partial=True)
+        try:
+            try:
+                answer, machine, deltas = await _answered(exchange, plan, call, client)
+            except UnusableAnswer:
+                answer, machine, deltas = await _answered(exchange, plan, call, client)
+        except WorkersAIError:
+            exchange.spent = together(done, partial=True)
+            raise
+        del waiting[number]
+        done.append(metered(exchange, call, machine, answer=answer))
+        return choice_of(number, machine, deltas), machine.finish_reason
+
+    answers = await side_by_side(partial(choose, n, call) for n, call in enumerate(plan.calls))
+    used = together(done)
+    choices = [choice for choice, _ in answers]
+    body = text_completion(choices, model=asked.model, usage=used.usage)
+    return Result(body, used, finish_reason=answers[0][1])
+
+
+async def _answered(
+    exchange: Exchange, plan: CompletionPlan, call: ChatPlan, client: WorkersAIClient
+) -> tuple[Answer, ChatNormaliser, list[Delta]]:
+    """Upstream's answer as the machine read it; raises UnusableAnswer for an empty one."""
+    answer = await ask(exchange, plan, call, client, stream=False)
+    assert isinstance(answer, Answer)
+    exchange.attempts += answer.attempts
+    machine = ChatNormaliser(call.expected)
+    deltas = machine.take_whole(answer.content)
+    deltas += machine.end()
+    return answer, machine, deltas
+
+
+async def streamed(
+    exchange: Exchange, asked: CompletionRequest, plan: CompletionPlan, client: WorkersAIClient
+) -> EventStreamResponse:
+    """The one choice as `text_completion` events."""
+    [call] = plan.calls
+    return await streaming.stream(
+        exchange,
+        TextStream(call.expected, include_usage=asked.chat.include_usage),
+        lambda stream: ask(exchange, plan, call, client, stream=stream),
+        lambda writer, partial, answer: metered(
+            exchange, call, writer.machine, partial=partial, answer=answer
+        ),
+    )
+
+
+COMPLETIONS: Endpoint[CompletionRequest, CompletionPlan] = Endpoint(
+    name="completions",
+    read=read,
+    plan=plan,
+    most=most,
+    whole=whole,
+    streamed=streamed,
+    prompt_param="prompt",
+)
+
+
+class CompletionsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(COMPLETIONS, request, key)
