@@ -201,6 +201,10 @@ def _wrong_endpoint_text(error: Exception) -> str:
     )
 
 
+def _needs_image_text(error: Exception) -> str:
+    return f"{error} Use POST {SERVED['image_edits'].path}."
+
+
 def _kind(error: Exception) -> str:
     noun = getattr(error, "noun", "")
     return "tokens" if noun.startswith("tokens") else "requests"
@@ -256,6 +260,9 @@ _RULES: dict[type[Exception], Rule] = {
         400, INVALID, "model_not_supported", _wrong_endpoint_text, param="model"
     ),
     catalog.NotRunnable: _WRONG_MODEL,
+    catalog.NeedsInputImage: Rule(
+        400, INVALID, "model_not_supported", _needs_image_text, param="model"
+    ),
     catalog.RefreshFailed: Rule(502, SERVER, "upstream_error"),
     # workers_ai
     upstream.WorkersAIError: _UPSTREAM,

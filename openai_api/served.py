@@ -23,6 +23,7 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("responses", "/v1/responses", "openai-responses", "openai-response"),
         ServedEndpoint("messages", "/v1/messages", "anthropic-messages", "anthropic"),
         ServedEndpoint("images", "/v1/images/generations", "openai-images", "image-generation"),
+        ServedEndpoint("image_edits", "/v1/images/edits", "openai-image-edits", "image-edit"),
         ServedEndpoint("completions", "/v1/completions", "openai-completions", "completions"),
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),

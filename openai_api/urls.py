@@ -7,6 +7,7 @@ from django.urls import path
 from openai_api.chat_completions.view import ChatCompletionsView
 from openai_api.completions.view import CompletionsView
 from openai_api.embeddings.view import EmbeddingsView
+from openai_api.image_edits.view import ImageEditsView
 from openai_api.images.view import ImageGenerationsView
 from openai_api.key_info.view import KeyView
 from openai_api.messages.view import CountTokensView, MessagesView
@@ -25,6 +26,7 @@ urlpatterns = [
     path("messages", MessagesView.as_view()),
     path("messages/count_tokens", CountTokensView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),
+    path("images/edits", ImageEditsView.as_view()),
     path("completions", CompletionsView.as_view()),
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),

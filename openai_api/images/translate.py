@@ -6,6 +6,7 @@ does not fit it.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,8 @@ class ImagePlan:
     width: int
     height: int
     steps: int
+    # Sizes of the pictures that are sent in, which some models charge for.
+    input_images: tuple[tuple[int, int], ...] = ()
 
 
 def translate(
@@ -45,8 +48,24 @@ def translate(
 ) -> ImagePlan:
     """The plan for this model; raises BadRequest."""
     recipe = model.image or ImageRecipe()
-    _check_prompt(asked, recipe)
-    width, height = _size(asked, recipe, default_size)
+    check_prompt(asked, recipe)
+    if asked.size is not None:
+        width, height = size_asked_for(asked, recipe)
+    else:
+        width, height = nearest_size(default_size, recipe)
+    values = settings_of(asked, recipe, width, height)
+    return ImagePlan(
+        calls=tuple(call(recipe, seeded(values, asked, recipe, i)) for i in range(asked.n)),
+        width=width,
+        height=height,
+        steps=steps_of(values, recipe),
+    )
+
+
+def settings_of(
+    asked: ImageRequest, recipe: ImageRecipe, width: int, height: int
+) -> dict[str, Any]:
+    """The fields of one upstream call without its seed; raises BadRequest."""
     values: dict[str, Any] = {"prompt": asked.prompt}
     if recipe.takes_size:
         values |= {"width": width, "height": height}
@@ -59,16 +78,15 @@ def translate(
         values["guidance"] = _fitting("guidance", asked.guidance, recipe, "guidance")
     if "negative_prompt" in recipe.parameters and asked.negative_prompt:
         values["negative_prompt"] = asked.negative_prompt
-    steps = values.get(recipe.steps_field or "") or recipe.default_steps or USUAL_STEPS
-    return ImagePlan(
-        calls=tuple(_call(recipe, _seeded(values, asked, recipe, i)) for i in range(asked.n)),
-        width=width,
-        height=height,
-        steps=int(steps),
-    )
+    return values
 
 
-def _check_prompt(asked: ImageRequest, recipe: ImageRecipe) -> None:
+def steps_of(values: dict[str, Any], recipe: ImageRecipe) -> int:
+    """The steps that count for the price."""
+    return int(values.get(recipe.steps_field or "") or recipe.default_steps or USUAL_STEPS)
+
+
+def check_prompt(asked: ImageRequest, recipe: ImageRecipe) -> None:
     longest = recipe.prompt_max_length
     if longest is not None and len(asked.prompt) > longest:
         raise BadRequest(
@@ -79,26 +97,30 @@ def _check_prompt(asked: ImageRequest, recipe: ImageRecipe) -> None:
         )
 
 
-def _size(
-    asked: ImageRequest, recipe: ImageRecipe, default_size: tuple[int, int]
-) -> tuple[int, int]:
-    """Width and height: the client's must fit the schema's limits, the default is made to."""
+def size_asked_for(asked: ImageRequest, recipe: ImageRecipe) -> tuple[int, int]:
+    """The client's width and height, which must fit the schema's limits."""
+    assert asked.size is not None
     if not recipe.takes_size:
         return USUAL_SIDE, USUAL_SIDE
-    sides = []
-    for position, name in enumerate(("width", "height")):
+    for name, side in zip(("width", "height"), asked.size, strict=True):
         limits = recipe.parameters[name]
-        if asked.size is None:
-            sides.append(_clamped(default_size[position], limits))
-            continue
-        side = asked.size[position]
         if side != _clamped(side, limits):
             low, high = _shown(limits.minimum or 1), _shown(limits.maximum)
             raise wrong_value(
                 "size", f"a {name} from {low} to {high} pixels for `{asked.model}`", side
             )
-        sides.append(side)
-    return sides[0], sides[1]
+    return asked.size
+
+
+def nearest_size(size: tuple[int, int], recipe: ImageRecipe) -> tuple[int, int]:
+    """The size nearest to this one that the model can make."""
+    if not recipe.takes_size:
+        return USUAL_SIDE, USUAL_SIDE
+    width, height = size
+    return (
+        _clamped(width, recipe.parameters["width"]),
+        _clamped(height, recipe.parameters["height"]),
+    )
 
 
 def _clamped(value: float, limits: Parameter) -> int:
@@ -121,7 +143,7 @@ def _shown(limit: float | None) -> str:
     return "any number" if limit is None else f"{limit:g}"
 
 
-def _seeded(
+def seeded(
     values: dict[str, Any], asked: ImageRequest, recipe: ImageRecipe, number: int
 ) -> dict[str, Any]:
     """Pictures of one request differ: each takes the next seed."""
@@ -130,13 +152,25 @@ def _seeded(
     return {**values, "seed": asked.seed + number}
 
 
-def _call(recipe: ImageRecipe, values: dict[str, Any]) -> ImageCall:
+def call(
+    recipe: ImageRecipe, values: dict[str, Any], files: Sequence[tuple[str, bytes]] = ()
+) -> ImageCall:
+    """One upstream call: a JSON object, or a form that takes JPEG files besides."""
     if recipe.transport != "multipart":
         return ImageCall(orjson.dumps(values), "application/json")
-    boundary = secrets.token_hex(16)
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in values.items()
-    ]
-    body = "".join(parts) + f"--{boundary}--\r\n"
-    return ImageCall(body.encode("utf-8", "replace"), f"multipart/form-data; boundary={boundary}")
+    boundary = secrets.token_hex(16).encode()
+    parts = []
+    for name, value in values.items():
+        parts += [_part(boundary, name), b"\r\n\r\n", str(value).encode("utf-8", "replace")]
+    for name, content in files:
+        parts.append(_part(boundary, name))
+        parts.append(f'; filename="{name}.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'.encode())
+        parts.append(content)
+    parts.append(b"\r\n--" + boundary + b"--\r\n")
+    # The first boundary needs no line before it.
+    body = b"".join(parts)[2:]
+    return ImageCall(body, f"multipart/form-data; boundary={boundary.decode()}")
+
+
+def _part(boundary: bytes, name: str) -> bytes:
+    return b'\r\n--%b\r\nContent-Disposition: form-data; name="%b"' % (boundary, name.encode())

@@ -31,12 +31,16 @@ def read(body: dict[str, Any]) -> ImageRequest:
 
 
 def plan(asked: ImageRequest, model: ModelRecord) -> ImagePlan:
+    return translate(asked, model, default_size=default_size())
+
+
+def default_size() -> tuple[int, int]:
     width, height = settings.DEFAULT_IMAGE_SIZE.split("x")
-    return translate(asked, model, default_size=(int(width), int(height)))
+    return int(width), int(height)
 
 
 def most(asked: ImageRequest, plan: ImagePlan, model: ModelRecord) -> Quantities:
-    return _quantities(plan, asked.n)
+    return quantities(plan, asked.n)
 
 
 async def whole(
@@ -67,9 +71,14 @@ async def whole(
     return Result(image_answer(pictures, as_url=asked.as_url), _metered(plan, answers, "upstream"))
 
 
-def _quantities(plan: ImagePlan, images: int) -> Quantities:
+def quantities(plan: ImagePlan, images: int) -> Quantities:
     return Quantities(
-        images=images, width=plan.width, height=plan.height, steps=plan.steps, requests=images
+        images=images,
+        width=plan.width,
+        height=plan.height,
+        steps=plan.steps,
+        input_images=plan.input_images,
+        requests=images,
     )
 
 
@@ -79,7 +88,7 @@ def _metered(plan: ImagePlan, answers: list[Answer], source: str) -> Metered:
     return Metered(
         NOTHING.with_neurons(sum(measured, Decimal(0))) if every_answer_says else NOTHING,
         source,
-        _quantities(plan, len(answers)),
+        quantities(plan, len(answers)),
         cached_answer=bool(answers) and all(answer.from_cache for answer in answers),
     )
 

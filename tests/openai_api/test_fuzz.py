@@ -172,3 +172,41 @@ def test_image_fields_of_any_kind_get_an_answer(
 ) -> None:
     # Without a prompt nothing is drawn, which would take the time that the fuzzing has.
     assert_no_fault(client, "/images/generations", {**body, "model": model, "n": 5})
+
+
+FORM_FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt": TEXTS,
+        "size": st.sampled_from(["512x512", "auto", "1x1", "99999x1"]),
+        "response_format": st.sampled_from(["url", "b64_json", ""]),
+        **dict.fromkeys(["n", "seed", "steps", "strength", "stream", "made_up"], NUMBERS.map(str)),
+    },
+)
+FILES = st.lists(
+    st.tuples(
+        st.sampled_from(["image", "image[]", "mask", "prompt", "model"]),
+        st.sampled_from([b"", b"x", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0"]),
+    ),
+    max_size=4,
+)
+
+
+@FUZZING
+@given(
+    fields=FORM_FIELDS,
+    files=FILES,
+    model=st.sampled_from(
+        ["@cf/runwayml/stable-diffusion-v1-5-img2img", "@cf/black-forest-labs/flux-2-klein-4b"]
+    ),
+)
+def test_forms_of_any_kind_get_an_answer(
+    client: httpx.Client,
+    upstream: RunningSimulator,
+    fields: dict[str, str],
+    files: list[tuple[str, bytes]],
+    model: str,
+) -> None:
+    sent = [(name, ("file", data)) for name, data in files]
+    response = client.post("/images/edits", data={**fields, "model": model}, files=sent or None)
+    assert response.status_code < 500, response.text

@@ -97,6 +97,7 @@ def test_an_unknown_protocol_lists_the_known_ones(client: httpx.Client) -> None:
     ("protocol", "model", "type_name", "gives"),
     [
         ("openai-embeddings", "@cf/baai/bge-m3", "embeddings", "embeddings"),
+        ("openai-image-edits", IMG2IMG, "image-edit", "image"),
         ("openai-moderations", "@cf/meta/llama-guard-3-8b", "moderations", "text"),
         ("openai-rerank", "@cf/baai/bge-reranker-base", "jina-rerank", "rerank"),
     ],
@@ -127,7 +128,7 @@ def test_one_model_is_found_however_its_id_is_encoded(client: httpx.Client, show
     assert response.json() == listed(client)[OPENAI]
 
 
-@pytest.mark.parametrize("name", ["gpt-4o", IMG2IMG, "@cf/microsoft/resnet-50", "@cf"])
+@pytest.mark.parametrize("name", ["gpt-4o", "@cf/deepgram/flux", "@cf/microsoft/resnet-50", "@cf"])
 def test_a_model_that_is_not_listed_is_404(client: httpx.Client, name: str) -> None:
     assert_openai_error(client.get(f"/models/{name}"), 404, code="model_not_found", param="model")
 

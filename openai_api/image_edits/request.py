@@ -1,0 +1,64 @@
+"""What `POST /v1/images/edits` accepts: a form with pictures, and the fields of a generation. Pure.
+
+Comes in: the Form. Goes out: an EditRequest. Raises BadRequest naming the `param`.
+"""
+
+from dataclasses import dataclass
+
+from openai_api import fields
+from openai_api.fields import missing
+from openai_api.image_edits.pictures import Seen
+from openai_api.images import request as image_request
+from openai_api.images.request import ImageRequest
+from openai_api.multipart import Form, Upload
+
+# OpenAI's own limit; the models' are lower and are told with their names.
+MOST_IMAGES = 16
+
+
+@dataclass(slots=True)
+class EditRequest:
+    """`wanted` is what a generation would be asked. The files' headers are read into `seen` and
+    `mask_seen` before the request is translated.
+    """
+
+    wanted: ImageRequest
+    images: list[Upload]
+    mask: Upload | None = None
+    strength: float | None = None
+    seen: tuple[Seen, ...] = ()
+    mask_seen: Seen | None = None
+
+    @property
+    def model(self) -> str:
+        return self.wanted.model
+
+    @property
+    def stream(self) -> bool:
+        return self.wanted.stream
+
+    @property
+    def user(self) -> str:
+        return self.wanted.user
+
+
+def read(form: Form, *, default_model: str, max_count: int) -> EditRequest:
+    """The request in `form`; raises BadRequest."""
+    images = form.uploads("image", most=MOST_IMAGES)
+    if not images:
+        raise missing("image")
+    masks = form.uploads("mask", most=1)
+    body = form.body(
+        whole_numbers=(
+            *("n", "batch_size", "seed", "steps", "num_steps", "num_inference_steps"),
+            *("output_compression", "partial_images"),
+        ),
+        numbers=("guidance", "guidance_scale", "strength"),
+        booleans=("stream",),
+    )
+    return EditRequest(
+        wanted=image_request.read(body, default_model=default_model, max_count=max_count),
+        images=images,
+        mask=masks[0] if masks else None,
+        strength=fields.number(body, "strength", 0, 1),
+    )

@@ -1,0 +1,81 @@
+"""`POST /v1/images/edits`: pictures in, made ready in a thread, then drawn as any picture is."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline
+from openai_api.base import GatewayView
+from openai_api.exchange import Exchange
+from openai_api.image_edits import request as edit_request
+from openai_api.image_edits.pictures import as_jpeg, as_mask, in_thread, look
+from openai_api.image_edits.request import EditRequest
+from openai_api.image_edits.translate import EditPlan, drawing, translate
+from openai_api.images import view as images
+from openai_api.images.translate import ImagePlan
+from openai_api.multipart import Form, form_body
+from openai_api.pipeline import Endpoint, Result
+from workers_ai.client import WorkersAIClient
+
+
+def read(form: Form) -> EditRequest:
+    return edit_request.read(
+        form, default_model=settings.DEFAULT_IMAGE_MODEL, max_count=settings.MAX_IMAGE_COUNT
+    )
+
+
+async def look_at_pictures(asked: EditRequest) -> None:
+    def look_at_all() -> None:
+        asked.seen = tuple(look(image.data, "image") for image in asked.images)
+        asked.mask_seen = look(asked.mask.data, "mask") if asked.mask else None
+
+    await in_thread(look_at_all)
+
+
+def plan(asked: EditRequest, model: ModelRecord) -> EditPlan:
+    return translate(asked, model, default_size=images.default_size())
+
+
+def most(asked: EditRequest, plan: EditPlan, model: ModelRecord) -> Quantities:
+    return images.quantities(plan.unmade, asked.wanted.n)
+
+
+async def whole(
+    exchange: Exchange, asked: EditRequest, plan: EditPlan, client: WorkersAIClient
+) -> Result:
+    ready = await in_thread(lambda: _ready(asked, plan))
+    return await images.whole(exchange, asked.wanted, ready, client)
+
+
+def _ready(asked: EditRequest, plan: EditPlan) -> ImagePlan:
+    """The calls with the pictures in them: decoding, resizing and encoding, for a thread."""
+    sized = zip(asked.images, plan.input_sizes, strict=True)
+    pictures = [as_jpeg(image.data, size, "image") for image, size in sized]
+    mask = None
+    size = (plan.unmade.width, plan.unmade.height)
+    if plan.mask_from == "mask" and asked.mask is not None:
+        mask = as_mask(asked.mask.data, size, "mask")
+    elif plan.mask_from == "image":
+        mask = as_mask(asked.images[0].data, size, "image")
+    return drawing(plan, asked.wanted, pictures, mask)
+
+
+IMAGE_EDITS: Endpoint[EditRequest, EditPlan] = Endpoint(
+    name="image_edits",
+    body=form_body,
+    read=read,
+    prepare=look_at_pictures,
+    plan=plan,
+    most=most,
+    whole=whole,
+    prompt_param="prompt",
+)
+
+
+class ImageEditsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(IMAGE_EDITS, request, key)
