@@ -111,7 +111,87 @@ RERANK = objects(
     top_n=NUMBERS,
     return_documents=st.booleans(),
 )
+INPUT_PART = with_(
+    {
+        "type": st.sampled_from(["input_text", "output_text", "input_image", "input_file"]),
+        "text": TEXTS,
+    },
+    image_url=st.sampled_from(["data:image/png;base64,AAAA", "https://[", "x"]),
+    file_data=TEXTS,
+)
+ITEM = with_(
+    {
+        "type": st.sampled_from(["message", "function_call", "function_call_output", "reasoning"]),
+        "content": TEXTS | st.lists(INPUT_PART, max_size=2),
+        "call_id": st.just("c"),
+    },
+    role=ROLES,
+    name=st.just("f"),
+    arguments=TEXTS,
+    output=TEXTS | st.lists(INPUT_PART, max_size=2),
+    summary=st.lists(objects(text=TEXTS), max_size=2),
+)
+RESPONSE = with_(
+    {"input": TEXTS | st.lists(ITEM, min_size=1, max_size=4)},
+    tools=st.lists(with_({"type": st.just("function"), "name": st.just("f")}, parameters=JSON)),
+    tool_choice=st.sampled_from(["auto", "required"])
+    | objects(type=st.just("allowed_tools"), tools=st.lists(objects(name=st.just("f")))),
+    text=objects(
+        format=objects(type=st.just("json_schema"), name=st.just("n"), schema=objects(a=JSON))
+    ),
+    reasoning=objects(effort=st.just("low"), summary=st.just("auto")),
+    truncation=st.sampled_from(["auto", "disabled"]),
+    include=st.lists(TEXTS),
+    metadata=JSON,
+    stream=st.booleans(),
+    **dict.fromkeys(["max_output_tokens", "top_logprobs", "temperature", "seed"], NUMBERS),
+)
+SOURCE = with_(
+    {"type": st.sampled_from(["base64", "url", "text", "content"])},
+    media_type=st.just("image/png"),
+    data=st.just("AAAA"),
+    url=st.just("https://["),
+    content=TEXTS,
+)
+BLOCK = with_(
+    {
+        "type": st.sampled_from(
+            ["text", "image", "document", "tool_use", "tool_result", "thinking", "search_result"]
+        ),
+        "text": TEXTS,
+        "id": st.just("t"),
+        "tool_use_id": st.just("t"),
+    },
+    source=SOURCE,
+    thinking=TEXTS,
+    name=st.just("f"),
+    input=objects(a=JSON),
+    content=TEXTS | st.lists(objects(type=st.just("text"), text=TEXTS), max_size=2),
+)
+MESSAGES = with_(
+    {
+        "messages": st.lists(
+            with_(
+                {"role": st.sampled_from(["user", "assistant"])},
+                content=TEXTS | st.lists(BLOCK, max_size=3),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        "max_tokens": st.integers(1, 9),
+    },
+    system=TEXTS | st.lists(objects(type=st.just("text"), text=TEXTS)),
+    tools=st.lists(with_({"name": st.just("f"), "input_schema": objects(properties=JSON)})),
+    tool_choice=objects(type=st.sampled_from(["auto", "any", "tool"]), name=st.just("f")),
+    thinking=objects(type=st.just("enabled"), budget_tokens=NUMBERS),
+    output_config=objects(effort=TEXTS, format=JSON),
+    stop_sequences=st.lists(TEXTS),
+    metadata=JSON,
+    stream=st.booleans(),
+)
 MODELS = {
+    "/responses": [OPENAI, LEGACY, VLLM],
+    "/messages": [OPENAI, LEGACY, VLLM],
     "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
     "/images/generations": [
         "@cf/leonardo/phoenix-1.0",
@@ -163,6 +243,22 @@ def test_fields_of_any_kind_get_an_answer(
 ) -> None:
     body = data.draw(bodies)
     assert_no_fault(client, path, {**body, "model": data.draw(st.sampled_from(MODELS[path]))})
+
+
+@FUZZING
+@given(body=RESPONSE, model=st.sampled_from(MODELS["/responses"]))
+def test_response_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+) -> None:
+    assert_no_fault(client, "/responses", {**body, "model": model})
+
+
+@FUZZING
+@given(body=MESSAGES, model=st.sampled_from(MODELS["/messages"]))
+def test_message_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
+) -> None:
+    assert_no_fault(client, "/messages", {**body, "model": model})
 
 
 @FUZZING
