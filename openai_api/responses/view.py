@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 
+from catalog.snapshot import ModelRecord
 from keys.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import GatewayView
@@ -19,6 +20,7 @@ from openai_api.responses.events import ResponseStream
 from openai_api.responses.normalise import response
 from openai_api.responses.request import ResponsesRequest
 from openai_api.responses.translate import translate
+from openai_api.responses.truncation import truncate
 from openai_api.streaming import EventStreamResponse
 from workers_ai.client import WorkersAIClient
 
@@ -28,6 +30,12 @@ Asked = Retold[ResponsesRequest]
 def read(body: dict[str, Any]) -> Asked:
     itself = responses_request.read(body)
     return Retold(itself, *translate(itself))
+
+
+def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
+    if asked.itself.truncation == "auto":
+        truncate(asked.chat, model)
+    return retold.plan(asked, model)
 
 
 async def whole(
@@ -51,7 +59,7 @@ RESPONSES: Endpoint[Asked, ChatPlan] = Endpoint(
     name="responses",
     read=read,
     prepare=retold.prepare,
-    plan=retold.plan,
+    plan=plan,
     most=retold.most,
     whole=whole,
     streamed=streamed,

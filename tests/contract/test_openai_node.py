@@ -1,5 +1,6 @@
 """The `openai` package for Node, unmodified."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -184,3 +185,30 @@ def test_the_request_id_is_there_to_be_read(call: Call) -> None:
     seen = call("requestId", body=chat_body())
     assert seen["header"]
     assert seen["header"] == seen["request_id"] == seen["own"]
+
+
+# --- Responses --------------------------------------------------------------------------------
+
+
+def test_a_response_is_created(call: Call) -> None:
+    body = {"model": VLLM, "input": "Say hello"}
+    answer = call("response", body=body)
+    assert answer["output_text"] == "hello"
+    assert answer["status"] == "completed"
+
+
+def test_a_response_is_streamed_and_adds_up(call: Call) -> None:
+    tool = {"type": "function", **WEATHER_TOOL["function"], "strict": False}
+    body = {"model": VLLM, "input": "What is the weather in Paris?", "tools": [tool]}
+    seen = call("responseStream", body=body)
+    assert seen["types"][0] == "response.created"
+    assert seen["types"][-1] == "response.completed"
+    [called] = [item for item in seen["response"]["output"] if item["type"] == "function_call"]
+    assert json.loads(called["arguments"]) == {"location": "Paris"}
+
+
+def test_a_response_that_breaks_off_throws(call: Call) -> None:
+    body = {"model": VLLM, "input": "Say 9 words [simulate cut-stream after=2]"}
+    seen = call("responseStream", body=body)
+    assert "broke off" in seen["error"]["message"]
+    assert "response.completed" not in seen["types"]

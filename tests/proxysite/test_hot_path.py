@@ -70,6 +70,15 @@ def streamed_chat(client: httpx.Client) -> httpx.Response:
     return client.post("/chat/completions", json=body)
 
 
+def response(client: httpx.Client) -> httpx.Response:
+    return client.post("/responses", json={"model": CHAT_MODEL, "input": MESSAGES})
+
+
+def streamed_message(client: httpx.Client) -> httpx.Response:
+    body = {"model": CHAT_MODEL, "max_tokens": 99, "messages": MESSAGES, "stream": True}
+    return client.post("/messages", json=body)
+
+
 def image(client: httpx.Client) -> httpx.Response:
     return client.post("/images/generations", json={"model": IMAGE_MODEL, "prompt": "a red cube"})
 
@@ -82,7 +91,9 @@ def refusal(client: httpx.Client) -> httpx.Response:
     return client.post("/chat/completions", json={"model": "@cf/no/such", "messages": MESSAGES})
 
 
-@pytest.mark.parametrize("ask", [chat, streamed_chat, image, model_list, refusal])
+@pytest.mark.parametrize(
+    "ask", [chat, streamed_chat, response, streamed_message, image, model_list, refusal]
+)
 def test_a_hundred_requests_issue_no_query_and_start_no_thread(
     ask: Ask, holder: httpx.Client, report_path: Path
 ) -> None:

@@ -60,6 +60,22 @@ const cases = {
     return await client(given).chat.completions.stream(given.body).finalChatCompletion();
   },
 
+  async response(given) {
+    return await client(given).responses.create(given.body);
+  },
+
+  // The package's own accumulator of typed events, and what it makes of a stream that breaks off.
+  async responseStream(given) {
+    const types = [];
+    try {
+      const stream = client(given).responses.stream(given.body);
+      for await (const event of stream) types.push(event.type);
+      return { types, response: await stream.finalResponse() };
+    } catch (error) {
+      return { types, error: described(error) };
+    }
+  },
+
   // Calls the tool and answers with its result until the model has no more calls.
   async tools(given) {
     const called = [];

@@ -1,0 +1,44 @@
+"""`truncation: auto`: the oldest messages are left out until the rest fits the model. Pure."""
+
+from typing import Any
+
+import orjson
+
+from catalog.snapshot import ModelRecord
+from openai_api.chat_completions.request import ChatRequest
+from openai_api.token_estimate import prompt_tokens
+
+# Of the window, as tokens are estimated here and counted upstream.
+FILLED_AT_MOST = 0.9
+
+
+def truncate(asked: ChatRequest, model: ModelRecord) -> None:
+    """Shortens `asked.messages`. What stands first as instructions stays, and so does the last
+    message; results of tools go with their calls.
+    """
+    if not model.context_window:
+        return
+    room = int(model.context_window * FILLED_AT_MOST) - (asked.max_tokens or 0)
+    messages = asked.messages
+    head = next(
+        (n for n, m in enumerate(messages) if m["role"] not in ("system", "developer")),
+        len(messages),
+    )
+    characters = sum(map(_characters, messages)) + len(orjson.dumps(asked.tools))
+    kept = head
+    for start in range(head, len(messages)):
+        if messages[start]["role"] != "tool":
+            kept = start
+            if prompt_tokens(model.name, characters) <= room:
+                break
+        characters -= _characters(messages[start])
+    asked.messages = messages[:head] + messages[kept:]
+
+
+def _characters(message: dict[str, Any]) -> int:
+    """Characters of text; pictures are counted by upstream."""
+    content = message["content"] or ""
+    if not isinstance(content, str):
+        content = "".join(part["text"] for part in content if part["type"] == "text")
+    calls = message.get("tool_calls", ())
+    return len(content) + sum(len(call["function"]["arguments"]) for call in calls)
