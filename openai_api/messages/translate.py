@@ -12,6 +12,10 @@ from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.messages.request import Blocks, MessagesRequest
 
+# Claude Code begins its system prompt with a line for Anthropic's books that differs in every
+# request; a model's prompt cache would never find the same beginning again.
+_BILLING = "x-anthropic-billing-header:"
+
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -41,6 +45,8 @@ class _Conversation:
     def __init__(self, system: str | Blocks | None) -> None:
         self.messages: list[dict[str, Any]] = []
         self.pictures: list[NamedPart] = []
+        if isinstance(system, list):
+            system = [block for block in system if not block["text"].startswith(_BILLING)]
         if system:
             self.messages.append({"role": "system", "content": _texts(system)})
 

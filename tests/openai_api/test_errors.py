@@ -8,7 +8,14 @@ import pytest
 
 from catalog import errors as catalog
 from keys import errors as keys
-from openai_api.errors import ApiError, Outages, api_error, report, rule_for
+from openai_api.errors import (
+    ApiError,
+    Outages,
+    api_error,
+    in_words_of_anthropic,
+    report,
+    rule_for,
+)
 from tests.openai_api.schemas import assert_error_body
 from workers_ai import errors as upstream
 
@@ -165,3 +172,29 @@ def test_only_the_first_of_many_refusals_is_logged(
     for number in range(50):
         report(keys.LedgerUnavailable("no database"), request_id=str(number))
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "type"),
+    [
+        (400, 400, "invalid_request_error"),
+        (401, 401, "authentication_error"),
+        (403, 403, "permission_error"),
+        (404, 404, "not_found_error"),
+        (405, 405, "invalid_request_error"),
+        (413, 413, "request_too_large"),
+        (429, 429, "rate_limit_error"),
+        (500, 500, "api_error"),
+        (502, 502, "api_error"),
+        (503, 529, "overloaded_error"),
+        (504, 504, "timeout_error"),
+    ],
+)
+def test_every_status_has_anthropics_type(status: int, sent: int, type: str) -> None:
+    told, body = in_words_of_anthropic(ApiError("Oh.", status=status), request_id="req_1")
+    assert told == sent
+    assert orjson.loads(body) == {
+        "type": "error",
+        "error": {"type": type, "message": "Oh."},
+        "request_id": "req_1",
+    }

@@ -190,8 +190,6 @@ MESSAGES = with_(
     stream=st.booleans(),
 )
 MODELS = {
-    "/responses": [OPENAI, LEGACY, VLLM],
-    "/messages": [OPENAI, LEGACY, VLLM],
     "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
     "/images/generations": [
         "@cf/leonardo/phoenix-1.0",
@@ -205,6 +203,9 @@ MODELS = {
 }
 
 FUZZING = settings(max_examples=60)
+# Where chat's own fuzzing has been through most of the way already.
+BRIEF_FUZZING = settings(FUZZING, max_examples=30)
+CHATTING = st.sampled_from([OPENAI, LEGACY, VLLM])
 
 
 def assert_no_fault(client: httpx.Client, path: str, body: Any) -> None:
@@ -236,7 +237,7 @@ def test_chat_fields_of_any_kind_get_an_answer(
         ("/rerank", RERANK),
     ],
 )
-@FUZZING
+@BRIEF_FUZZING
 @given(data=st.data())
 def test_fields_of_any_kind_get_an_answer(
     client: httpx.Client, upstream: RunningSimulator, path: str, bodies: Any, data: st.DataObject
@@ -245,16 +246,16 @@ def test_fields_of_any_kind_get_an_answer(
     assert_no_fault(client, path, {**body, "model": data.draw(st.sampled_from(MODELS[path]))})
 
 
-@FUZZING
-@given(body=RESPONSE, model=st.sampled_from(MODELS["/responses"]))
+@BRIEF_FUZZING
+@given(body=RESPONSE, model=CHATTING)
 def test_response_fields_of_any_kind_get_an_answer(
     client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
 ) -> None:
     assert_no_fault(client, "/responses", {**body, "model": model})
 
 
-@FUZZING
-@given(body=MESSAGES, model=st.sampled_from(MODELS["/messages"]))
+@BRIEF_FUZZING
+@given(body=MESSAGES, model=CHATTING)
 def test_message_fields_of_any_kind_get_an_answer(
     client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str
 ) -> None:

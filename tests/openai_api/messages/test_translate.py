@@ -100,7 +100,12 @@ def test_messages_become_those_of_a_chat(
 
 
 def test_the_system_prompt_comes_first() -> None:
-    system = [{**text("Be kind"), "cache_control": {"type": "ephemeral"}}, text("and brief")]
+    billed = text("x-anthropic-billing-header: cc_version=2.1; cch=1a2b3;")
+    system = [
+        billed,
+        {**text("Be kind"), "cache_control": {"type": "ephemeral"}},
+        text("and brief"),
+    ]
     asked = {"model": "m", "max_tokens": 9, "messages": turns("a"), "system": system}
     chat, _ = translate(read(asked))
     assert chat.messages == [{"role": "system", "content": "Be kind\nand brief"}, *turns("a")]
