@@ -6,12 +6,14 @@ from typing import Any
 import orjson
 from django.http.response import HttpResponseBase
 
+from catalog.snapshot import ModelRecord
 from keys.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import GatewayView, json_response
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
+from openai_api.chat_completions.length import characters
 from openai_api.chat_completions.retold import Retold
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
@@ -19,7 +21,7 @@ from openai_api.messages import request as messages_request
 from openai_api.messages.events import MessageStream
 from openai_api.messages.normalise import message
 from openai_api.messages.request import MessagesRequest
-from openai_api.messages.translate import translate
+from openai_api.messages.translate import limit_within, translate
 from openai_api.pipeline import Endpoint, Result
 from openai_api.streaming import EventStreamResponse
 from openai_api.token_estimate import prompt_tokens
@@ -36,6 +38,11 @@ def read(body: dict[str, Any]) -> Asked:
 def read_prompt(body: dict[str, Any]) -> Asked:
     itself = messages_request.read_prompt(body)
     return Retold(itself, *translate(itself))
+
+
+def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
+    asked.chat.max_tokens = limit_within(model, asked.itself.max_tokens, characters(asked.chat))
+    return retold.plan(asked, model)
 
 
 async def whole(
@@ -65,7 +72,7 @@ MESSAGES: Endpoint[Asked, ChatPlan] = Endpoint(
     name="messages",
     read=read,
     prepare=retold.prepare,
-    plan=retold.plan,
+    plan=plan,
     most=retold.most,
     whole=whole,
     streamed=streamed,

@@ -1,10 +1,7 @@
 """`truncation: auto`: the oldest messages are left out until the rest fits the model. Pure."""
 
-from typing import Any
-
-import orjson
-
 from catalog.snapshot import ModelRecord
+from openai_api.chat_completions.length import characters, characters_of
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.token_estimate import prompt_tokens
 
@@ -24,21 +21,12 @@ def truncate(asked: ChatRequest, model: ModelRecord) -> None:
         (n for n, m in enumerate(messages) if m["role"] not in ("system", "developer")),
         len(messages),
     )
-    characters = sum(map(_characters, messages)) + len(orjson.dumps(asked.tools))
+    length = characters(asked)
     kept = head
     for start in range(head, len(messages)):
         if messages[start]["role"] != "tool":
             kept = start
-            if prompt_tokens(model.name, characters) <= room:
+            if prompt_tokens(model.name, length) <= room:
                 break
-        characters -= _characters(messages[start])
+        length -= characters_of(messages[start])
     asked.messages = messages[:head] + messages[kept:]
-
-
-def _characters(message: dict[str, Any]) -> int:
-    """Characters of text; pictures are counted by upstream."""
-    content = message["content"] or ""
-    if not isinstance(content, str):
-        content = "".join(part["text"] for part in content if part["type"] == "text")
-    calls = message.get("tool_calls", ())
-    return len(content) + sum(len(call["function"]["arguments"]) for call in calls)
