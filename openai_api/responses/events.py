@@ -12,7 +12,14 @@ from openai_api.chat_completions.answer_stream import AnswerStream
 from openai_api.chat_completions.blocks import Block, Blocks, Step
 from openai_api.chat_completions.normalise import Delta, Expected
 from openai_api.errors import ApiError, in_words_of_responses
-from openai_api.responses.normalise import COMPLETED, ResponseItems, ending, skeleton, usage_of
+from openai_api.responses.normalise import (
+    COMPLETED,
+    ResponseItems,
+    ending,
+    logprobs_of,
+    skeleton,
+    usage_of,
+)
 from openai_api.responses.request import ResponsesRequest
 from openai_api.usage import Usage
 
@@ -53,7 +60,7 @@ class ResponseStream(AnswerStream):
 
     def last(self, usage: Usage) -> bytes:
         status = self._response["status"]
-        self._response["usage"] = usage_of(usage)
+        self._response["usage"] = usage_of(usage, self._blocks)
         self._response["output"] = self._items.all(self._blocks, status)
         return self._event(f"response.{status}", response=self._response)
 
@@ -87,7 +94,9 @@ class ResponseStream(AnswerStream):
 
     def _grows(self, block: Block, text: str, logprobs: list[Any]) -> bytes:
         if block.kind == "text":
-            return self._text_event(block, "output_text.delta", delta=text, logprobs=logprobs)
+            return self._text_event(
+                block, "output_text.delta", delta=text, logprobs=logprobs_of(logprobs)
+            )
         if block.kind == "call":
             return self._event(
                 "response.function_call_arguments.delta", **self._place(block), delta=text
@@ -105,7 +114,7 @@ class ResponseStream(AnswerStream):
             )
         elif block.kind == "text":
             done = self._text_event(
-                block, "output_text.done", text=text, logprobs=block.logprobs
+                block, "output_text.done", text=text, logprobs=logprobs_of(block.logprobs)
             ) + self._part_event("done", block, text)
         else:
             name = "refusal" if block.kind == "refusal" else "text"

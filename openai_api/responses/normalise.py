@@ -32,7 +32,7 @@ def response(
         "status": status,
         "incomplete_details": details,
         "output": items.all(blocks, status),
-        "usage": usage_of(usage),
+        "usage": usage_of(usage, blocks),
     }
     return body
 
@@ -131,7 +131,7 @@ class ResponseItems:
         if block.kind == "reasoning":
             kind = "summary_text" if self.summarises else "reasoning_text"
             return {"type": kind, "text": text}
-        logprobs = block.logprobs if text else []
+        logprobs = logprobs_of(block.logprobs) if text else []
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
 
     def _filled(self, block: Block) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class ResponseItems:
         return {"summary": [part]} if part["type"] == "summary_text" else {"content": [part]}
 
 
-def usage_of(usage: Usage) -> dict[str, Any]:
+def usage_of(usage: Usage, blocks: Blocks) -> dict[str, Any]:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": prompt,
@@ -150,9 +150,43 @@ def usage_of(usage: Usage) -> dict[str, Any]:
             "cache_write_tokens": 0,
         },
         "output_tokens": completion,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "output_tokens_details": {"reasoning_tokens": _reasoning_tokens(usage, blocks)},
         "total_tokens": prompt + completion,
     }
+
+
+def _reasoning_tokens(usage: Usage, blocks: Blocks) -> int:
+    """As upstream counted them; it rarely does, and then the thoughts' share of the text."""
+    if usage.reasoning_tokens is not None:
+        return usage.reasoning_tokens
+    total = sum(len(block.text) for block in blocks.all)
+    thought = sum(len(block.text) for block in blocks.all if block.kind == "reasoning")
+    return (usage.completion_tokens or 0) * thought // total if total else 0
+
+
+def logprobs_of(entries: list[Any]) -> list[dict[str, Any]]:
+    """Upstream's log probabilities with all that OpenAI's have."""
+    return [
+        {
+            **_logprob(entry),
+            "top_logprobs": [_logprob(top) for top in _dicts(entry, "top_logprobs")],
+        }
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
+
+
+def _logprob(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "token": entry.get("token", ""),
+        "bytes": entry.get("bytes") or [],
+        "logprob": entry.get("logprob", 0.0),
+    }
+
+
+def _dicts(entry: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    value = entry.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

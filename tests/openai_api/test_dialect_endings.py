@@ -18,14 +18,14 @@ CUT_CALL = {"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": '{
 WHOLE_CALL = {"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": '{"a": 1}'}}]}
 
 
-def answered(said: dict[str, Any], finish: str, **more: Any) -> tuple[Any, Any]:
+def answered(said: dict[str, Any], finish: str, used: Usage = USED, **more: Any) -> tuple[Any, Any]:
     """(response, message) of an answer that upstream gave whole."""
     choice = {"index": 0, "message": said, "finish_reason": finish, **more}
     machine = ChatNormaliser(Expected("m", max_tokens=100))
     deltas = machine.take_whole(orjson.dumps({"choices": [choice]})) + machine.end()
     asked = MessagesRequest("m", [], 100, stops=("END",), shows_thinking=True)
-    responded = response(ResponsesRequest("m", []), machine, deltas, USED)
-    told = message(asked, machine, deltas, USED)
+    responded = response(ResponsesRequest("m", []), machine, deltas, used)
+    told = message(asked, machine, deltas, used)
     assert_response(responded)
     assert_message(told)
     return responded, told
@@ -84,3 +84,20 @@ def test_a_refusal_is_told() -> None:
     responded, told = answered({"content": None, "refusal": "No."}, "stop")
     assert responded["output"][0]["content"] == [{"type": "refusal", "refusal": "No."}]
     assert told["content"] == [{"type": "text", "text": "No."}]
+
+
+@pytest.mark.parametrize(("counted", "told"), [(None, 6), (2, 2), (0, 0)])
+def test_tokens_of_thoughts_are_told_also_when_nobody_counted(
+    counted: int | None, told: int
+) -> None:
+    used = Usage(prompt_tokens=20, completion_tokens=9, reasoning_tokens=counted)
+    responded, _ = answered({"reasoning_content": "hm" * 4, "content": "Hi!!"}, "stop", used)
+    assert responded["usage"]["output_tokens_details"] == {"reasoning_tokens": told}
+
+
+def test_log_probabilities_are_whole() -> None:
+    entry = {"token": "Hi", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "Ho"}]}
+    responded, _ = answered({"content": "Hi"}, "stop", logprobs={"content": [entry, 7]})
+    [part] = responded["output"][0]["content"]
+    other = {"token": "Ho", "logprob": 0.0, "bytes": []}
+    assert part["logprobs"] == [{**entry, "bytes": [], "top_logprobs": [other]}]
