@@ -8,22 +8,31 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from keys import key_text
 from keys.admin_log import RequestLogAdmin
 from keys.errors import CannotChangeKey
 from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
+from keys.key_filters import ExpiringFilter, NearLimitFilter, UnusedFilter
 from keys.key_json import limits_as_json, rates_and_budgets
+from keys.key_use import SPARK_DAYS, KeyPage, use_of
 from keys.models import Key, KeySecret, OwnerLimits, RequestLog
+from keys.near_limits import NEAR_PERCENT, NearLimit
 from keys.snippets import USUAL_MODEL, snippets
+from theme.audit import Audited
 from theme.model_admin import ModelAdmin
+from theme.shown import moment
+from theme.sparkline import sparkline
 
 admin.site.register(RequestLog, RequestLogAdmin)
 
@@ -65,10 +74,27 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Key)
-class KeyAdmin(ModelAdmin):
+class KeyAdmin(Audited, ModelAdmin):
     form = KeyForm
-    list_display = ("name", "owner", "secret", "state", "last_used_at", "limits", "created_at")
-    list_filter = (StateFilter, ("owner", admin.RelatedOnlyFieldListFilter))
+    list_display = (
+        "name",
+        "owner",
+        "secret",
+        "state",
+        "requests",
+        "budget",
+        "used",
+        "expires",
+        "limits",
+    )
+    list_filter = (
+        StateFilter,
+        NearLimitFilter,
+        UnusedFilter,
+        ExpiringFilter,
+        ("owner", admin.RelatedOnlyFieldListFilter),
+    )
+    actions = ("revoke_selected",)
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "secrets__prefix__startswith")
     search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
@@ -105,6 +131,29 @@ class KeyAdmin(ModelAdmin):
     def state(self, key: Key) -> str:
         return key.state()
 
+    @admin.display(description=f"requests, {SPARK_DAYS} days")
+    def requests(self, key: Key) -> SafeString:
+        days: list[int] = key.requests_by_day  # type: ignore[attr-defined]
+        return sparkline(days, "Requests")
+
+    @admin.display(description="fullest budget")
+    def budget(self, key: Key) -> SafeString | str:
+        fullest: NearLimit | None = key.fullest_budget  # type: ignore[attr-defined]
+        if fullest is None:
+            return "–"
+        percent = fullest.percent
+        kind = "bad" if percent >= 100 else "warn" if percent >= NEAR_PERCENT else "quiet"
+        words = f"{percent}% of the {fullest.what}"
+        return format_html('<span class="{}">{}</span>', kind, words)
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def used(self, key: Key) -> SafeString:
+        return moment(key.last_used_at)
+
+    @admin.display(description="expires", ordering="expires_at")
+    def expires(self, key: Key) -> SafeString:
+        return moment(key.expires_at)
+
     @admin.display(description="limits")
     def limits(self, key: Key) -> str:
         shown = limits_as_json(key).items()
@@ -121,6 +170,11 @@ class KeyAdmin(ModelAdmin):
         if not change:
             # For `response_add`, in this same request.
             request.issued_text = KeySecret.make_for(obj)  # type: ignore[attr-defined]
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        # Once more from the database: the secret was made after the key was read.
+        key = self.get_queryset(request).get(pk=obj.pk)
+        return super().log_addition(request, obj, f"Issued, {self.secret(key)}.")
 
     def response_add(
         self, request: HttpRequest, obj: Key, post_url_continue: str | None = None
@@ -198,6 +252,41 @@ class KeyAdmin(ModelAdmin):
         }
         return TemplateResponse(request, f"admin/keys/key/{template}", context)
 
+    # --- use, and many at once ----------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeyPage]:
+        return KeyPage
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        key = self.get_object(request, object_id)
+        use = {} if key is None else use_of(key)
+        return super().change_view(request, object_id, form_url, {**use, **(extra_context or {})})
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Key]) -> HttpResponse | None:
+        keys = list(queryset.filter(revoked_at=None))
+        if request.POST.get("sure") != "yes":
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": "Revoke keys",
+                "keys": [(key, self.secret(key)) for key in keys],
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/keys/key/revoke_selected.html", context)
+        revoked = [key for key in keys if key.revoke()]
+        for key in revoked:
+            self.log_change(request, key, "Revoked.")
+        plural = "" if len(revoked) == 1 else "s"
+        self.message_user(request, f"{len(revoked)} key{plural} revoked.", messages.SUCCESS)
+        return None
+
     # --- find ---------------------------------------------------------------------------------
 
     def changelist_view(
@@ -217,7 +306,7 @@ class KeyAdmin(ModelAdmin):
 
 
 @admin.register(OwnerLimits)
-class OwnerLimitsAdmin(ModelAdmin):
+class OwnerLimitsAdmin(Audited, ModelAdmin):
     form = OwnerLimitsForm
     list_display = ("owner", "limits")
     list_select_related = ("owner",)

@@ -31,7 +31,7 @@ _REFUSED_BY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
-    """`key_id` is None for what limits all keys of an owner."""
+    """How much of a budget is used. `key_id` is None for what limits all keys of an owner."""
 
     key_id: int | None
     owner_id: int | None
@@ -55,19 +55,30 @@ class Refused:
 
 
 def near_limits(now: datetime | None = None) -> list[NearLimit]:
-    """The fullest first."""
+    """Budgets used to NEAR_PERCENT and more, the fullest first."""
     now = now or timezone.now()
     any_budget = Q(*((f"{field}__isnull", False) for field, *_ in _BUDGETS), _connector=Q.OR)
     keys = list(Key.objects.filter(any_budget, revoked_at=None))
     owners = list(OwnerLimits.objects.filter(any_budget).select_related("owner"))
-    found = [
-        *_near(((key.pk, key) for key in keys), "key_id", now),
-        *_near(((limits.pk, limits) for limits in owners), "owner_id", now),
-    ]
-    return sorted(found, key=lambda near: (-near.percent, near.name))
+    found = [*_budgets(((limits.pk, limits) for limits in owners), "owner_id", now)]
+    found += _budgets(((key.pk, key) for key in keys), "key_id", now)
+    near = [one for one in found if one.used * 100 >= one.limit * NEAR_PERCENT]
+    return sorted(near, key=lambda one: (-one.percent, one.key_id is None, one.name))
 
 
-def _near(
+def fullest_budgets(keys: Iterable[Key], now: datetime | None = None) -> dict[int, NearLimit]:
+    """Of each key with a budget the one that is used most."""
+    budgets = _budgets(((key.pk, key) for key in keys), "key_id", now or timezone.now())
+    fullest: dict[int, NearLimit] = {}
+    for one in budgets:
+        assert one.key_id is not None
+        known = fullest.get(one.key_id)
+        if known is None or known.percent < one.percent:
+            fullest[one.key_id] = one
+    return fullest
+
+
+def _budgets(
     limited: Iterable[tuple[int, Limited]], column: str, now: datetime
 ) -> Iterable[NearLimit]:
     pairs = list(limited)
@@ -84,7 +95,7 @@ def _near(
         for field, what, window, summed in _BUDGETS:
             limit = getattr(one, field)
             spent = used[window].get(pk, {}).get(summed, 0)
-            if limit is not None and spent * 100 >= limit * NEAR_PERCENT:
+            if limit is not None:
                 yield NearLimit(
                     key_id=pk if isinstance(one, Key) else None,
                     owner_id=None if isinstance(one, Key) else pk,

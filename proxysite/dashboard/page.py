@@ -23,6 +23,7 @@ from keys.near_limits import NearLimit, near_limits, refused_today
 from keys.reports import account_neuron_day
 from keys.use_report import DIMENSIONS, FIGURES, Series, UseReport, use_report
 from proxysite.dashboard.chart import Bucket, Chart, stacked
+from theme.bars import Bar
 
 PERIODS: Final = {1: "Today", 7: "7 days", 30: "30 days", 365: "12 months"}
 USUAL: Final = {"days": "7", "figure": "cost", "by": "model"}
@@ -48,17 +49,6 @@ class Tile:
     chart_url: str
     rows_url: str
     is_chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    name: str
-    value: str
-    note: str
-    percent: int
-    url: str
-    series: int = 1
-    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,6 +274,71 @@ def test_a_pasted_key_of_somebody_else_leaves_the_url_too(operator):
     assert text not in response.content.decode()
 
 
+# --- use, filters, many at once, history ----------------------------------------------------------
+
+
+def names(operator, **query):
+    response = operator.get(reverse(LIST), query)
+    return {key.name for key in response.context["cl"].result_list}
+
+
+def test_the_list_shows_use_of_each_key(operator):
+    key, _ = issued(daily_budget_nano_usd=10**9)
+    today = timezone.now().astimezone(UTC).date()
+    DayTotal.objects.create(day=today, key_id=key.pk, requests=7, cost_nano_usd=9 * 10**8)
+    page = operator.get(reverse(LIST)).content.decode()
+    assert "Requests, 14 days: 7, today 7" in page
+    assert "90% of the budget of the day" in page
+    page = texts(operator.get(url("change", key)))
+    assert "of $1.00, 90%" in " ".join(page.split())
+
+
+def test_keys_are_filtered_by_what_needs_a_look(operator):
+    now = timezone.now()
+    near, _ = issued("near", daily_budget_nano_usd=10)
+    DayTotal.objects.create(day=now.astimezone(UTC).date(), key_id=near.pk, cost_nano_usd=8)
+    old, _ = issued("unused")
+    Key.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=40))
+    issued("expiring", expires_at=now + timedelta(days=3))
+    issued("fine", expires_at=now + timedelta(days=30))
+    assert names(operator, near="yes") == {"near"}
+    assert names(operator, unused="yes") == {"unused"}
+    assert names(operator, expiring="yes") == {"expiring"}
+    assert len(names(operator, near="nonsense")) == 4
+
+
+def test_many_keys_are_revoked_after_a_question(operator, clerk):
+    keys = [issued(f"key {number}")[0] for number in range(3)]
+    form = {"action": "revoke_selected", "_selected_action": [key.pk for key in keys[:2]]}
+    assert "no way back" in operator.post(reverse(LIST), form).content.decode()
+    assert not Key.objects.filter(revoked_at__isnull=False).exists()
+    clerk.post(reverse(LIST), {**form, "sure": "yes"})
+    assert not Key.objects.filter(revoked_at__isnull=False).exists()
+    response = operator.post(reverse(LIST), {**form, "sure": "yes"}, follow=True)
+    assert "2 keys revoked." in texts(response)
+    assert Key.objects.get(revoked_at=None) == keys[2]
+    assert LogEntry.objects.filter(change_message="Revoked.").count() == 2
+
+
+def test_the_history_says_what_was_and_what_is(operator):
+    key, _ = issued(requests_per_minute=5, daily_budget_nano_usd=10**9)
+    form = add_form(owner=user("grace").pk, requests_per_minute="7", allowed_models="@cf/a/*")
+    operator.post(url("change", key), form)
+    said = LogEntry.objects.get().get_change_message()
+    assert "Requests per minute: 5 → 7." in said
+    assert "Budget per day (USD): 1 → none." in said
+    assert "Owner: ada → grace." in said
+    assert "Allowed models: none → @cf/a/*." in said
+    assert "5 → 7" in texts(operator.get(url("history", key)))
+
+
+def test_issuing_is_in_the_history_with_the_shown_part_of_the_key(operator):
+    operator.post(reverse("admin:keys_key_add"), add_form())
+    key = Key.objects.get()
+    said = LogEntry.objects.get().change_message
+    assert said == f"Issued, {key.prefix}…{key.last_four}."
+
+
 # --- request log ----------------------------------------------------------------------------------
 
 
