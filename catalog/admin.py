@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -20,6 +22,7 @@ from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun
 from catalog.pricing import (
     HIGHEST_USD,
     UNITS,
+    neuron_text,
     plain,
     price_text,
     prices_from_json,
@@ -28,11 +31,14 @@ from catalog.pricing import (
     usd_quotes,
 )
 from catalog.refresh import refresh
+from catalog.successors import successor_of
+from theme.audit import Audited
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, TabularInline
 
 Lookups = list[tuple[str, str]]
 # A refresh can bring a hundred changes; the history holds them all.
 CHANGES_SHOWN = 20
+LONGEST_REFRESH = timedelta(minutes=5)
 
 
 def _usd_field(wording: str) -> forms.DecimalField:
@@ -150,17 +156,19 @@ class AliasInline(TabularInline):
 
 
 @admin.register(CatalogModel)
-class CatalogModelAdmin(ModelAdmin):
+class CatalogModelAdmin(Audited, ModelAdmin):
     form = CatalogModelForm
     inlines = (AliasInline,)
     list_display = (
         "name",
         "task",
         "endpoints",
+        "capabilities",
         "context_window",
         "price",
+        "neurons",
         "state",
-        "planned_deprecation_date",
+        "goes",
     )
     list_filter = (StateFilter, EndpointFilter, PriceSourceFilter, "task")
     search_fields = ("name", "description", "notes", "aliases__alias")
@@ -253,6 +261,15 @@ class CatalogModelAdmin(ModelAdmin):
         source = model.effective_price_source
         return text if source in ("catalog", "unpriced") else f"{text} ({source})"
 
+    @admin.display(description="neurons")
+    def neurons(self, model: CatalogModel) -> str:
+        return neuron_text(model.effective_prices)
+
+    @admin.display(description="planned to go", ordering="planned_deprecation_date")
+    def goes(self, model: CatalogModel) -> str:
+        day = model.planned_deprecation_date
+        return f"{day:%Y-%m-%d}" if day else "–"
+
     @admin.display(description="price without yours")
     def catalog_price(self, model: CatalogModel) -> str:
         text = price_text(prices_from_json(model.prices)) or "none"
@@ -300,12 +317,30 @@ class CatalogModelAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        last = RefreshRun.objects.filter(ok=True).first()
+        # One that was killed says nothing of its end either.
+        since = timezone.now() - LONGEST_REFRESH
         extra = {
             "may_refresh": self.has_change_permission(request),
-            "last_refresh": f"{last.finished_at:%Y-%m-%d %H:%M}" if last else "",
+            "last": RefreshRun.objects.filter(ok=True).first(),
+            "running": RefreshRun.objects.filter(ok=None, started_at__gt=since).first(),
         }
         return super().changelist_view(request, {**extra, **(extra_context or {})})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        model = self.get_object(request, object_id)
+        extra: dict[str, Any] = {}
+        if model is not None:
+            changes = CatalogChange.objects.filter(model_name=model.name)
+            extra["changes"] = changes[:CHANGES_SHOWN]
+            if model.planned_deprecation_date is not None:
+                extra["successor"] = successor_of(model, CatalogModel.objects.all())
+        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     def refresh_now(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -326,7 +361,7 @@ class CatalogModelAdmin(ModelAdmin):
 
 
 @admin.register(Alias)
-class AliasAdmin(ModelAdmin):
+class AliasAdmin(Audited, ModelAdmin):
     list_display = ("alias", "target", "created_at")
     list_select_related = ("target",)
     search_fields = ("alias", "target__name")
@@ -351,6 +386,19 @@ class CatalogChangeAdmin(ReadOnlyAdmin):
 class RefreshRunAdmin(ReadOnlyAdmin):
     list_display = ("started_at", "ok", "trigger", "forced", "summary", "error")
     list_filter = ("ok", "trigger")
+    change_form_template = "admin/catalog/refreshrun/change_form.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        run = int(object_id) if object_id.isdecimal() and len(object_id) < 19 else 0
+        changes = CatalogChange.objects.filter(run_id=run)
+        extra = {"changes": changes, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, extra)
 
 
 def _pretty(value: object) -> SafeString:

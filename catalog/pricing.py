@@ -316,6 +316,20 @@ def price_text(prices: Prices) -> str:
     return " · ".join(parts)
 
 
+def neuron_text(prices: Prices) -> str:
+    """The same in neurons, such as `26,364 per M input tokens`."""
+    in_neurons = (
+        (unit, usd * NANO_USD_PER_USD / NANO_USD_PER_NEURON)
+        for unit, usd in usd_quotes(prices).items()
+    )
+    return " · ".join(
+        f"{neurons:,.0f} {UNITS[unit]}"
+        if neurons >= 100
+        else f"{plain(round(neurons, 3))} {UNITS[unit]}"
+        for unit, neurons in in_neurons
+    )
+
+
 def plain(number: Decimal) -> str:
     """Without exponent and without trailing zeros."""
     text = f"{number:f}"

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -197,6 +198,37 @@ def test_pages_have_nothing_inline(admin_client: Client) -> None:
     ):
         assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)", html)
         assert not re.search(r"\s(style|onclick|onsubmit)=", html)
+
+
+def test_a_models_page_tells_its_changes_and_what_to_move_to(admin_client: Client) -> None:
+    model = named(LLAMA)
+    CatalogModel.objects.create(
+        name="@cf/meta/newer", task=model.task, classification=model.classification
+    )
+    CatalogModel.objects.filter(pk=model.pk).update(planned_deprecation_date=date(2027, 3, 1))
+    html = page(admin_client, "admin:catalog_catalogmodel_change", model.pk)
+    assert "Planned to go on 2027-03-01" in html
+    assert "@cf/meta/newer" in html
+    assert ">added</a>" in html
+
+
+def test_the_history_tells_an_operators_price(admin_client: Client) -> None:
+    model = named(LLAMA)
+    admin_client.post(change_url(model), form_of(model, usd_input_tokens="0.31"))
+    said = LogEntry.objects.get().get_change_message()
+    assert "per M input tokens: none → 0.31." in said
+
+
+def test_prices_are_shown_in_neurons_too(admin_client: Client) -> None:
+    assert "26,364 per M input tokens" in page(admin_client, LIST)
+
+
+def test_a_refresh_lists_what_it_changed(admin_client: Client) -> None:
+    run = RefreshRun.objects.get()
+    html = page(admin_client, "admin:catalog_refreshrun_change", run.pk)
+    assert LLAMA in html
+    assert "<strong>added</strong>" in html
+    assert admin_client.get("/admin/catalog/refreshrun/x%00/change/").status_code in (302, 404)
 
 
 # --- Refresh now ------------------------------------------------------------------------------
