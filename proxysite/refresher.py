@@ -9,7 +9,7 @@ import logging
 import threading
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, connection
 
 from catalog import snapshot
 from keys.key_index import index
@@ -54,7 +54,6 @@ class Refresher:
             if not self._loaded:
                 self.load()
                 continue
-            close_old_connections()
             try:
                 index.poll()
                 snapshot.poll()

@@ -412,10 +412,7 @@ def database(database_url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
             **config.get("OPTIONS", {}),
         }
-    elif engine == "django.db.backends.postgresql":
-        config["CONN_HEALTH_CHECKS"] = True
-        config["CONN_MAX_AGE"] = 60
-    else:
+    elif engine != "django.db.backends.postgresql":
         raise bad_setting(
             "DATABASE_URL", scheme_of(database_url), "a sqlite:/// or postgres:// URL"
         )

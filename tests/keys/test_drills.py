@@ -276,20 +276,39 @@ async def test_limits_are_each_workers_own_while_redis_is_away_and_shared_again_
 # --- many streams -----------------------------------------------------------------------------
 
 
+def connections_of(postgres: PostgresServer) -> int:
+    with psycopg.connect(postgres.url) as direct:
+        [(connections,)] = direct.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+    return int(connections)
+
+
 async def test_100_idle_streams_take_no_database_connection_and_no_thread(shared: Shared) -> None:
     gateway = shared.gateway
     key = gateway.issue_key()
 
     def look() -> tuple[int, int]:
-        with psycopg.connect(shared.postgres.url) as direct:
-            [(connections,)] = direct.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            ).fetchall()
         figures = [drills.process_figures(pid) for pid in gateway.worker_pids]
-        return connections, sum(each["threads"] for each in figures)
+        return connections_of(shared.postgres), sum(each["threads"] for each in figures)
 
     before, during = await drills.idle_streams(gateway, key, STREAMS, look)
     assert during[0] <= max(before[0], 6)
-    assert during[1] <= before[1] + 2
+    # The pools of threads may fill up meanwhile, to their bounds.
+    assert during[1] < STREAMS
     assert threading.active_count() < STREAMS
+
+
+def test_pages_leave_no_database_connection_behind(shared: Shared) -> None:
+    def visit() -> int:
+        # A session that nobody knows is looked for in the database, and sent to the login.
+        cookies = {"sessionid": "0123456789abcdef0123456789abcdef"}
+        with httpx.Client(base_url=shared.gateway.url, cookies=cookies) as browser:
+            return browser.get("/admin/keys/key/").status_code
+
+    before = connections_of(shared.postgres)
+    assert [visit() for _ in range(12)] == [302] * 12
+    shared.gateway.wait_until(
+        lambda: connections_of(shared.postgres) <= before, "the pages' connections are closed"
+    )
