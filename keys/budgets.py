@@ -29,6 +29,8 @@ from keys.models import DayTotal, Reservation
 # A worker that lives extends its leases every HEARTBEAT_S; one that died holds nothing after LEASE.
 LEASE: Final = timedelta(seconds=90)
 HEARTBEAT_S: Final = 30.0
+# Until then a worker that could not reach the database may still take up its leases again.
+SWEPT_AFTER: Final = timedelta(hours=1)
 SWEPT_AT_ONCE: Final = 500
 # Amounts of one request stop here, far above any cost, so that sums stay within 64 bits.
 _HIGHEST: Final = 10**15
@@ -251,8 +253,8 @@ def extend_leases(*, writer: uuid.UUID, now: datetime) -> None:
 
 
 def sweep(now: datetime) -> None:
-    """Delete what counts no more. Skips what another worker is deleting just now."""
-    lapsed = Reservation.objects.filter(expires_at__lte=now)
+    """Delete what nobody came back for. Skips what another worker is deleting just now."""
+    lapsed = Reservation.objects.filter(expires_at__lte=now - SWEPT_AFTER)
     if lapsed.exists():
         with transaction.atomic():
             locked = lapsed.select_for_update(skip_locked=True)

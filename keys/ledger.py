@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
@@ -162,6 +163,11 @@ class LedgerWriter:
         self._writer_pid = os.getpid()
         self._group_number = 0
         self._queue: deque[_Waiting] = deque()
+        # Rows that are queued or in hand, which is what the bound is for.
+        self._rows_waiting = 0
+        # Claims that nobody has looked at: whoever gives up takes his back out, so that during an
+        # outage there are no more than requests that wait.
+        self._claims: dict[uuid.UUID, _Waiting] = {}
         self._in_hand: Sequence[_Waiting] = ()
         self._arrived = threading.Condition()
         self._stopping = threading.Event()
@@ -220,12 +226,17 @@ class LedgerWriter:
     def claim(self, claim: Claim) -> "asyncio.Future[Shortfall | None]":
         """Resolves to None once the claim's amounts are set aside, else to what fell short."""
         future: asyncio.Future[Shortfall | None] = asyncio.get_running_loop().create_future()
-        self._enqueue(_Waiting(future, claim=claim))
+        with self._arrived:
+            self._claims[claim.id] = _Waiting(future, claim=claim)
+            self._arrived.notify()
         return future
 
     def release(self, reservation: uuid.UUID) -> None:
         """Give back what a claim set aside, should it have."""
-        self._enqueue(_Waiting(released=reservation))
+        with self._arrived:
+            if self._claims.pop(reservation, None) is None:
+                self._queue.append(_Waiting(released=reservation))
+                self._arrived.notify()
 
     def count_refusal(self, place: Place, names: Names, kind: str) -> None:
         """`kind` is one of `totals.REFUSED`. Nobody waits, and memory is bounded by the keys."""
@@ -239,6 +250,10 @@ class LedgerWriter:
     def _enqueue(self, waiting: _Waiting) -> None:
         with self._arrived:
             self._queue.append(waiting)
+            if waiting.row is not None:
+                self._rows_waiting += 1
+            if waiting.released is not None:
+                self._claims.pop(waiting.released, None)
             self._arrived.notify()
 
     def health(self) -> LedgerHealth:
@@ -248,7 +263,7 @@ class LedgerWriter:
                 oldest = self._queue[0] if self._queue else None
         return LedgerHealth(
             running=self._thread is not None and self._thread.is_alive(),
-            depth=self._depth(),
+            depth=self._rows_waiting,
             full=self._is_full(),
             oldest_age_s=0.0 if oldest is None else time.monotonic() - oldest.queued_at,
             last_error=self._last_error,
@@ -257,11 +272,8 @@ class LedgerWriter:
             groups_written=self._groups_written,
         )
 
-    def _depth(self) -> int:
-        return len(self._queue) + len(self._in_hand)
-
     def _is_full(self) -> bool:
-        return self._depth() >= self._queue_rows
+        return self._rows_waiting >= self._queue_rows
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -280,13 +292,13 @@ class LedgerWriter:
     def stop(self, timeout_s: float) -> bool:
         """Write what is queued, then end. False if rows are left after `timeout_s`."""
         if self._thread is None:
-            return self._depth() == 0
+            return self._rows_waiting == 0
         with self._arrived:
             self._give_up_at = time.monotonic() + timeout_s
             self._stopping.set()
             self._arrived.notify()
         self._thread.join(timeout_s + 0.5)
-        left = self._depth()
+        left = self._rows_waiting
         if left:
             logger.error("The ledger stopped with %d rows not written.", left)
         return left == 0
@@ -314,17 +326,22 @@ class LedgerWriter:
         """Wait for something to write. Empty when a chore is due, or when the ledger is to stop
         and all is written."""
         with self._arrived:
-            while not self._queue:
+            while not (self._queue or self._claims):
                 chore_in_s = self._chore_due_at() - time.monotonic()
                 if self._stopping.is_set() or chore_in_s <= 0:
                     break
                 self._arrived.wait(chore_in_s)
         early_s = self._next_group_at - time.monotonic()
-        if early_s > 0 and 0 < len(self._queue) < self._group_rows:
+        if early_s > 0 and 0 < len(self._queue) + len(self._claims) < self._group_rows:
             time.sleep(early_s)
         with self._arrived:
             size = min(len(self._queue), self._group_rows)
             group = [self._queue.popleft() for _ in range(size)]
+            if not self._queue:
+                # After every row before them: what is spent must be in the totals by then.
+                ids = list(islice(self._claims, self._group_rows))
+                group += [self._claims.pop(each) for each in ids]
+            size = len(group)
             due = size or self._stopping.is_set() or self._refusals_due_at <= time.monotonic()
             if self._refusals and due:
                 group.append(_Waiting(refusals=self._refusals))
@@ -422,27 +439,23 @@ class LedgerWriter:
             self._syncs = lasts
 
     def _settle_budgets(self, group: list[_Waiting]) -> None:
-        """First what is free again, then who may have it. A claim whose request gave up before it
-        was decided has its release in the same group, or in a later one."""
+        """First what is free again, then who may have it."""
         released = [waiting.released for waiting in group if waiting.released is not None]
         if released:
             budgets.release(released)
-        gone = set(released)
-        waiting_claims = [
-            (waiting, waiting.claim)
-            for waiting in group
-            if waiting.claim is not None and waiting.claim.id not in gone
-        ]
-        if not waiting_claims:
+        claims = [waiting.claim for waiting in group if waiting.claim is not None]
+        if not claims:
             return
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if self._held and time.monotonic() >= self._heartbeat_at:
+            # After an outage: what runs here must count, though no lease could be extended.
+            budgets.extend_leases(writer=self._writer_id, now=now)
         decisions = budgets.decide(
-            [claim for _, claim in waiting_claims],
-            writer=self._writer_id,
-            now=datetime.fromtimestamp(self._clock(), UTC),
-            closed=self._closed_months,
+            claims, writer=self._writer_id, now=now, closed=self._closed_months
         )
-        for waiting, claim in waiting_claims:
-            waiting.shortfall = decisions[claim.id]
+        for waiting in group:
+            if waiting.claim is not None:
+                waiting.shortfall = decisions[waiting.claim.id]
 
     def _claim_group(self, cursor: Any) -> bool:
         """Move this writer's mark to the group. False if an earlier try of it did get in.
@@ -539,12 +552,17 @@ class LedgerWriter:
 
     def _refuse(self, waiting: _Waiting, error: Exception) -> None:
         request_id = waiting.row.request_id if waiting.row else ""
+        self._rows_no_more_wait(waiting.row is not None)
         if waiting.row is not None and waiting.released is not None:
             # What the request had reserved is free all the same.
             self.release(waiting.released)
         self._last_error = type(error).__name__
         logger.error("The ledger cannot store the row of %s: %s", request_id, type(error).__name__)
         _resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))
+
+    def _rows_no_more_wait(self, count: int) -> None:
+        with self._arrived:
+            self._rows_waiting -= count
 
     def _note_failure(self, error: Exception) -> None:
         self._last_error = type(error).__name__
@@ -553,11 +571,13 @@ class LedgerWriter:
             logger.error(
                 "The ledger cannot write (%s); %d rows wait in memory.",
                 type(error).__name__,
-                self._depth(),
+                self._rows_waiting,
             )
 
     def _note_success(self, group: list[_Waiting]) -> None:
-        self._rows_written += sum(waiting.row is not None for waiting in group)
+        rows = sum(waiting.row is not None for waiting in group)
+        self._rows_written += rows
+        self._rows_no_more_wait(rows)
         self._groups_written += 1
         if not self._held:
             self._heartbeat_at = time.monotonic() + budgets.HEARTBEAT_S

@@ -1,6 +1,7 @@
 """Budgets with the real ledger, its thread and a real database."""
 
 import asyncio
+import threading
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,7 +19,7 @@ from keys.ledger import LedgerWriter
 from keys.limits import Limits, Scope
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports import key_usage, owner_usage
-from tests.keys.factories import Clock, record
+from tests.keys.factories import Clock, ledger_row, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -283,7 +284,7 @@ def test_lapsed_reservations_are_deleted_in_the_end(writers, clock):
         day=date(2027, 5, 10),
         cost_nano_usd=1,
         neurons_micro=0,
-        expires_at=datetime.fromtimestamp(NOON - 1, UTC),
+        expires_at=datetime.fromtimestamp(NOON, UTC) - budgets.SWEPT_AFTER,
     )
     assert writers().stop(5)
     assert not Reservation.objects.exists()
@@ -364,6 +365,44 @@ def test_a_database_that_does_not_answer_admits_no_budgeted_request(writers, set
     writer.failing = False
     writer.stop(5)
     assert not Reservation.objects.exists()
+
+
+def test_claims_that_wait_for_the_database_leave_room_for_rows_and_go_when_given_up(
+    writers, settings
+):
+    settings.BUDGET_TIMEOUT = 0.05
+    writing, free = threading.Event(), threading.Event()
+
+    class Waiting(LedgerWriter):
+        def _write(self, group):
+            writing.set()
+            free.wait(10)
+            super()._write(group)
+
+    writer = writers(Waiting, queue_rows=2)
+    key = record(Limits(daily_budget_nano_usd=100))
+
+    async def main():
+        writer.put_nowait(ledger_row("1"))
+        await asyncio.to_thread(writing.wait, 5)
+        refused = await asyncio.gather(*(reserved(writer, key) for _ in range(20)))
+        assert {type(each) for each in refused} == {errors.LedgerUnavailable}
+        writer.check_room()
+
+    run(main())
+    free.set()
+    assert writer.stop(5)
+    assert (writer.health().groups_written, Reservation.objects.count()) == (1, 0)
+
+
+def test_what_runs_through_an_outage_longer_than_its_lease_still_counts(writers, clock):
+    writer = writers()
+    key = record(Limits(daily_budget_nano_usd=100))
+    first = run(reserved(writer, key))
+    clock.now += LEASE.total_seconds() + 1
+    writer._heartbeat_at = 0.0  # due since long: the database was away
+    assert isinstance(run(reserved(writer, key)), errors.BudgetUsedUp)
+    first.settle_nowait(done())
 
 
 def test_a_refused_row_gives_its_reservation_back(writers):
