@@ -80,11 +80,16 @@ class WrongEndpoint(CatalogError):
 class NotRunnable(CatalogError):
     """The model is of the right kind for the endpoint, yet cannot be run through it."""
 
-    def __init__(self, name: str, endpoint: str, reason: str) -> None:
+    def __init__(
+        self, name: str, endpoint: str, reason: str, *, instead: Collection[str] = ()
+    ) -> None:
         self.name = name
         self.endpoint = endpoint
         self.reason = reason
-        super().__init__(f"The model `{shown(name)}` cannot be used for {endpoint}: {reason}.")
+        text = f"The model `{shown(name)}` cannot be used for {endpoint}: {reason}."
+        if instead:
+            text += f" Use {' or '.join(f'`{shown(other)}`' for other in instead)}."
+        super().__init__(text)
 
 
 class NeedsInputImage(NotRunnable):

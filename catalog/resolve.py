@@ -29,6 +29,8 @@ Allows = Callable[[str], bool]
 
 # Longer names are no slips of the pen, and comparing them costs time.
 LONGEST_COMPARED = 120
+# Where few models can do something, a refusal names them; where many can, the list does.
+MOST_NAMED_INSTEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ def resolve(
             raise CatalogEmpty
         raise ModelNotFound(name, near_matches(snapshot, name, allows))
     refusal = why_not(record, endpoint, allows, called=name)
+    if type(refusal) is NotRunnable:
+        able = listing(served=(endpoint,), allows=allows, snapshot=snapshot)
+        if len(able) <= MOST_NAMED_INSTEAD:
+            names = [entry.id for entry in able]
+            raise NotRunnable(name, endpoint, refusal.reason, instead=names)
     if refusal is not None:
         raise refusal
     return record

@@ -113,6 +113,18 @@ class BodyTooLarge(ApiError):
         )
 
 
+class FileTooLarge(ApiError):
+    status = 413
+    type = INVALID
+    code = "request_too_large"
+
+    def __init__(self, param: str, limit_bytes: int) -> None:
+        super().__init__(
+            f"The file in '{param}' is larger than the {limit_bytes} bytes that are taken.",
+            param=param,
+        )
+
+
 class WrongMediaType(ApiError):
     status = 415
     type = INVALID

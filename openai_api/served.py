@@ -28,6 +28,15 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),
         ServedEndpoint("rerank", "/v1/rerank", "openai-rerank", "jina-rerank"),
+        ServedEndpoint(
+            "transcriptions",
+            "/v1/audio/transcriptions",
+            "openai-transcriptions",
+            "audio-transcription",
+        ),
+        ServedEndpoint(
+            "translations", "/v1/audio/translations", "openai-translations", "audio-translation"
+        ),
         ServedEndpoint("speech", "/v1/audio/speech", "openai-speech", "audio-speech"),
     )
 }

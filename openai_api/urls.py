@@ -16,6 +16,7 @@ from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
 from openai_api.responses.view import ResponsesView
 from openai_api.speech.view import SpeechView
+from openai_api.transcriptions.view import TranscriptionsView, TranslationsView
 
 urlpatterns = [
     path("models", ModelsView.as_view()),
@@ -31,6 +32,8 @@ urlpatterns = [
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),
     path("rerank", RerankView.as_view()),
+    path("audio/transcriptions", TranscriptionsView.as_view()),
+    path("audio/translations", TranslationsView.as_view()),
     path("audio/speech", SpeechView.as_view()),
 ]
 

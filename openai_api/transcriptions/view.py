@@ -1,0 +1,151 @@
+"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: a recording written down."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from catalog.pricing import Quantities
+from catalog.snapshot import ModelRecord
+from keys.key_index import KeyRecord
+from openai_api import pipeline, streaming
+from openai_api.base import GatewayView
+from openai_api.errors import BadRequest
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.recording import Metered
+from openai_api.streaming import EventStreamResponse
+from openai_api.transcriptions import request as transcription_request
+from openai_api.transcriptions.normalise import CONTENT_TYPES, TranscriptStream, body
+from openai_api.transcriptions.request import TranscriptionRequest, recording_form
+from openai_api.transcriptions.transcript import Transcript, transcript_of
+from openai_api.transcriptions.translate import TranscriptionPlan, body_of, translate
+from openai_api.usage import Usage
+from workers_ai import audio_file
+from workers_ai.answer import Answer, EventSource
+from workers_ai.client import WorkersAIClient
+from workers_ai.errors import BadInput
+
+# Recordings that do not tell their length: a speech codec's usual rate, and its lowest.
+USUAL_BYTES_PER_SECOND = 16_000
+LEAST_BYTES_PER_SECOND = 1_000
+# Above it encoding takes long enough for others to notice.
+ENCODED_ON_THE_LOOP_BYTES = 1024 * 1024
+
+
+def most(asked: TranscriptionRequest, plan: TranscriptionPlan, model: ModelRecord) -> Quantities:
+    data = asked.recording.data
+    seconds = audio_file.seconds(data) or len(data) / LEAST_BYTES_PER_SECOND
+    return Quantities(audio_ms=round(seconds * 1000))
+
+
+async def whole(
+    exchange: Exchange,
+    asked: TranscriptionRequest,
+    plan: TranscriptionPlan,
+    client: WorkersAIClient,
+) -> Result:
+    """The transcript in the format asked for."""
+    exchange.used_so_far = lambda: metered(asked, None, None, partial=True)
+    answer = await _heard(exchange, asked, plan, client)
+    exchange.attempts += answer.attempts
+    heard = transcript_of(answer.content)
+    used = metered(asked, heard, answer)
+    return Result(
+        body(heard, asked, task=plan.task, duration_s=used.quantities.audio_ms / 1000),
+        used,
+        content_type=CONTENT_TYPES[asked.response_format],
+    )
+
+
+async def streamed(
+    exchange: Exchange,
+    asked: TranscriptionRequest,
+    plan: TranscriptionPlan,
+    client: WorkersAIClient,
+) -> EventStreamResponse:
+    """The transcript in events."""
+    return await streaming.stream(
+        exchange,
+        TranscriptStream(),
+        lambda stream: _heard(exchange, asked, plan, client),
+        lambda writer, partial, answer: metered(asked, writer.heard, answer, partial=partial),
+    )
+
+
+async def _heard(
+    exchange: Exchange,
+    asked: TranscriptionRequest,
+    plan: TranscriptionPlan,
+    client: WorkersAIClient,
+) -> Answer:
+    """Upstream's answer. What it refuses is the recording, since all else was looked at before."""
+    assert exchange.model is not None
+    data = asked.recording.data
+    if plan.as_json and len(data) > ENCODED_ON_THE_LOOP_BYTES:
+        payload = await asyncio.to_thread(body_of, plan, data)
+    else:
+        payload = body_of(plan, data)
+    try:
+        return await client.run(
+            exchange.model.name, payload, content_type=plan.content_type, params=plan.params
+        )
+    except BadInput as error:
+        exchange.attempts += error.attempts
+        raise BadRequest(
+            f"Workers AI refused the recording: {error.message}",
+            param="file",
+            code="invalid_request",
+        ) from error
+
+
+def metered(
+    asked: TranscriptionRequest,
+    heard: Transcript | None,
+    answer: Answer | EventSource | None,
+    *,
+    partial: bool = False,
+) -> Metered:
+    """The length that upstream heard, else that of the file."""
+    seconds = heard.duration_s if heard is not None else None
+    source = "partial" if partial else "estimated" if seconds is None else "upstream"
+    if seconds is None:
+        data = asked.recording.data
+        seconds = audio_file.seconds(data) or len(data) / USUAL_BYTES_PER_SECOND
+    return Metered(
+        Usage(neurons=answer.neurons if isinstance(answer, Answer) else None),
+        source,
+        Quantities(audio_ms=round(seconds * 1000)),
+        cached_answer=answer is not None and answer.from_cache,
+    )
+
+
+TRANSCRIPTIONS: Endpoint[TranscriptionRequest, TranscriptionPlan] = Endpoint(
+    name="transcriptions",
+    body=recording_form,
+    read=transcription_request.read,
+    plan=partial(translate, task="transcribe"),
+    most=most,
+    whole=whole,
+    streamed=streamed,
+)
+TRANSLATIONS: Endpoint[TranscriptionRequest, TranscriptionPlan] = Endpoint(
+    name="translations",
+    body=recording_form,
+    read=transcription_request.read,
+    plan=partial(translate, task="translate"),
+    most=most,
+    whole=whole,
+    streamed=streamed,
+)
+
+
+class TranscriptionsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(TRANSCRIPTIONS, request, key)
+
+
+class TranslationsView(GatewayView):
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await pipeline.answer(TRANSLATIONS, request, key)
