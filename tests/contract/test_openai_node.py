@@ -1,6 +1,7 @@
 """The `openai` package for Node, unmodified."""
 
 import json
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.openai_api.chats import (
     chat_body,
 )
 from tests.openai_api.schemas import assert_chunks, assert_completion
+from workers_ai import audio_file
 from workers_ai.simulator.serve import RunningSimulator
 
 EVERY_DIALECT = [LEGACY, OPENAI, VLLM, SGLANG, REASONING, THINK]
@@ -156,6 +158,18 @@ def test_a_model_that_the_key_may_not_use_is_a_permission_error(
     with pytest.raises(ClientFailed) as failed:
         call("chat", body=chat_body(), apiKey=key)
     assert failed.value.fields["name"] == "PermissionDeniedError"
+
+
+def test_it_speaks_and_listens(call: Call) -> None:
+    speech = {"model": "@cf/deepgram/aura-1", "voice": "alloy", "input": "one two three four"}
+    seen = call("audio", speech=speech, model="@cf/openai/whisper-large-v3-turbo")
+    assert seen["media_type"] == "audio/wav"
+    assert audio_file.seconds(base64.b64decode(seen["base64"])) == pytest.approx(1.6)
+    assert seen["verbose"]["duration"] == 1.6
+    assert len(seen["verbose"]["words"]) == 4
+    *deltas, done = seen["events"]
+    assert "".join(delta["delta"] for delta in deltas) == done["text"] == seen["verbose"]["text"]
+    assert seen["english"] == "What was said comes"
 
 
 def test_it_tries_again_after_the_time_it_was_told(call: Call, upstream: RunningSimulator) -> None:

@@ -189,6 +189,23 @@ MESSAGES = with_(
     metadata=JSON,
     stream=st.booleans(),
 )
+SPEECH = objects(
+    voice=st.sampled_from(["alloy", "luna", "en", ""]),
+    response_format=st.sampled_from(["mp3", "pcm", "opus"]),
+    stream_format=st.sampled_from(["audio", "sse"]),
+    speed=NUMBERS,
+    instructions=TEXTS,
+)
+FORM = objects(
+    language=st.sampled_from(["en", "xx", "multi", "de-DE"]),
+    response_format=st.sampled_from(["json", "text", "srt", "vtt", "verbose_json"]),
+    timestamp_granularities=st.lists(st.sampled_from(["word", "segment", "x"]), max_size=2),
+    stream=st.booleans(),
+    temperature=NUMBERS,
+    prompt=TEXTS,
+    keywords=TEXTS,
+)
+RECORDINGS = st.sampled_from([b"RIFF0000WAVEfmt ", b"OggS", b"ID3", b"\xff\xfb\x90\x00", b"{}"])
 MODELS = {
     "/chat/completions": [OPENAI, LEGACY, VLLM, "@cf/meta/llama-3.2-11b-vision-instruct"],
     "/images/generations": [
@@ -200,6 +217,7 @@ MODELS = {
     "/completions": [OPENAI, LEGACY],
     "/moderations": ["omni-moderation-latest"],
     "/rerank": ["@cf/baai/bge-reranker-base"],
+    "/audio/speech": ["@cf/deepgram/aura-1", "@cf/myshell-ai/melotts"],
 }
 
 FUZZING = settings(max_examples=60)
@@ -271,6 +289,14 @@ def test_image_fields_of_any_kind_get_an_answer(
     assert_no_fault(client, "/images/generations", {**body, "model": model, "n": 5})
 
 
+@BRIEF_FUZZING
+@given(body=SPEECH, model=st.sampled_from(MODELS["/audio/speech"]), text=TEXTS | JSON)
+def test_speech_fields_of_any_kind_get_an_answer(
+    client: httpx.Client, upstream: RunningSimulator, body: dict[str, Any], model: str, text: Any
+) -> None:
+    assert_no_fault(client, "/audio/speech", {**body, "model": model, "input": text})
+
+
 FORM_FIELDS = st.fixed_dictionaries(
     {},
     optional={
@@ -307,3 +333,31 @@ def test_forms_of_any_kind_get_an_answer(
     sent = [(name, ("file", data)) for name, data in files]
     response = client.post("/images/edits", data={**fields, "model": model}, files=sent or None)
     assert response.status_code < 500, response.text
+
+
+@BRIEF_FUZZING
+@given(
+    form=FORM,
+    model=st.sampled_from(
+        ["@cf/openai/whisper", "@cf/openai/whisper-large-v3-turbo", "@cf/deepgram/nova-3"]
+    ),
+    start=RECORDINGS,
+    rest=st.binary(max_size=60),
+)
+def test_recordings_and_forms_of_any_kind_get_an_answer(
+    client: httpx.Client,
+    upstream: RunningSimulator,
+    form: dict[str, Any],
+    model: str,
+    start: bytes,
+    rest: bytes,
+) -> None:
+    data = {
+        name: [str(item) for item in value] if isinstance(value, list) else str(value)
+        for name, value in form.items()
+    }
+    for path in ("/audio/transcriptions", "/audio/translations"):
+        response = client.post(
+            path, data={**data, "model": model}, files={"file": ("x", start + rest)}
+        )
+        assert response.status_code < 500, f"{response.text} for {form}"

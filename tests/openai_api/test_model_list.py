@@ -12,6 +12,7 @@ from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import LEGACY, OPENAI, chat_body, post
 from tests.openai_api.test_images import IMG2IMG, INPAINTING, KLEIN, PHOENIX, SCHNELL
+from tests.openai_api.test_transcriptions import TURBO
 from workers_ai.simulator.serve import RunningSimulator
 
 
@@ -84,6 +85,24 @@ def test_the_images_protocol_lists_what_draws_from_a_prompt_alone(client: httpx.
     models = listed(client, protocol="openai-images")
     assert {PHOENIX, SCHNELL, KLEIN} <= set(models)
     assert not {IMG2IMG, INPAINTING, OPENAI} & set(models)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "model", "modality", "type_name"),
+    [
+        ("openai-transcriptions", "@cf/openai/whisper", "audio->text", "audio-transcription"),
+        ("openai-translations", TURBO, "audio->text", "audio-translation"),
+        ("openai-speech", "@cf/myshell-ai/melotts", "text->audio", "audio-speech"),
+    ],
+)
+def test_the_audio_protocols_list_what_listens_and_speaks(
+    client: httpx.Client, protocol: str, model: str, modality: str, type_name: str
+) -> None:
+    models = listed(client, protocol=protocol)
+    assert {entry["architecture"]["modality"] for entry in models.values()} == {modality}
+    assert models[model]["supported_endpoint_types"][-1] == type_name
+    assert set(models[model]["pricing"]) >= {"prompt", "completion", "audio_minute"}
+    assert OPENAI not in models
 
 
 def test_an_unknown_protocol_lists_the_known_ones(client: httpx.Client) -> None:

@@ -1,6 +1,6 @@
 // The `openai` package of Node, as its users call it.
 
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
 import { serve } from "./serve.mjs";
@@ -114,6 +114,35 @@ const cases = {
 
   async images(given) {
     return await client(given).images.generate(given.body);
+  },
+
+  // Says something, and has it written down as OpenAI's events and with times.
+  async audio(given) {
+    const { audio } = client(given);
+    const spoken = await audio.speech.create({ ...given.speech, response_format: "wav" });
+    const bytes = Buffer.from(await spoken.arrayBuffer());
+    const file = () => toFile(bytes, "speech.wav");
+    const verbose = await audio.transcriptions.create({
+      file: await file(),
+      model: given.model,
+      response_format: "verbose_json",
+      timestamp_granularities: ["word", "segment"],
+    });
+    const events = [];
+    const stream = await audio.transcriptions.create({
+      file: await file(),
+      model: given.model,
+      stream: true,
+    });
+    for await (const event of stream) events.push(event);
+    const english = await audio.translations.create({ file: await file(), model: given.model });
+    return {
+      media_type: spoken.headers.get("content-type"),
+      base64: bytes.toString("base64"),
+      verbose,
+      events,
+      english: english.text,
+    };
   },
 
   async abort(given) {
