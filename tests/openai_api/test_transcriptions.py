@@ -5,7 +5,6 @@ import socket
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -302,7 +301,7 @@ def test_a_budget_refuses_before_anything_is_heard(
 
 
 def heard(result: Any) -> Any:
-    return transcript_of(orjson.dumps(result))
+    return transcript_of(json.dumps(result).encode())
 
 
 def test_segments_come_out_of_a_vtt_where_there_is_nothing_else() -> None:
@@ -344,7 +343,7 @@ def test_what_holds_no_transcript_is_unusable(result: Any) -> None:
 
 
 ODD = st.recursive(
-    st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers(-5, 2**63) | st.floats(-1e300, 1e300) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
@@ -353,7 +352,7 @@ TIMED = st.dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     result=st.fixed_dictionaries(
         {"text": st.text()},
