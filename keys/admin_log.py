@@ -31,7 +31,6 @@ from keys.reports import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
 from theme.shown import moment
 
-
 # Columns that hold an amount, and what shows it.
 _SHOWN_AS: Final = {
     "cost_nano_usd": "cost",

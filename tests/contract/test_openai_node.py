@@ -1,7 +1,7 @@
 """The `openai` package for Node, unmodified."""
 
-import json
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 

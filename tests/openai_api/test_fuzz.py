@@ -220,9 +220,9 @@ MODELS = {
     "/audio/speech": ["@cf/deepgram/aura-1", "@cf/myshell-ai/melotts"],
 }
 
-FUZZING = settings(max_examples=60)
+FUZZING = settings(max_examples=50)
 # Where chat's own fuzzing has been through most of the way already.
-BRIEF_FUZZING = settings(FUZZING, max_examples=30)
+BRIEF_FUZZING = settings(FUZZING, max_examples=20)
 CHATTING = st.sampled_from([OPENAI, LEGACY, VLLM])
 
 
@@ -315,7 +315,7 @@ FILES = st.lists(
 )
 
 
-@FUZZING
+@BRIEF_FUZZING
 @given(
     fields=FORM_FIELDS,
     files=FILES,
