@@ -22,6 +22,10 @@ def asking(path: str, text: str = "Say hello", model: str = OPENAI, **fields: An
     return {"model": model, "max_tokens": 4000, "messages": said, **fields}
 
 
+def said(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "content": list(parts)}
+
+
 def assert_anthropic_error(
     response: httpx.Response, status: int, type: str, *, says: str = ""
 ) -> None:
@@ -112,6 +116,10 @@ def test_a_limit_is_told_in_anthropics_words(gateway: GatewayProcess) -> None:
             {"model": LEGACY, "include": ["message.output_text.logprobs"]},
             "include",
         ),
+        (
+            {"input": [said({"type": "input_image", "image_url": "http://127.0.0.1/a.png"})]},
+            "input[0].content[0].image_url",
+        ),
         ({"max_output_tokens": "x"}, "max_output_tokens"),
         ({"model": PHOENIX}, "model"),
     ],
@@ -126,6 +134,115 @@ def test_responses_errors_name_the_callers_own_fields(
 def test_a_response_is_not_kept(client: httpx.Client) -> None:
     answer = client.post("/responses", json=asking("/responses")).json()
     assert_openai_error(client.get(f"/responses/{answer['id']}"), 404, code="unknown_url")
+
+
+# --- As agents ask ----------------------------------------------------------------------------
+
+
+def test_a_turn_as_codex_asks_for_it(client: httpx.Client) -> None:
+    shell = {
+        "type": "function",
+        "name": "shell",
+        "description": "Runs a command",
+        "strict": False,
+        "parameters": {
+            "type": "object",
+            "properties": {"command": {"type": "array", "items": {"type": "string"}}},
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+    }
+    body = {
+        "model": REASONING,
+        "instructions": "You are a coding agent.",
+        "input": [
+            {
+                "type": "message",
+                "role": "developer",
+                "content": [{"type": "input_text", "text": "The sandbox is read-only."}],
+            },
+            {"type": "message", **said({"type": "input_text", "text": "What is here?"})},
+            {"type": "reasoning", "summary": [], "content": None, "encrypted_content": None},
+            {
+                "type": "function_call",
+                "name": "shell",
+                "arguments": '{"command": ["ls"]}',
+                "call_id": "call_1",
+            },
+            {"type": "function_call_output", "call_id": "call_1", "output": "README.md"},
+        ],
+        "tools": [shell],
+        "tool_choice": "auto",
+        "parallel_tool_calls": False,
+        "reasoning": {"effort": "medium", "summary": "auto"},
+        "store": False,
+        "stream": True,
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "0199",
+        "text": {"verbosity": "medium"},
+        "client_metadata": {"installation": "one"},
+    }
+    response = client.post("/responses", json=body, headers={"accept": "text/event-stream"})
+    told = assert_response_events(events_of(response.content))
+    assert [item["type"] for item in told["output"]] == ["reasoning", "message"]
+    assert "README.md" in told["output"][1]["content"][0]["text"]
+
+
+def test_a_turn_as_claude_code_asks_for_it(client: httpx.Client) -> None:
+    cached = {"cache_control": {"type": "ephemeral"}}
+    body = {
+        "model": REASONING,
+        "max_tokens": 32000,
+        "system": [
+            {"type": "text", "text": "x-anthropic-billing-header: cch=1;"},
+            {"type": "text", "text": "You are a coding agent.", **cached},
+        ],
+        "messages": [
+            said({"type": "text", "text": "What is here?"}),
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "Let me look.", "signature": "s"},
+                    {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}},
+                ],
+            },
+            said(
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "t1",
+                    "content": "README.md",
+                    "is_error": False,
+                    **cached,
+                }
+            ),
+        ],
+        "tools": [
+            {
+                "name": "Bash",
+                "description": "Runs a command",
+                "input_schema": {
+                    "$schema": "https://json-schema.org/draft/2020-12/schema",
+                    "type": "object",
+                    "properties": {"command": {"type": "string"}},
+                    "required": ["command"],
+                    "additionalProperties": False,
+                },
+            }
+        ],
+        "metadata": {"user_id": "user_1_session_2"},
+        "thinking": {"type": "adaptive"},
+        "output_config": {"effort": "high"},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        "stream": True,
+    }
+    headers = {"anthropic-version": "2023-06-01", "anthropic-beta": "claude-code-20250219"}
+    response = client.post("/messages?beta=true", json=body, headers=headers)
+    told = assert_message_events(events_of(response.content))
+    assert [block["type"] for block in told["content"]] == ["thinking", "text"]
+    assert "README.md" in told["content"][1]["text"]
+    counted = {name: body[name] for name in ("model", "system", "messages", "tools")}
+    count = client.post("/messages/count_tokens?beta=true", json=counted, headers=headers)
+    assert count.json()["input_tokens"] > 50
 
 
 # --- Streams ----------------------------------------------------------------------------------
