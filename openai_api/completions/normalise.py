@@ -19,11 +19,11 @@ class TextStream(ChatStream):
     object_name = "text_completion"
     new_id = staticmethod(text_completion_id)
 
-    def _chunk(self, delta: Delta) -> bytes:
+    def written(self, delta: Delta) -> bytes:
         text = delta.parts.get("content")
         if not text:
             return b""
-        self._started.add(delta.choice)
+        self.begun = True
         return self._text(delta.choice, text, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:

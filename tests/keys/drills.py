@@ -195,11 +195,11 @@ async def outage_under_load(
     free = gateway.issue_key()
     limited = gateway.issue_key(daily_budget_nano_usd=MUCH_NANO_USD)
     async with callers(gateway, free) as client, callers(gateway, limited) as limited_client:
-        streaming = asyncio.Event()
-        running = asyncio.create_task(_long_stream(client, streaming))
-        await asyncio.wait_for(streaming.wait(), 10)
         async with Load((client, count), (limited_client, count // 4)) as load:
             await load.until_whole(60)
+            streaming = asyncio.Event()
+            running = asyncio.create_task(_long_stream(client, streaming))
+            await asyncio.wait_for(streaming.wait(), 30)
             begun_at, ended_at = await _away(gateway, load, begin, end, lasts_s)
             await load.until_whole(60)
         stream_at, stream_whole = await running
@@ -237,7 +237,7 @@ async def _long_stream(
     client: httpx.AsyncClient, streaming: asyncio.Event
 ) -> tuple[list[float], bool]:
     body = {**REQUESTS["stream"][1]}
-    body["messages"] = [{"role": "user", "content": "60 words [simulate slow-tokens seconds=0.07]"}]
+    body["messages"] = [{"role": "user", "content": "90 words [simulate slow-tokens seconds=0.07]"}]
     at_s: list[float] = []
     whole = False
     async with client.stream("POST", "/chat/completions", json=body) as response:
