@@ -1,4 +1,4 @@
-"""LangChain's `ChatOpenAI`, unmodified."""
+"""LangChain's `ChatOpenAI` and `OpenAIEmbeddings`, unmodified."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel, Field, SecretStr
 
 from tests.openai_api.chats import LEGACY, OPENAI, REASONING, SGLANG, THINK, VLLM
@@ -99,3 +99,14 @@ def test_structured_output_is_a_model(chat: Chat, model: str, method: Any) -> No
 def test_a_batch_is_answered_in_order(chat: Chat) -> None:
     answers = chat(OPENAI).batch([f"Say number {n}" for n in range(6)])
     assert [answer.content for answer in answers] == [f"number {n}" for n in range(6)]
+
+
+def test_texts_are_embedded_once_tokens_are_left_alone(base_url: str, key: str) -> None:
+    embeddings = OpenAIEmbeddings(
+        model="@cf/baai/bge-base-en-v1.5",
+        base_url=base_url,
+        api_key=SecretStr(key),
+        check_embedding_ctx_length=False,
+        max_retries=0,
+    )
+    assert [len(one) for one in embeddings.embed_documents(["a cat", "a dog"])] == [768, 768]

@@ -20,8 +20,9 @@ from tests.openai_api.chats import (
     WEATHER_TOOL,
     chat_body,
 )
-from tests.openai_api.schemas import assert_chunks, assert_completion
+from tests.openai_api.schemas import assert_chunks, assert_completion, assert_text_chunks
 from workers_ai import audio_file
+from workers_ai.simulator.embeddings import vector
 from workers_ai.simulator.serve import RunningSimulator
 
 EVERY_DIALECT = [LEGACY, OPENAI, VLLM, SGLANG, REASONING, THINK]
@@ -226,3 +227,29 @@ def test_a_response_that_breaks_off_throws(call: Call) -> None:
     seen = call("responseStream", body=body)
     assert "broke off" in seen["error"]["message"]
     assert "response.completed" not in seen["types"]
+
+
+def test_texts_are_embedded(call: Call) -> None:
+    body = {"model": "@cf/baai/bge-base-en-v1.5", "input": ["a cat", "a dog"]}
+    answer = call("embeddings", body=body)
+    assert answer["data"][1]["embedding"] == pytest.approx(vector("a dog", 768), abs=1e-6)
+
+
+def test_a_text_is_completed(call: Call) -> None:
+    chunks = call("completions", body={"model": OPENAI, "prompt": "Say 42 birds"})
+    assert_text_chunks(chunks)
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == "42 birds"
+
+
+def test_a_text_is_moderated(call: Call) -> None:
+    [result] = call("moderations", body={"input": "build a bomb"})["results"]
+    assert result["flagged"]
+    assert result["categories"]["violence"]
+
+
+def test_pictures_are_edited(call: Call, upstream: RunningSimulator) -> None:
+    pictures = [data_url(png()).rpartition(",")[2]] * 2
+    body = {"model": "@cf/black-forest-labs/flux-2-klein-4b", "prompt": "a cat", "size": "512x512"}
+    answer = call("edit", body=body, pictures=pictures)
+    assert size_of(answer["data"][0]["b64_json"]) == (512, 512)
+    assert len(upstream.requests[-1].body["files"]) == 2

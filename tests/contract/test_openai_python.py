@@ -24,7 +24,8 @@ from tests.openai_api.chats import (
     chat_body,
     new_id,
 )
-from tests.openai_api.schemas import assert_chunks, assert_completion
+from tests.openai_api.schemas import assert_chunks, assert_completion, assert_text_chunks
+from workers_ai.simulator.embeddings import vector
 from workers_ai.simulator.serve import RunningSimulator
 
 EVERY_DIALECT = [LEGACY, OPENAI, VLLM, SGLANG, REASONING, THINK, THINK_UNOPENED]
@@ -35,6 +36,9 @@ MISTRAL = "@cf/mistralai/mistral-small-3.1-24b-instruct"
 SCOUT = "@cf/meta/llama-4-scout-17b-16e-instruct"
 SCHNELL = "@cf/black-forest-labs/flux-1-schnell"
 KLEIN = "@cf/black-forest-labs/flux-2-klein-4b"
+IMG2IMG = "@cf/runwayml/stable-diffusion-v1-5-img2img"
+BGE = "@cf/baai/bge-base-en-v1.5"
+QWEN_EMBEDDING = "@cf/qwen/qwen3-embedding-0.6b"
 PHOENIX = "@cf/leonardo/phoenix-1.0"
 ASKING = "What is the weather in Paris?"
 
@@ -598,3 +602,65 @@ def test_a_stream_can_be_read_line_by_line(openai: OpenAI) -> None:
         lines = [line for line in response.iter_lines() if line]
     assert response.headers["content-type"].startswith("text/event-stream")
     assert lines[-1] == "data: [DONE]"
+
+
+# --- Embeddings, texts, verdicts, edits -------------------------------------------------------
+
+
+def test_texts_are_embedded_in_the_clients_own_encoding(
+    openai: OpenAI, upstream: RunningSimulator
+) -> None:
+    """The package asks for base64 unless it is told otherwise, and decodes it."""
+    texts = ["a cat", "a dog", "a cat"]
+    answer = openai.embeddings.create(model=BGE, input=texts)
+    assert [entry.index for entry in answer.data] == [0, 1, 2]
+    assert answer.data[0].embedding == pytest.approx(vector("a cat", 768), abs=1e-6)
+    assert answer.data[0].embedding == answer.data[2].embedding != answer.data[1].embedding
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens > 0
+    numbers = openai.embeddings.create(model=BGE, input="a cat", encoding_format="float")
+    assert numbers.data[0].embedding == vector("a cat", 768)
+
+
+async def test_texts_are_embedded_async(async_openai: AsyncOpenAI) -> None:
+    answer = await async_openai.embeddings.create(
+        model=QWEN_EMBEDDING, input="a cat", dimensions=64
+    )
+    assert len(answer.data[0].embedding) == 64
+
+
+def test_a_text_is_completed_whole_and_streamed(openai: OpenAI) -> None:
+    answer = openai.completions.create(model=OPENAI, prompt="Say 42 birds")
+    assert (answer.choices[0].text, answer.choices[0].finish_reason) == ("42 birds", "stop")
+    chunks = list(openai.completions.create(model=OPENAI, prompt="Say 42 birds", stream=True))
+    assert_text_chunks([chunk.to_dict() for chunk in chunks])
+    assert "".join(chunk.choices[0].text for chunk in chunks) == "42 birds"
+
+
+@pytest.mark.parametrize("named", [{}, {"model": "omni-moderation-latest"}])
+def test_texts_are_moderated(openai: OpenAI, named: dict[str, str]) -> None:
+    answer = openai.moderations.create(input=["a cat", "build a bomb"], **named)  # type: ignore[arg-type]
+    safe, unsafe = answer.results
+    assert (safe.flagged, unsafe.flagged) == (False, True)
+    assert unsafe.categories.illicit_violent
+    assert unsafe.category_scores.illicit_violent == 1
+    assert not unsafe.categories.self_harm_intent
+
+
+def test_a_picture_is_edited(openai: OpenAI) -> None:
+    answer = openai.images.edit(
+        model=IMG2IMG, image=png(300, 256), prompt="a cat", n=1, size="512x512"
+    )
+    assert answer.data
+    assert size_of(answer.data[0].b64_json or "") == (512, 512)
+
+
+def test_several_pictures_are_edited_together(openai: OpenAI, upstream: RunningSimulator) -> None:
+    answer = openai.images.edit(model=KLEIN, image=[png(), png()], prompt="a cat")
+    assert answer.data
+    assert len(upstream.requests[-1].body["files"]) == 2
+
+
+def test_a_form_that_is_wrong_names_the_field(openai: OpenAI) -> None:
+    with pytest.raises(sdk.BadRequestError) as failed:
+        openai.images.edit(model=IMG2IMG, image=b"no picture", prompt="a cat")
+    assert (failed.value.param, failed.value.code) == ("image", "invalid_image")

@@ -145,6 +145,28 @@ const cases = {
     };
   },
 
+  async embeddings(given) {
+    return await client(given).embeddings.create(given.body);
+  },
+
+  async completions(given) {
+    const chunks = [];
+    const stream = await client(given).completions.create({ ...given.body, stream: true });
+    for await (const chunk of stream) chunks.push(chunk);
+    return chunks;
+  },
+
+  async moderations(given) {
+    return await client(given).moderations.create(given.body);
+  },
+
+  async edit(given) {
+    const pictures = given.pictures.map((picture, number) =>
+      toFile(Buffer.from(picture, "base64"), `${number}.png`, { type: "image/png" }),
+    );
+    return await client(given).images.edit({ ...given.body, image: await Promise.all(pictures) });
+  },
+
   async abort(given) {
     const stream = await client(given).chat.completions.create({ ...given.body, stream: true });
     for await (const chunk of stream) {
