@@ -94,7 +94,7 @@ def _metered(plan: ImagePlan, answers: list[Answer], source: str) -> Metered:
 
 
 IMAGES: Endpoint[ImageRequest, ImagePlan] = Endpoint(
-    name="images", read=read, plan=plan, most=most, whole=whole
+    name="images", read=read, plan=plan, most=most, whole=whole, prompt_param="prompt"
 )
 
 

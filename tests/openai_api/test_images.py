@@ -180,6 +180,11 @@ def test_a_prompt_beyond_the_models_limit_is_refused(client: httpx.Client) -> No
     assert_openai_error(response, 400, param="prompt", says="2048")
 
 
+def test_a_prompt_that_upstream_finds_too_long_is_named(client: httpx.Client) -> None:
+    response = draw(client, prompt="a cat [simulate error-3010]")
+    assert_openai_error(response, 400, code="context_length_exceeded", param="prompt")
+
+
 @pytest.mark.parametrize(("field", "value"), [("steps", 999), ("guidance", 99)])
 def test_a_number_beyond_the_models_limits_is_refused(
     client: httpx.Client, field: str, value: int
