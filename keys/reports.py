@@ -137,6 +137,41 @@ def sums_by_day(
     ]
 
 
+# (endpoint, model) → each of `totals.ADDED`.
+Sums = dict[tuple[str, str], dict[str, int]]
+
+
+class SumsEver:
+    """Every sum since the first request, by endpoint and model, read from the database. Days that
+    are over stand still, since no request lasts a day, and are added up once a day; a repair of
+    such a day is seen the day after."""
+
+    def __init__(self) -> None:
+        self._closed: tuple[date, Sums] | None = None
+
+    def read(self, now: datetime | None = None) -> Sums:
+        closed_before = (now or timezone.now()).astimezone(UTC).date() - timedelta(days=1)
+        closed = self._closed
+        if closed is None or closed[0] != closed_before:
+            closed = self._closed = (closed_before, _sums_where(Q(day__lt=closed_before)))
+        sums = {place: dict(each) for place, each in closed[1].items()}
+        for place, recent in _sums_where(Q(day__gte=closed_before)).items():
+            into = sums.setdefault(place, dict.fromkeys(ADDED, 0))
+            for name in ADDED:
+                into[name] += recent[name]
+        return sums
+
+
+def _sums_where(which: Q) -> Sums:
+    rows = DayTotal.objects.filter(which).values("endpoint", "model").order_by()
+    sums: dict[str, Any] = {f"sum_{name}": Sum(name) for name in ADDED}
+    summed: Any = rows.annotate(**sums)
+    return {
+        (row["endpoint"], row["model"]): {name: int(row[f"sum_{name}"] or 0) for name in ADDED}
+        for row in summed
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class NeuronDay:
     """The neurons of one UTC day that the account used through this gateway, over all keys: as

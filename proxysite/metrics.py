@@ -1,8 +1,9 @@
-"""`/metrics` for Prometheus: what the totals of the UTC day say, and the state of this gateway.
+"""`/metrics` for Prometheus: what the totals say since the first request, and the state of this
+gateway.
 
-The totals are in the database, so any worker of any host gives the same figures, and they cost a
-request nothing. Counters begin again at 00:00 UTC, which Prometheus takes for a restart. Labels are
-bounded: endpoints, models of the catalog, never a key, an owner or a caller's words.
+The totals are in the database, so any worker of any host gives the same figures, a restart resets
+none, and they cost a request nothing. Labels are bounded: endpoints, models of the catalog, never a
+key, an owner or a caller's words.
 
 Only for METRICS_ALLOWED_NETWORKS; for anybody else there is nothing here.
 """
@@ -11,8 +12,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -29,7 +29,7 @@ from catalog import snapshot
 from keys.admission import process_counters
 from keys.ledger import ledger
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
-from keys.reports import sums_by_day
+from keys.reports import SumsEver
 from keys.totals import REFUSED
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
@@ -56,26 +56,47 @@ _HISTOGRAMS: Final = (
     ("gateway_duration_seconds", "Time to the end of an answer.", DURATION_COUNTS),
 )
 
+# Prometheus itself waits for 10 seconds.
+DATABASE_ANSWERS_WITHIN_S: Final = 8.0
+
+_sums_ever = SumsEver()
+# The scrape that is under way, or the last one.
+_scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
+
 
 def is_allowed(client_ip: str) -> bool:
     try:
         address = ipaddress.ip_address(client_ip)
     except ValueError:
         return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)
 
 
 async def metrics() -> tuple[int, bytes]:
-    """Status and body of a scrape; 503 while the database does not answer."""
+    """Status and body of a scrape; 503 while the database does not answer. One scrape at a time,
+    which all who ask meanwhile share: a database that says nothing must not gather threads."""
+    global _scraping
+    loop = asyncio.get_running_loop()
+    if _scraping is None or _scraping.done() or _scraping.get_loop() is not loop:
+        _scraping = loop.run_in_executor(None, _answer)
+    answered, _ = await asyncio.wait({_scraping}, timeout=DATABASE_ANSWERS_WITHIN_S)
+    if not answered:
+        return 503, f"# The database needs over {DATABASE_ANSWERS_WITHIN_S:g} s.\n".encode()
+    return _scraping.result()
+
+
+def _answer() -> tuple[int, bytes]:
     try:
-        return 200, await asyncio.to_thread(_scrape)
+        return 200, _scrape()
     except DatabaseError as error:
         return 503, f"# The database does not answer ({type(error).__name__}).\n".encode()
 
 
 def _scrape() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*_of_today(), *_of_now()]))
+    registry.register(_Collected([*_of_ever(), *_of_now()]))
     return generate_latest(registry)
 
 
@@ -89,41 +110,36 @@ class _Collected:
         return self._families
 
 
-def _of_today() -> Iterator[Metric]:
-    today = datetime.now(UTC).date()
+def _of_ever() -> Iterator[Metric]:
     try:
-        rows = sums_by_day(today, today + timedelta(days=1), by=_LABELS)
+        rows = sorted(_sums_ever.read().items())
     finally:
         # This thread belongs to a pool, which must not keep a connection.
         connection.close()
     for name, text, column, divisor in _COUNTERS:
         counter = CounterMetricFamily(name, text, labels=_LABELS)
-        for row in rows:
-            counter.add_metric(_labels(row), row[column] / divisor)
+        for place, sums in rows:
+            counter.add_metric(place, sums[column] / divisor)
         yield counter
     refused = CounterMetricFamily(
         "gateway_refused", "Requests refused by a limit.", labels=(*_LABELS, "limit")
     )
-    for row in rows:
+    for place, sums in rows:
         for column in REFUSED:
-            refused.add_metric([*_labels(row), column.removeprefix("refused_")], row[column])
+            refused.add_metric([*place, column.removeprefix("refused_")], sums[column])
     yield refused
     for name, text, columns in _HISTOGRAMS:
         histogram = HistogramMetricFamily(name, text, labels=_LABELS)
-        for row in rows:
-            histogram.add_metric(_labels(row), _buckets(row, columns), sum_value=None)
+        for place, sums in rows:
+            histogram.add_metric(place, _buckets(sums, columns), sum_value=None)
         yield histogram
 
 
-def _labels(row: Mapping[str, Any]) -> list[str]:
-    return [row["endpoint"], row["model"]]
-
-
-def _buckets(row: Mapping[str, Any], columns: tuple[str, ...]) -> list[tuple[str, float]]:
+def _buckets(sums: Mapping[str, int], columns: tuple[str, ...]) -> list[tuple[str, float]]:
     bounds = [*(str(bound / 1000) for bound in LATENCY_BOUNDS_MS), "+Inf"]
     seen, buckets = 0, []
     for bound, column in zip(bounds, columns, strict=True):
-        seen += row[column]
+        seen += sums[column]
         buckets.append((bound, float(seen)))
     return buckets
 

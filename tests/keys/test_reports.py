@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from keys.models import DayTotal, Reservation
-from keys.reports import account_neuron_day, key_usage, owner_usage, sums_by_day
+from keys.reports import SumsEver, account_neuron_day, key_usage, owner_usage, sums_by_day
 from tests.keys.factories import log_row
 
 pytestmark = pytest.mark.django_db
@@ -108,3 +108,16 @@ def test_the_free_neurons_are_a_setting(settings):
     total(5, 10, 0, neurons_micro=NEURON)
     day = account_neuron_day(NOW)
     assert (day.free_micro, day.gone_at) == (0, None)
+
+
+def test_sums_since_the_first_request_hold_days_long_over_and_today():
+    today = date(2027, 5, 10)
+    for days, requests in ((0, 1), (1, 10), (2, 100), (400, 1000)):
+        day = today - timedelta(days=days)
+        DayTotal.objects.create(day=day, endpoint="chat", model="m", requests=requests)
+    noon = datetime(2027, 5, 10, 12, tzinfo=UTC)
+    sums = SumsEver()
+    for later in (0, 1, 40):
+        assert sums.read(noon + timedelta(days=later))["chat", "m"]["requests"] == 1111
+    DayTotal.objects.filter(day=today).update(requests=5)
+    assert sums.read(noon)["chat", "m"]["requests"] == 1115

@@ -1,4 +1,4 @@
-"""`/metrics`: the day's totals for Prometheus, for whom the operator named."""
+"""`/metrics`: the totals for Prometheus, for whom the operator named."""
 
 import ipaddress
 
@@ -63,7 +63,14 @@ def test_it_is_off_unless_a_network_is_named(gateway: GatewayProcess) -> None:
 
 @pytest.mark.parametrize(
     ("client_ip", "allowed"),
-    [("10.1.2.3", True), ("11.1.2.3", False), ("::1", True), ("", False), ("unix:", False)],
+    [
+        ("10.1.2.3", True),
+        ("11.1.2.3", False),
+        ("::1", True),
+        ("::ffff:10.1.2.3", True),
+        ("", False),
+        ("unix:", False),
+    ],
 )
 def test_only_named_networks_may_read(client_ip: str, allowed: bool, settings: object) -> None:
     settings.METRICS_ALLOWED_NETWORKS = [  # type: ignore[attr-defined]
