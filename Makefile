@@ -7,7 +7,7 @@ NODE_CLIENTS := tests/contract/node
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench screenshots clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
@@ -25,6 +25,10 @@ lint: $(VENV)/.installed-dev
 # GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
+# Every page, wide and narrow, light and dark, into var/screenshots. Needs Chromium.
+screenshots: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/.cache

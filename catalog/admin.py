@@ -154,6 +154,13 @@ class AliasInline(TabularInline):
     extra = 1
     fields = ("alias",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # The table's head is the label for who sees it.
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = "Alias"
+        return field
+
 
 @admin.register(CatalogModel)
 class CatalogModelAdmin(Audited, ModelAdmin):
@@ -365,7 +372,6 @@ class AliasAdmin(Audited, ModelAdmin):
     list_display = ("alias", "target", "created_at")
     list_select_related = ("target",)
     search_fields = ("alias", "target__name")
-    autocomplete_fields = ("target",)
     readonly_fields = ("created_at",)
 
 

@@ -98,7 +98,6 @@ class KeyAdmin(Audited, ModelAdmin):
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "secrets__prefix__startswith")
     search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
-    autocomplete_fields = ("owner",)
     change_form_template = "admin/keys/key/change_form.html"
     fieldsets: ClassVar = [
         (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
@@ -311,7 +310,6 @@ class OwnerLimitsAdmin(Audited, ModelAdmin):
     list_display = ("owner", "limits")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
-    autocomplete_fields = ("owner",)
     fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:

@@ -76,5 +76,6 @@ def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
         page.goto("/admin/")
         page.fill("#id_username", "browser")
         page.fill("#id_password", PASSWORD)
-        page.click("input[type=submit]")
+        page.press("#id_password", "Enter")
+        page.wait_for_url("**/admin/")
         yield page

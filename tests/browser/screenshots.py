@@ -1,0 +1,138 @@
+"""Pictures of every page, wide and narrow, light and dark: `make screenshots`.
+
+They are taken of a gateway with a year's use in it, in front of the simulator.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tests.environment  # noqa: F401  before Django reads its settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
+
+import django
+
+django.setup()
+
+# Models can be imported only now.
+from django.contrib.auth import get_user_model  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+from keys.models import Key, RequestLog  # noqa: E402
+from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
+from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
+from tests.needs import program  # noqa: E402
+from workers_ai.simulator.serve import running_simulator  # noqa: E402
+
+WIDTHS = {"wide": 1440, "narrow": 390}
+SCHEMES: tuple[Any, ...] = ("light", "dark")
+MEMBER = "ada"
+
+
+def pages(gateway: GatewayProcess) -> dict[str, str]:
+    key = gateway.database(lambda: Key.objects.filter(revoked_at=None).earliest("pk").pk)
+    rows = gateway.database(
+        lambda: [
+            RequestLog.objects.filter(status=200, endpoint="chat").latest("pk").pk,
+            RequestLog.objects.filter(status=429).latest("pk").pk,
+        ]
+    )
+    return {
+        "dashboard": "/admin/",
+        "dashboard-year": "/admin/?days=365&by=owner&figure=requests",
+        "keys": "/admin/keys/key/",
+        "key": f"/admin/keys/key/{key}/change/",
+        "key-new": "/admin/keys/key/add/",
+        "key-rotate": f"/admin/keys/key/{key}/rotate/",
+        "key-revoke": f"/admin/keys/key/{key}/revoke/",
+        "owner-limits": "/admin/keys/ownerlimits/",
+        "log": "/admin/keys/requestlog/",
+        "log-failed": "/admin/keys/requestlog/?status_class=failed",
+        "request": f"/admin/keys/requestlog/{rows[0]}/change/",
+        "request-failed": f"/admin/keys/requestlog/{rows[1]}/change/",
+        "models": "/admin/catalog/catalogmodel/",
+        "model": "/admin/catalog/catalogmodel/1/change/",
+        "aliases": "/admin/catalog/alias/",
+        "changes": "/admin/catalog/catalogchange/",
+        "refreshes": "/admin/catalog/refreshrun/",
+        "accounts": "/admin/auth/user/",
+        "audit": "/admin/admin/logentry/",
+        "member": "/",
+        "member-usage": "/usage/",
+        "member-requests": "/requests/",
+        "member-playground": "/playground/",
+    }
+
+
+def fill(gateway: GatewayProcess) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "bench.history", "--keys", "60", "--rows", "20000"],
+        cwd=ROOT,
+        env=gateway.environment,
+        check=True,
+    )
+
+    def make_operator() -> None:
+        operator = get_user_model().objects.get(username=MEMBER)
+        operator.is_staff = operator.is_superuser = True
+        operator.set_password(PASSWORD)
+        operator.save()
+
+    gateway.database(make_operator)
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/admin/login/?next=/admin/")
+    page.fill("#id_username", MEMBER)
+    page.fill("#id_password", PASSWORD)
+    page.press("#id_password", "Enter")
+    page.wait_for_url("**/admin/")
+
+
+def take(browser: Browser, gateway: GatewayProcess, out: Path, only: str) -> None:
+    wanted = {name: path for name, path in pages(gateway).items() if only in name}
+    for size, width in WIDTHS.items():
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": 900},
+                base_url=gateway.url,
+                color_scheme=scheme,
+            )
+            page = context.new_page()
+            page.goto("/admin/login/")
+            page.screenshot(path=out / f"sign-in-{size}-{scheme}.png")
+            sign_in(page)
+            for name, path in wanted.items():
+                page.goto(path)
+                page.screenshot(path=out / f"{name}-{size}-{scheme}.png", full_page=True)
+            context.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.browser.screenshots", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots")
+    parser.add_argument("--only", default="", help="pages whose name contains this")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryDirectory() as folder,
+        running_simulator(speed=100) as upstream,
+        running_gateway(Path(folder), upstream) as gateway,
+        sync_playwright() as playwright,
+    ):
+        fill(gateway)
+        chromium = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
+        take(chromium, gateway, arguments.out, arguments.only)
+        chromium.close()
+    print(f"Pictures are in {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""What holds for every page of the admin: accessible to all, and of use without JavaScript."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.conftest import PASSWORD
+from tests.browser.test_admin import chat
+from tests.gateway import GatewayProcess
+
+PAGES = (
+    "/admin/",
+    "/admin/?days=365&by=key&figure=requests",
+    "/admin/keys/key/",
+    "/admin/keys/key/add/",
+    "/admin/keys/key/{key}/change/",
+    "/admin/keys/key/{key}/rotate/",
+    "/admin/keys/key/{key}/revoke/",
+    "/admin/keys/ownerlimits/add/",
+    "/admin/keys/requestlog/",
+    "/admin/keys/requestlog/{row}/change/",
+    "/admin/catalog/catalogmodel/",
+    "/admin/catalog/catalogmodel/1/change/",
+    "/admin/catalog/alias/add/",
+    "/admin/catalog/catalogchange/",
+    "/admin/catalog/refreshrun/1/change/",
+    "/admin/auth/user/",
+    "/admin/admin/logentry/",
+    "/admin/password_change/",
+)
+
+
+@pytest.fixture
+def addresses(gateway: GatewayProcess) -> list[str]:
+    """Every page, of a key that was used."""
+    key, text = gateway.issue("of all pages", daily_budget_nano_usd=10**9)
+    row = gateway.row(chat(gateway, text).headers["x-request-id"])
+    return [page.format(key=key.pk, row=row.pk) for page in PAGES]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1440), ("dark", 390)], ids=["light and wide", "dark and narrow"]
+)
+def test_no_page_keeps_anybody_out(
+    page: Page, addresses: list[str], scheme: Any, width: int
+) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
+    found: list[str] = []
+    for address in addresses:
+        page.goto(address)
+        # No page is wider than its window.
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        found += violations(page)
+    assert not found, "\n".join(found)
+
+
+@pytest.fixture
+def plain(browser: Browser, gateway: GatewayProcess, page: Page) -> Iterator[Page]:
+    """A page of the operator's with JavaScript off."""
+    context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
+    plain = context.new_page()
+    plain.set_default_timeout(15_000)
+    plain.goto("/admin/")
+    plain.fill("#id_username", "browser")
+    plain.fill("#id_password", PASSWORD)
+    plain.press("#id_password", "Enter")
+    yield plain
+    context.close()
+
+
+def test_without_javascript_a_key_is_issued_used_and_revoked(
+    gateway: GatewayProcess, plain: Page
+) -> None:
+    plain.click("#nav-sidebar a:has-text('API keys')")
+    plain.goto("/admin/keys/key/add/")
+    plain.fill("#id_name", "without javascript")
+    plain.select_option("#id_owner", label="browser")
+    plain.click("button[name=_save]")
+    key = plain.input_value("#issued-key")
+    answer = chat(gateway, key)
+    assert answer.status_code == 200
+
+    plain.goto("/admin/keys/requestlog/")
+    expect(plain.locator("#result_list tbody tr").first).to_contain_text("without javascript")
+    plain.click("#changelist-filter summary:text-is('Endpoint')")
+    plain.click("#changelist-filter a:text-is('images')")
+    expect(plain).to_have_url(f"{gateway.url}/admin/keys/requestlog/?endpoint=images")
+
+    plain.goto("/admin/keys/key/?q=without+javascript")
+    plain.click("#result_list tbody tr:first-child th a")
+    plain.click("a:text-is('Revoke')")
+    plain.click("button:text-is('Revoke this key')")
+    gateway.wait_until(lambda: chat(gateway, key).status_code == 401, "the key is out of use", 10)
+
+
+def test_a_figure_leads_to_its_rows_and_filters_open_by_keyboard(
+    page: Page, addresses: list[str]
+) -> None:
+    page.goto("/admin/?days=1&figure=requests")
+    page.click("a[aria-label='Rows: Requests']")
+    expect(page.locator("#result_list tbody tr").first).to_be_visible()
+    page.focus(".filters-button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-filter")).to_be_visible()
