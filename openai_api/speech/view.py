@@ -78,6 +78,7 @@ SPEECH: Endpoint[SpeechRequest, SpeechPlan] = Endpoint(
     most=most,
     whole=whole,
     streamed=streamed,
+    prompt_param="input",
 )
 
 
