@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Case, CharField, F, Max, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast
+from django.db.models import Max, QuerySet, Sum
 
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
 from keys.totals import COUNTED, REFUSED, SUMMED, percentile_ms
@@ -35,6 +34,8 @@ TOP: Final = 8
 SERIES: Final = 5
 OTHERS: Final = "others"
 _SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
+# What a line of the tops tells beside the figure.
+_BESIDE: Final = ("requests", "errors", "cost_nano_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +77,35 @@ def use_report(begin: date, end: date, figure: str, by: str) -> UseReport:
     """From `begin` on and before `end`, stacked by one of DIMENSIONS, of one of FIGURES."""
     totals = DayTotal.objects.filter(day__gte=begin, day__lt=end).order_by()
     columns = [column for column, _ in DIMENSIONS.values()]
+    summed = FIGURES[figure][1]
     groups = list(
         totals.values(*columns).annotate(
             # A key that was renamed keeps one line.
             shown_key=Max("key_name"),
             shown_owner=Max("owner_name"),
-            **{f"sum_{name}": Sum(name) for name in _SUMS},
+            # No more than is needed: SQLite sorts what it groups, with all that is summed.
+            **{f"sum_{name}": Sum(name) for name in {summed, *_BESIDE}},
         )
     )
-    summed = FIGURES[figure][1]
     ranked = _ranked(groups, by, summed)
-    histograms = totals.aggregate(**{name: Sum(name) for name in (*TTFT_COUNTS, *DURATION_COUNTS)})
+    names = (*_SUMS, *TTFT_COUNTS, *DURATION_COUNTS)
+    whole = {name: int(value or 0) for name, value in _whole(totals, names).items()}
     return UseReport(
         begin=begin,
         end=end,
-        sums={name: sum(group[f"sum_{name}"] or 0 for group in groups) for name in _SUMS},
+        sums={name: whole[name] for name in _SUMS},
         tops={
             dimension: [_top_row(line) for line in _ranked(groups, dimension, summed)[:TOP]]
             for dimension in ("model", "key", "owner")
         },
         series=_series(totals, by, summed, ranked),
-        first_byte_ms=_percentiles(histograms, TTFT_COUNTS),
-        whole_ms=_percentiles(histograms, DURATION_COUNTS),
+        first_byte_ms=_percentiles(whole, TTFT_COUNTS),
+        whole_ms=_percentiles(whole, DURATION_COUNTS),
     )
+
+
+def _whole(totals: QuerySet[DayTotal], names: Iterable[str]) -> dict[str, Any]:
+    return totals.aggregate(**{name: Sum(name) for name in names})
 
 
 def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict[str, Any]]:
@@ -113,7 +120,7 @@ def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict
             | {"requests": 0, "errors": 0, "cost_nano_usd": 0},
         )
         line["amount"] += group[f"sum_{summed}"] or 0
-        for name in ("requests", "errors", "cost_nano_usd"):
+        for name in _BESIDE:
             line[name] += group[f"sum_{name}"] or 0
     used = [line for line in lines.values() if line["amount"]]
     return sorted(used, key=lambda line: (-line["amount"], line["name"]))
@@ -128,33 +135,25 @@ def _series(
 ) -> list[Series]:
     """The largest by day, and all others together."""
     column = DIMENSIONS[by][0]
-    largest = [line["value"] for line in ranked[:SERIES]]
-    lines = (
-        totals.annotate(text=Cast(column, CharField()) if column.endswith("_id") else F(column))
-        .annotate(
-            line=Case(
-                *(When(text=value, then=Value(str(at))) for at, value in enumerate(largest)),
-                default=Value(OTHERS),
-                output_field=CharField(),
-            )
-        )
-        .values("day", "line")
-        .annotate(amount=Sum(summed))
-    )
-    by_line: dict[str, dict[date, int]] = {}
-    for row in lines:
-        by_line.setdefault(row["line"], {})[row["day"]] = int(row["amount"] or 0)
-    series = [
-        Series(line["value"], line["name"], by_line.get(str(at), {}))
-        for at, line in enumerate(ranked[:SERIES])
-    ]
+    largest = ranked[:SERIES]
+    by_line: dict[str, dict[date, int]] = {line["value"]: {} for line in largest}
+    lines = totals.filter(**{f"{column}__in": list(by_line)}).values("day", column)
+    for row in lines.annotate(amount=Sum(summed)):
+        by_line[str(row[column])][row["day"]] = int(row["amount"] or 0)
+    series = [Series(line["value"], line["name"], by_line[line["value"]]) for line in largest]
     if len(ranked) > SERIES:
-        series.append(Series("", OTHERS, by_line.get(OTHERS, {})))
+        days = totals.values("day").annotate(amount=Sum(summed))
+        named = [one.by_day for one in series]
+        others = {
+            row["day"]: int(row["amount"] or 0) - sum(one.get(row["day"], 0) for one in named)
+            for row in days
+        }
+        series.append(Series("", OTHERS, others))
     return series
 
 
-def _percentiles(sums: dict[str, Any], names: tuple[str, ...]) -> tuple[float | None, ...]:
-    counts = [int(sums[name] or 0) for name in names]
+def _percentiles(sums: dict[str, int], names: tuple[str, ...]) -> tuple[float | None, ...]:
+    counts = [sums[name] for name in names]
     return tuple(percentile_ms(counts, share) for share in (0.5, 0.9, 0.99))
 
 

@@ -16,11 +16,13 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    # The two-sided chooser has labels that screen readers may not get.
+    filter_horizontal = ()
 
 
 @admin.register(Group)
 class AccountGroupAdmin(GroupAdmin, ModelAdmin):
-    pass
+    filter_horizontal = ()
 
 
 @admin.register(LogEntry)
