@@ -85,7 +85,7 @@ def filled(gateway: GatewayProcess, key: str) -> Callable[[str], str]:
 
 def run(gateway: GatewayProcess, place: Path, *words: str) -> str:
     result = subprocess.run(
-        words, cwd=place, env=gateway.environment, capture_output=True, text=True, timeout=60
+        words, cwd=place, env=gateway.environment, capture_output=True, text=True, timeout=180
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -332,7 +332,7 @@ def values_with(lines: list[str], folder: Path) -> dict[str, object]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert result.returncode == 0, result.stderr
     values: dict[str, object] = json.loads(result.stdout)
