@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import violations
+from tests.browser.axe import STANDARDS, violations
 from tests.browser.conftest import PASSWORD
 from tests.browser.test_admin import chat
 from tests.gateway import GatewayProcess
@@ -42,10 +42,12 @@ def addresses(gateway: GatewayProcess) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "width"), [("light", 1440), ("dark", 390)], ids=["light and wide", "dark and narrow"]
+    ("scheme", "width", "rules"),
+    [("light", 1440, STANDARDS), ("dark", 390, ["color-contrast", "target-size"])],
+    ids=["light and wide", "dark and narrow"],
 )
 def test_no_page_keeps_anybody_out(
-    page: Page, addresses: list[str], scheme: Any, width: int
+    page: Page, addresses: list[str], scheme: Any, width: int, rules: list[str]
 ) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 900})
@@ -54,7 +56,7 @@ def test_no_page_keeps_anybody_out(
         page.goto(address)
         # No page is wider than its window.
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-        found += violations(page)
+        found += violations(page, rules)
     assert not found, "\n".join(found)
 
 

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ SLOW = {"LEDGER_COMMIT_DELAY_MS": "10", "BUDGET_TIMEOUT": "30", "UPSTREAM_RETRIE
 SMALL_BOUNDS = {"LEDGER_QUEUE_ROWS": "30", "BUDGET_TIMEOUT": "1.5"}
 MIXED = 300
 AWAY_S = 2.0
-CALLERS = 80
+CALLERS = 60
 STREAMS = 100
 
 
@@ -93,17 +93,10 @@ def shared(started: Shared, upstream: RunningSimulator, django_db_blocker: Any) 
         yield started
 
 
-@contextmanager
-def small_bounds(gateway: GatewayProcess) -> Iterator[None]:
-    """The same gateway, started anew with bounds that an outage reaches."""
-    usual = dict(gateway.environment)
+def bound_narrowly(gateway: GatewayProcess) -> None:
+    """Starts the gateway anew with bounds that an outage reaches: for the last tests of it."""
     gateway.environment.update(SMALL_BOUNDS)
     drills.restart_killed(gateway)
-    try:
-        yield
-    finally:
-        gateway.environment = usual
-        drills.restart_killed(gateway)
 
 
 def with_budget(gateway: GatewayProcess, **fields: int) -> tuple[Any, str]:
@@ -180,39 +173,7 @@ async def test_a_server_killed_under_load_holds_no_budget_and_no_answer_lacks_it
     assert drills.end_leases_of_the_dead(alone, key), "nothing was reserved at the kill"
 
 
-# --- the database away ------------------------------------------------------------------------
-
-
-async def test_requests_outlive_a_database_that_is_stopped_and_started(shared: Shared) -> None:
-    gateway = shared.gateway
-    with small_bounds(gateway):
-        asked, during = await drills.outage_under_load(
-            gateway,
-            begin=shared.postgres.stop,
-            end=shared.postgres.start,
-            lasts_s=AWAY_S,
-            count=CALLERS,
-        )
-        assert during > 5, "a stream that ran stood still while the database was away"
-        drills.assert_nothing_was_lost(gateway, asked)
-
-
-async def test_requests_outlive_a_database_file_that_somebody_has_locked(
-    alone: GatewayProcess,
-) -> None:
-    path = alone.database_url.removeprefix("sqlite:///")
-    lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    with small_bounds(alone):
-        asked, during = await drills.outage_under_load(
-            alone,
-            begin=lambda: lock.execute("BEGIN IMMEDIATE"),
-            end=lambda: lock.execute("ROLLBACK"),
-            lasts_s=AWAY_S,
-            count=CALLERS // 2,
-        )
-        lock.close()
-        assert during > 5, "a stream that ran stood still while the file was locked"
-        drills.assert_nothing_was_lost(alone, asked)
+# --- the database frozen ----------------------------------------------------------------------
 
 
 async def test_readyz_says_in_time_that_the_database_is_frozen(shared: Shared) -> None:
@@ -312,3 +273,38 @@ def test_pages_leave_no_database_connection_behind(shared: Shared) -> None:
     shared.gateway.wait_until(
         lambda: connections_of(shared.postgres) <= 6, "the pages' connections are closed"
     )
+
+
+# --- the database away ------------------------------------------------------------------------
+
+
+async def test_requests_outlive_a_database_that_is_stopped_and_started(shared: Shared) -> None:
+    gateway = shared.gateway
+    bound_narrowly(gateway)
+    asked, during = await drills.outage_under_load(
+        gateway,
+        begin=shared.postgres.stop,
+        end=shared.postgres.start,
+        lasts_s=AWAY_S,
+        count=CALLERS,
+    )
+    assert during > 5, "a stream that ran stood still while the database was away"
+    drills.assert_nothing_was_lost(gateway, asked)
+
+
+async def test_requests_outlive_a_database_file_that_somebody_has_locked(
+    alone: GatewayProcess,
+) -> None:
+    path = alone.database_url.removeprefix("sqlite:///")
+    lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    bound_narrowly(alone)
+    asked, during = await drills.outage_under_load(
+        alone,
+        begin=lambda: lock.execute("BEGIN IMMEDIATE"),
+        end=lambda: lock.execute("ROLLBACK"),
+        lasts_s=AWAY_S,
+        count=CALLERS // 2,
+    )
+    lock.close()
+    assert during > 5, "a stream that ran stood still while the file was locked"
+    drills.assert_nothing_was_lost(alone, asked)

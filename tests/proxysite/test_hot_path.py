@@ -1,4 +1,4 @@
-"""What a request must not do on its way, counted over a hundred: query, or hop to a thread."""
+"""What a request must not do on its way, counted over many: query, or hop to a thread."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,12 +94,13 @@ def refusal(client: httpx.Client) -> httpx.Response:
 @pytest.mark.parametrize(
     "ask", [chat, streamed_chat, response, streamed_message, image, model_list, refusal]
 )
-def test_a_hundred_requests_issue_no_query_and_start_no_thread(
+def test_requests_issue_no_query_and_start_no_thread(
     ask: Ask, holder: httpx.Client, report_path: Path
 ) -> None:
     ask(holder)  # the key is new, and is looked up once
     before = len(report_path.read_text())
-    statuses = {ask(holder).status_code for _ in range(REQUESTS)}
+    count = REQUESTS if ask in (chat, streamed_chat) else REQUESTS // 4
+    statuses = {ask(holder).status_code for _ in range(count)}
     assert statuses == ({404} if ask is refusal else {200})
     assert report_path.read_text()[before:] == ""
 
