@@ -13,6 +13,28 @@ from tests.environment import SCRATCH
 from tests.gateway import GatewayProcess, running_gateway
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 
+# Files of few and long tests. A file runs in one process: begun last, they would leave the other
+# processes without work.
+LONGEST_FIRST = (
+    "tests/keys/test_drills.py",
+    "tests/browser/",
+    "tests/test_make_run.py",
+    "tests/test_docs.py",
+    "tests/proxysite/test_stopping.py",
+    "tests/proxysite/test_hot_path.py",
+    "tests/openai_api/test_fuzz.py",
+    "tests/openai_api/test_random_streams.py",
+    "tests/keys/test_limits_across_workers.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        found = (n for n, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=turn)
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:

@@ -5,8 +5,10 @@ whose default connection is that database, so that it does not disturb pytest-dj
 """
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -24,6 +26,7 @@ from django.db.utils import ConnectionHandler
 
 from keys.models import Key, RequestLog
 from proxysite.settings import database
+from tests.environment import SCRATCH
 from workers_ai.simulator.serve import RunningSimulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -187,10 +190,28 @@ def running_gateway(
     folder.mkdir(parents=True, exist_ok=True)
     gateway = GatewayProcess(folder, upstream, **settings)
     try:
-        gateway.manage("migrate", "-v0")
-        if refresh:
-            gateway.manage("refresh_catalog")
+        _prepare_database(gateway, refresh)
         gateway.start()
         yield gateway
     finally:
         gateway.close()
+
+
+def _prepare_database(gateway: GatewayProcess, refresh: bool) -> None:
+    """Migrates, and reads the catalog. Once a process for SQLite: other gateways get a copy of that
+    file, as every simulator of the tests lists the same models."""
+    template = SCRATCH / f"gateway-{'full' if refresh else 'empty'}.sqlite3"
+    is_file = gateway.database_url.startswith("sqlite:///")
+    file = Path(gateway.database_url.removeprefix("sqlite:///"))
+    if is_file and template.exists():
+        shutil.copyfile(template, file)
+        return
+    gateway.manage("migrate", "-v0")
+    if refresh:
+        gateway.manage("refresh_catalog")
+    if is_file:
+        with sqlite3.connect(file) as database:
+            # Into the one file, which is all that is copied.
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        shutil.copyfile(file, template)
