@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from keys.amounts import neurons_text, usd_text
@@ -286,7 +286,12 @@ def request_page(
 ) -> RequestPage:
     """Newest first. `before` is `older` of the page before, so each costs as much as the first;
     what is no such text begins anew."""
-    rows: QuerySet[RequestLog] = RequestLog.objects.filter(owner_id=owner_id)
+    rows: QuerySet[RequestLog] = RequestLog.objects.all()
+    if key_id is None or failed:
+        rows = rows.filter(owner_id=owner_id)
+    else:
+        # Past the owner's index: one key's rows may be few among all of its owner's.
+        rows = rows.alias(whose=F("owner_id") + 0).filter(whose=owner_id)
     if key_id is not None:
         rows = rows.filter(key_id=key_id)
     if failed:
