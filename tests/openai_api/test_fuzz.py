@@ -220,9 +220,9 @@ MODELS = {
     "/audio/speech": ["@cf/deepgram/aura-1", "@cf/myshell-ai/melotts"],
 }
 
-FUZZING = settings(max_examples=50)
+FUZZING = settings(max_examples=30)
 # Where chat's own fuzzing has been through most of the way already.
-BRIEF_FUZZING = settings(FUZZING, max_examples=20)
+BRIEF_FUZZING = settings(FUZZING, max_examples=12)
 CHATTING = st.sampled_from([OPENAI, LEGACY, VLLM])
 
 
