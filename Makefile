@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
 
 test: $(VENV)/.installed-dev $(NODE_CLIENTS)/node_modules/.package-lock.json
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
