@@ -5,10 +5,10 @@ StreamCut when the connection breaks and TimedOut after too long a silence.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import orjson
@@ -16,6 +16,9 @@ import orjson
 from workers_ai.envelope import opened
 from workers_ai.errors import StreamCut, TimedOut, UnusableAnswer
 from workers_ai.sse import Event, EventDecoder, EventTooLarge
+from workers_ai.transport import Body
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,15 @@ class StreamedAnswer:
     not count.
     """
 
-    def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
+    def __init__(
+        self, response: httpx.Response, silence: "Silence", *, attempts: int, idle_s: float
+    ) -> None:
         self.headers = response.headers
         self.attempts = attempts
         self._response = response
-        self._timeouts = timeouts
+        self._body = body_of(response)
+        self._silence = silence
+        self._idle_s = idle_s
         self._closed = False
 
     @property
@@ -103,43 +110,52 @@ class StreamedAnswer:
         """Ends the exchange with upstream at once; what was not read is lost."""
         if not self._closed:
             self._closed = True
+            self._silence.close()
             await self._response.aclose()
+
+    async def _read(self) -> bytes:
+        """What came next; empty at the end."""
+        try:
+            chunk = await self._silence.wait_for(self._body.read())
+        except httpx.HTTPError:
+            raise StreamCut("the connection to Workers AI broke in the middle") from None
+        self._silence.limit(self._idle_s, "idle")
+        return chunk
 
 
 class EventSource(StreamedAnswer):
     """Iterate for lists of events, one list a network read."""
 
-    def __init__(self, response: httpx.Response, *, attempts: int, timeouts: Timeouts) -> None:
-        super().__init__(response, attempts=attempts, timeouts=timeouts)
+    def __init__(
+        self, response: httpx.Response, silence: "Silence", *, attempts: int, idle_s: float
+    ) -> None:
+        super().__init__(response, silence, attempts=attempts, idle_s=idle_s)
         self._decoder = EventDecoder()
+        self._ended = False
 
     @staticmethod
     def fits(headers: httpx.Headers) -> bool:
         return media_type(headers) == "text/event-stream"
 
-    async def __aiter__(self) -> AsyncIterator[list[Event]]:
-        silence = Silence(self._timeouts.first_byte_s, "first_byte")
-        reads = self._response.stream.__aiter__()  # type: ignore[union-attr]
+    def __aiter__(self) -> "EventSource":
+        return self
+
+    async def __anext__(self) -> list[Event]:
         try:
-            while True:
-                try:
-                    chunk = await silence.wait_for(anext(reads))
-                except StopAsyncIteration:
-                    break
-                silence.limit(self._timeouts.idle_s, "idle")
-                events = self._decoder.feed(chunk)
+            while not self._ended:
+                chunk = await self._read()
+                self._ended = not chunk
+                events = self._decoder.feed(chunk) if chunk else self._decoder.close()
                 if events:
-                    yield events
-            events = self._decoder.close()
-            if events:
-                yield events
+                    return events
         except EventTooLarge as error:
-            raise StreamCut(str(error)) from None
-        except httpx.HTTPError:
-            raise StreamCut("the connection to Workers AI broke in the middle") from None
-        finally:
-            silence.close()
             await self.aclose()
+            raise StreamCut(str(error)) from None
+        except BaseException:
+            await self.aclose()
+            raise
+        await self.aclose()
+        raise StopAsyncIteration
 
 
 class ByteSource(StreamedAnswer):
@@ -159,22 +175,17 @@ class ByteSource(StreamedAnswer):
         return media_type(headers).startswith(("audio/", "application/octet-stream"))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        silence = Silence(self._timeouts.first_byte_s, "first_byte")
-        reads = self._response.stream.__aiter__()  # type: ignore[union-attr]
         try:
-            while True:
-                try:
-                    chunk = await silence.wait_for(anext(reads))
-                except StopAsyncIteration:
-                    return
-                silence.limit(self._timeouts.idle_s, "idle")
-                if chunk:
-                    yield chunk
-        except httpx.HTTPError:
-            raise StreamCut("the connection to Workers AI broke in the middle") from None
+            while chunk := await self._read():
+                yield chunk
         finally:
-            silence.close()
             await self.aclose()
+
+
+def body_of(response: httpx.Response) -> Body:
+    """The body as the transport made it."""
+    assert isinstance(response.stream, Body)
+    return response.stream
 
 
 class Silence:
@@ -199,7 +210,7 @@ class Silence:
             self._timer.cancel()
             self._timer = self._loop.call_later(limit_s, self._look)
 
-    async def wait_for(self, read: Any) -> bytes:
+    async def wait_for(self, read: Awaitable[Read]) -> Read:
         self._waiting_since = self._loop.time()
         self._task = asyncio.current_task()
         try:

@@ -20,7 +20,15 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from workers_ai.answer import Answer, ByteSource, EventSource, Silence, Timeouts, media_type
+from workers_ai.answer import (
+    Answer,
+    ByteSource,
+    EventSource,
+    Silence,
+    Timeouts,
+    body_of,
+    media_type,
+)
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
     AccountFault,
@@ -74,12 +82,11 @@ class WorkersAIClient:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         max_connections: int = 2000,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.account = account
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
-        self._transport = transport or PooledTransport(
+        self._transport = PooledTransport(
             max_connections=max_connections,
             connect_s=self.timeouts.connect_s,
             pool_s=self.timeouts.pool_s,
@@ -222,26 +229,29 @@ class WorkersAIClient:
         attempt: int,
     ) -> Answer | Live:
         request = httpx.Request(
-            method, url, headers=[*self._headers, *headers], content=content or None
+            # As a stream it is sent as it is: nothing is added to the headers.
+            method,
+            url,
+            headers=[*self._headers, *headers],
+            stream=httpx.ByteStream(content),
         )
-        response = await self._first_byte(request)
-        if live is not None and response.status_code == 200 and live.fits(response.headers):
-            return live(response, attempts=attempt, timeouts=self.timeouts)
+        silence = Silence(self.timeouts.first_byte_s, "first_byte")
         try:
-            body = await self._rest(response)
-        finally:
-            await response.aclose()
+            response = await self._first_byte(request, silence)
+            if live is not None and response.status_code == 200 and live.fits(response.headers):
+                return live(response, silence, attempts=attempt, idle_s=self.timeouts.idle_s)
+            body = await self._rest(response, silence)
+        except BaseException:
+            silence.close()
+            raise
+        silence.close()
         if not response.is_success or _is_enveloped_failure(response.headers, body):
             raise self._refused(response, body)
         return Answer(response.status_code, response.headers, body, attempt)
 
-    async def _first_byte(self, request: httpx.Request) -> httpx.Response:
-        limit_s = self.timeouts.first_byte_s
+    async def _first_byte(self, request: httpx.Request, silence: Silence) -> httpx.Response:
         try:
-            async with asyncio.timeout(limit_s):
-                return await self._transport.handle_async_request(request)
-        except TimeoutError:
-            raise TimedOut("first_byte", limit_s) from None
+            return await silence.wait_for(self._transport.handle_async_request(request))
         except httpx.PoolTimeout:
             raise TimedOut("pool", self.timeouts.pool_s) from None
         except httpx.ConnectTimeout:
@@ -253,21 +263,18 @@ class WorkersAIClient:
                 "Workers AI closed the connection without an answer", sent=True
             ) from None
 
-    async def _rest(self, response: httpx.Response) -> bytes:
-        silence = Silence(self.timeouts.first_byte_s, "first_byte")
+    async def _rest(self, response: httpx.Response, silence: Silence) -> bytes:
+        body = body_of(response)
         chunks: list[bytes] = []
-        reads = response.stream.__aiter__()  # type: ignore[union-attr]
         try:
-            while True:
-                try:
-                    chunks.append(await silence.wait_for(anext(reads)))
-                except StopAsyncIteration:
-                    return b"".join(chunks)
+            while chunk := await silence.wait_for(body.read()):
+                chunks.append(chunk)
                 silence.limit(self.timeouts.idle_s, "idle")
         except httpx.HTTPError:
             raise StreamCut("the connection to Workers AI broke in the middle") from None
         finally:
-            silence.close()
+            await response.aclose()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _refused(self, response: httpx.Response, content: bytes) -> Refused:
         try:

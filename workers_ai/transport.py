@@ -37,6 +37,9 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
+                timeout=self._timeout,
+                # Or aiohttp would add an Accept-Encoding and a type of its own.
+                skip_auto_headers=("accept-encoding", "content-type", "user-agent"),
             )
         return self._session
 
@@ -45,12 +48,12 @@ class PooledTransport(httpx.AsyncBaseTransport):
             response = await self._opened().request(
                 request.method,
                 _parsed(str(request.url)),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
+                headers=[
+                    (name.decode("ascii"), value.decode("latin-1"))
+                    for name, value in request.headers.raw
+                ],
+                data=await request.aread() or None,
                 allow_redirects=False,
-                timeout=self._timeout,
-                # Or aiohttp would add an Accept-Encoding and a type of its own.
-                skip_auto_headers=("accept-encoding", "content-type", "user-agent"),
             )
         except aiohttp.ConnectionTimeoutError as error:
             waited = "pool" in str(error).lower()
@@ -59,9 +62,12 @@ class PooledTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(str(error)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise httpx.RemoteProtocolError(str(error)) from None
-        return httpx.Response(
-            response.status, headers=response.raw_headers, stream=_Body(response), request=request
+        answer = httpx.Response(
+            response.status, headers=response.raw_headers, stream=Body(response), request=request
         )
+        # Or the first look at a header decodes all of them, to find out how.
+        answer.headers.encoding = "latin-1"
+        return answer
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -75,18 +81,22 @@ def _parsed(url: str) -> URL:
     return URL(url, encoded=True)
 
 
-class _Body(httpx.AsyncByteStream):
+class Body(httpx.AsyncByteStream):
     """The body as it comes from the network, whatever sizes that has."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def read(self) -> bytes:
+        """What one network read brings; empty at the end. Raises httpx.ReadError."""
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
+            return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise httpx.ReadError(str(error)) from None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.read():
+            yield chunk
 
     async def aclose(self) -> None:
         self._response.close()
