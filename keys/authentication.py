@@ -37,22 +37,23 @@ class KeyHolder:
 
 
 class KeyAuthentication(BaseAuthentication):
-    def authenticate(self, request: Request) -> tuple[Any, Any]:
-        record = key_for(sent_key(request.META))
+    def authenticate(self, request: Any) -> tuple[Any, Any]:
+        record = key_for(sent_key(request.raw_headers))
         return KeyHolder(record.owner_id, record.owner_name), record
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
 
-def sent_key(meta: Mapping[str, Any]) -> str:
-    """The text of the key out of a request's META."""
-    scheme, _, rest = meta.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+def sent_key(headers: Mapping[bytes, bytes]) -> str:
+    """The text of the key out of a request's headers, whose names are lower case."""
+    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         return _one_key(rest)
     # Some apps send both, or sit behind a proxy that adds an Authorization of its own.
-    if "HTTP_X_API_KEY" in meta:
-        return _one_key(meta["HTTP_X_API_KEY"])
+    if b"x-api-key" in headers:
+        return _one_key(headers[b"x-api-key"].decode("latin-1"))
     raise errors.MalformedKey() if scheme else errors.MissingKey()
 
 

@@ -6,31 +6,56 @@ hold megabytes, and never past the limit.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from io import BytesIO
 from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
+from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from openai_api.errors import BodyTooLarge, ClientGone
 from proxysite.request_id import request_id_for
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+WATCH_AFTER_S = 0.1
+
 
 class ApiRequest(ASGIRequest):
-    """Adds `request_id`, `client_ip`, `started` (monotonic seconds), `read_body` and the watch."""
+    """Adds `request_id`, `client_ip`, `started` (monotonic seconds), `raw_headers` (names in lower
+    case), `response_headers` for whatever the answer will be, `read_body` and the watch.
+
+    Django's constructor is not called: it decodes every header into META, which nothing here needs.
+    Whoever does gets a META that is made then.
+    """
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str) -> None:
-        super().__init__(scope, BytesIO())
-        self.raw_headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.scope = scope
+        self.method = scope["method"].upper()
+        self.path = self.path_info = scope["path"]
+        self.resolver_match = None
+        self._post_parse_error = self._read_started = False
+        self.raw_headers = _by_name(scope["headers"])
         self.request_id = request_id_for(self.raw_headers.get(b"x-request-id"))
+        self.response_headers: list[tuple[bytes, bytes]] = [
+            (b"x-request-id", self.request_id.encode())
+        ]
         self.api_path = path
         self.started = time.monotonic()
         self.client_ip: str = scope["client"][0] if scope.get("client") else ""
         self.client_gone = False
         self._receive = receive
         self._watch: asyncio.Task[None] | None = None
+        self._watch_begins: asyncio.TimerHandle | None = None
+
+    @cached_property
+    def META(self) -> dict[str, Any]:  # type: ignore[override]
+        return ASGIRequest(self.scope, BytesIO()).META
+
+    @cached_property
+    def GET(self) -> QueryDict:  # type: ignore[override]
+        return QueryDict(self.scope.get("query_string", b""))
 
     async def read_body(self, limit_bytes: int) -> bytes:
         """The whole body. Raises BodyTooLarge before it is read whole, ClientGone when it breaks
@@ -61,7 +86,10 @@ class ApiRequest(ASGIRequest):
         return body
 
     def watch_client(self) -> None:
-        """From now on the client's going away cancels the task that serves it."""
+        """From now on the client's going away cancels the task that serves it.
+
+        The watch is a task of its own, which a request that ends at once is spared.
+        """
         serving = asyncio.current_task()
         assert serving is not None
 
@@ -71,9 +99,23 @@ class ApiRequest(ASGIRequest):
             self.client_gone = True
             serving.cancel()
 
-        self._watch = asyncio.create_task(until_gone())
+        def begin() -> None:
+            self._watch = asyncio.create_task(until_gone())
+
+        self._watch_begins = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)
 
     def stop_watching(self) -> None:
+        if self._watch_begins is not None:
+            self._watch_begins.cancel()
+            self._watch_begins = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """What is sent twice is joined, as HTTP has it."""
+    by_name: dict[bytes, bytes] = {}
+    for name, value in headers:
+        by_name[name] = by_name[name] + b"," + value if name in by_name else value
+    return by_name

@@ -8,7 +8,9 @@ from tests.keys.factories import issued
 
 
 def sent(**headers):
-    return sent_key({f"HTTP_{name}": value for name, value in headers.items()})
+    return sent_key(
+        {name.lower().replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,8 @@ def test_drf_gets_a_holder_and_the_record(monkeypatch):
     index = KeyIndex()
     index.load("")
     monkeypatch.setattr("keys.authentication.key_for", lambda t: key_for(t, index))
-    request = APIRequestFactory().get("/", headers={"Authorization": f"Bearer {text}"})
+    request = APIRequestFactory().get("/")
+    request.raw_headers = {b"authorization": f"Bearer {text}".encode()}
     holder, record = KeyAuthentication().authenticate(request)
     assert (holder.username, holder.is_authenticated) == ("ada", True)
     assert record.name == "laptop"
