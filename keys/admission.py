@@ -163,17 +163,16 @@ class Ticket:
         )
         # Noted before the answer is in: whoever is cancelled meanwhile gives it back.
         self._reservation = claim.id
+        decided = self._ledger.claim(claim)
+        limit_s = settings.BUDGET_TIMEOUT
+        timer = asyncio.get_running_loop().call_later(limit_s, _give_up, decided, limit_s)
         try:
-            async with asyncio.timeout(settings.BUDGET_TIMEOUT):
-                return await self._ledger.claim(claim)
-        except TimeoutError:
-            self.withdraw()
-            raise errors.LedgerUnavailable(
-                f"The database did not confirm a reservation within {settings.BUDGET_TIMEOUT:g} s."
-            ) from None
-        except errors.RowRefused:
+            return await decided
+        except (errors.LedgerUnavailable, errors.RowRefused):
             self.withdraw()
             raise
+        finally:
+            timer.cancel()
 
     def withdraw(self) -> None:
         """Give everything back without a row, for a refusal after admission."""
@@ -206,21 +205,14 @@ class Ticket:
     def is_settled(self) -> bool:
         return self._settled
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """`x-ratelimit-*` as OpenAI names and writes them, for the limits that there are."""
-        headers: dict[str, str] = {}
         if self._hold is None:
-            return headers
-        levels: dict[str, Level | None] = {
-            "requests": self._hold.requests(),
-            "tokens": self._hold.tokens(),
-        }
-        for what, level in levels.items():
-            if level is not None:
-                headers[f"x-ratelimit-limit-{what}"] = str(level.limit)
-                headers[f"x-ratelimit-remaining-{what}"] = str(level.remaining)
-                headers[f"x-ratelimit-reset-{what}"] = duration_text(level.reset_after_s)
-        return headers
+            return []
+        return [
+            *_level_headers(b"requests", self._hold.requests()),
+            *_level_headers(b"tokens", self._hold.tokens()),
+        ]
 
     def _settled_row(self, outcome: Outcome) -> LedgerRow:
         self._settled = True
@@ -351,11 +343,30 @@ def _place(key: KeyRecord, endpoint: str, model: str, started_at: float) -> tupl
     return place, Names(key.name, key.owner_name)
 
 
+def _give_up(decided: "asyncio.Future[Shortfall | None]", after_s: float) -> None:
+    if not decided.done():
+        decided.set_exception(
+            errors.LedgerUnavailable(
+                f"The database did not confirm a reservation within {after_s:g} s."
+            )
+        )
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _level_headers(what: bytes, level: Level | None) -> list[tuple[bytes, bytes]]:
+    if level is None:
+        return []
+    return [
+        (b"x-ratelimit-limit-" + what, b"%d" % level.limit),
+        (b"x-ratelimit-remaining-" + what, b"%d" % level.remaining),
+        (b"x-ratelimit-reset-" + what, duration_text(level.reset_after_s).encode()),
+    ]
 
 
 def duration_text(seconds: float) -> str:

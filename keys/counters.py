@@ -109,6 +109,9 @@ class SlidingSum:
             self._total -= self._buckets.popleft()[1]
         return self._total
 
+    def seconds_until_none_left(self, now: float) -> float:
+        return max(0.0, self._buckets[-1][0] - now) if self._buckets else 0.0
+
     def seconds_until_left(self, now: float, amount: int) -> float:
         """How long until `amount` of the sum, or all that there is, has left."""
         left, wait_s = 0, 0.0
@@ -196,14 +199,13 @@ class _MemoryHold:
 
     def requests(self) -> Level | None:
         now = self._engine.clock()
-        return tightest(
-            [
-                Level(limit, used, counts.requests.seconds_until_left(now, used))
-                for scope, counts in zip(self._scopes, self._counts, strict=True)
-                if (limit := scope.limits.requests_per_minute) is not None
-                for used in [counts.requests.total(now)]
-            ]
-        )
+        levels = []
+        for scope, counts in zip(self._scopes, self._counts, strict=True):
+            limit = scope.limits.requests_per_minute
+            if limit is not None:
+                used = counts.requests.total(now)
+                levels.append(Level(limit, used, counts.requests.seconds_until_none_left(now)))
+        return tightest(levels)
 
     def tokens(self) -> Level | None:
         now = self._engine.clock()
@@ -211,9 +213,8 @@ class _MemoryHold:
         for scope, counts in zip(self._scopes, self._counts, strict=True):
             if scope.limits.tokens_per_minute is not None:
                 settled = counts.tokens.total(now)
-                wait_s = counts.tokens.seconds_until_left(now, settled)
-                if counts.reserved_tokens:
-                    wait_s = WINDOW_S
+                rest_s = counts.tokens.seconds_until_none_left(now)
+                wait_s = WINDOW_S if counts.reserved_tokens else rest_s
                 used = settled + counts.reserved_tokens
                 levels.append(Level(scope.limits.tokens_per_minute, used, wait_s))
         return tightest(levels)

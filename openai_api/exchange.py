@@ -28,6 +28,8 @@ class GatewayRequest(Protocol):
     client_ip: str
     client_gone: bool
     raw_headers: dict[bytes, bytes]
+    # Those that the answer gets, whatever it will be.
+    response_headers: list[tuple[bytes, bytes]]
 
     async def read_body(self, limit_bytes: int) -> bytes: ...
 
@@ -54,11 +56,11 @@ class Exchange:
         text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
-    def headers(self) -> dict[str, str]:
-        return {
-            "openai-processing-ms": str(self.ticket.elapsed_ms()),
-            **self.ticket.headers(),
-        }
+    def tell_headers(self) -> None:
+        """How long it took and what is left of the limits, for the answer as it stands now."""
+        processing_ms = str(self.ticket.elapsed_ms()).encode()
+        self.request.response_headers.append((b"openai-processing-ms", processing_ms))
+        self.request.response_headers += self.ticket.headers()
 
     def first_byte(self) -> None:
         """Marks the time to the first byte, once."""

@@ -150,8 +150,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
             response = HttpResponse(result.body, content_type=result.content_type)
         else:
             response = result
-    for name, value in exchange.headers().items():
-        response[name] = value
+    exchange.tell_headers()
     return response
 
 
@@ -162,7 +161,7 @@ async def _failed(exchange: Exchange, error: Exception) -> ApiError:
         shown = api_error(error)
     else:
         shown = await exchange.failed(error, exchange.spent)
-    shown.headers.update(exchange.headers())
+    exchange.tell_headers()
     return shown
 
 

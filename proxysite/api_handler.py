@@ -108,7 +108,7 @@ class ApiHandler:
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.items()
         ]
-        headers.append((b"x-request-id", request.request_id.encode()))
+        headers += request.response_headers
         headers += self._cors(request)
         if not streamed and response.status_code != 204:
             headers.append((b"content-length", str(len(content)).encode()))

@@ -176,20 +176,20 @@ async def test_a_ledger_without_room_admits_nobody(enter, ledger, counters):
 
 async def test_rate_limit_headers_carry_openais_names_and_forms(enter):
     ticket = await enter(record(Limits(requests_per_minute=60, tokens_per_minute=1000)))
-    assert ticket.headers() == {
-        "x-ratelimit-limit-requests": "60",
-        "x-ratelimit-remaining-requests": "59",
-        "x-ratelimit-reset-requests": "1m0s",
-        "x-ratelimit-limit-tokens": "1000",
-        "x-ratelimit-remaining-tokens": "1000",
-        "x-ratelimit-reset-tokens": "0s",
+    assert dict(ticket.headers()) == {
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"59",
+        b"x-ratelimit-reset-requests": b"1m0s",
+        b"x-ratelimit-limit-tokens": b"1000",
+        b"x-ratelimit-remaining-tokens": b"1000",
+        b"x-ratelimit-reset-tokens": b"0s",
     }
     ticket.withdraw()
 
 
 async def test_a_key_without_limits_gets_no_rate_limit_headers(enter):
     ticket = await enter()
-    assert ticket.headers() == {}
+    assert ticket.headers() == []
     ticket.withdraw()
 
 
