@@ -208,7 +208,7 @@ def cost_nano_usd(prices: Prices, used: Quantities) -> int | None:
         + used.completion_tokens * amounts.get("output_tokens", 0)
         + used.characters * amounts.get("characters", 0)
         + used.requests * amounts.get("requests", 0)
-        + used.images * _picture_millionths(amounts, used)
+        + (used.images * _picture_millionths(amounts, used) if used.images else 0)
     )
     # Minutes come from milliseconds, so everything is counted over one denominator.
     per_minute = used.audio_ms * amounts.get("audio_minutes", 0)

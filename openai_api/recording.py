@@ -68,7 +68,9 @@ def metered_tokens(
         prompt = token_estimate.prompt_tokens(model, prompt_characters)
     if completion is None or (partial and not completion):
         completion = token_estimate.completion_tokens(model, completion_characters)
-    usage = replace(reported, prompt_tokens=prompt, completion_tokens=completion)
+    usage = reported
+    if (prompt, completion) != (reported.prompt_tokens, reported.completion_tokens):
+        usage = replace(reported, prompt_tokens=prompt, completion_tokens=completion)
     quantities = Quantities(
         prompt_tokens=prompt, completion_tokens=completion, cached_tokens=usage.cached_tokens or 0
     )

@@ -6,7 +6,6 @@ and then once more in a trailing chunk. `UsageMeter` turns any of these into one
 not zero.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -67,7 +66,7 @@ def _sum(a: int | None, b: int | None) -> int | None:
 
 def count(value: Any) -> int | None:
     """A token count as upstream may write it; None for what is no count."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
         try:
@@ -94,7 +93,7 @@ def neurons(value: Any) -> Decimal | None:
 
 def read_usage(reported: Any) -> Usage | None:
     """Upstream's `usage` object, whatever is in it; None when it is no report at all."""
-    if not isinstance(reported, Mapping):
+    if not isinstance(reported, dict):
         return None
     prompt = count(reported.get("prompt_tokens", reported.get("input_tokens")))
     completion = count(reported.get("completion_tokens", reported.get("output_tokens")))
@@ -114,9 +113,9 @@ def read_usage(reported: Any) -> Usage | None:
     return usage if usage != NOTHING else None
 
 
-def _detail(reported: Mapping[str, Any], group: str, name: str) -> int | None:
+def _detail(reported: dict[str, Any], group: str, name: str) -> int | None:
     details = reported.get(group)
-    return count(details.get(name)) if isinstance(details, Mapping) else None
+    return count(details.get(name)) if isinstance(details, dict) else None
 
 
 class UsageMeter:

@@ -4,7 +4,9 @@ token.
 
 import logging
 import re
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -33,17 +35,31 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 
+_IN_MESSAGE = ("method", "path", "status")
+
+
+@lru_cache(maxsize=1)
+def _second_text(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+def utc_text(epoch_s: float) -> str:
+    """`2026-03-01T12:00:00.123456Z`. Lines of one second share most of it."""
+    second = int(epoch_s)
+    return f"{_second_text(second)}.{int((epoch_s - second) * 1_000_000):06d}Z"
+
+
 class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
-        when = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        words = " ".join(
+        words = [
             f"{name}={one_line(str(value))}"
             for name, value in fields.items()
-            if value not in (None, "") and name not in ("method", "path", "status")
-        )
+            if name not in _IN_MESSAGE and value is not None and value != ""
+        ]
         message = one_line(record.getMessage())
-        line = f"{when} {record.levelname} {record.name}: {message} {words}".rstrip()
+        head = f"{utc_text(record.created)} {record.levelname} {record.name}:"
+        line = " ".join((head, message, *words)).rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return hidden(line)

@@ -138,8 +138,10 @@ def metered(
     """What an answer used, as far as it came."""
     assert exchange.model is not None
     usage = machine.usage
-    if usage.neurons is None and isinstance(answer, Answer) and answer.neurons is not None:
-        usage = usage.with_neurons(answer.neurons)
+    if usage.neurons is None and isinstance(answer, Answer):
+        measured = answer.neurons
+        if measured is not None:
+            usage = usage.with_neurons(measured)
     return metered_tokens(
         exchange.model.name,
         usage,
