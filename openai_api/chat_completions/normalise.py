@@ -59,6 +59,10 @@ class Expected:
     stops: tuple[str, ...] = ()
 
 
+# Where a message stands in the exact tree of its event: the tree, and the path in it.
+_At = tuple[Exact, str, int, str]
+
+
 @dataclass(slots=True)
 class Delta:
     """New parts of one choice, in OpenAI's form."""
@@ -173,30 +177,30 @@ class ChatNormaliser:
         if isinstance(choices, list) and choices:
             for position, choice in enumerate(choices):
                 if isinstance(choice, dict):
-                    deltas += self._read_choice(
-                        choice, position, within(exact, "choices", position)
-                    )
+                    deltas += self._read_choice(choice, position, exact)
         else:
             deltas, said_something = self._read_legacy(body, exact)
-        self.meter.take(body.get("usage"), trailing=not said_something)
+        usage = body.get("usage")
+        if usage is not None:
+            self.meter.take(usage, trailing=not said_something)
         return deltas
 
     def _read_choice(self, choice: dict[str, Any], position: int, exact: Exact) -> list[Delta]:
+        """`exact` is the body's: each event passes here, and nearly none asks for it."""
         index = choice.get("index")
         if not isinstance(index, int) or isinstance(index, bool) or index < 0:
             index = position
-        state = self._choice(index)
+        state = self.choices.get(index) or self._new_choice(index)
         deltas: list[Delta] = []
         for name in ("delta", "message"):
             message = choice.get(name)
             if isinstance(message, dict):
-                deltas = self._read_message(
-                    state, message, within(exact, name), choice.get("logprobs")
-                )
+                at = (exact, "choices", position, name)
+                deltas = self._read_message(state, message, at, choice.get("logprobs"))
                 break
         else:
             if choice.get("text") is not None:
-                text = self._text(choice["text"], within(exact, "text"))
+                text = self._text(choice["text"], exact, "choices", position, "text")
                 deltas = self._content(state, text)
         if choice.get("finish_reason"):
             self._finish(state, choice["finish_reason"])
@@ -207,22 +211,25 @@ class ChatNormaliser:
         return deltas
 
     def _read_message(
-        self, state: _Choice, message: dict[str, Any], exact: Exact, logprobs: Any = None
+        self, state: _Choice, message: dict[str, Any], at: _At, logprobs: Any
     ) -> list[Delta]:
-        reasoning = ""
+        deltas: list[Delta] = []
         for name in ("reasoning_content", "reasoning"):
             if message.get(name) is not None:
-                reasoning = self._text(message[name], within(exact, name))
+                reasoning = self._text(message[name], *at, name)
                 if reasoning:
+                    deltas += self._reasoning(state, reasoning)
                     break
         content = message.get("content")
-        text = "" if content is None else self._text(content, within(exact, "content"))
-        deltas = self._reasoning(state, reasoning)
-        deltas += self._content(state, text)
-        deltas += self._calls(state, message.get("tool_calls"), within(exact, "tool_calls"))
+        if content is not None:
+            deltas += self._content(state, self._text(content, *at, "content"))
+        entries = message.get("tool_calls")
+        if entries:
+            deltas += self._calls(state, entries, within(*at, "tool_calls"))
         call = message.get("function_call")
         if isinstance(call, dict) and call.get("name"):
-            deltas += self._calls(state, [{"index": 0, **call}], lambda: [exact()["function_call"]])
+            called = within(*at, "function_call")
+            deltas += self._calls(state, [{"index": 0, **call}], lambda: [called()])
         refusal_text = message.get("refusal")
         if isinstance(refusal_text, str) and refusal_text:
             deltas.append(Delta(state.index, {"refusal": refusal_text}))
@@ -237,14 +244,14 @@ class ChatNormaliser:
         text = ""
         for name in ("response", "response_text"):
             if body.get(name) is not None:
-                text = self._text(body[name], within(exact, name))
+                text = self._text(body[name], exact, name)
                 self.answered = True
                 if text:
                     break
         chunk = body.get("chunk")
         if isinstance(chunk, dict) and isinstance(chunk.get("answer"), str):
             text = self._new_part(chunk["answer"])
-        state = self._choice(0)
+        state = self.choices.get(0) or self._new_choice(0)
         reasoning = body.get("reasoning_content") or body.get("reasoning")
         if isinstance(reasoning, str):
             deltas += self._reasoning(state, reasoning)
@@ -266,25 +273,25 @@ class ChatNormaliser:
         self.answered = True
         return whole_so_far.removeprefix(before)
 
-    def _choice(self, index: int) -> _Choice:
-        state = self.choices.get(index)
-        if state is None:
-            state = self.choices[index] = _Choice(index)
-            if self.expected.thinks_inline:
-                state.splitter = ThinkingSplitter(opened_by_template=self.expected.thinks_unopened)
-            if self.expected.forced_tools:
-                state.held = []
-            if self.expected.stops:
-                state.cutter = StopCutter(self.expected.stops)
+    def _new_choice(self, index: int) -> _Choice:
+        state = self.choices[index] = _Choice(index)
+        if self.expected.thinks_inline:
+            state.splitter = ThinkingSplitter(opened_by_template=self.expected.thinks_unopened)
+        if self.expected.forced_tools:
+            state.held = []
+        if self.expected.stops:
+            state.cutter = StopCutter(self.expected.stops)
         return state
 
-    def _text(self, value: Any, exact: Exact) -> str:
-        """Text as the model wrote it, whatever JSON type upstream made of it."""
+    def _text(self, value: Any, exact: Exact, *path: str | int) -> str:
+        """Text as the model wrote it, whatever JSON type upstream made of it: `exact` has it at
+        `path`.
+        """
         if isinstance(value, str):
             return value
         if isinstance(value, list) and value and all(_is_text_part(part) for part in value):
             return "".join(part["text"] for part in value)
-        return as_text(exact())
+        return as_text(within(exact, *path)())
 
     def _reasoning(self, state: _Choice, text: str) -> list[Delta]:
         if not text:
