@@ -12,7 +12,7 @@ meanwhile is seen on one side or on the other, never on none.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -96,6 +96,11 @@ class Claim:
     def amount(self, unit: str) -> int | None:
         amount = self.cost_nano_usd if unit == "usd" else self.neurons_micro
         return None if amount is None else min(max(amount, 0), _HIGHEST)
+
+    @property
+    def set_aside(self) -> tuple[int, int]:
+        """Nano-USD and micro-neurons that are held for it."""
+        return self.amount("usd") or 0, self.amount("neurons") or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,24 +195,32 @@ class ClosedMonths:
 
 
 def decide(
-    claims: Sequence[Claim], *, writer: uuid.UUID, now: datetime, closed: ClosedMonths
+    claims: Sequence[Claim],
+    *,
+    writer: uuid.UUID,
+    now: datetime,
+    closed: ClosedMonths,
+    lapsed_by: datetime | None = None,
 ) -> dict[uuid.UUID, Shortfall | None]:
     """Set aside what fits, claim by claim, in every scope of a claim or in none. Needs a
-    transaction, whose commit is what makes it so."""
+    transaction, whose commit is what makes it so.
+
+    Leases that ended by `lapsed_by`, which is now unless it is said, count no more."""
     by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
     _lock(by_name)
-    spent = {name: _read(scope, claims, now, closed) for name, scope in by_name.items()}
+    moment = now if lapsed_by is None else lapsed_by
+    spent = {name: _read(scope, claims, moment, closed) for name, scope in by_name.items()}
     decisions: dict[uuid.UUID, Shortfall | None] = {}
-    reserved: list[tuple[Claim, int, int]] = []
+    reserved: list[Claim] = []
     for claim in claims:
         mine = [(scope, spent[scope.kind, scope.id]) for scope in claim.scopes]
         short = next(filter(None, (each.shortfall(scope, claim) for scope, each in mine)), None)
         decisions[claim.id] = short
         if short is None:
-            cost, neurons = claim.amount("usd") or 0, claim.amount("neurons") or 0
+            cost, neurons = claim.set_aside
             for _, each in mine:
                 each.add(claim.day, cost, neurons)
-            reserved.append((claim, cost, neurons))
+            reserved.append(claim)
     _insert(reserved, writer=writer, expires_at=now + LEASE)
     return decisions
 
@@ -219,9 +232,7 @@ _INSERT_SQL: Final = """
 """
 
 
-def _insert(
-    reserved: Sequence[tuple[Claim, int, int]], *, writer: uuid.UUID, expires_at: datetime
-) -> None:
+def _insert(reserved: Sequence[Claim], *, writer: uuid.UUID, expires_at: datetime) -> None:
     """Plain SQL, as in `release`: both run for every request, and the ORM was most of their
     cost."""
     if not reserved:
@@ -229,8 +240,8 @@ def _insert(
     adapt_day = connection.ops.adapt_datefield_value
     last = (_column(writer), connection.ops.adapt_datetimefield_value(expires_at))
     rows = [
-        (_column(one.id), one.key_id, one.owner_id, adapt_day(one.day), cost, neurons, *last)
-        for one, cost, neurons in reserved
+        (_column(one.id), one.key_id, one.owner_id, adapt_day(one.day), *one.set_aside, *last)
+        for one in reserved
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_INSERT_SQL, rows)
@@ -248,8 +259,14 @@ def _column(id: uuid.UUID) -> Any:
     return id if connection.features.has_native_uuid_field else id.hex
 
 
-def extend_leases(*, writer: uuid.UUID, now: datetime) -> None:
-    Reservation.objects.filter(writer=writer).update(expires_at=now + LEASE)
+def extend_leases(held: Collection[Claim], *, writer: uuid.UUID, now: datetime) -> None:
+    """Of all that a writer holds. What was swept, after hours in which it could extend nothing, is
+    set aside again."""
+    own = Reservation.objects.filter(writer=writer)
+    if own.update(expires_at=now + LEASE) < len(held):
+        there = set(own.values_list("pk", flat=True))
+        swept = [claim for claim in held if claim.id not in there]
+        _insert(swept, writer=writer, expires_at=now + LEASE)
 
 
 def sweep(now: datetime) -> None:

@@ -28,7 +28,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, IntegrityError, connection, models, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
 from keys import budgets
@@ -55,6 +55,9 @@ MARKS_KEPT: Final = timedelta(days=7)
 # hammers at a limit costs a commit a second.
 REFUSALS_WAIT_S: Final = 1.0
 SWEEP_EVERY_S: Final = 60.0
+# After an outage every worker tries again within LONGEST_RETRY_S and then extends its leases; until
+# all have had the time, the leases that ended meanwhile go on counting.
+RETURN_S: Final = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,7 +183,11 @@ class LedgerWriter:
         self._last_used: dict[int, float] = {}
         self._refusals: Refusals = {}
         self._refusals_due_at = 0.0
-        self._held: set[uuid.UUID] = set()
+        self._held: dict[uuid.UUID, Claim] = {}
+        # When the database answered last and since when it does not, by the clock; its return.
+        self._answered_at = clock()
+        self._away_since: float | None = None
+        self._back_at: float | None = None
         self._closed_months = budgets.ClosedMonths()
         self._heartbeat_at = self._sweep_at = 0.0
         self._last_error = ""
@@ -286,6 +293,7 @@ class LedgerWriter:
             self._group_number = 0
         self._stopping.clear()
         self._give_up_at = None
+        self._answered_at = self._clock()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -371,14 +379,17 @@ class LedgerWriter:
         try:
             self._prepare_connection(self._group_number)
             if is_beat:
-                budgets.extend_leases(writer=self._writer_id, now=moment)
+                budgets.extend_leases(self._held.values(), writer=self._writer_id, now=moment)
             if is_sweep:
-                budgets.sweep(moment)
-        except DatabaseError as error:
+                budgets.sweep(self._lapsed_by())
+        except Exception as error:
             # The next group will say more; the leases last for three beats.
             logger.debug("The ledger's chores failed: %s", type(error).__name__)
+            self._note_away()
             self._drop_connection()
             self._heartbeat_at = now + LONGEST_RETRY_S
+        else:
+            self._note_back()
 
     def _write_until_in(self, group: Sequence[_Waiting]) -> bool:
         """False when the ledger was told to stop and the database did not come back in time."""
@@ -449,9 +460,14 @@ class LedgerWriter:
         now = datetime.fromtimestamp(self._clock(), UTC)
         if self._held and time.monotonic() >= self._heartbeat_at:
             # After an outage: what runs here must count, though no lease could be extended.
-            budgets.extend_leases(writer=self._writer_id, now=now)
+            still = [claim for id, claim in self._held.items() if id not in released]
+            budgets.extend_leases(still, writer=self._writer_id, now=now)
         decisions = budgets.decide(
-            claims, writer=self._writer_id, now=now, closed=self._closed_months
+            claims,
+            writer=self._writer_id,
+            now=now,
+            closed=self._closed_months,
+            lapsed_by=self._lapsed_by(),
         )
         for waiting in group:
             if waiting.claim is not None:
@@ -566,6 +582,7 @@ class LedgerWriter:
 
     def _note_failure(self, error: Exception) -> None:
         self._last_error = type(error).__name__
+        self._note_away()
         if self._degraded_since is None:
             self._degraded_since = time.time()
             logger.error(
@@ -581,19 +598,35 @@ class LedgerWriter:
         self._groups_written += 1
         if not self._held:
             self._heartbeat_at = time.monotonic() + budgets.HEARTBEAT_S
-        self._held.update(
-            waiting.claim.id
-            for waiting in group
-            if waiting.claim is not None and waiting.shortfall is None
-        )
-        self._held.difference_update(
-            waiting.released for waiting in group if waiting.released is not None
-        )
+        self._note_back()
+        for waiting in group:
+            if waiting.claim is not None and waiting.shortfall is None:
+                self._held[waiting.claim.id] = waiting.claim
+            if waiting.released is not None:
+                self._held.pop(waiting.released, None)
         if self._degraded_since is not None:
             logger.warning(
                 "The ledger writes again after %.1f s.", time.time() - self._degraded_since
             )
             self._degraded_since = None
+
+    def _note_away(self) -> None:
+        self._back_at = None
+        if self._away_since is None:
+            self._away_since = self._answered_at
+
+    def _note_back(self) -> None:
+        self._answered_at = self._clock()
+        if self._away_since is not None and self._back_at is None:
+            self._back_at = time.monotonic()
+
+    def _lapsed_by(self) -> datetime:
+        """Leases that ended by then are over: now, or the beginning of an outage through which
+        nobody could extend any."""
+        if self._back_at is not None and time.monotonic() - self._back_at >= RETURN_S:
+            self._away_since = self._back_at = None
+        moment = self._clock() if self._away_since is None else self._away_since
+        return datetime.fromtimestamp(moment, UTC)
 
 
 Told = list[tuple["asyncio.Future[Any]", Shortfall | None]]

@@ -6,12 +6,12 @@ import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from keys import budgets, errors
+from keys import budgets, errors, ledger
 from keys.admission import Outcome, admit
 from keys.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
 from keys.counters import MemoryCounters
@@ -403,6 +403,57 @@ def test_what_runs_through_an_outage_longer_than_its_lease_still_counts(writers,
     writer._heartbeat_at = 0.0  # due since long: the database was away
     assert isinstance(run(reserved(writer, key)), errors.BudgetUsedUp)
     first.settle_nowait(done())
+
+
+def test_what_was_swept_while_its_worker_reached_no_database_is_set_aside_again(writers, clock):
+    writer = writers()
+    key = record(Limits(daily_budget_nano_usd=100))
+    first, second = run(reserved(writer, key, cost=60)), run(reserved(writer, key, cost=40))
+    clock.now += LEASE.total_seconds() + budgets.SWEPT_AFTER.total_seconds() + 1
+    budgets.sweep(datetime.fromtimestamp(clock.now, UTC))
+    assert not Reservation.objects.exists()
+    writer._heartbeat_at = 0.0  # due since long
+    second.settle_nowait(done(30))
+    refusal = run(reserved(writer, key, cost=20))
+    assert "$0.00000001 is left" in str(refusal)
+    assert [each.cost_nano_usd for each in Reservation.objects.all()] == [60]
+    first.settle_nowait(done(60))
+    assert writer.stop(5)
+    assert not Reservation.objects.exists()
+
+
+def test_leases_that_ended_in_an_outage_count_until_their_workers_can_extend_them(
+    writers, clock, monkeypatch
+):
+    class Interrupted(LedgerWriter):
+        def _write(self, group):
+            if clock.now == NOON:
+                clock.now += 2 * LEASE.total_seconds()
+                raise OperationalError("away for longer than a lease")
+            super()._write(group)
+
+    key = record(Limits(daily_budget_nano_usd=100))
+    others = LedgerWriter(clock=Clock(NOON))
+    others.start()
+    running = run(reserved(others, key))
+    others.stop(5)
+    writer = writers(Interrupted)
+    assert isinstance(run(reserved(writer, key)), errors.BudgetUsedUp)
+    monkeypatch.setattr(ledger, "RETURN_S", 0.0)  # the other worker is dead
+    run(reserved(writer, key)).settle_nowait(done())
+    running.withdraw()
+
+
+def test_a_fault_in_the_chores_does_not_end_the_ledger(writers, monkeypatch):
+    def broken(moment):
+        raise InterfaceError("the driver is confused")
+
+    monkeypatch.setattr(budgets, "sweep", broken)
+    writer = writers()
+    ticket = run(reserved(writer, record(Limits(daily_budget_nano_usd=100))))
+    ticket.settle_nowait(done())
+    assert writer.stop(5)
+    assert RequestLog.objects.count() == 1
 
 
 def test_a_refused_row_gives_its_reservation_back(writers):
