@@ -58,7 +58,8 @@ class Refresher:
                 index.poll()
                 snapshot.poll()
                 self._say(True)
-            except DatabaseError as error:
+            except Exception as error:
+                # Whatever it is: without this thread a revoked key would stay in force here.
                 self._say(False, error)
                 connection.close()
             self._loop.call_soon_threadsafe(stop_streams_of_dead_keys)
