@@ -160,7 +160,7 @@ class _Counts:
         return Denial(Limit.TOKENS, max(wait_s, CONCURRENCY_RETRY_S), scope)
 
 
-class _MemoryHold:
+class MemoryHold:
     __slots__ = ("_counts", "_engine", "_reserved", "_scopes")
 
     def __init__(
@@ -173,20 +173,23 @@ class _MemoryHold:
 
     async def reserve_tokens(self, tokens: int) -> Denial | None:
         now = self._engine.clock()
-        wanted: list[tuple[_Counts, int]] = []
         for scope, counts in zip(self._scopes, self._counts, strict=True):
             limit = scope.limits.tokens_per_minute
-            if limit is None:
-                continue
-            amount = capped(tokens, limit)
-            denial = counts.token_denial(scope, now, amount, limit)
-            if denial is not None:
-                return denial
-            wanted.append((counts, amount))
-        for counts, amount in wanted:
-            counts.reserved_tokens += amount
-        self._reserved = wanted
+            if limit is not None:
+                denial = counts.token_denial(scope, now, capped(tokens, limit), limit)
+                if denial is not None:
+                    return denial
+        self.hold_tokens(tokens)
         return None
+
+    def hold_tokens(self, tokens: int) -> None:
+        """Whatever the limits say."""
+        for scope, counts in zip(self._scopes, self._counts, strict=True):
+            limit = scope.limits.tokens_per_minute
+            if limit is not None:
+                amount = capped(tokens, limit)
+                counts.reserved_tokens += amount
+                self._reserved.append((counts, amount))
 
     def release(self, used_tokens: int) -> None:
         now = self._engine.clock()
@@ -228,22 +231,25 @@ class MemoryCounters:
     def __len__(self) -> int:
         return len(self._counted)
 
-    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
+    async def take(self, scopes: Sequence[Scope]) -> MemoryHold | Denial:
         now = self.clock()
-        taken = []
         for scope in scopes:
-            counts = self._counts(scope)
-            denial = counts.denial(scope, now)
+            denial = self._counts(scope).denial(scope, now)
             if denial is not None:
                 return denial
-            taken.append(counts)
+        return self.count(scopes)
+
+    def count(self, scopes: Sequence[Scope]) -> MemoryHold:
+        """Whatever the limits say."""
+        now = self.clock()
+        taken = [self._counts(scope) for scope in scopes]
         for counts in taken:
             counts.requests.add(now, 1)
             counts.running += 1
         # Only now: before it counted, one of these would have looked as if it rested.
         for _ in taken:
             self._look_at_oldest(now)
-        return _MemoryHold(self, scopes, taken)
+        return MemoryHold(self, scopes, taken)
 
     def health(self) -> str:
         return ""

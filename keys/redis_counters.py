@@ -2,7 +2,10 @@
 
 A request is one script, so that look and take are one step for key and owner together, and the
 time is Redis's own. A slot is a lease that its process keeps alive: what a crash left is free after
-LEASE_S. While Redis is away the process counts in its own memory, and says so once.
+LEASE_S.
+
+Each request is counted in the process's own memory too. While Redis is away that count decides,
+which the log says once; when Redis is back, perhaps empty, it is told what runs.
 
 The keys of one script lie in different slots of a Redis Cluster, so this takes a single server
 (or one with replicas).
@@ -20,12 +23,12 @@ from redis.exceptions import RedisError
 from keys.counters import (
     CONCURRENCY_RETRY_S,
     WINDOW_S,
-    Counters,
     Denial,
     Hold,
     Level,
     Limit,
     MemoryCounters,
+    MemoryHold,
     capped,
     tightest,
 )
@@ -157,12 +160,13 @@ return answer
 """
 )
 
-# KEYS: tokens and slots of each scope. ARGV: used tokens, then the slot's member in each scope.
+# KEYS: tokens and slots of each scope. ARGV: used tokens, slot, then for each scope the amount that
+# was asked for, which a request that left meanwhile may hold or not.
 _LUA_RELEASE: Final = (
     _LUA_COMMON
     + """
 for i = 1, #KEYS / 2 do
-  redis.call('ZREM', KEYS[2 * i], ARGV[i + 1])
+  redis.call('ZREM', KEYS[2 * i], ARGV[2] .. '|0', ARGV[2] .. '|' .. ARGV[i + 2])
   if tonumber(ARGV[1]) > 0 then
     add(KEYS[2 * i - 1], ARGV[1])
   end
@@ -170,12 +174,13 @@ end
 """
 )
 
-# KEYS: slots. ARGV: members. Only those that are still there: one that was released stays away.
+# KEYS: slots. ARGV: XX for those that are still there, so that one that was released stays away, or
+# CH for all, then members.
 _LUA_HEARTBEAT: Final = (
     _LUA_COMMON
     + """
 for i = 1, #KEYS do
-  redis.call('ZADD', KEYS[i], 'XX', now + lease, ARGV[i])
+  redis.call('ZADD', KEYS[i], ARGV[1], now + lease, ARGV[i + 1])
   redis.call('EXPIRE', KEYS[i], 3600)
 end
 """
@@ -185,30 +190,53 @@ _SCRIPTS: Final = (_LUA_TAKE, _LUA_RESERVE, _LUA_RELEASE, _LUA_HEARTBEAT)
 
 
 class _RedisHold:
-    __slots__ = ("_engine", "_requests", "_reserved", "_scopes", "_slot", "_tokens")
+    __slots__ = (
+        "_asked",
+        "_engine",
+        "_local",
+        "_requests",
+        "_reserved",
+        "_scopes",
+        "_slot",
+        "_tokens",
+    )
 
     def __init__(
-        self, engine: "RedisCounters", scopes: Sequence[Scope], slot: str, levels: list[Any]
+        self,
+        engine: "RedisCounters",
+        scopes: Sequence[Scope],
+        slot: str,
+        *,
+        local: MemoryHold | None = None,
+        levels: Sequence[Any] = (),
     ) -> None:
+        """`local` is what it holds in the process's memory, `levels` what Redis said."""
         self._engine = engine
         self._scopes = scopes
         self._slot = slot
+        self._local = local
+        self._asked = [0] * len(scopes)
         self._reserved = [0] * len(scopes)
-        limits = [scope.limits for scope in scopes]
-        self._requests = tightest(
-            [
-                Level(each.requests_per_minute, int(levels[4 * i]), float(levels[4 * i + 1]))
-                for i, each in enumerate(limits)
-                if each.requests_per_minute is not None
-            ]
-        )
-        self._tokens = tightest(
-            [
-                Level(each.tokens_per_minute, int(levels[4 * i + 2]), float(levels[4 * i + 3]))
-                for i, each in enumerate(limits)
-                if each.tokens_per_minute is not None
-            ]
-        )
+        self._requests: Level | None = None
+        self._tokens: Level | None = None
+        if levels:
+            limits = [scope.limits for scope in scopes]
+            self._requests = tightest(
+                [
+                    Level(each.requests_per_minute, int(levels[4 * i]), float(levels[4 * i + 1]))
+                    for i, each in enumerate(limits)
+                    if each.requests_per_minute is not None
+                ]
+            )
+            self._tokens = tightest(
+                [
+                    Level(each.tokens_per_minute, int(levels[4 * i + 2]), float(levels[4 * i + 3]))
+                    for i, each in enumerate(limits)
+                    if each.tokens_per_minute is not None
+                ]
+            )
+        elif local is not None:
+            self._requests, self._tokens = local.requests(), local.tokens()
 
     async def reserve_tokens(self, tokens: int) -> Denial | None:
         limited = [
@@ -216,34 +244,39 @@ class _RedisHold:
             for number, scope in enumerate(self._scopes)
             if scope.limits.tokens_per_minute is not None
         ]
-        if not limited:
+        if not limited or self._local is None:
             return None
         amounts = [capped(tokens, limit) for _, _, limit in limited]
         # Noted before the script runs: a release that overtakes its answer removes what it set.
         for (number, _, _), amount in zip(limited, amounts, strict=True):
-            self._reserved[number] = amount
+            self._asked[number] = self._reserved[number] = amount
         answer = await self._engine.reserve(
             self._slot,
             [scope for _, scope, _ in limited],
             [(amount, limit) for amount, (_, _, limit) in zip(amounts, limited, strict=True)],
         )
         if answer is None:
-            # Redis went away in between. The slot's lease and this process's memory bound it.
-            return None
-        if answer[0] == b"denied":
-            for number, _, _ in limited:
-                self._reserved[number] = 0
-            return _denial(answer, [scope for _, scope, _ in limited])
-        self._tokens = tightest(
-            [
-                Level(limit, int(used), WINDOW_S)
-                for (_, _, limit), used in zip(limited, answer[1:], strict=True)
-            ]
-        )
-        return None
+            denial = await self._local.reserve_tokens(tokens)
+            self._tokens = self._local.tokens()
+        elif answer[0] == b"denied":
+            denial = _denial(answer, [scope for _, scope, _ in limited])
+        else:
+            denial = None
+            self._local.hold_tokens(tokens)
+            self._tokens = tightest(
+                [
+                    Level(limit, int(used), WINDOW_S)
+                    for (_, _, limit), used in zip(limited, answer[1:], strict=True)
+                ]
+            )
+        if denial is not None:
+            self._reserved = [0] * len(self._scopes)
+        return denial
 
     def release(self, used_tokens: int) -> None:
-        self._engine.release(self, used_tokens)
+        if self._local is not None:
+            self._local.release(used_tokens)
+        self._engine.release(self, self._scopes, [used_tokens, self._slot, *self._asked])
 
     def requests(self) -> Level | None:
         return self._requests
@@ -266,7 +299,7 @@ class RedisCounters:
         self,
         url: str,
         *,
-        fallback: Counters | None = None,
+        fallback: MemoryCounters | None = None,
         prefix: str = PREFIX,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -280,6 +313,7 @@ class RedisCounters:
         self._try_at = 0.0
         self._live: set[_RedisHold] = set()
         self._heartbeat: asyncio.Task[None] | None = None
+        self._restoring: asyncio.Task[None] | None = None
 
     def health(self) -> str:
         if self._away_since is None:
@@ -299,13 +333,18 @@ class RedisCounters:
             answer = await self._run(_LUA_TAKE, names, arguments)
         except BaseException:
             # Cancelled with the script on its way: it may have taken the slot.
-            self.release(_RedisHold(self, scopes, slot, [0] * 4 * len(scopes)), 0)
+            _RedisHold(self, scopes, slot).release(0)
             raise
         if answer is None:
-            return await self._fallback.take(scopes)
-        if answer[0] == b"denied":
+            local = await self._fallback.take(scopes)
+            if isinstance(local, Denial):
+                return local
+            hold = _RedisHold(self, scopes, slot, local=local)
+        elif answer[0] == b"denied":
             return _denial(answer, scopes)
-        hold = _RedisHold(self, scopes, slot, answer[1:])
+        else:
+            local = self._fallback.count(scopes)
+            hold = _RedisHold(self, scopes, slot, local=local, levels=answer[1:])
         self._live.add(hold)
         self._keep_leases()
         return hold
@@ -317,11 +356,9 @@ class RedisCounters:
         arguments = [slot, *(number for pair in amounts for number in pair)]
         return await self._run(_LUA_RESERVE, names, arguments)
 
-    def release(self, hold: _RedisHold, used_tokens: int) -> None:
+    def release(self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[Any]) -> None:
         self._live.discard(hold)
-        members = hold.members
-        names = [self._name(scope, what) for scope, _ in members for what in "ts"]
-        arguments = [used_tokens, *(member for _, member in members)]
+        names = [self._name(scope, what) for scope in scopes for what in "ts"]
         try:
             self._send(_LUA_RELEASE, names, arguments)
         except RuntimeError:
@@ -329,8 +366,9 @@ class RedisCounters:
             return
 
     async def close(self) -> None:
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for task in (self._heartbeat, self._restoring):
+            if task is not None:
+                task.cancel()
         if self._line is not None:
             await self._line.close()
 
@@ -383,6 +421,8 @@ class RedisCounters:
             away_s = self._clock() - self._away_since
             self._away_since = None
             logger.warning("Redis answers again after %.1f s; limits are shared again.", away_s)
+            restoring = self._tell_what_runs("CH")
+            self._restoring = asyncio.get_running_loop().create_task(restoring)
 
     def _keep_leases(self) -> None:
         if self._heartbeat is None or self._heartbeat.done():
@@ -395,11 +435,16 @@ class RedisCounters:
             await self.renew_leases()
 
     async def renew_leases(self) -> None:
-        held = [member for hold in list(self._live) for member in hold.members]
-        for start in range(0, len(held), 500):
-            batch = held[start : start + 500]
-            names = [self._name(scope, "s") for scope, _ in batch]
-            await self._run(_LUA_HEARTBEAT, names, [member for _, member in batch])
+        await self._tell_what_runs("XX")
+
+    async def _tell_what_runs(self, which: str) -> None:
+        live = list(self._live)
+        for start in range(0, len(live), 250):
+            # What was released since must not come back.
+            batch = [hold for hold in live[start : start + 250] if hold in self._live]
+            held = [member for hold in batch for member in hold.members]
+            names = [self._name(scope, "s") for scope, _ in held]
+            await self._run(_LUA_HEARTBEAT, names, [which, *(member for _, member in held)])
 
 
 def _denial(answer: list[Any], scopes: Sequence[Scope]) -> Denial:

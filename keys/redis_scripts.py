@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 
@@ -71,7 +72,16 @@ class ScriptLine:
                 await self._disconnect()
 
     async def _exchange(self, calls: list[_Call]) -> list[Any]:
-        connection = self._connection or await self._connect()
+        if self._connection is not None:
+            try:
+                return await self._ask(self._connection, calls)
+            except (RedisConnectionError, OSError):
+                # Closed while it rested, as a server or a firewall does after a while. Should the
+                # scripts have run all the same, a request counts twice.
+                await self._disconnect()
+        return await self._ask(await self._connect(), calls)
+
+    async def _ask(self, connection: AbstractConnection, calls: list[_Call]) -> list[Any]:
         packed = [part for call in calls for part in connection.pack_command(*call.words)]
         await connection.send_packed_command(packed)
         return [await _answer(connection) for _ in calls]

@@ -171,3 +171,63 @@ async def test_redis_that_comes_back_is_used_again_by_itself(worker, server, cap
     assert shared.requests().used == 1
     assert engine.health() == ""
     assert "shared again" in caplog.text
+
+
+async def test_while_redis_is_away_what_this_worker_admitted_before_counts(worker, server):
+    engine = worker()
+    slot, tokens = key(1, concurrency=1), key(2, tpm=100)
+    running = await engine.take([slot])
+    reserved = await engine.take([tokens])
+    assert await reserved.reserve_tokens(60) is None
+    server.stop()
+    assert await is_denied(engine, slot)
+    second = await engine.take([tokens])
+    assert (await second.reserve_tokens(60)).limit is Limit.TOKENS
+    running.release(0)
+    reserved.release(10)
+    assert await second.reserve_tokens(60) is None
+    assert not await is_denied(engine, slot)
+    server.start()
+
+
+async def test_redis_that_comes_back_empty_is_told_what_runs(worker, server):
+    clock = Clock()
+    engine = worker(clock=clock)
+    before = await engine.take([key(1, concurrency=1)])
+    server.stop()
+    during = await engine.take([key(2, concurrency=1)])
+    server.start()
+    clock.now += 5
+    await engine.take([key(3, rpm=5)])
+    await engine._restoring
+    others = worker()
+    assert [await is_denied(others, key(n, concurrency=1)) for n in (1, 2)] == [True, True]
+    before.release(0)
+    during.release(0)
+    await released(engine)
+    assert [await is_denied(others, key(n, concurrency=1)) for n in (1, 2)] == [False, False]
+
+
+async def test_a_connection_that_was_closed_while_it_rested_is_no_outage(worker, server, caplog):
+    engine = worker()
+    await engine.take([key(rpm=5)])
+    with redis.Redis.from_url(server.url) as direct:
+        direct.client_kill_filter(_type="normal", skipme=True)
+    assert (await engine.take([key(rpm=5)])).requests().used == 2
+    assert engine.health() == ""
+    assert not caplog.records
+
+
+async def test_a_reservation_that_is_refused_while_its_client_leaves_keeps_no_slot(worker):
+    engine = worker()
+    scope = key(tpm=100, concurrency=2)
+    first, second = await engine.take([scope]), await engine.take([scope])
+    await first.reserve_tokens(80)
+    task = asyncio.ensure_future(second.reserve_tokens(80))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    second.release(0)
+    await released(engine)
+    assert not await is_denied(worker(), scope)
