@@ -121,6 +121,9 @@ class LedgerHealth:
         if self.full:
             # Behind somebody's lock, for one, long before that counts as a failure.
             return f"the ledger is full: {self.depth} rows wait for the database"
+        if self.oldest_age_s >= settings.BUDGET_TIMEOUT:
+            # From then on requests of keys with a budget are refused.
+            return f"the ledger has waited for the database for {self.oldest_age_s:.0f} s"
         return ""
 
 

@@ -252,6 +252,26 @@ def test_a_full_ledger_is_not_healthy_though_the_database_has_not_failed_yet(wri
     assert RequestLog.objects.count() == 2
 
 
+def test_a_ledger_that_waits_for_longer_than_budgets_do_is_not_healthy(writers, settings):
+    settings.BUDGET_TIMEOUT = 0.05
+    taken, free = threading.Event(), threading.Event()
+
+    class Waiting(LedgerWriter):
+        def _write(self, group):
+            taken.set()
+            free.wait(10)
+            super()._write(group)
+
+    writer = writers(Waiting)
+    writer.put_nowait(ledger_row())
+    assert taken.wait(5)
+    run(until(lambda: writer.health().problem))
+    assert writer.health().problem.startswith("the ledger has waited for the database for ")
+    free.set()
+    assert writer.stop(5)
+    assert writer.health().problem == "the ledger does not run"
+
+
 def test_an_outage_keeps_rows_in_order_and_the_health_says_so(writers):
     writer = writers(FailingWriter)
 
