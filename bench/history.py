@@ -139,6 +139,8 @@ def _total(
         images=requests if endpoint == "images" else 0,
         cost_nano_usd=cost,
         neurons_micro=cost * 1000 // NANO_USD_A_NEURON,
+        ttft_ms=150 * fast + 300 * (requests - fast),
+        duration_ms=600 * fast + 2_400 * (requests - fast),
         **{TTFT_COUNTS[2]: fast, TTFT_COUNTS[3]: requests - fast},
         **{DURATION_COUNTS[4]: fast, DURATION_COUNTS[6]: requests - fast},
     )

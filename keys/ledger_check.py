@@ -23,7 +23,7 @@ from keys.models import (
     PruneMark,
     RequestLog,
 )
-from keys.totals import CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, Place
+from keys.totals import CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 
 DayRows = dict[Place, dict[str, Any]]
 
@@ -144,7 +144,7 @@ _SUMS: Final[dict[str, Any]] = {
     "sum_errors": Count("pk", filter=Q(status__gte=400) & ~_LEFT),
     "sum_client_gone": Count("pk", filter=_LEFT),
     "sum_unpriced": Count("pk", filter=Q(cost_nano_usd=None)),
-    **{f"sum_{name}": Sum(name) for name in SUMMED},
+    **{f"sum_{name}": Sum(name) for name in (*SUMMED, *TIMES)},
     **_histogram_sums("ttft_ms", TTFT_COUNTS),
     **_histogram_sums("duration_ms", DURATION_COUNTS),
 }

@@ -455,6 +455,9 @@ class DayTotal(models.Model):
     audio_ms = models.BigIntegerField(default=0)
     cost_nano_usd = models.BigIntegerField(default=0)
     neurons_micro = models.BigIntegerField(default=0)
+    # What the histograms below count, added up.
+    ttft_ms = models.BigIntegerField(default=0)
+    duration_ms = models.BigIntegerField(default=0)
 
     # Refused by a limit. These requests have no row.
     refused_requests = models.BigIntegerField(default=0)

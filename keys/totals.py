@@ -30,9 +30,11 @@ SUMMED: Final = (
     "cost_nano_usd",
     "neurons_micro",
 )
+# The same, of what the histograms count.
+TIMES: Final = ("ttft_ms", "duration_ms")
 COUNTED: Final = ("requests", "errors", "client_gone", "unpriced")
 # Everything that rows alone make up: what `ledger_check.py` can recompute.
-FROM_ROWS: Final = (*COUNTED, *SUMMED, *TTFT_COUNTS, *DURATION_COUNTS)
+FROM_ROWS: Final = (*COUNTED, *SUMMED, *TIMES, *TTFT_COUNTS, *DURATION_COUNTS)
 ADDED: Final = (*FROM_ROWS, *REFUSED)
 
 CLIENT_GONE_STATUS: Final = 499
@@ -41,6 +43,7 @@ _PLACE: Final = {name: place for place, name in enumerate(ADDED)}
 _TTFT: Final = _PLACE[TTFT_COUNTS[0]]
 _DURATION: Final = _PLACE[DURATION_COUNTS[0]]
 _SUMMED_AT: Final = _PLACE[SUMMED[0]]
+_TTFT_MS, _DURATION_MS = (_PLACE[name] for name in TIMES)
 
 
 class Place(NamedTuple):
@@ -87,7 +90,9 @@ class Sums:
             if value:
                 added[at] += value
         if ttft_ms is not None:
+            added[_TTFT_MS] += ttft_ms
             added[_TTFT + bisect_left(LATENCY_BOUNDS_MS, ttft_ms)] += 1
+        added[_DURATION_MS] += duration_ms
         added[_DURATION + bisect_left(LATENCY_BOUNDS_MS, duration_ms)] += 1
 
     def add_refusals(self, place: Place, names: Names, kind: str, count: int) -> None:

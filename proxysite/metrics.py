@@ -51,9 +51,10 @@ _COUNTERS: Final = (
     ("gateway_cost_usd", "Cost by the price list.", "cost_nano_usd", _NANO),
     ("gateway_neurons", "Neurons, as measured or by the price list.", "neurons_micro", _MICRO),
 )
+# Metric, its help, the counts of its buckets, and the sum of what they count.
 _HISTOGRAMS: Final = (
-    ("gateway_first_byte_seconds", "Time to the first byte of an answer.", TTFT_COUNTS),
-    ("gateway_duration_seconds", "Time to the end of an answer.", DURATION_COUNTS),
+    ("gateway_first_byte_seconds", "Time to the first byte of an answer.", TTFT_COUNTS, "ttft_ms"),
+    ("gateway_duration_seconds", "Time to the end of an answer.", DURATION_COUNTS, "duration_ms"),
 )
 
 # Prometheus itself waits for 10 seconds.
@@ -128,10 +129,10 @@ def _of_ever() -> Iterator[Metric]:
         for column in REFUSED:
             refused.add_metric([*place, column.removeprefix("refused_")], sums[column])
     yield refused
-    for name, text, columns in _HISTOGRAMS:
+    for name, text, columns, column in _HISTOGRAMS:
         histogram = HistogramMetricFamily(name, text, labels=_LABELS)
         for place, sums in rows:
-            histogram.add_metric(place, _buckets(sums, columns), sum_value=None)
+            histogram.add_metric(place, _buckets(sums, columns), sum_value=sums[column] / 1000)
         yield histogram
 
 

@@ -5,8 +5,11 @@ import json
 import random
 import threading
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection
 
@@ -202,6 +205,17 @@ def test_histograms_count_each_request_once(write):
     for names in (TTFT_COUNTS, DURATION_COUNTS):
         counts = [getattr(total, name) for name in names]
         assert counts == [2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+    assert total.ttft_ms == total.duration_ms == sum(times)
+    assert "0 differences" in ran("check_ledger")[0]
+
+
+def test_the_migration_adds_up_the_times_of_the_rows_that_are_there(write):
+    rows = list(mixed_rows(60))
+    write(*rows)
+    DayTotal.objects.update(ttft_ms=0, duration_ms=0)
+    migration = import_module("keys.migrations.0005_latency_sums")
+    migration.add_up(apps, SimpleNamespace(connection=connection))
+    assert total_of("duration_ms") == sum(row.duration_ms for row in rows) > 0
     assert "0 differences" in ran("check_ledger")[0]
 
 

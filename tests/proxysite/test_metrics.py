@@ -40,7 +40,10 @@ def test_a_request_moves_the_counters_of_its_model(
     assert grown("gateway_errors_total") == 0
     assert grown("gateway_prompt_tokens_total") == answer.json()["usage"]["prompt_tokens"]
     assert grown("gateway_cost_usd_total") > 0
-    assert grown("gateway_duration_seconds_bucket", "+Inf") == 1
+    for time in ("first_byte", "duration"):
+        assert grown(f"gateway_{time}_seconds_bucket", "+Inf") == 1
+        assert grown(f"gateway_{time}_seconds_count") == 1
+        assert grown(f"gateway_{time}_seconds_sum") > 0
     assert after["gateway_ledger_healthy", "", ""] == 1
     assert after["gateway_catalog_models", "", ""] > 20
     assert after["gateway_catalog_age_seconds", "", ""] < 3600
