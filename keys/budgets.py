@@ -13,7 +13,7 @@ meanwhile is seen on one side or on the other, never on none.
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, Final
@@ -139,6 +139,8 @@ class Spending:
     """Of one scope, by day: (nano-USD, micro-neurons) used and set aside."""
 
     days: dict[date, tuple[int, int]]
+    # What each budget of the scope has left for claims of a day: a group's are of one, as a rule.
+    _rooms: dict[date, list[tuple[Budget, int, int]]] = field(default_factory=dict)
 
     def total(self, window: Window, day: date, unit: str) -> int:
         part = 0 if unit == "usd" else 1
@@ -150,12 +152,15 @@ class Spending:
         )
 
     def shortfall(self, scope: Scope, claim: Claim) -> Shortfall | None:
-        for budget in BUDGETS:
-            limit = getattr(scope.limits, budget.field)
-            if limit is None:
-                continue
+        rooms = self._rooms.get(claim.day)
+        if rooms is None:
+            rooms = self._rooms[claim.day] = [
+                (budget, limit, limit - self.total(budget.window, claim.day, budget.unit))
+                for budget in BUDGETS
+                if (limit := getattr(scope.limits, budget.field)) is not None
+            ]
+        for budget, limit, left in rooms:
             asked = claim.amount(budget.unit)
-            left = limit - self.total(budget.window, claim.day, budget.unit)
             if (asked is None and left <= 0) or (asked and asked > left):
                 return Shortfall(scope, budget, limit, left, asked)
         return None
@@ -163,6 +168,13 @@ class Spending:
     def add(self, day: date, cost_nano_usd: int, neurons_micro: int) -> None:
         cost, neurons = self.days.get(day, (0, 0))
         self.days[day] = (cost + cost_nano_usd, neurons + neurons_micro)
+        rooms = self._rooms.get(day)
+        self._rooms.clear()
+        if rooms is not None:
+            self._rooms[day] = [
+                (budget, limit, left - (cost_nano_usd if budget.unit == "usd" else neurons_micro))
+                for budget, limit, left in rooms
+            ]
 
 
 class ClosedMonths:

@@ -15,6 +15,7 @@ queued like a row and answered after the commit, so that there is one writer a p
 import asyncio
 import logging
 import os
+import sys
 import threading
 import time
 import uuid
@@ -682,36 +683,55 @@ def _insert_sql(vendor: str) -> str:
     return f"INSERT INTO {quote(RequestLog._meta.db_table)} ({names}) VALUES ({places})"
 
 
-def _fit_for(field: Any) -> Callable[[Any], Any]:
-    """What turns a row's value into one that the column takes, whatever upstream or a caller sent:
-    a row must not be lost because a text in it is long or a count absurd."""
-    kind = field.get_internal_type()
-    if kind in _HIGHEST:
-        highest = _HIGHEST[kind]
-        return lambda value: None if value is None else min(max(int(value), 0), highest)
-    if kind == "DateTimeField":
-        return lambda value: connection.ops.adapt_datetimefield_value(
-            datetime.fromtimestamp(value, UTC)
-        )
-    if kind == "BooleanField":
-        return bool
-    length = field.max_length
-    return lambda value: None if value is None and field.null else _fit_text(value, length)
-
-
-def _fit_text(value: Any, length: int | None) -> str:
-    text = "" if value is None else str(value)
-    if not (text.isascii() and text.isprintable()):
-        # PostgreSQL takes no NUL, and neither engine takes half a surrogate pair.
-        text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    return text[:length]
-
-
-_FITS: Final = [_fit_for(field) for field in _COLUMNS]
+# What turns a row's values into those that the columns take, whatever upstream or a caller sent: a
+# row must not be lost because a text in it is long or a count absurd. By kind, place in the row
+# first; nearly every value fits as it is, and finding that out calls nothing.
+_NUMBERS: Final = [
+    (place, _HIGHEST[field.get_internal_type()])
+    for place, field in enumerate(_COLUMNS)
+    if field.get_internal_type() in _HIGHEST
+]
+_FLAGS: Final = [
+    place for place, field in enumerate(_COLUMNS) if field.get_internal_type() == "BooleanField"
+]
+_MOMENTS: Final = [
+    place for place, field in enumerate(_COLUMNS) if field.get_internal_type() == "DateTimeField"
+]
+_TEXTS: Final = [
+    (place, field.max_length or sys.maxsize, field.null)
+    for place, field in enumerate(_COLUMNS)
+    if field.get_internal_type() in ("CharField", "TextField")
+]
+assert len(_NUMBERS) + len(_FLAGS) + len(_MOMENTS) + len(_TEXTS) == len(_COLUMNS)
 
 
 def _values(row: LedgerRow) -> tuple[Any, ...]:
-    return tuple(fit(value) for fit, value in zip(_FITS, _read_row(row), strict=True))
+    values = list(_read_row(row))
+    for place, highest in _NUMBERS:
+        value = values[place]
+        if value is not None and not (type(value) is int and 0 <= value <= highest):
+            values[place] = min(max(int(value), 0), highest)
+    for place, length, may_be_null in _TEXTS:
+        value = values[place]
+        if value is None and may_be_null:
+            continue
+        if not (
+            type(value) is str and len(value) <= length and value.isascii() and value.isprintable()
+        ):
+            values[place] = _fit_text(value, length)
+    for place in _FLAGS:
+        values[place] = bool(values[place])
+    for place in _MOMENTS:
+        moment = datetime.fromtimestamp(values[place], UTC)
+        values[place] = connection.ops.adapt_datetimefield_value(moment)
+    return tuple(values)
+
+
+def _fit_text(value: Any, length: int) -> str:
+    text = "" if value is None else str(value)
+    # PostgreSQL takes no NUL, and neither engine takes half a surrogate pair.
+    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return text[:length]
 
 
 _PLACES: Final = {field.attname: place for place, field in enumerate(_COLUMNS)}
