@@ -17,11 +17,16 @@ from keys.errors import KeyUnknownSoFar, MissingKey
 from keys.key_index import KeyRecord, index
 from openai_api.errors import ClientGone, WrongMethod, error_response
 
-METHODS = ("GET", "HEAD", "POST")
+# Method → the handler's name.
+METHODS = {"GET": "get", "HEAD": "get", "POST": "post"}
 
 
 class GatewayView(APIView):
     """An endpoint. Handlers are `async def get/post(self, request, key, **path_parts)`."""
+
+    def setup(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        """Without Django's `self.head = self.get`, a circle that only the collector would end."""
+        self.request, self.args, self.kwargs = request, args, kwargs
 
     async def dispatch(  # type: ignore[override]
         self, request: Any, *args: Any, **kwargs: Any
@@ -38,9 +43,10 @@ class GatewayView(APIView):
             return error_response(error, request_id=request.request_id, path=request.api_path)
 
     def _handler(self, method: str) -> Any:
-        handler = getattr(self, method.lower(), None) if method in METHODS else None
+        handler = getattr(self, METHODS[method], None) if method in METHODS else None
         if handler is None:
-            raise WrongMethod(method, ", ".join(m for m in METHODS if hasattr(self, m.lower())))
+            allowed = (name for name, handler in METHODS.items() if hasattr(self, handler))
+            raise WrongMethod(method, ", ".join(allowed))
         return handler
 
     async def _authenticated(self, request: Any) -> KeyRecord:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog.snapshot import ModelRecord
-from keys.admission import Ticket
+from keys.admission import Outcome, Ticket
 from keys.key_index import KeyRecord
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.recording import NOTHING_USED, Metered, outcome_of
@@ -82,7 +82,7 @@ class Exchange:
             ttft_ms=self.ttft_ms,
             attempts=self.attempts,
         )
-        await asyncio.shield(self.ticket.settle(outcome))
+        await self._settle(outcome)
 
     async def failed(
         self, error: Exception, metered: Metered, *, status: int | None = None
@@ -98,7 +98,7 @@ class Exchange:
             ttft_ms=self.ttft_ms,
             attempts=max(self.attempts, error.attempts if isinstance(error, WorkersAIError) else 0),
         )
-        await asyncio.shield(self.ticket.settle(outcome))
+        await self._settle(outcome)
         return shown
 
     def abandoned(self) -> None:
@@ -114,6 +114,12 @@ class Exchange:
                 attempts=self.attempts,
             )
         )
+        self.used_so_far = None
+
+    async def _settle(self, outcome: Outcome) -> None:
+        # It refers to this exchange: body and all would stay until the collector comes by.
+        self.used_so_far = None
+        await asyncio.shield(self.ticket.settle(outcome))
 
 
 def end_reason(error: Exception) -> str:

@@ -1,4 +1,6 @@
-"""What a request must not do on its way, counted over many: query, or hop to a thread."""
+"""What a request must not do on its way, counted over many: query, hop to a thread, or leave
+objects behind in circles.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +96,7 @@ def refusal(client: httpx.Client) -> httpx.Response:
 @pytest.mark.parametrize(
     "ask", [chat, streamed_chat, response, streamed_message, image, model_list, refusal]
 )
-def test_requests_issue_no_query_and_start_no_thread(
+def test_requests_issue_no_query_start_no_thread_and_leave_no_garbage(
     ask: Ask, holder: httpx.Client, report_path: Path
 ) -> None:
     ask(holder)  # the key is new, and is looked up once

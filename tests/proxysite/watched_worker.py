@@ -1,10 +1,12 @@
-"""A worker that tells on itself: a line for each database query and each hop to a thread.
+"""A worker that tells on itself: a line for each database query, each hop to a thread, and for
+objects that a request left to the garbage collector.
 
 Set it with GUNICORN_CMD_ARGS. The ledger's and the refresher's threads are left out: theirs is the
 work that requests must not do. The lines go to the file that HOT_PATH_REPORT names, each with the
 calls that led there.
 """
 
+import gc
 import os
 import threading
 import traceback
@@ -15,6 +17,7 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
+from proxysite.api_request import ApiRequest
 from proxysite.worker import GatewayWorker
 
 BACKGROUND_THREADS = ("ledger", "refresher")
@@ -42,10 +45,24 @@ def watched(owner: type, name: str, what: str) -> None:
     setattr(owner, name, telling)
 
 
+def watch_garbage() -> None:
+    """Before each request: what those before it left behind in circles, a body of 5 MB perhaps."""
+    original = ApiRequest.__init__
+
+    def collecting(request: ApiRequest, *args: Any) -> None:
+        left = gc.collect()
+        if left:
+            tell(f"garbage of {left} objects")
+        original(request, *args)
+
+    ApiRequest.__init__ = collecting  # type: ignore[method-assign]
+
+
 class WatchedWorker(GatewayWorker):
     def init_process(self) -> None:
         watched(CursorWrapper, "execute", "query")
         watched(CursorWrapper, "executemany", "query")
         watched(ThreadPoolExecutor, "submit", "thread")
         watched(threading.Thread, "start", "thread")
+        watch_garbage()
         super().init_process()
