@@ -299,8 +299,14 @@ class WorkersAIClient:
 
 
 def _is_enveloped_failure(headers: httpx.Headers, content: bytes) -> bool:
-    """`success: false` inside HTTP 200, told without parsing an answer that holds no such words."""
-    if media_type(headers) != "application/json" or not _SAYS_NO.search(content):
+    """`success: false` inside HTTP 200, told without parsing an answer that holds no such words.
+
+    A failure is short, and to search a picture takes longer than to read it: `Answer.json` finds
+    such words in there all the same.
+    """
+    if len(content) > MAX_ERROR_BYTES or media_type(headers) != "application/json":
+        return False
+    if not _SAYS_NO.search(content):
         return False
     try:
         body = orjson.loads(content)
