@@ -41,7 +41,7 @@ PREFIX: Final = "wai:limits"
 # What is counted within one bucket leaves together, at the end of the bucket and 60 seconds later.
 BUCKET_S: Final = 0.5
 LEASE_S: Final = 60.0
-HEARTBEAT_S: Final = 20.0
+HEARTBEAT_S: Final = 5.0
 # Redis answers within a millisecond or it is not there: no request waits for longer than this.
 TIMEOUT_S: Final = 1.0
 TRY_AGAIN_S: Final = 2.0
@@ -309,6 +309,7 @@ class RedisCounters:
         self._clock = clock
         self._line: ScriptLine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._connects_seen = 0
         self._away_since: float | None = None
         self._try_at = 0.0
         self._live: set[_RedisHold] = set()
@@ -388,6 +389,10 @@ class RedisCounters:
             self._note_away(error)
             return None
         self._note_back()
+        if self._line is not None and self._line.connects != self._connects_seen:
+            self._connects_seen = self._line.connects
+            restoring = self._tell_what_runs("CH")
+            self._restoring = asyncio.get_running_loop().create_task(restoring)
         return [] if found is None else list(found)
 
     def _send(
@@ -395,7 +400,7 @@ class RedisCounters:
     ) -> "asyncio.Future[Any] | None":
         loop = asyncio.get_running_loop()
         if self._line is None or self._loop is not loop:
-            self._loop = loop
+            self._loop, self._connects_seen = loop, 0
             self._line = ScriptLine(self._url, _SCRIPTS, timeout_s=TIMEOUT_S)
         if self._away_since is not None:
             now = self._clock()
@@ -421,8 +426,6 @@ class RedisCounters:
             away_s = self._clock() - self._away_since
             self._away_since = None
             logger.warning("Redis answers again after %.1f s; limits are shared again.", away_s)
-            restoring = self._tell_what_runs("CH")
-            self._restoring = asyncio.get_running_loop().create_task(restoring)
 
     def _keep_leases(self) -> None:
         if self._heartbeat is None or self._heartbeat.done():

@@ -33,6 +33,8 @@ class ScriptLine:
             text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest() for text in scripts
         }
         self._timeout_s = timeout_s
+        # How often it has connected: after each time the server may have forgotten everything.
+        self.connects = 0
         self._connection: AbstractConnection | None = None
         self._waiting: list[_Call] = []
         self._sender: asyncio.Task[None] | None = None
@@ -94,6 +96,7 @@ class ScriptLine:
         for text in self._shas:
             await connection.send_command("SCRIPT", "LOAD", text)
             await connection.read_response()
+        self.connects += 1
         return connection
 
     async def _disconnect(self) -> None:

@@ -208,6 +208,17 @@ async def test_redis_that_comes_back_empty_is_told_what_runs(worker, server):
     assert [await is_denied(others, key(n, concurrency=1)) for n in (1, 2)] == [False, False]
 
 
+async def test_a_worker_that_asked_nothing_while_redis_was_away_tells_it_too(worker, server):
+    engine = worker()
+    running = await engine.take([key(concurrency=1)])
+    server.stop()
+    server.start()
+    await engine.renew_leases()  # as it does every few seconds
+    await engine._restoring
+    assert await is_denied(worker(), key(concurrency=1))
+    running.release(0)
+
+
 async def test_a_connection_that_was_closed_while_it_rested_is_no_outage(worker, server, caplog):
     engine = worker()
     await engine.take([key(rpm=5)])
