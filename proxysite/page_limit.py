@@ -1,0 +1,46 @@
+"""Pages in turn: a worker answers PAGES_AT_ONCE at a time, and the others wait for it.
+
+Each page that is answered has a thread and a database connection. A crowd before the admin, signed
+in or not, must take neither all connections that PostgreSQL has, which the ledger and other workers
+need too, nor the machine from `/v1`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import connection
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+PAGES_AT_ONCE: Final = 8
+
+Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class PageLimitMiddleware:
+    """Comes after the request's body is in, so that whoever sends slowly holds up nobody."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self._turn = asyncio.Semaphore(PAGES_AT_ONCE)
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        return self.__acall__(request) if self.is_async else self.get_response(request)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        async with self._turn:
+            try:
+                response = self.get_response(request)
+                assert not isinstance(response, HttpResponseBase)
+                return await response
+            finally:
+                # Now, and not once the page has left: whoever reads slowly holds none.
+                await sync_to_async(connection.close_if_unusable_or_obsolete)()
