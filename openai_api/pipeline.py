@@ -7,7 +7,7 @@ at the end of the stream that it is handed to.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.http import HttpResponse
@@ -69,12 +69,15 @@ class Endpoint(Generic[AskedT, PlanT]):
     name: str
     read: Callable[[Any], AskedT]
     plan: Callable[[AskedT, ModelRecord], PlanT]
-    # Upper estimates, for limits and budgets: quantities of the whole request.
+    # Upper estimates, for limits and budgets: quantities of the whole request, with the likely
+    # number of tokens in its prompt.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
     # The answer; one whose bytes pass through as they come is a response that records itself.
     whole: Callable[
         [Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result | StreamedResponse]
     ]
+    # As many tokens in the prompt as upstream can count at most: a budget must not be overspent.
+    most_prompt_tokens: Callable[[PlanT], int] | None = None
     # Which model the named one means, and whether it may run.
     resolve: Callable[..., ModelRecord] = catalog.resolve
     # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
@@ -134,7 +137,9 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
-    cost = estimate_upper(model.prices, most)
+    cost = None
+    if exchange.key.budget_scopes:
+        cost = estimate_upper(model.prices, _upper(endpoint, plan, most))
     await ticket.reserve(
         tokens=most.prompt_tokens + most.completion_tokens,
         cost_nano_usd=cost,
@@ -152,6 +157,13 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
             response = result
     exchange.tell_headers()
     return response
+
+
+def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> Quantities:
+    if endpoint.most_prompt_tokens is None:
+        return most
+    tokens = max(most.prompt_tokens, endpoint.most_prompt_tokens(plan))
+    return replace(most, prompt_tokens=tokens)
 
 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:

@@ -55,6 +55,11 @@ def prompt_tokens(model: str, characters: int) -> int:
     return math.ceil(characters / (ratio.prompt if ratio else USUAL_CHARACTERS_PER_TOKEN))
 
 
+def most_tokens(text: str) -> int:
+    """No tokenizer makes more tokens of a text than it has bytes."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
 def completion_tokens(model: str, characters: int) -> int:
     ratio = _ratios.get(model)
     return math.ceil(characters / (ratio.completion if ratio else USUAL_CHARACTERS_PER_TOKEN))

@@ -16,6 +16,7 @@ from catalog.classify import ChatFacts
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.families import Family, family_of
+from openai_api.chat_completions.length import most_prompt_tokens
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
@@ -51,6 +52,9 @@ class ChatPlan:
     expected: Expected
     prompt_characters: int
     conversation: str
+
+    def most_prompt_tokens(self) -> int:
+        return most_prompt_tokens(self.payload)
 
     def body(self, *, stream: bool) -> bytes:
         if not stream:

@@ -158,6 +158,7 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     prepare=inline_pictures,
     plan=plan,
     most=most,
+    most_prompt_tokens=ChatPlan.most_prompt_tokens,
     whole=whole,
     streamed=streamed,
 )

@@ -22,6 +22,9 @@ class CompletionPlan:
     calls: tuple[ChatPlan, ...]
     takes_messages: bool
 
+    def most_prompt_tokens(self) -> int:
+        return sum(call.most_prompt_tokens() for call in self.calls)
+
 
 def translate(
     asked: CompletionRequest, model: ModelRecord, *, default_max_tokens: int

@@ -119,6 +119,7 @@ COMPLETIONS: Endpoint[CompletionRequest, CompletionPlan] = Endpoint(
     read=read,
     plan=plan,
     most=most,
+    most_prompt_tokens=CompletionPlan.most_prompt_tokens,
     whole=whole,
     streamed=streamed,
     prompt_param="prompt",

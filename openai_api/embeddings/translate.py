@@ -43,6 +43,10 @@ class EmbeddingsPlan:
     def characters(self) -> int:
         return sum(batch.characters for batch in self.batches)
 
+    def most_prompt_tokens(self) -> int:
+        """No tokenizer makes more tokens of a text than it has bytes; a body has some around it."""
+        return sum(len(batch.body) for batch in self.batches)
+
 
 def translate(asked: EmbeddingsRequest, model: ModelRecord) -> EmbeddingsPlan:
     """The plan for this model; raises BadRequest."""

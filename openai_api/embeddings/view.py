@@ -54,7 +54,13 @@ async def whole(
 
 
 EMBEDDINGS: Endpoint[EmbeddingsRequest, EmbeddingsPlan] = Endpoint(
-    name="embeddings", read=read, plan=translate, most=most, whole=whole, prompt_param="input"
+    name="embeddings",
+    read=read,
+    plan=translate,
+    most=most,
+    most_prompt_tokens=EmbeddingsPlan.most_prompt_tokens,
+    whole=whole,
+    prompt_param="input",
 )
 
 

@@ -74,6 +74,7 @@ MESSAGES: Endpoint[Asked, ChatPlan] = Endpoint(
     prepare=retold.prepare,
     plan=plan,
     most=retold.most,
+    most_prompt_tokens=ChatPlan.most_prompt_tokens,
     whole=whole,
     streamed=streamed,
 )

@@ -34,6 +34,10 @@ class ModerationPlan:
     def characters(self) -> int:
         return sum(judgement.characters for judgement in self.judgements)
 
+    def most_prompt_tokens(self) -> int:
+        """No tokenizer makes more tokens of a text than it has bytes."""
+        return sum(CHARACTERS_OF_INSTRUCTIONS + len(each.body) for each in self.judgements)
+
 
 def translate(asked: ModerationRequest, model: ModelRecord) -> ModerationPlan:
     return ModerationPlan(tuple(_judgement(text) for text in asked.texts))

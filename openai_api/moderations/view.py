@@ -66,6 +66,7 @@ MODERATIONS: Endpoint[ModerationRequest, ModerationPlan] = Endpoint(
     resolve=resolve,
     plan=translate,
     most=most,
+    most_prompt_tokens=ModerationPlan.most_prompt_tokens,
     whole=whole,
     prompt_param="input",
 )

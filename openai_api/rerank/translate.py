@@ -19,6 +19,10 @@ class RerankPlan:
     body: bytes
     characters: int
 
+    def most_prompt_tokens(self) -> int:
+        """No tokenizer makes more tokens of a text than it has bytes: up to four a character."""
+        return len(self.body) + self.characters * (1 if self.body.isascii() else 4)
+
 
 def translate(asked: RerankRequest, model: ModelRecord) -> RerankPlan:
     payload: dict[str, Any] = {

@@ -42,7 +42,13 @@ async def whole(
 
 
 RERANK: Endpoint[RerankRequest, RerankPlan] = Endpoint(
-    name="rerank", read=read, plan=translate, most=most, whole=whole, prompt_param="documents"
+    name="rerank",
+    read=read,
+    plan=translate,
+    most=most,
+    most_prompt_tokens=RerankPlan.most_prompt_tokens,
+    whole=whole,
+    prompt_param="documents",
 )
 
 

@@ -61,6 +61,7 @@ RESPONSES: Endpoint[Asked, ChatPlan] = Endpoint(
     prepare=retold.prepare,
     plan=plan,
     most=retold.most,
+    most_prompt_tokens=ChatPlan.most_prompt_tokens,
     whole=whole,
     streamed=streamed,
 )

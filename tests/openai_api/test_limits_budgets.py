@@ -71,6 +71,22 @@ async def test_of_fifty_chats_at_once_with_tokens_for_seven_seven_are_answered(
     assert statuses(responses) == {200: 7, 429: AT_ONCE - 7}
 
 
+async def test_fifty_long_prompts_of_short_words_do_not_overspend_a_budget(
+    gateway: GatewayProcess,
+) -> None:
+    body = chat_body("a b c d " * 400 + "[simulate slow seconds=0.7]", max_tokens=8)
+    record, key = gateway.issue()
+    await post_at_once(gateway, key, "/chat/completions", body, 1)
+    [row] = gateway.rows(key_id=record.pk)
+    assert row.cost_nano_usd and row.prompt_tokens and row.prompt_tokens > 1_600
+    budget = int(7.5 * row.cost_nano_usd)
+    limited, key = gateway.issue(daily_budget_nano_usd=budget)
+    responses = await post_at_once(gateway, key, "/chat/completions", body)
+    assert set(statuses(responses)) == {200, 429}
+    spent = sum(row.cost_nano_usd or 0 for row in gateway.rows(key_id=limited.pk))
+    assert 0 < spent <= budget
+
+
 async def test_a_used_up_budget_is_told_in_openais_words(
     gateway: GatewayProcess, picture_cost: int
 ) -> None:
