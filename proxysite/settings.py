@@ -413,7 +413,18 @@ def database(database_url: str) -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
             **config.get("OPTIONS", {}),
         }
-    elif engine != "django.db.backends.postgresql":
+    elif engine == "django.db.backends.postgresql":
+        config["OPTIONS"] = {
+            # A server that fell silent, or moved to another host, is given up in this time, and not
+            # when TCP does so after a quarter of an hour. Seconds, but for the last one.
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 15_000,
+            **config.get("OPTIONS", {}),
+        }
+    else:
         raise bad_setting(
             "DATABASE_URL", scheme_of(database_url), "a sqlite:/// or postgres:// URL"
         )

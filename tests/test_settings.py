@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from proxysite.settings import database
+
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "tests-only-" + "kB7xQ2mZ9w" * 5
 
@@ -141,6 +143,11 @@ def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:
     (line,) = said_by([{"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_SECRET": "very-secret"}])
     assert line.startswith("OIDC_CLIENT_ID is not set but OIDC_ISSUER is")
     assert "very-secret" not in line
+
+
+def test_a_postgresql_that_falls_silent_is_given_up_as_soon_as_its_url_says() -> None:
+    options = database("postgres://gateway@db/gateway?tcp_user_timeout=60000")["OPTIONS"]
+    assert (options["connect_timeout"], options["tcp_user_timeout"]) == (5, 60_000)
 
 
 def test_no_secret_is_quoted() -> None:
