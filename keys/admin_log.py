@@ -125,7 +125,8 @@ class RequestLogAdmin(ReadOnlyAdmin):
         """The rows that the list would show, all pages of them, oldest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = rows_oldest_first(self.get_changelist_instance(request).queryset)
+        page: LogPage = self.get_changelist_instance(request)
+        rows = rows_oldest_first(page.sought)
         response = StreamingHttpResponse(_streamed(csv_texts(rows)), content_type="text/csv")
         response["Content-Disposition"] = 'attachment; filename="requests.csv"'
         return response

@@ -4,13 +4,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any, Final, Protocol
-
-from django.db.models import Q, QuerySet
 
 from keys.amounts import neurons_text, usd_text
 from keys.key_json import iso
+from keys.log_walk import Sought, Walk
 from keys.models import RequestLog
 
 BATCH_ROWS: Final = 2000
@@ -30,32 +28,11 @@ class Written(Protocol):
     def write(self, text: str, /) -> Any: ...
 
 
-def rows_oldest_first(
-    among: QuerySet[RequestLog] | None = None,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    key_id: int | None = None,
-) -> Iterator[RequestLog]:
-    """From `since` on and before `until`, of all rows or `among` some. Each batch begins after the
-    last row of the one before, so no batch costs more than the first, and no query stays open
-    meanwhile."""
-    rows = (RequestLog.objects.all() if among is None else among).order_by("started_at", "id")
-    if since is not None:
-        rows = rows.filter(started_at__gte=since)
-    if until is not None:
-        rows = rows.filter(started_at__lt=until)
-    if key_id is not None:
-        rows = rows.filter(key_id=key_id)
-    batch = list(rows[:BATCH_ROWS])
-    while batch:
-        yield from batch
-        last = batch[-1]
-        # The first condition alone is what lets the database start in its index.
-        after = Q(started_at__gte=last.started_at) & (
-            Q(started_at__gt=last.started_at) | Q(id__gt=last.pk)
-        )
-        batch = list(rows.filter(after)[:BATCH_ROWS])
+def rows_oldest_first(sought: Sought) -> Iterator[RequestLog]:
+    """All that fit. A batch is in memory at a time, and no query stays open meanwhile."""
+    walk = Walk(sought, oldest_first=True)
+    while not walk.is_over:
+        yield from walk.step(BATCH_ROWS)
 
 
 def row_as_json(row: RequestLog) -> dict[str, Any]:
@@ -90,6 +67,10 @@ def csv_texts(rows: Iterable[RequestLog]) -> Iterator[str]:
     piece = io.StringIO()
     writer = csv.writer(piece)
     writer.writerow(FIELDS)
+    # At once: the first row that fits may be long in coming.
+    yield piece.getvalue()
+    piece.seek(0)
+    piece.truncate()
     for number, row in enumerate(rows, 1):
         writer.writerow([_cell(value) for value in row_as_json(row).values()])
         if number % PIECE_ROWS == 0:

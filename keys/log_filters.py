@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from keys.log_walk import NOTHING, Sought
 from keys.models import ENDPOINTS, Key, RequestLog
 from keys.totals import CLIENT_GONE_STATUS
 
@@ -20,8 +21,6 @@ FILTER_CHOICES = 100
 class LogFilter(admin.SimpleListFilter):
     """A link for each value, without asking the log which values it holds."""
 
-    field = ""
-
     def has_output(self) -> bool:
         # A filter in force must not vanish because its value, such as a deleted key, has no link.
         return self.value() is not None or super().has_output()
@@ -29,11 +28,23 @@ class LogFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[RequestLog]
     ) -> QuerySet[RequestLog]:
-        value = self.value()
-        return queryset if value is None else queryset.filter(self.condition(value))
+        """As it is: `LogPage` looks for what all filters seek together."""
+        return queryset
 
-    def condition(self, value: str) -> Q:
-        return Q(**{self.field: value})
+    def sought(self) -> Sought:
+        value = self.value()
+        if value is None:
+            return Sought()
+        # No text of the log has one, and PostgreSQL takes none.
+        return NOTHING if "\0" in value else self.sought_for(value)
+
+    def sought_for(self, value: str) -> Sought:
+        raise NotImplementedError
+
+
+def _id_sought(column: str, value: str) -> Sought:
+    is_id = value.isascii() and value.isdecimal() and len(value) < 19
+    return Sought(equal={column: int(value)}) if is_id else NOTHING
 
 
 class KeyFilter(LogFilter):
@@ -44,8 +55,8 @@ class KeyFilter(LogFilter):
         keys = Key.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
         return [(str(pk), name) for pk, name in keys]
 
-    def condition(self, value: str) -> Q:
-        return Q(key_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+    def sought_for(self, value: str) -> Sought:
+        return _id_sought("key_id", value)
 
 
 class OwnerFilter(LogFilter):
@@ -57,14 +68,16 @@ class OwnerFilter(LogFilter):
         names = owners.order_by("username").values_list("pk", "username")[:FILTER_CHOICES]
         return [(str(pk), name) for pk, name in names]
 
-    def condition(self, value: str) -> Q:
-        return Q(owner_id=int(value)) if value.isdecimal() and len(value) < 19 else Q(pk=None)
+    def sought_for(self, value: str) -> Sought:
+        return _id_sought("owner_id", value)
 
 
 class ModelFilter(LogFilter):
     title = "model"
     parameter_name = "model"
-    field = "model"
+
+    def sought_for(self, value: str) -> Sought:
+        return Sought(equal={"model": value})
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         """One step in the index for each model, where DISTINCT would walk through all of it."""
@@ -80,7 +93,9 @@ class ModelFilter(LogFilter):
 class EndpointFilter(LogFilter):
     title = "endpoint"
     parameter_name = "endpoint"
-    field = "endpoint"
+
+    def sought_for(self, value: str) -> Sought:
+        return Sought(equal={"endpoint": value})
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [(name, name) for name in ENDPOINTS]
@@ -89,20 +104,20 @@ class EndpointFilter(LogFilter):
 class StatusFilter(LogFilter):
     title = "status"
     parameter_name = "status_class"
-    _CONDITIONS: ClassVar = {
-        "ok": ("answered", Q(status__lt=400)),
+    _SOUGHT: ClassVar = {
+        "ok": ("answered", Sought(rest=Q(status__lt=400))),
         # As the totals count errors.
-        "failed": ("failed", Q(status__gte=400) & ~Q(status=CLIENT_GONE_STATUS)),
-        "gone": ("client left", Q(status__gte=400) & Q(status=CLIENT_GONE_STATUS)),
-        "4xx": ("4xx", Q(status__gte=400) & Q(status__lt=500)),
-        "5xx": ("5xx", Q(status__gte=400) & Q(status__gte=500)),
+        "failed": ("failed", Sought(failed=True, rest=~Q(status=CLIENT_GONE_STATUS))),
+        "gone": ("client left", Sought(failed=True, rest=Q(status=CLIENT_GONE_STATUS))),
+        "4xx": ("4xx", Sought(failed=True, rest=Q(status__lt=500))),
+        "5xx": ("5xx", Sought(failed=True, rest=Q(status__gte=500))),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(value, label) for value, (label, _) in self._CONDITIONS.items()]
+        return [(value, label) for value, (label, _) in self._SOUGHT.items()]
 
-    def condition(self, value: str) -> Q:
-        return self._CONDITIONS[value][1] if value in self._CONDITIONS else Q(pk=None)
+    def sought_for(self, value: str) -> Sought:
+        return self._SOUGHT[value][1] if value in self._SOUGHT else NOTHING
 
 
 class ErrorFilter(LogFilter):
@@ -115,8 +130,8 @@ class ErrorFilter(LogFilter):
         codes = set(failed.values_list("error_code", flat=True)[: self._NEWEST])
         return [(code, code) for code in sorted(codes) if code]
 
-    def condition(self, value: str) -> Q:
-        return Q(error_code=value, status__gte=400)
+    def sought_for(self, value: str) -> Sought:
+        return Sought(failed=True, rest=Q(error_code=value))
 
 
 class StreamFilter(LogFilter):
@@ -126,8 +141,8 @@ class StreamFilter(LogFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [("yes", "yes"), ("no", "no")]
 
-    def condition(self, value: str) -> Q:
-        return Q(stream=value == "yes")
+    def sought_for(self, value: str) -> Sought:
+        return Sought(rest=Q(stream=value == "yes"))
 
 
 class DayFilter(LogFilter):
@@ -140,15 +155,15 @@ class DayFilter(LogFilter):
         days = [today - timedelta(days=ago) for ago in range(self._DAYS)]
         return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
 
-    def condition(self, value: str) -> Q:
+    def sought_for(self, value: str) -> Sought:
         """A day, or the first and the last of some with two dots between them."""
         first, _, last = value.partition("..")
         try:
             begin = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC)
             end = datetime.strptime(last or first, "%Y-%m-%d").replace(tzinfo=UTC)
-            return Q(started_at__gte=begin, started_at__lt=end + timedelta(days=1))
+            return Sought(since=begin, until=end + timedelta(days=1))
         except (ValueError, OverflowError):
-            return Q(pk=None)
+            return NOTHING
 
     def choices(self, changelist: Any) -> Any:
         yield from super().choices(changelist)

@@ -1,91 +1,60 @@
 """Pages of the request log by position: a page begins after a row, so that the thousandth costs
-what the first does. No page counts how many there are.
+what the first does. No page counts how many there are. One that takes too long to fill shows what
+was found, says how far the search came, and leads on from there.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q
+from django.contrib.admin.utils import build_q_object_from_lookup_parameters
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
+from keys.log_walk import Position, Sought, Walk
 from keys.models import RequestLog
+from theme.shown import moment
 
 OLDER: Final = "older_than"
 NEWER: Final = "newer_than"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-_HIGHEST: Final = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a row stands in the log."""
-
-    started_at: datetime
-    pk: int
-
-    @classmethod
-    def of(cls, row: RequestLog) -> "Position":
-        return cls(row.started_at, row.pk)
-
-    @classmethod
-    def parse(cls, text: str) -> "Position | None":
-        micros, _, pk = text.partition("-")
-        digits = (micros + pk).isascii() and micros.isdecimal() and pk.isdecimal()
-        if not digits or len(text) > 40 or int(pk) > _HIGHEST:
-            return None
-        try:
-            return cls(_EPOCH + int(micros) * _MICROSECOND, int(pk))
-        except OverflowError:
-            return None
-
-    def __str__(self) -> str:
-        return f"{(self.started_at - _EPOCH) // _MICROSECOND}-{self.pk}"
-
-    @property
-    def older(self) -> Q:
-        # The first condition alone is what lets the database start in its index.
-        return Q(started_at__lte=self.started_at) & (
-            Q(started_at__lt=self.started_at) | Q(pk__lt=self.pk)
-        )
-
-    @property
-    def newer(self) -> Q:
-        return Q(started_at__gte=self.started_at) & (
-            Q(started_at__gt=self.started_at) | Q(pk__gt=self.pk)
-        )
 
 
 class LogPage(ChangeList):
     """The rows of one page, newest first, and the addresses of the pages beside it."""
 
+    sought: Sought
     older_url: str | None = None
     newer_url: str | None = None
+    # How far the search came, when it ended before the page was full and the log at its end.
+    searched_to: SafeString | None = None
 
     def get_filters_params(self, params: Any = None) -> Any:
         filters = super().get_filters_params(params)
         return {name: value for name, value in filters.items() if name not in (OLDER, NEWER)}
 
+    def get_filters(self, request: HttpRequest) -> Any:
+        found = super().get_filters(request)
+        filters, _, others, *_ = found
+        rest = build_q_object_from_lookup_parameters(others)
+        self.sought = Sought(rest=rest, request_id=self.query.strip())
+        for each in filters:
+            self.sought &= each.sought()
+        return found
+
     def get_results(self, request: HttpRequest) -> None:
         older = Position.parse(request.GET.get(OLDER, ""))
         newer = Position.parse(request.GET.get(NEWER, ""))
-        size = self.list_per_page
-        rows = self.queryset
         if newer is not None and older is None:
-            found = list(rows.filter(newer.newer).order_by("started_at", "pk")[: size + 1])
-            more_newer, more_older = len(found) > size, True
-            page = found[:size][::-1]
+            found, rest = self._found(Walk(self.sought, newer, oldest_first=True))
+            page = found[::-1]
+            # The row that it begins after is an older one.
+            before = page[-1] if page else Position(newer.started_at, newer.pk + 1)
+            self._link(newer=rest, older=before)
         else:
-            rows = rows if older is None else rows.filter(older.older)
-            found = list(rows.order_by("-started_at", "-pk")[: size + 1])
-            more_newer, more_older = older is not None, len(found) > size
-            page = found[:size]
-        if page and more_older:
-            self.older_url = self._url(OLDER, page[-1])
-        if page and more_newer:
-            self.newer_url = self._url(NEWER, page[0])
+            page, rest = self._found(Walk(self.sought, older))
+            after: RequestLog | Position | None = None
+            if older is not None:
+                after = page[0] if page else Position(older.started_at, older.pk - 1)
+            self._link(newer=after, older=rest)
         self.result_list = page
         self.result_count = len(page)
         # Equal, so that nothing tells of more results than are shown.
@@ -93,8 +62,20 @@ class LogPage(ChangeList):
         self.show_full_result_count = False
         self.show_admin_actions = False
         self.can_show_all = self.multi_page = False
-        self.paginator = self.model_admin.get_paginator(request, page, size)
+        self.paginator = self.model_admin.get_paginator(request, page, self.list_per_page)
 
-    def _url(self, way: str, row: RequestLog) -> str:
-        there = {way: str(Position.of(row))}
-        return str(self.get_query_string(there, [OLDER, NEWER]))
+    def _found(self, walk: Walk) -> tuple[list[RequestLog], Position | None]:
+        page, rest = walk.page(self.list_per_page)
+        if rest is not None and len(page) < self.list_per_page:
+            self.searched_to = moment(rest.started_at)
+        return page, rest
+
+    def _link(
+        self, *, newer: RequestLog | Position | None, older: RequestLog | Position | None
+    ) -> None:
+        self.newer_url = None if newer is None else self._url(NEWER, newer)
+        self.older_url = None if older is None else self._url(OLDER, older)
+
+    def _url(self, way: str, place: RequestLog | Position) -> str:
+        position = Position.of(place) if isinstance(place, RequestLog) else place
+        return str(self.get_query_string({way: str(position)}, [OLDER, NEWER]))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from keys.amounts import neurons_text, usd_text
 from keys.limits import Limits
+from keys.log_walk import Position, Sought, Walk
 from keys.member import shown
 from keys.models import LIMITS, Key, Limited, RequestLog
 from keys.reports import KeyUsage, owner_usage, sums_by_day, usage_by_key
@@ -279,6 +280,8 @@ class RequestPage:
     requests: list[ShownRequest]
     # Where the next, older page begins; None on the last.
     older: str | None
+    # How far the search came, when it took too long to fill the page.
+    searched_to: datetime | None = None
 
 
 def request_page(
@@ -286,37 +289,14 @@ def request_page(
 ) -> RequestPage:
     """Newest first. `before` is `older` of the page before, so each costs as much as the first;
     what is no such text begins anew."""
-    rows: QuerySet[RequestLog] = RequestLog.objects.all()
-    if key_id is None or failed:
-        rows = rows.filter(owner_id=owner_id)
-    else:
-        # Past the owner's index: one key's rows may be few among all of its owner's.
-        rows = rows.alias(whose=F("owner_id") + 0).filter(whose=owner_id)
-    if key_id is not None:
-        rows = rows.filter(key_id=key_id)
-    if failed:
-        rows = rows.filter(status__gte=400)
-    mark = _mark(before)
-    if mark is not None:
-        moment, pk = mark
-        # The first condition alone is what lets the database start in its index.
-        rows = rows.filter(Q(started_at__lte=moment) & (Q(started_at__lt=moment) | Q(id__lt=pk)))
-    found = list(rows.order_by("-started_at", "-id")[: PAGE_ROWS + 1])
-    page = found[:PAGE_ROWS]
-    older = None
-    if len(found) > PAGE_ROWS:
-        older = f"{page[-1].started_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{page[-1].pk}"
-    return RequestPage([ShownRequest(row) for row in page], older)
-
-
-def _mark(text: str) -> tuple[datetime, int] | None:
-    moment, _, pk = text.partition("-")
-    try:
-        if not (pk.isascii() and pk.isdecimal() and len(pk) < 19):
-            return None
-        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), int(pk)
-    except ValueError:
-        return None
+    equal = {"owner_id": owner_id} if key_id is None else {"owner_id": owner_id, "key_id": key_id}
+    walk = Walk(Sought(equal=equal, failed=failed), Position.parse(before))
+    found, older = walk.page(PAGE_ROWS)
+    return RequestPage(
+        [ShownRequest(row) for row in found],
+        None if older is None else str(older),
+        older.started_at if older is not None and len(found) < PAGE_ROWS else None,
+    )
 
 
 def own_request(owner_id: int, request_id: str) -> RequestLog | None:

@@ -10,6 +10,7 @@ from keys.models import RequestLog
 
 DAYS: Final = 10
 FIRST_DAY: Final = datetime(2025, 1, 1, tzinfo=UTC)
+MODELS: Final = tuple(f"@cf/meta/model-{number}" for number in range(4))
 _AT_ONCE: Final = 10_000
 
 
@@ -41,9 +42,9 @@ def _row(number: int, started_at: datetime) -> RequestLog:
         key_prefix="sk-wai-AbCdE",
         owner_id=number % 5 + 1,
         owner_name=f"owner {number % 5 + 1}",
-        endpoint="chat",
-        requested_model=f"@cf/meta/model-{number % 4}",
-        model=f"@cf/meta/model-{number % 4}",
+        endpoint="chat" if number % 3 else "images",
+        requested_model=MODELS[number % 4],
+        model=MODELS[number % 4],
         stream=bool(number % 2),
         status=502 if failed else 200,
         error_code="upstream_error" if failed else "",

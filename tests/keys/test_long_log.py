@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from keys.log_export import BATCH_ROWS, rows_oldest_first, write_jsonl
+from keys.log_walk import Sought
 from keys.models import DayTotal, RequestLog
 from tests.keys import long_log
 
@@ -74,7 +75,7 @@ def test_an_export_holds_a_batch_of_rows_and_not_the_log(many_rows):
 
     def watched():
         nonlocal most
-        for row in rows_oldest_first():
+        for row in rows_oldest_first(Sought()):
             alive.add(row)
             most = max(most, len(alive))
             yield row

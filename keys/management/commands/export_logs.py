@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from keys.amounts import moment_from_text
 from keys.key_choice import NoSuchKey, key_named
 from keys.log_export import rows_oldest_first, write_csv, write_jsonl
+from keys.log_walk import Sought
 from keys.models import RequestLog
 from keys.progress import Progress
 
@@ -28,11 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["format"] not in ("jsonl", "csv"):
             raise CommandError(f"--format is {options['format']!r}: it takes jsonl or csv.")
-        rows = rows_oldest_first(
-            since=_moment(options, "since"),
-            until=_moment(options, "until"),
-            key_id=None if options["key"] is None else _key_id(options["key"]),
-        )
+        rows = rows_oldest_first(_sought(options))
         write = write_csv if options["format"] == "csv" else write_jsonl
         try:
             with Progress(self.stderr, "rows exported") as progress:
@@ -41,6 +38,14 @@ class Command(BaseCommand):
         except BrokenPipeError:
             # The reader has enough (`| head`). Python would complain once more at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _sought(options: dict[str, Any]) -> Sought:
+    return Sought(
+        equal={} if options["key"] is None else {"key_id": _key_id(options["key"])},
+        since=_moment(options, "since"),
+        until=_moment(options, "until"),
+    )
 
 
 def _counted(rows: Iterable[RequestLog], progress: Progress) -> Iterator[RequestLog]:

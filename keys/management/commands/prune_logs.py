@@ -53,6 +53,10 @@ class Command(BaseCommand):
 
 
 def _delete_oldest(before: datetime) -> int:
-    rows = RequestLog.objects.filter(started_at__lt=before).order_by("started_at", "id")
-    ids = list(rows.values_list("pk", flat=True)[:BATCH_ROWS])
+    ids = oldest_ids(before)
     return RequestLog.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def oldest_ids(before: datetime) -> list[int]:
+    rows = RequestLog.objects.filter(started_at__lt=before).order_by("started_at", "id")
+    return list(rows.values_list("pk", flat=True)[:BATCH_ROWS])
