@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
@@ -61,6 +62,10 @@ ERRORS = (
 )
 LOG_DAYS = 30
 FIRST_ROWS = 20_000
+BUSIEST_SHARE = 0.3
+RARE_ROWS = 3
+RARE_MODEL = "@cf/baai/bge-reranker-base"
+RARE_ERROR = "server_error"
 NANO_USD_A_NEURON = 11_000
 
 
@@ -77,6 +82,7 @@ def make_keys(number: int, dice: random.Random) -> list[Key]:
                 requests_per_minute=dice.choice((None, 60, 300)),
                 daily_budget_nano_usd=dice.choice((None, 10**8, 10**9)),
                 monthly_budget_nano_usd=dice.choice((None, 2 * 10**9, 50 * 10**9)),
+                total_budget_nano_usd=dice.choice((None, None, 500 * 10**9)),
                 created_at=now - timedelta(days=dice.randrange(30, 400)),
                 last_used_at=now - timedelta(days=dice.choice((0, 0, 0, 1, 3, 45)), hours=n % 20),
                 expires_at=now + timedelta(days=dice.randrange(2, 90)) if n % 7 == 3 else None,
@@ -147,20 +153,41 @@ def _total(
 
 
 def make_rows(keys: list[Key], number: int, dice: random.Random) -> None:
-    """The first are made one by one, the others are their copies, spread over the same days."""
-    now = timezone.now()
+    """The first are made one by one, the others are copies of them, each round a while later: the
+    log lies in the order of its time, as requests would leave it."""
     first = min(number, FIRST_ROWS)
+    rounds = -(-number // first)
+    round_s = max(first, LOG_DAYS * 86_400 // rounds)
+    # Half a second past a whole one: SQLite keeps times as texts, and a whole second's is shorter.
+    begin = timezone.now().replace(microsecond=500_000) - timedelta(
+        seconds=number * round_s // first
+    )
     RequestLog.objects.bulk_create(
-        (
-            _row(n, now - timedelta(days=LOG_DAYS) * (n + 0.5) / first, keys, dice)
-            for n in range(first)
-        ),
+        [
+            *_rare_rows(begin, keys, dice),
+            *(
+                _row(n, begin + timedelta(seconds=n * round_s // first), keys[:-1] or keys, dice)
+                for n in range(first)
+            ),
+        ],
         batch_size=500,
     )
-    copy_rows(first, number)
+    copy_rows(first, number, round_s)
 
 
-def copy_rows(have: int, number: int) -> None:
+def _rare_rows(begin: datetime, keys: list[Key], dice: random.Random) -> Iterator[RequestLog]:
+    """The oldest, of what is nowhere else in the log: the last key, a model, an endpoint, an error.
+    Whoever looks for one of these has the whole log before it."""
+    for n in range(RARE_ROWS):
+        row = _row(7, begin - timedelta(minutes=RARE_ROWS - n), keys[-1:], dice)
+        row.request_id = f"req-rare-{n}"
+        row.requested_model = row.model = RARE_MODEL
+        row.endpoint = "rerank"
+        row.status, row.error_code = 500, RARE_ERROR
+        yield row
+
+
+def copy_rows(have: int, number: int, round_s: int) -> None:
     """Until there are so many. Indexes are made anew at the end: filling them row by row takes
     many times as long."""
     indexes = list(RequestLog._meta.indexes)
@@ -168,29 +195,38 @@ def copy_rows(have: int, number: int) -> None:
         for index in indexes:
             editor.remove_index(RequestLog, index)
     table = connection.ops.quote_name(RequestLog._meta.db_table)
-    columns = ", ".join(
+    columns = [
         connection.ops.quote_name(field.column)
         for field in RequestLog._meta.concrete_fields
-        if not field.primary_key
-    )
+        if not field.primary_key and field.name not in ("started_at", "request_id")
+    ]
+    later = {
+        "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', started_at, %s || ' seconds') || '000'",
+        "postgresql": "started_at + %s * interval '1 second'",
+    }[connection.vendor]
     with connection.cursor() as cursor:
-        while have < number:
-            more = min(have, number - have)
+        cursor.execute(f"SELECT min(id), max(id) FROM {table} WHERE model <> %s", [RARE_MODEL])
+        low, high = cursor.fetchone()
+        for each in range(1, -(-number // have)):
+            end = min(high + 1, low + number - have * each)
             cursor.execute(
-                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} "
-                f"ORDER BY id DESC LIMIT {more}"
+                f"INSERT INTO {table} (started_at, request_id, {', '.join(columns)}) "
+                f"SELECT {later}, request_id || %s, {', '.join(columns)} FROM {table} "
+                "WHERE id >= %s AND id < %s ORDER BY id",
+                [each * round_s, f"-{each}", low, end],
             )
-            have += more
     with connection.schema_editor() as editor:
         for index in indexes:
             editor.add_index(RequestLog, index)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+            # As the server would by itself in time.
+            cursor.execute("VACUUM ANALYZE")
 
 
 def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> RequestLog:
-    key = keys[dice.randrange(len(keys))]
+    # The first is of an app that everybody uses.
+    key = keys[0 if dice.random() < BUSIEST_SHARE else dice.randrange(len(keys))]
     model, endpoint, nano_usd, tokens = USES[dice.randrange(len(USES))]
     status, code, end, message = (
         ERRORS[dice.randrange(len(ERRORS))] if n % 30 == 7 else (200, "", "complete", "")

@@ -102,13 +102,18 @@ def process_tree(pid: int) -> list[int]:
     return tree
 
 
+def parent_of(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
 def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, that the tree has used so far."""
+    """CPU seconds, user and system, that the tree has used so far, ended processes included."""
     ticks = 0
     for member in process_tree(pid):
         fields = _stat(member)
         if fields:
-            ticks += int(fields[11]) + int(fields[12])
+            ticks += sum(map(int, fields[11:15]))
     return ticks / TICKS_PER_S
 
 

@@ -13,9 +13,13 @@ from typing import Any
 from bench.processes import end, free_port, start, wait_until_listening
 
 
+def has_postgres() -> bool:
+    return _postgres_programs() is not None
+
+
 def missing() -> str:
     """What is not installed; empty when all is there."""
-    lacking = [] if _postgres_programs() else ["PostgreSQL"]
+    lacking = [] if has_postgres() else ["PostgreSQL"]
     lacking += [] if shutil.which("redis-server") else ["Redis"]
     return f"{' and '.join(lacking)} not installed" if lacking else ""
 
