@@ -32,7 +32,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from keys import budgets
+from keys import budgets, month_totals
 from keys.budgets import Claim, Shortfall
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
 from keys.models import Key, LedgerMark, RequestLog
@@ -371,7 +371,8 @@ class LedgerWriter:
         return due_at
 
     def _do_chores(self) -> None:
-        """Keep the leases of what is reserved here; delete those that others left behind."""
+        """Keep the leases of what is reserved here; delete those that others left behind; sum a
+        month that is over."""
         now = time.monotonic()
         is_beat = bool(self._held) and now >= self._heartbeat_at
         is_sweep = now >= self._sweep_at
@@ -386,6 +387,7 @@ class LedgerWriter:
                 budgets.extend_leases(self._held.values(), writer=self._writer_id, now=moment)
             if is_sweep:
                 budgets.sweep(self._lapsed_by())
+                month_totals.make_next(moment.date())
         except Exception as error:
             # The next group will say more; the leases last for three beats.
             logger.debug("The ledger's chores failed: %s", type(error).__name__)
@@ -437,7 +439,9 @@ class LedgerWriter:
                 return
             if values:
                 cursor.executemany(_insert_sql(connection.vendor), values)
-            _sums_of(group).write(cursor)
+            sums = _sums_of(group)
+            month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
+            sums.write(cursor)
             self._settle_budgets(group)
             used = self._touch_keys([waiting.row for waiting in group if waiting.row is not None])
             if self._commit_delay_s:

@@ -3,6 +3,7 @@
 A day is read in one snapshot of the database, and rows and totals are committed together, so
 requests that run meanwhile are in both or in neither. Memory is bounded by one day's totals. Days
 of which `prune_logs` may have deleted rows are left out; refusals have no rows to be checked by.
+Months are checked against their days.
 """
 
 from collections.abc import Iterator
@@ -12,18 +13,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from keys import month_totals
 from keys.models import (
     DURATION_COUNTS,
     LATENCY_BOUNDS_MS,
     TTFT_COUNTS,
     DayTotal,
+    MonthTotal,
     PruneMark,
     RequestLog,
 )
-from keys.totals import CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
+from keys.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 
 DayRows = dict[Place, dict[str, Any]]
 
@@ -79,9 +82,40 @@ def differences(day: date) -> list[Difference]:
     ]
 
 
+def month_differences(month: date) -> list[Difference]:
+    """Of a month that is summed, against its days' totals."""
+    with _snapshot():
+        stored = _month_sums(MonthTotal.objects.filter(day=month), month)
+        if not stored:
+            # Taken away meanwhile, and soon made anew.
+            return []
+        until = month_totals.next_month(month)
+        computed = _month_sums(DayTotal.objects.filter(day__gte=month, day__lt=until), month)
+    return [
+        Difference(place, field, days[field], total[field])
+        for place in sorted(computed.keys() | stored.keys())
+        for days, total in [(computed.get(place, _NOTHING), stored.get(place, _NOTHING))]
+        for field in ADDED
+        if days[field] != total[field]
+    ]
+
+
+def _month_sums(totals: QuerySet[Any], month: date) -> DayRows:
+    groups = totals.order_by().values(*Place._fields[1:])
+    sums = groups.annotate(**{f"sum_{name}": Sum(name) for name in ADDED})
+    return {
+        Place(month, *(row[name] for name in Place._fields[1:])): {
+            name: int(row[f"sum_{name}"] or 0) for name in ADDED
+        }
+        for row in sums.iterator(2000)
+    }
+
+
 def repair(day: date) -> None:
     """Set the day's totals to what its rows make up. Writers wait meanwhile; refusals stay."""
     with transaction.atomic():
+        # First of all, as the ledger does: two that wait for each other would never end.
+        month_totals.forget([month_totals.first_of_month(day)])
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("LOCK TABLE keys_daytotal IN EXCLUSIVE MODE")
@@ -91,7 +125,7 @@ def repair(day: date) -> None:
         computed = sums_of_rows(day)
         for total in DayTotal.objects.filter(day=day).iterator(500):
             place = Place(day, total.key_id, total.owner_id, total.model, total.endpoint)
-            for field, value in computed.pop(place, _NOTHING).items():
+            for field, value in computed.pop(place, dict.fromkeys(FROM_ROWS, 0)).items():
                 setattr(total, field, value)
             total.save()
         DayTotal.objects.bulk_create(
@@ -148,7 +182,7 @@ _SUMS: Final[dict[str, Any]] = {
     **_histogram_sums("ttft_ms", TTFT_COUNTS),
     **_histogram_sums("duration_ms", DURATION_COUNTS),
 }
-_NOTHING: Final[dict[str, Any]] = dict.fromkeys(FROM_ROWS, 0)
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys(ADDED, 0)
 
 
 @contextmanager

@@ -425,13 +425,9 @@ TTFT_COUNTS: Final = tuple(f"ttft_count_{n}" for n in range(len(LATENCY_BOUNDS_M
 DURATION_COUNTS: Final = tuple(f"duration_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
 
 
-class DayTotal(models.Model):
-    """The sums of one UTC day's requests of one key, owner, model and endpoint.
-
-    They move in the transaction of the rows that they sum, so they are never behind, and outlive
-    them. Key, owner and model are copies as in the log; 0 and "" stand for none, since null is
-    equal to nothing. A request belongs to the day it began on.
-    """
+class Totals(models.Model):
+    """Sums of requests of one key, owner, model and endpoint. Key, owner and model are copies as in
+    the log; 0 and "" stand for none, since null is equal to nothing."""
 
     day = models.DateField()
     key_id = models.BigIntegerField(default=0)
@@ -467,6 +463,25 @@ class DayTotal(models.Model):
     refused_neurons = models.BigIntegerField(default=0)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.key_name} {self.model}"
+
+
+# Histograms of the time to the first byte and in all, for percentiles.
+for _name in (*TTFT_COUNTS, *DURATION_COUNTS):
+    Totals.add_to_class(_name, models.BigIntegerField(default=0))
+
+
+class DayTotal(Totals):
+    """Of one UTC day: a request belongs to the day it began on.
+
+    They move in the transaction of the rows that they sum, so they are never behind, and outlive
+    them.
+    """
+
+    class Meta:
         verbose_name = "day's total"
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -479,13 +494,19 @@ class DayTotal(models.Model):
             models.Index(fields=["model", "day"], name="keys_daytotal_model"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.day} {self.key_name} {self.model}"
 
+class MonthTotal(Totals):
+    """Of a whole month that is over, under its first day: the sums of its days' totals, made and
+    taken away by `month_totals.py`. A month is all here or not at all."""
 
-# Histograms of the time to the first byte and in all, for percentiles.
-for _name in (*TTFT_COUNTS, *DURATION_COUNTS):
-    DayTotal.add_to_class(_name, models.BigIntegerField(default=0))
+    class Meta:
+        verbose_name = "month's total"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "key_id", "owner_id", "model", "endpoint"],
+                name="keys_one_monthtotal",
+            )
+        ]
 
 
 class Reservation(models.Model):

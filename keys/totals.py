@@ -105,6 +105,10 @@ class Sums:
             added = self._added[place] = [0] * len(ADDED)
         return added
 
+    @property
+    def days(self) -> set[date]:
+        return {place.day for place in self._added}
+
     def write(self, cursor: Any) -> None:
         if self._added:
             adapt = connection.ops.adapt_datefield_value

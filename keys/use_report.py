@@ -1,15 +1,15 @@
 """Who used what in a period, answered from the totals alone: sums, a stacked series, the tops,
-percentiles. A year of five hundred keys is a few hundred thousand totals, so each question is one
-pass and its answer small.
+percentiles. Each question is one pass over the totals, and its answer small.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db.models import Max, QuerySet, Sum
 
+from keys import month_totals
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
 from keys.totals import COUNTED, REFUSED, SUMMED, percentile_ms
 
@@ -34,6 +34,7 @@ TOP: Final = 8
 SERIES: Final = 5
 OTHERS: Final = "others"
 _SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
+Spans = Sequence[QuerySet[Any]]
 # What a line of the tops tells beside the figure.
 _BESIDE: Final = ("requests", "errors", "cost_nano_usd")
 
@@ -73,23 +74,33 @@ class UseReport:
     whole_ms: tuple[float | None, ...]
 
 
-def use_report(begin: date, end: date, figure: str, by: str) -> UseReport:
-    """From `begin` on and before `end`, stacked by one of DIMENSIONS, of one of FIGURES."""
-    totals = DayTotal.objects.filter(day__gte=begin, day__lt=end).order_by()
+def use_report(
+    begin: date, end: date, figure: str, by: str, *, by_month: bool = False
+) -> UseReport:
+    """From `begin` on and before `end`, stacked by one of DIMENSIONS, of one of FIGURES. For
+    somebody who looks at months, a series may have a whole month's amount under its first day."""
+    if by_month:
+        spans = month_totals.spans(begin, end)
+    else:
+        spans = [DayTotal.objects.filter(day__gte=begin, day__lt=end)]
+    spans = [totals.order_by() for totals in spans]
     columns = [column for column, _ in DIMENSIONS.values()]
     summed = FIGURES[figure][1]
-    groups = list(
-        totals.values(*columns).annotate(
+    groups = [
+        group
+        for totals in spans
+        for group in totals.values(*columns).annotate(
             # A key that was renamed keeps one line.
             shown_key=Max("key_name"),
             shown_owner=Max("owner_name"),
             # No more than is needed: SQLite sorts what it groups, with all that is summed.
             **{f"sum_{name}": Sum(name) for name in {summed, *_BESIDE}},
         )
-    )
+    ]
     ranked = _ranked(groups, by, summed)
     names = (*_SUMS, *TTFT_COUNTS, *DURATION_COUNTS)
-    whole = {name: int(value or 0) for name, value in _whole(totals, names).items()}
+    by_day = _by_day(spans, names)
+    whole = {name: sum(sums[name] for sums in by_day.values()) for name in names}
     return UseReport(
         begin=begin,
         end=end,
@@ -98,14 +109,20 @@ def use_report(begin: date, end: date, figure: str, by: str) -> UseReport:
             dimension: [_top_row(line) for line in _ranked(groups, dimension, summed)[:TOP]]
             for dimension in ("model", "key", "owner")
         },
-        series=_series(totals, by, summed, ranked),
+        series=_series(spans, by, summed, ranked, by_day),
         first_byte_ms=_percentiles(whole, TTFT_COUNTS),
         whole_ms=_percentiles(whole, DURATION_COUNTS),
     )
 
 
-def _whole(totals: QuerySet[DayTotal], names: Iterable[str]) -> dict[str, Any]:
-    return totals.aggregate(**{name: Sum(name) for name in names})
+def _by_day(spans: Spans, names: Sequence[str]) -> dict[date, dict[str, int]]:
+    """In the order of the totals' index, so that SQLite need not sort them."""
+    sums = {f"sum_{name}": Sum(name) for name in names}
+    return {
+        row["day"]: {name: int(row[f"sum_{name}"] or 0) for name in names}
+        for totals in spans
+        for row in totals.values("day").annotate(**sums)
+    }
 
 
 def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict[str, Any]]:
@@ -131,22 +148,25 @@ def _top_row(line: dict[str, Any]) -> TopRow:
 
 
 def _series(
-    totals: QuerySet[DayTotal], by: str, summed: str, ranked: list[dict[str, Any]]
+    spans: Spans,
+    by: str,
+    summed: str,
+    ranked: list[dict[str, Any]],
+    by_day: dict[date, dict[str, int]],
 ) -> list[Series]:
     """The largest by day, and all others together."""
     column = DIMENSIONS[by][0]
     largest = ranked[:SERIES]
     by_line: dict[str, dict[date, int]] = {line["value"]: {} for line in largest}
-    lines = totals.filter(**{f"{column}__in": list(by_line)}).values("day", column)
-    for row in lines.annotate(amount=Sum(summed)):
-        by_line[str(row[column])][row["day"]] = int(row["amount"] or 0)
+    for totals in spans:
+        lines = totals.filter(**{f"{column}__in": list(by_line)}).values("day", column)
+        for row in lines.annotate(amount=Sum(summed)):
+            by_line[str(row[column])][row["day"]] = int(row["amount"] or 0)
     series = [Series(line["value"], line["name"], by_line[line["value"]]) for line in largest]
     if len(ranked) > SERIES:
-        days = totals.values("day").annotate(amount=Sum(summed))
-        named = [one.by_day for one in series]
         others = {
-            row["day"]: int(row["amount"] or 0) - sum(one.get(row["day"], 0) for one in named)
-            for row in days
+            day: sums[summed] - sum(line.get(day, 0) for line in by_line.values())
+            for day, sums in by_day.items()
         }
         series.append(Series("", OTHERS, others))
     return series

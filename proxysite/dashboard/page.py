@@ -96,7 +96,13 @@ def _use(asked: Asked, now: datetime) -> dict[str, Any]:
     today = now.astimezone(UTC).date()
     buckets = _buckets(asked.days, today)
     begin = buckets[0].begin
-    report = use_report(begin, today + timedelta(days=1), asked.figure, asked.by)
+    report = use_report(
+        begin,
+        today + timedelta(days=1),
+        asked.figure,
+        asked.by,
+        by_month=buckets[0].begin < buckets[0].end,
+    )
     text = _text_of(asked.figure)
     names = [series.name for series in report.series]
     amounts = [[_within(series, bucket) for bucket in buckets] for series in report.series]
