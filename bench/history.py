@@ -23,6 +23,7 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from keys import month_totals  # noqa: E402
 from keys.models import (  # noqa: E402
     DURATION_COUNTS,
     TTFT_COUNTS,
@@ -281,8 +282,10 @@ def main() -> None:
     keys = make_keys(arguments.keys, dice)
     make_totals(keys, arguments.days, dice)
     # Prefixes are read for each row otherwise.
-    keys = list(Key.objects.select_related("owner").prefetch_related("secrets"))
+    keys = list(Key.objects.order_by("pk").select_related("owner").prefetch_related("secrets"))
     make_rows(keys, arguments.rows, dice)
+    while month_totals.make_next(timezone.now().astimezone(UTC).date()):
+        pass
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
@@ -114,11 +115,17 @@ def signed_in(user: User) -> Client:
     return client
 
 
+def busiest_key() -> Key:
+    newest = RequestLog.objects.order_by("-pk").values_list("key_id", flat=True)[:100]
+    [(key_id, _)] = Counter(newest).most_common(1)
+    return Key.objects.select_related("owner").get(pk=key_id)
+
+
 def log_values() -> dict[str, list[str]]:
     """Of each filter values that fit many rows, few and none."""
     today = timezone.now().astimezone(UTC).date()
-    busiest, ordinary = Key.objects.order_by("pk").values_list("pk", flat=True)[:2]
-    rare = Key.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    busiest, rare = busiest_key().pk, RequestLog.objects.earliest("pk").key_id
+    ordinary = Key.objects.exclude(pk__in=(busiest, rare)).earliest("pk").pk
     owners = User.objects.filter(username__in=OWNERS).order_by("pk").values_list("pk", flat=True)
     first = today - timedelta(days=LOG_DAYS + 1)
     return {
@@ -154,8 +161,8 @@ def ask_operator(asker: Asker) -> None:
     keys = reverse("admin:keys_key_changelist")
     filters = ("near=yes", "unused=yes", "expiring=yes", "state=active", "q=ada", "p=4", "o=1")
     asker.ask("keys, filtered, searched and sorted", [f"{keys}?{each}" for each in filters])
-    for key in (Key.objects.earliest("pk"), Key.objects.latest("pk")):
-        asker.ask("a key's page", [reverse("admin:keys_key_change", args=[key.pk])])
+    some = Key.objects.values_list("pk", flat=True)[:20]
+    asker.ask("a key's page", [reverse("admin:keys_key_change", args=[pk]) for pk in some])
     row = RequestLog.objects.earliest("pk")
     asker.ask("a request's page", [reverse("admin:keys_requestlog_change", args=[row.pk])])
     asker.ask_log("request log", [{}])
@@ -188,7 +195,7 @@ def main() -> int:
     operator, _ = User.objects.get_or_create(
         username="bench-operator", defaults={"is_staff": True, "is_superuser": True}
     )
-    busiest = Key.objects.select_related("owner").earliest("pk")
+    busiest = busiest_key()
     print(f"{connection.vendor}: seconds of the CPU and of the clock, how many pages, which")
     asker = Asker(signed_in(operator), _server_pid())
     # What is loaded with the first page of a process is not what a page takes.

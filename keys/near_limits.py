@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from keys import month_totals
 from keys.models import DayTotal, Key, Limited, OwnerLimits
 from keys.totals import REFUSED
 
@@ -27,6 +28,9 @@ _REFUSED_BY: Final = {
     "refused_usd": "a budget",
     "refused_neurons": "neurons of the day",
 }
+
+# Key or owner → what it used.
+Used = dict[int, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,10 @@ def _budgets(
     if not pairs:
         return
     with_total = [pk for pk, one in pairs if one.total_budget_nano_usd is not None]
-    used = {
+    used: dict[str, Used] = {
         "day": _used(Q(day=_today(now)), column),
         "month": _used(Q(day__gte=_today(now).replace(day=1)), column),
-        # Reads all days, of these only.
-        "total": _used(Q(**{f"{column}__in": with_total}), column) if with_total else {},
+        "total": _used_ever(Q(**{f"{column}__in": with_total}), column, now) if with_total else {},
     }
     for pk, one in pairs:
         for field, what, window, summed in _BUDGETS:
@@ -107,8 +110,22 @@ def _budgets(
                 )
 
 
-def _used(within: Q, column: str) -> dict[int, dict[str, int]]:
-    rows = DayTotal.objects.filter(within).order_by().values(column)
+def _used_ever(within: Q, column: str, now: datetime) -> Used:
+    used: Used = {}
+    for totals in month_totals.spans(date.min, _today(now) + timedelta(days=1)):
+        for pk, amounts in _sums(totals.filter(within), column).items():
+            into = used.setdefault(pk, dict.fromkeys(amounts, 0))
+            for name, amount in amounts.items():
+                into[name] += amount
+    return used
+
+
+def _used(within: Q, column: str) -> Used:
+    return _sums(DayTotal.objects.filter(within), column)
+
+
+def _sums(totals: QuerySet[Any], column: str) -> Used:
+    rows = totals.order_by().values(column)
     sums = rows.annotate(cost=Sum("cost_nano_usd"), neurons=Sum("neurons_micro"))
     return {
         row[column]: {

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from keys import month_totals
 from keys.amounts import MICRO
 from keys.budgets import Window
 from keys.models import DayTotal, RequestLog, Reservation
@@ -153,23 +154,21 @@ class SumsEver:
         closed_before = (now or timezone.now()).astimezone(UTC).date() - timedelta(days=1)
         closed = self._closed
         if closed is None or closed[0] != closed_before:
-            closed = self._closed = (closed_before, _sums_where(Q(day__lt=closed_before)))
+            spans = month_totals.spans(date.min, closed_before)
+            closed = self._closed = (closed_before, _summed(spans, {}))
         sums = {place: dict(each) for place, each in closed[1].items()}
-        for place, recent in _sums_where(Q(day__gte=closed_before)).items():
-            into = sums.setdefault(place, dict.fromkeys(ADDED, 0))
+        return _summed([DayTotal.objects.filter(day__gte=closed_before)], sums)
+
+
+def _summed(spans: Iterable[QuerySet[Any]], sums: Sums) -> Sums:
+    """`sums` with those of the totals added."""
+    adding: dict[str, Any] = {f"sum_{name}": Sum(name) for name in ADDED}
+    for totals in spans:
+        for row in totals.values("endpoint", "model").order_by().annotate(**adding):
+            into = sums.setdefault((row["endpoint"], row["model"]), dict.fromkeys(ADDED, 0))
             for name in ADDED:
-                into[name] += recent[name]
-        return sums
-
-
-def _sums_where(which: Q) -> Sums:
-    rows = DayTotal.objects.filter(which).values("endpoint", "model").order_by()
-    sums: dict[str, Any] = {f"sum_{name}": Sum(name) for name in ADDED}
-    summed: Any = rows.annotate(**sums)
-    return {
-        (row["endpoint"], row["model"]): {name: int(row[f"sum_{name}"] or 0) for name in ADDED}
-        for row in summed
-    }
+                into[name] += int(row[f"sum_{name}"] or 0)
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
