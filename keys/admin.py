@@ -5,7 +5,7 @@ session, no URL and no history.
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -20,13 +20,14 @@ from django.utils.safestring import SafeString
 
 from keys import key_text
 from keys.admin_log import RequestLogAdmin
+from keys.captured_retention import delete_of_key
 from keys.errors import CannotChangeKey
 from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
 from keys.key_filters import ExpiringFilter, NearLimitFilter, UnusedFilter
 from keys.key_json import limits_as_json, rates_and_budgets
 from keys.key_use import SPARK_DAYS, KeyPage, use_of
-from keys.models import Key, KeySecret, OwnerLimits, RequestLog
+from keys.models import CapturedText, Key, KeySecret, OwnerLimits, RequestLog
 from keys.near_limits import NEAR_PERCENT, NearLimit
 from keys.snippets import USUAL_MODEL, snippets
 from theme.audit import Audited
@@ -50,6 +51,13 @@ LIMIT_FIELDSETS: Any = [
         },
     ),
 ]
+
+CAPTURE_WARNING: Final = (
+    "Careful: while this is on, everything that is sent with this key is stored, and so is every "
+    "answer, tool calls included; of pictures, sound and files only the kind and size. Everybody "
+    "with the permission “Can view captured text” reads it on the pages of the key's requests. The "
+    "key's owner is told on their own pages. It is deleted after the days below."
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -105,6 +113,10 @@ class KeyAdmin(Audited, ModelAdmin):
         (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
         ("May use", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
         *LIMIT_FIELDSETS,
+        (
+            "Captured text",
+            {"description": CAPTURE_WARNING, "fields": ["capture_text", "capture_days"]},
+        ),
     ]
     _FACTS = ("secret", "state", "created_at", "last_used_at", "revoked_at")
 
@@ -207,6 +219,9 @@ class KeyAdmin(Audited, ModelAdmin):
         return [
             path("<int:key_id>/revoke/", wrap(self.revoke_view), name="keys_key_revoke"),
             path("<int:key_id>/rotate/", wrap(self.rotate_view), name="keys_key_rotate"),
+            path(
+                "<int:key_id>/forget/", wrap(self.delete_captured_view), name="keys_key_forget_text"
+            ),
             *super().get_urls(),
         ]
 
@@ -231,6 +246,25 @@ class KeyAdmin(Audited, ModelAdmin):
             return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
         self.log_change(request, key, f"Rotated, overlap {form.data['overlap']}.")
         return self._show_once(request, key, text, "Key rotated")
+
+    def delete_captured_view(self, request: HttpRequest, key_id: int) -> HttpResponse:
+        key = self.get_queryset(request).filter(pk=key_id).first()
+        if key is None:
+            raise Http404("There is no such key.")
+        if not request.user.has_perm("keys.delete_capturedtext"):
+            raise PermissionDenied
+        if request.method != "POST":
+            title = f"Delete captured text of {key.name}"
+            return self._confirm(request, key, "forget_text.html", title)
+        count, is_all = delete_of_key(key)
+        told = f"Deleted the captured text of {count:,} request{'' if count == 1 else 's'}."
+        if count:
+            self.log_change(request, key, told)
+        if is_all:
+            self.message_user(request, told, messages.SUCCESS)
+        else:
+            self.message_user(request, f"{told} There is more: do it again.", messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
 
     def _key_to_change(self, request: HttpRequest, key_id: int) -> Key:
         key = self.get_queryset(request).filter(pk=key_id).first()
@@ -266,7 +300,10 @@ class KeyAdmin(Audited, ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         key = self.get_object(request, object_id)
-        use = {} if key is None else use_of(key)
+        use: dict[str, Any] = {} if key is None else use_of(key)
+        if key is not None:
+            use["has_captured"] = CapturedText.objects.filter(key_id=key.pk).exists()
+            use["may_delete_captured"] = request.user.has_perm("keys.delete_capturedtext")
         return super().change_view(request, object_id, form_url, {**use, **(extra_context or {})})
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])

@@ -1,6 +1,7 @@
 """The request log in the Django admin: read-only, in pages by position, each row explained."""
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
@@ -13,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from keys.amounts import MICRO, neurons_text, usd_text
+from keys.captured import laid_out
 from keys.log_explained import explain
 from keys.log_export import csv_texts, rows_oldest_first
 from keys.log_filters import (
@@ -26,7 +28,7 @@ from keys.log_filters import (
     StreamFilter,
 )
 from keys.log_paging import LogPage
-from keys.models import Key, RequestLog
+from keys.models import CapturedText, Key, RequestLog
 from keys.reports import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
 from theme.shown import moment
@@ -111,8 +113,30 @@ class RequestLogAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        more = {} if row is None else {"row": row, "explained": explain(row), **self._links(row)}
+        more: dict[str, Any] = {}
+        if row is not None:
+            captured = self._captured(request, row)
+            more = {"row": row, "explained": explain(row), **self._links(row), **captured}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+
+    def _captured(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
+        text = CapturedText.of(row)
+        if text is None or not request.user.has_perm("keys.view_capturedtext"):
+            return {"is_captured": text is not None}
+        key = Key.objects.filter(pk=text.key_id).first()
+        gone_at = None if key is None else text.started_at + timedelta(days=key.kept_capture_days)
+        return {
+            "is_captured": True,
+            "captured": [
+                ("Asked", laid_out(text.asked), _cut(text.asked, text.asked_characters)),
+                (
+                    "Answered",
+                    laid_out(text.answered),
+                    _cut(text.answered, text.answered_characters),
+                ),
+            ],
+            "captured_until": gone_at,
+        }
 
     def _links(self, row: RequestLog) -> dict[str, Any]:
         return {
@@ -172,6 +196,11 @@ class RequestLogAdmin(ReadOnlyAdmin):
     @admin.display(description="took")
     def took(self, row: RequestLog) -> str:
         return f"{row.duration_ms:,} ms"
+
+
+def _cut(text: str, characters: int) -> str:
+    """What to say of a text that is not whole."""
+    return f"{characters:,} characters, cut in the middle" if len(text) < characters else ""
 
 
 async def _streamed(texts: Iterator[str]) -> AsyncIterator[str]:

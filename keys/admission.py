@@ -20,6 +20,7 @@ from django.conf import settings
 
 from keys import errors
 from keys.budgets import Claim, Shortfall, utc_day
+from keys.captured import Capture
 from keys.counters import Counters, Denial, Hold, Level, Limit, MemoryCounters
 from keys.key_index import KeyRecord
 from keys.ledger import LedgerRow, LedgerWriter, ledger
@@ -80,6 +81,7 @@ class Ticket:
         "_loop",
         "_reservation",
         "_settled",
+        "capture",
         "client_ip",
         "endpoint",
         "key",
@@ -114,6 +116,7 @@ class Ticket:
         self.model = ""
         self.stream = False
         self.user = ""
+        self.capture = Capture() if key.captures else None
         self._began = time.perf_counter()
         self._hold = hold
         self._ledger = ledger
@@ -253,6 +256,7 @@ class Ticket:
             client_ip=self.client_ip,
             user_agent=self.user_agent,
             user=self.user,
+            captured=None if self.capture is None else self.capture.texts(),
         )
 
     def _release(self, used_tokens: int) -> None:

@@ -13,7 +13,7 @@ from keys.amounts import (
     neurons_text,
     usd_text,
 )
-from keys.models import ENDPOINTS, LIMITS, Key, OwnerLimits
+from keys.models import ENDPOINTS, LIMITS, USUAL_CAPTURE_DAYS, Key, OwnerLimits
 
 
 class AmountField(forms.CharField):
@@ -94,13 +94,23 @@ class KeyForm(LimitsForm):
         required=False, help_text="Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
     )
 
+    capture_days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=3650,
+        label="Days until it is deleted",
+        help_text=f"Counts for what is stored already, too. Empty: {USUAL_CAPTURE_DAYS}.",
+    )
+
     class Meta:
         model = Key
         fields: ClassVar = [
             *("name", "owner", "notes", "expires_at"),
             *("allowed_models", "allowed_endpoints", "allowed_networks"),
             *LIMITS,
+            *("capture_text", "capture_days"),
         ]
+        labels: ClassVar = {"capture_text": "Store prompts and answers"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

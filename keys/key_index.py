@@ -55,6 +55,8 @@ class KeyRecord:
     endpoints: tuple[str, ...] | None
     networks: tuple[Network, ...] | None
     limits: Limits
+    # Whether prompts and answers are stored.
+    captures: bool = False
     # Of all the owner's keys together.
     owner_limits: Limits = NO_LIMITS
     # Those of the two that have a limit on rates, and those that have a budget.
@@ -284,12 +286,13 @@ def _read_records(
     records = {}
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
-        *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks", *LIMITS),
+        *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
+        *("capture_text", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, *limits) = row[7:]
+        (revoked_at, models, endpoints, networks, captures, *limits) = row[7:]
         record = KeyRecord(
             id=pk,
             name=name,
@@ -302,6 +305,7 @@ def _read_records(
             model_patterns=tuple(models) or None,
             endpoints=tuple(endpoints) or None,
             networks=_networks(networks) if networks else None,
+            captures=captures,
             limits=_limits(limits[: len(LIMITS)]),
             owner_limits=_limits(limits[len(LIMITS) :]),
         )

@@ -34,8 +34,9 @@ from django.utils import timezone
 
 from keys import budgets, month_totals
 from keys.budgets import Claim, Shortfall
+from keys.captured import TOO_MUCH_WAITED, CapturedTexts
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
-from keys.models import Key, LedgerMark, RequestLog
+from keys.models import CapturedText, Key, LedgerMark, RequestLog
 from keys.totals import SUMMED, Names, Place, Sums
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ SWEEP_EVERY_S: Final = 60.0
 # After an outage every worker tries again within LONGEST_RETRY_S and then extends its leases; until
 # all have had the time, the leases that ended meanwhile go on counting.
 RETURN_S: Final = 10.0
+# With more rows than these waiting, captured texts are let go: they are what takes memory.
+CAPTURED_ROWS: Final = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +102,8 @@ class LedgerRow:
     client_ip: str = ""
     user_agent: str = ""
     user: str = ""
+    # In a table of its own, and in no text that tells of the row.
+    captured: CapturedTexts | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,8 @@ class LedgerWriter:
             self._queue.append(waiting)
             if waiting.row is not None:
                 self._rows_waiting += 1
+                if waiting.row.captured is not None and self._rows_waiting > CAPTURED_ROWS:
+                    waiting.row.captured = TOO_MUCH_WAITED
             if waiting.released is not None:
                 self._claims.pop(waiting.released, None)
             self._arrived.notify()
@@ -439,6 +446,7 @@ class LedgerWriter:
                 return
             if values:
                 cursor.executemany(_insert_sql(connection.vendor), values)
+                _store_captured(group)
             sums = _sums_of(group)
             month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
             sums.write(cursor)
@@ -771,6 +779,25 @@ def _sums_of(group: list[_Waiting]) -> Sums:
         for (place, names, kind), count in (waiting.refusals or {}).items():
             sums.add_refusals(place, names, kind, count)
     return sums
+
+
+def _store_captured(group: list[_Waiting]) -> None:
+    rows = [w.row for w in group if w.row is not None and w.row.captured is not None]
+    if rows:
+        CapturedText.objects.bulk_create(map(_captured_text, rows))
+
+
+def _captured_text(row: LedgerRow) -> CapturedText:
+    assert row.captured is not None
+    return CapturedText(
+        started_at=datetime.fromtimestamp(row.started_at, UTC),
+        request_id=_fit_text(row.request_id, 128),
+        key_id=row.key_id or 0,
+        asked=_fit_text(row.captured.asked, sys.maxsize),
+        asked_characters=row.captured.asked_characters,
+        answered=_fit_text(row.captured.answered, sys.maxsize),
+        answered_characters=row.captured.answered_characters,
+    )
 
 
 # This process's writer. It runs only between `start` and `stop`.

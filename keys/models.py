@@ -43,6 +43,8 @@ LIMITS: Final = (
     "daily_neurons_micro",
 )
 STATIC_KEY_NAME: Final = "PROXY_API_KEY"
+# Of captured text, where a key names no days of its own.
+USUAL_CAPTURE_DAYS: Final = 30
 
 
 class Revision(models.Model):
@@ -237,6 +239,10 @@ class Key(Limited):
         return True
 
     @property
+    def kept_capture_days(self) -> int:
+        return USUAL_CAPTURE_DAYS if self.capture_days is None else self.capture_days
+
+    @property
     def current_secret(self) -> "KeySecret | None":
         # Reads `secrets.all()`, so that a list which prefetched them asks nothing more.
         return max(self.secrets.all(), key=lambda secret: secret.pk, default=None)
@@ -417,6 +423,40 @@ class RequestLog(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+
+class CapturedText(models.Model):
+    """What one request asked and was answered, for keys with capture. One for a row of the log.
+
+    A client may use a request id twice, so the row is the one with this id, key and moment. Apart
+    from the log, so that lists and exports cannot show it and it can go before its row.
+    """
+
+    started_at = models.DateTimeField()
+    request_id = models.CharField(max_length=128)
+    key_id = models.BigIntegerField()
+    asked = models.TextField()
+    # As many as there were; a text that was cut has fewer.
+    asked_characters = models.IntegerField()
+    answered = models.TextField()
+    answered_characters = models.IntegerField()
+
+    class Meta:
+        verbose_name = "captured text"
+        verbose_name_plural = "captured texts"
+        default_permissions = ("view", "delete")
+        indexes: ClassVar = [
+            models.Index(fields=["request_id"], name="keys_captured_request_id"),
+            models.Index(fields=["key_id", "started_at"], name="keys_captured_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"text of {self.request_id}"
+
+    @classmethod
+    def of(cls, row: RequestLog) -> "CapturedText | None":
+        found = cls.objects.filter(request_id=row.request_id, started_at=row.started_at)
+        return found.filter(key_id=row.key_id or 0).first()
 
 
 # Upper bounds, each twice the one before; the last bucket of a histogram has none.

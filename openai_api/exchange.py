@@ -26,10 +26,12 @@ class GatewayRequest(Protocol):
 
     request_id: str
     client_ip: str
-    client_gone: bool
     raw_headers: dict[bytes, bytes]
     # Those that the answer gets, whatever it will be.
     response_headers: list[tuple[bytes, bytes]]
+
+    @property
+    def client_gone(self) -> bool: ...
 
     async def read_body(self, limit_bytes: int) -> bytes: ...
 

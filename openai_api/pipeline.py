@@ -20,6 +20,7 @@ from keys.admission import admit, check_permitted
 from keys.key_index import KeyRecord
 from openai_api import upstream
 from openai_api.body import json_body
+from openai_api.capture import KeptBody, note_answer
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.recording import Metered
@@ -103,6 +104,8 @@ async def answer(
         client_ip=request.client_ip,
         user_agent=agent,
     )
+    if ticket.capture is not None:
+        request = KeptBody(request, ticket.capture)
     exchange = Exchange(request, key, ticket, prompt_param=endpoint.prompt_param)
     try:
         return await _answer(endpoint, exchange)
@@ -151,6 +154,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     else:
         result = await endpoint.whole(exchange, asked, plan, upstream.client())
         if isinstance(result, Result):
+            if ticket.capture is not None:
+                await note_answer(ticket.capture, result.body)
             await exchange.complete(result.metered, finish_reason=result.finish_reason)
             response = HttpResponse(result.body, content_type=result.content_type)
         else:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from keys.key_index import index
+from openai_api.capture import KeptStream
 from openai_api.errors import ApiError, KeyStoppedError, report
 from openai_api.exchange import Exchange
 from openai_api.recording import Metered
@@ -196,6 +197,8 @@ async def stream(
     says nothing for as long as the keep-alive interval the stream begins with comments instead, or
     proxies would cut the connection.
     """
+    if exchange.ticket.capture is not None:
+        writer = KeptStream(writer, exchange.ticket.capture)
     live = LiveStream(exchange, writer, ask, meter)
     exchange.used_so_far = live.used_so_far
     opening = asyncio.ensure_future(live.open())

@@ -1,7 +1,8 @@
 """One thread a worker that brings changes of keys and catalog from the database into memory.
 
 It looks every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
-disabled model is out of use on every worker within five seconds.
+disabled model is out of use on every worker within five seconds. Once a minute it also deletes
+captured text whose days are over.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from catalog import snapshot
+from keys.captured_retention import CapturedSweep
 from keys.key_index import index
 from openai_api.streaming import stop_streams_of_dead_keys
 
@@ -27,6 +29,7 @@ class Refresher:
         self._loop = loop
         self._stop = threading.Event()
         self._loaded = False
+        self._captured_sweep = CapturedSweep()
         self._thread = threading.Thread(target=self._run, name="refresher", daemon=True)
         self.healthy = True
 
@@ -58,6 +61,7 @@ class Refresher:
                 index.poll()
                 snapshot.poll()
                 self._say(True)
+                self._captured_sweep.look()
             except Exception as error:
                 # Whatever it is: without this thread a revoked key would stay in force here.
                 self._say(False, error)

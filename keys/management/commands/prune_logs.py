@@ -1,7 +1,9 @@
-"""`manage.py prune_logs --older-than 90d`: deletes old request log rows, a little at a time."""
+"""`manage.py prune_logs --older-than 90d`: deletes old request log rows, a little at a time, and
+the captured text that is theirs or whose own days are over."""
 
 import argparse
 import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from keys.amounts import duration_from_text
+from keys.captured_retention import delete_overdue
 from keys.models import PruneMark, RequestLog
 from keys.progress import Progress
 
@@ -18,7 +21,7 @@ BATCH_ROWS: Final = 1000
 
 
 class Command(BaseCommand):
-    help = "Deletes request log rows older than a given age, in batches."
+    help = "Deletes request log rows older than a given age, and captured text, in batches."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         days = settings.LOG_RETENTION_DAYS
@@ -37,24 +40,32 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--older-than is {options['older_than']!r}: it takes an age such as 90d or 12w."
             ) from None
-        deleted = 0
+        # Before its rows, without which nobody would find it.
+        texts = self._delete(delete_overdue(timezone.now(), before=before), "texts deleted")
         # First of all, so that the totals of half a day are never checked against its rows.
         if RequestLog.objects.filter(started_at__lt=before).exists():
             PruneMark.move_to(before)
-        with Progress(self.stderr, "rows deleted") as progress:
+        rows = self._delete(_delete_oldest(before), "rows deleted")
+        self.stdout.write(f"Deleted {rows} rows from before {before:%Y-%m-%d %H:%M} UTC.")
+        if texts:
+            self.stdout.write(f"Deleted {texts} captured texts.")
+
+    def _delete(self, batches: Iterable[int], what: str) -> int:
+        deleted = 0
+        with Progress(self.stderr, what) as progress:
             begun_at = time.monotonic()
-            while batch := _delete_oldest(before):
+            for batch in batches:
                 deleted += batch
                 progress.add(batch)
                 # SQLite's lock goes to whoever asks first, which without a rest is this loop.
                 time.sleep(time.monotonic() - begun_at)
                 begun_at = time.monotonic()
-        self.stdout.write(f"Deleted {deleted} rows from before {before:%Y-%m-%d %H:%M} UTC.")
+        return deleted
 
 
-def _delete_oldest(before: datetime) -> int:
-    ids = oldest_ids(before)
-    return RequestLog.objects.filter(pk__in=ids).delete()[0] if ids else 0
+def _delete_oldest(before: datetime) -> Iterator[int]:
+    while ids := oldest_ids(before):
+        yield RequestLog.objects.filter(pk__in=ids).delete()[0]
 
 
 def oldest_ids(before: datetime) -> list[int]:

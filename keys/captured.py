@@ -1,0 +1,130 @@
+"""What a key with capture keeps of one request: the text of it and of its answer, bounded. Pure.
+
+Pictures and sound are told by their kind and size. A text that is too long keeps its beginning and
+its end, where the newest turn of a conversation stands, with a mark where the middle was cut.
+"""
+
+import json
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_CHARACTERS: Final = 60_000
+LAST_CHARACTERS: Final = 40_000
+
+_BASE64: Final = r"[A-Za-z0-9+/=_-]*(?:\\/[A-Za-z0-9+/=_-]*)*"
+_DATA_URL: Final = re.compile(rf"data:([\w.+-]+\\?/[\w.+-]+)(?:;[\w=.+-]+)*;base64,({_BASE64})")
+# Fields that hold bytes in one dialect or another. Short texts in them are shown as they are.
+_BYTES_FIELD: Final = re.compile(
+    rf'"(data|b64_json|image|image_b64|mask|mask_b64|audio|file_data|embedding)"\s*:\s*"({_BASE64})"'
+)
+_LONGEST_SHOWN: Final = 120
+_VECTOR: Final = re.compile(r'"embedding"\s*:\s*\[([-+.,eE\d\s]*)\]')
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CapturedTexts:
+    """The characters are those that there were; a text that was cut has fewer."""
+
+    asked: str
+    asked_characters: int
+    answered: str
+    answered_characters: int
+
+
+_NOT_KEPT: Final = "[Not kept: too much waited for the database.]"
+TOO_MUCH_WAITED: Final = CapturedTexts(_NOT_KEPT, len(_NOT_KEPT), "", 0)
+
+
+class BoundedText:
+    """Text that grows piece by piece, of which so much is held in memory and no more."""
+
+    __slots__ = ("_first", "_last", "_last_characters", "characters")
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._last: deque[str] = deque()
+        self._last_characters = 0
+        self.characters = 0
+
+    def add(self, text: str) -> None:
+        room = FIRST_CHARACTERS - self.characters
+        self.characters += len(text)
+        if room > 0:
+            self._first.append(text[:room])
+            text = text[room:]
+        if not text:
+            return
+        self._last.append(text[-LAST_CHARACTERS:])
+        self._last_characters += len(self._last[-1])
+        while self._last_characters - len(self._last[0]) >= LAST_CHARACTERS:
+            self._last_characters -= len(self._last.popleft())
+
+    def __str__(self) -> str:
+        last = "".join(self._last)[-LAST_CHARACTERS:]
+        cut = self.characters - FIRST_CHARACTERS - len(last)
+        mark = f"\n[… {cut:,} characters cut here …]\n" if cut > 0 else ""
+        return "".join(self._first) + mark + last
+
+
+class Capture:
+    """Collects the texts of one request on its way."""
+
+    __slots__ = ("answered", "asked")
+
+    def __init__(self) -> None:
+        self.asked = BoundedText()
+        self.answered = BoundedText()
+
+    def texts(self) -> CapturedTexts:
+        return CapturedTexts(
+            asked=str(self.asked),
+            asked_characters=self.asked.characters,
+            answered=str(self.answered),
+            answered_characters=self.answered.characters,
+        )
+
+
+def readable(body: bytes) -> str:
+    """A body as its text, without what is no text in it."""
+    try:
+        return without_bytes(body.decode())
+    except UnicodeDecodeError:
+        return f"[{len(body):,} bytes that are no text]"
+
+
+def laid_out(text: str) -> str:
+    """A captured text for reading: JSON that was not cut in lines, all else as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+
+
+def without_bytes(text: str) -> str:
+    """Pictures, sound and vectors become a few words."""
+    text = _DATA_URL.sub(_data_url_told, text)
+    text = _BYTES_FIELD.sub(_field_told, text)
+    return _VECTOR.sub(_vector_told, text)
+
+
+def _data_url_told(found: re.Match[str]) -> str:
+    # Some clients escape every slash in their JSON.
+    kind = found[1].replace("\\", "")
+    return f"[{kind}, {_decoded_size(found[2])}]"
+
+
+def _field_told(found: re.Match[str]) -> str:
+    if len(found[2]) <= _LONGEST_SHOWN:
+        return found[0]
+    return f'"{found[1]}": "[{_decoded_size(found[2])}]"'
+
+
+def _vector_told(found: re.Match[str]) -> str:
+    return f'"embedding": "[{found[1].count(",") + 1:,} numbers]"'
+
+
+def _decoded_size(base64: str) -> str:
+    characters = len(base64.rstrip("=")) - base64.count("\\")
+    return f"{characters * 3 // 4:,} bytes"
