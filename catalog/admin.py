@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -10,14 +9,20 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from catalog import refresh_now
 from catalog.classify import ENDPOINTS
-from catalog.errors import RefreshFailed
 from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun
 from catalog.pricing import (
     HIGHEST_USD,
@@ -30,7 +35,6 @@ from catalog.pricing import (
     prices_to_json,
     usd_quotes,
 )
-from catalog.refresh import refresh
 from catalog.successors import successor_of
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, TabularInline
@@ -38,7 +42,6 @@ from theme.model_admin import ModelAdmin, ReadOnlyAdmin, TabularInline
 Lookups = list[tuple[str, str]]
 # A refresh can bring a hundred changes; the history holds them all.
 CHANGES_SHOWN = 20
-LONGEST_REFRESH = timedelta(minutes=5)
 
 
 def _usd_field(wording: str) -> forms.DecimalField:
@@ -318,18 +321,20 @@ class CatalogModelAdmin(Audited, ModelAdmin):
     # --- Refresh now --------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        wrapped: Callable[..., HttpResponse] = self.admin_site.admin_view(self.refresh_now)
-        return [path("refresh/", wrapped, name="catalog_refresh"), *super().get_urls()]
+        wrap: Callable[..., Callable[..., HttpResponse]] = self.admin_site.admin_view
+        return [
+            path("refresh/", wrap(self.refresh_now), name="catalog_refresh"),
+            path("refresh/<int:run_id>/", wrap(self.refresh_page), name="catalog_refresh_page"),
+            *super().get_urls(),
+        ]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        # One that was killed says nothing of its end either.
-        since = timezone.now() - LONGEST_REFRESH
         extra = {
             "may_refresh": self.has_change_permission(request),
             "last": RefreshRun.objects.filter(ok=True).first(),
-            "running": RefreshRun.objects.filter(ok=None, started_at__gt=since).first(),
+            "running": RefreshRun.running(),
         }
         return super().changelist_view(request, {**extra, **(extra_context or {})})
 
@@ -354,17 +359,35 @@ class CatalogModelAdmin(Audited, ModelAdmin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        try:
-            difference = refresh(trigger="admin")
-        except RefreshFailed as error:
-            self.message_user(request, str(error), messages.ERROR)
+        run = RefreshRun.begin_from_admin()
+        if run is not None:
+            refresh_now.start(run)
         else:
-            for change in difference.changes[:CHANGES_SHOWN]:
-                self.message_user(request, str(change), messages.INFO)
-            for warning in difference.warnings:
-                self.message_user(request, warning, messages.WARNING)
-            self.message_user(request, difference.summary, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:catalog_catalogmodel_changelist"))
+            self.message_user(request, "A refresh is running already: this is it.", messages.INFO)
+            run = RefreshRun.running()
+        if run is None:  # it ended in between
+            return HttpResponseRedirect(reverse("admin:catalog_catalogmodel_changelist"))
+        return HttpResponseRedirect(reverse("admin:catalog_refresh_page", args=[run.pk]))
+
+    def refresh_page(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """How far a refresh is, and then what it changed."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = RefreshRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Http404("There is no such refresh.")
+        is_running = run.finished_at is None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Refresh of the catalog",
+            "run": run,
+            "is_running": is_running and run == RefreshRun.running(),
+            "broke_off": is_running and run != RefreshRun.running(),
+            "changes": run.changes.all(),
+            "may_refresh": self.has_change_permission(request),
+        }
+        return TemplateResponse(request, "admin/catalog/catalogmodel/refresh.html", context)
 
 
 @admin.register(Alias)

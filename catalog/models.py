@@ -5,17 +5,19 @@ compare that number every few seconds and load the catalog anew when it moved (`
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from catalog.classify import Classification, classification_from_json
 from catalog.pricing import Prices, prices_from_json
 
+LONGEST_REFRESH: Final = timedelta(minutes=5)
 SOURCES = [
     ("catalog", "catalog"),
     ("published", "vendor's price page"),
@@ -204,9 +206,40 @@ class RefreshRun(models.Model):
     summary = models.TextField(blank=True)
     warnings = models.JSONField(default=list)
     error = models.TextField(blank=True)
+    # How far it is, while it runs.
+    models_listed = models.PositiveIntegerField(null=True, editable=False)
+    schemas_wanted = models.PositiveIntegerField(null=True, editable=False)
+    schemas_read = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         ordering: ClassVar = ["-started_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["trigger"],
+                condition=Q(finished_at__isnull=True, trigger="admin"),
+                name="catalog_one_refresh_from_the_admin",
+            )
+        ]
+
+    @classmethod
+    def running(cls) -> "RefreshRun | None":
+        # One that was killed says nothing of its end either.
+        since = timezone.now() - LONGEST_REFRESH
+        return cls.objects.filter(finished_at=None, started_at__gt=since).first()
+
+    @classmethod
+    def begin_from_admin(cls) -> "RefreshRun | None":
+        """A new run; None when one is running already, whoever began it."""
+        since = timezone.now() - LONGEST_REFRESH
+        dead = cls.objects.filter(finished_at=None, started_at__lte=since)
+        dead.update(finished_at=timezone.now(), ok=False, error="It broke off.")
+        if cls.running() is not None:
+            return None
+        try:
+            with transaction.atomic():
+                return cls.objects.create(trigger="admin")
+        except IntegrityError:
+            return None  # of two at once, the other was first
 
     def __str__(self) -> str:
         state = {True: "done", False: "failed", None: "unfinished"}[self.ok]

@@ -11,10 +11,12 @@ refresh.
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -47,6 +49,7 @@ SCHEMAS_AT_ONCE = 8
 MOST_SCHEMAS_FAILED_PERCENT = 25
 MOST_MODELS_LOST_PERCENT = 25
 RUNS_KEPT = 1000
+PROGRESS_EVERY_S = 0.5
 
 
 class Upstream(Protocol):
@@ -134,11 +137,15 @@ def refresh(
     force: bool = False,
     trigger: str = "command",
     connect: Callable[[], Upstream] | None = None,
+    run: RefreshRun | None = None,
 ) -> Difference:
-    """Fetch and store. `connect` is called inside the event loop that the client will live in."""
-    run = RefreshRun.objects.create(trigger=trigger, forced=force)
+    """Fetch and store. `connect` is called inside the event loop that the client will live in, and
+    `run` is where it is written how far this is."""
+    if run is None:
+        run = RefreshRun.objects.create(trigger=trigger, forced=force)
     try:
-        fetched = asyncio.run(_fetched_through(connect or _connect))
+        # Its sync parts, which write the progress, run on this thread and its connection.
+        fetched = async_to_sync(_fetched_through)(connect or _connect, RunProgress(run))
         # The network is done with: no transaction waits for it.
         return store(fetched, force=force, run=run)
     except Exception as error:
@@ -155,25 +162,48 @@ def _connect() -> Upstream:
     return workers_ai_client.from_settings()
 
 
-async def _fetched_through(connect: Callable[[], Upstream]) -> Fetched:
+async def _fetched_through(connect: Callable[[], Upstream], progress: "RunProgress") -> Fetched:
     client = connect()
     try:
-        return await fetch(client)
+        return await fetch(client, progress)
     finally:
         await client.aclose()
+
+
+class RunProgress:
+    """Writes how far a refresh is, not more often than somebody could read it."""
+
+    def __init__(self, run: RefreshRun) -> None:
+        self._run = run
+        self._next_at = 0.0
+
+    async def listed(self, models: int, schemas: int) -> None:
+        self._run.models_listed, self._run.schemas_wanted = models, schemas
+        await self._write()
+
+    async def schema_read(self) -> None:
+        self._run.schemas_read += 1
+        if time.monotonic() >= self._next_at:
+            await self._write()
+
+    async def _write(self) -> None:
+        self._next_at = time.monotonic() + PROGRESS_EVERY_S
+        await self._run.asave(update_fields=["models_listed", "schemas_wanted", "schemas_read"])
 
 
 # --- Fetch ------------------------------------------------------------------------------------
 
 
-async def fetch(client: Upstream) -> Fetched:
+async def fetch(client: Upstream, progress: RunProgress | None = None) -> Fetched:
     try:
         listed = await client.list_models()
     except WorkersAIError as error:
         raise UpstreamFailed(f"The list of models could not be read: {error}") from error
     entries, warnings = usable_entries(listed)
     names = [name_of(entry) for entry in entries if needs_schema(entry)]
-    schemas, unread = await _read_schemas(client.model_schema, names)
+    if progress is not None:
+        await progress.listed(len(entries), len(names))
+    schemas, unread = await _read_schemas(client.model_schema, names, progress)
     if len(unread) > len(names) * MOST_SCHEMAS_FAILED_PERCENT // 100:
         name, why = next(iter(unread.items()))
         raise UpstreamFailed(
@@ -214,7 +244,9 @@ def storable(value: Any) -> Any:
 
 
 async def _read_schemas(
-    read: Callable[[str], Awaitable[dict[str, Any]]], names: Sequence[str]
+    read: Callable[[str], Awaitable[dict[str, Any]]],
+    names: Sequence[str],
+    progress: RunProgress | None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Side by side, a few at a time; gives up early when too many fail."""
     schemas: dict[str, dict[str, Any]] = {}
@@ -236,6 +268,8 @@ async def _read_schemas(
                 unread[name] = str(error)
                 continue
             schemas[name] = storable(schema) if isinstance(schema, dict) else {}
+            if progress is not None:
+                await progress.schema_read()
 
     await asyncio.gather(*(read_waiting() for _ in range(SCHEMAS_AT_ONCE)))
     return schemas, unread
