@@ -7,7 +7,6 @@ import re
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keys.errors import CannotChangeKey
+from keys.key_history import note_change, note_made
 from keys.member import policy, shown
 from keys.member.chart import day_chart
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
@@ -66,7 +66,7 @@ def new_key(request: HttpRequest) -> HttpResponse:
             key, text = policy.make_key(request.user, **form.key_fields)
         except policy.MayNotMakeKeys:
             return redirect("member:home")
-        _note(request, key, ADDITION, "Made by its owner.")
+        note_made(key, _user_id(request), "Made by its owner.")
         return _show_once(request, key, text, "Your new key")
     may_make = policy.may_make_another(request.user)
     return render(request, "member/new_key.html", {"form": form, "may_make": may_make})
@@ -104,7 +104,7 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
                 setattr(key, name, values[name])
             if changed:
                 key.save(update_fields=changed)
-                _note(request, key, CHANGE, f"Limited by its owner: {', '.join(changed)}.")
+                note_change(key, _user_id(request), f"Limited by its owner: {', '.join(changed)}.")
     if not form.is_valid():
         return render(request, "member/limits.html", {"form": form, "key": key})
     messages.success(request, f"The limits of {key.name} are changed.")
@@ -122,7 +122,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
     except CannotChangeKey as error:
         messages.error(request, str(error))
         return redirect("member:home")
-    _note(request, key, CHANGE, f"Rotated by its owner, overlap {form.data['overlap']}.")
+    note_change(key, _user_id(request), f"Rotated by its owner, overlap {form.data['overlap']}.")
     return _show_once(request, key, text, "The new secret of your key")
 
 
@@ -132,7 +132,7 @@ def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "member/revoke.html", {"key": key})
     if key.revoke():
-        _note(request, key, CHANGE, "Revoked by its owner.")
+        note_change(key, _user_id(request), "Revoked by its owner.")
         messages.success(request, f"{key.name} is revoked.")
     return redirect("member:home")
 
@@ -183,11 +183,6 @@ def requests(request: HttpRequest) -> HttpResponse:
         "older_url": "?" + urlencode({**filters, "before": found.older}) if found.older else "",
     }
     return render(request, "member/requests.html", context)
-
-
-def _note(request: HttpRequest, key: Key, action: int, what: str) -> None:
-    """For the history that operators see of the key in the admin."""
-    LogEntry.objects.log_actions(_user_id(request), [key], action, what, single_object=True)
 
 
 def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:

@@ -3,6 +3,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -275,3 +276,31 @@ def test_prune_refuses_an_age_that_is_none(wrong):
     with pytest.raises(CommandError, match=r"^--older-than is"):
         ran("prune_logs", "--older-than", wrong)
     assert RequestLog.objects.count() == 1
+
+
+# --- history ------------------------------------------------------------------------------------
+
+
+def test_what_commands_change_is_in_the_key_s_history_without_the_secret():
+    first = ran("issue_key", "laptop", "--owner", "ada")[0].strip()
+    key = Key.objects.get()
+    second = ran("rotate_key", str(key.pk), "--overlap", "1h")[0].strip()
+    ran("revoke_key", str(key.pk))
+    ran("revoke_key", str(key.pk))
+    entries = LogEntry.objects.filter(object_id=str(key.pk)).order_by("pk")
+    told = [entry.change_message for entry in entries]
+    assert told == [
+        f"Issued, {key_text.display_prefix(first)}…{key_text.last_four(first)}, "
+        "by the command issue_key.",
+        "Rotated by the command rotate_key, overlap 1h.",
+        "Revoked by the command revoke_key.",
+    ]
+    assert not any(text in " ".join(told) for text in (first, second))
+    assert {entry.user.username for entry in entries} == {"manage.py"}
+
+
+def test_nobody_can_sign_in_as_the_account_of_the_commands():
+    ran("issue_key", "laptop", "--owner", "ada")
+    account = get_user_model().objects.get(username="manage.py")
+    assert not account.is_active
+    assert not account.has_usable_password()

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from keys.amounts import last_moment_from_text, nano_usd_from_text, neurons_micro_from_text
+from keys.key_history import command_account_id, note_made
 from keys.key_json import key_as_json
 from keys.models import ENDPOINTS, Key
 
@@ -56,6 +57,8 @@ class Command(BaseCommand):
                 key, text = Key.issue(name=name, owner=owner, notes=options["notes"], **limits)
             except ValidationError as error:
                 raise CommandError(_first_problem(error)) from None
+            secret = f"{key.prefix}…{key.last_four}"
+            note_made(key, command_account_id(), f"Issued, {secret}, by the command issue_key.")
         if was_made:
             self._notice(f"Made the user {username!r}, who cannot sign in without a password.")
         if options["json"]:
