@@ -6,6 +6,8 @@ from django.urls import include, path
 
 from proxysite.icon import icon
 
+admin.autodiscover()
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),

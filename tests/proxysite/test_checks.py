@@ -1,10 +1,14 @@
-"""Settings that are fine alone and wrong together."""
+"""Settings that are fine alone and wrong together, and what else the checks look at."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from proxysite.checks import check_forwarded_headers, check_host_names, check_wildcards
+from tests.needs import ROOT
 
 
 def ids(check: Any) -> list[str | None]:
@@ -53,3 +57,23 @@ def test_an_admin_that_only_answers_to_localhost_is_a_warning(
 ) -> None:
     settings.ALLOWED_HOSTS = hosts
     assert ids(check_host_names) == expected
+
+
+WHAT_IS_LOADED = """
+import django, sys
+django.setup()
+from django.core.checks import run_checks
+from keys.management.commands.list_keys import Command
+command = Command()
+command.check(tags=command.requires_system_checks)
+assert "keys.admin" not in sys.modules
+run_checks(tags=["admin"])
+assert "keys.admin" in sys.modules
+"""
+
+
+def test_commands_start_without_the_pages_and_the_checks_load_them() -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "proxysite.settings"}
+    subprocess.run(
+        [sys.executable, "-c", WHAT_IS_LOADED], cwd=ROOT, env=environment, check=True, timeout=60
+    )

@@ -12,6 +12,8 @@ from catalog.models import Alias, CatalogModel
 
 class Command(BaseCommand):
     help = "Makes or moves an alias (alias_model gpt-4o @cf/…), removes one, or lists them all."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("alias", nargs="?", metavar="ALIAS")

@@ -10,6 +10,8 @@ from catalog.refresh import refresh
 
 class Command(BaseCommand):
     help = "Refreshes the cached model catalog from Cloudflare and prints what changed."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -13,6 +13,8 @@ from keys.progress import Progress
 
 class Command(BaseCommand):
     help = "Recomputes the totals of every day from the request log; fails on a difference."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one object")

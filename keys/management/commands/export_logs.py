@@ -19,6 +19,8 @@ from keys.progress import Progress
 
 class Command(BaseCommand):
     help = "Streams the request log, oldest first, one object or line a request."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--since", metavar="DATE", help="first day or time (UTC), included")

@@ -30,6 +30,8 @@ _OPTIONS = {
 
 class Command(BaseCommand):
     help = "Issues an API key and prints it once, alone on stdout."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME", help="what the key is for")

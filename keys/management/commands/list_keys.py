@@ -12,6 +12,8 @@ from keys.models import Key
 
 class Command(BaseCommand):
     help = "Lists keys, never their secrets."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one list of objects")

@@ -22,6 +22,8 @@ BATCH_ROWS: Final = 1000
 
 class Command(BaseCommand):
     help = "Deletes request log rows older than a given age, and captured text, in batches."
+    # Not those of the pages, which would all be loaded.
+    requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         days = settings.LOG_RETENTION_DAYS
