@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.db import connections
 from django.db.utils import ConnectionHandler
+from django.test import Client
 
 from keys.models import Key, RequestLog
 from proxysite.settings import database
@@ -157,6 +159,16 @@ class GatewayProcess:
             return Key.issue(name=name, owner=user, **fields)
 
         return self.database(make)
+
+    def session_of(self, user: Any) -> str:
+        """The session cookie of a browser that this user has signed in with."""
+
+        def begin() -> str:
+            browser = Client()
+            browser.force_login(user)
+            return str(browser.cookies[django_settings.SESSION_COOKIE_NAME].value)
+
+        return self.database(begin)
 
     def row(self, request_id: str, *, timeout_s: float = 5) -> RequestLog:
         """The ledger row of a request; waits for rows that nobody had to wait for."""

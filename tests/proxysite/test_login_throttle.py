@@ -17,11 +17,6 @@ RIGHT = "the right password"
 PAGE = "/admin/login/"
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def operator(db: None) -> Any:
     return get_user_model().objects.create_superuser("operator", password=RIGHT)

@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from keys.models import Key
@@ -18,7 +17,6 @@ from tests.keys.member.test_keys import texts
 
 TOKEN = "/playground/token/"
 MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
-PASSWORD = "a-password-of-the-tests"
 
 
 # --- The page and its answers ---------------------------------------------------------------------
@@ -95,17 +93,10 @@ class Browser:
 @pytest.fixture
 def browser(gateway: GatewayProcess) -> Iterator[Browser]:
     name = f"player-{uuid.uuid4().hex[:8]}"
-
-    def make() -> Key:
-        who = get_user_model().objects.create_user(name, password=PASSWORD)
-        return Key.issue(name="play", owner=who, allowed_models=["@cf/meta/*"])[0]
-
-    key = gateway.database(make)
-    with httpx.Client(base_url=gateway.url, timeout=30) as http:
-        http.get("/accounts/login/")
-        form = {"username": name, "password": PASSWORD}
-        form["csrfmiddlewaretoken"] = http.cookies["csrftoken"]
-        assert http.post("/accounts/login/", data=form).status_code == 302
+    key, _ = gateway.issue("play", owner=name, allowed_models=["@cf/meta/*"])
+    cookies = {"sessionid": gateway.session_of(key.owner)}
+    with httpx.Client(base_url=gateway.url, cookies=cookies, timeout=30) as http:
+        assert http.get("/playground/").status_code == 200
         yield Browser(gateway, http, key)
 
 

@@ -13,11 +13,6 @@ RIGHT = "the right password"
 IN, OUT, PASSWORD = "/accounts/login/", "/accounts/logout/", "/accounts/password/"
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def ada(db: None) -> Any:
     return get_user_model().objects.create_user("ada", password=RIGHT)
