@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.gateway import GatewayProcess
@@ -27,18 +29,38 @@ class Seen:
     elsewhere: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Ends with its module: while it runs, Playwright's event loop is in the way of async tests."""
+    """Ends with these tests: while it runs, Playwright's event loop is in the way of async ones."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
         yield chromium
         chromium.close()
 
 
+@cache
+def real_hash() -> str:
+    """Of PASSWORD; the forms of a gateway take no other."""
+    return make_password(PASSWORD, hasher="pbkdf2_sha256")
+
+
+def account(gateway: GatewayProcess, name: str, **fields: Any) -> Any:
+    """Somebody who can sign in with PASSWORD."""
+
+    def make() -> Any:
+        users = get_user_model().objects
+        known, _ = users.get_or_create(username=name, defaults={"password": real_hash(), **fields})
+        return known
+
+    return gateway.database(make)
+
+
 @contextmanager
-def watched_page(browser: Browser, gateway: GatewayProcess, **options: Any) -> Iterator[Page]:
-    """A page of a browser of its own; the test fails when the browser had to complain."""
+def watched_page(
+    browser: Browser, gateway: GatewayProcess, user: Any = None, **options: Any
+) -> Iterator[Page]:
+    """A page of a browser of its own, signed in for `user`; the test fails when the browser had to
+    complain."""
     seen = Seen()
 
     def note(message: ConsoleMessage) -> None:
@@ -51,6 +73,9 @@ def watched_page(browser: Browser, gateway: GatewayProcess, **options: Any) -> I
 
     options = {"viewport": {"width": 1280, "height": 900}, "base_url": gateway.url, **options}
     context = browser.new_context(**options)
+    if user is not None:
+        session = {"name": "sessionid", "value": gateway.session_of(user), "url": gateway.url}
+        context.add_cookies([session])
     page = context.new_page()
     page.on("console", note)
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
@@ -63,19 +88,12 @@ def watched_page(browser: Browser, gateway: GatewayProcess, **options: Any) -> I
 
 
 @pytest.fixture
-def page(browser: Browser, gateway: GatewayProcess) -> Iterator[Page]:
+def operator(gateway: GatewayProcess) -> Any:
+    return account(gateway, "browser", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def page(browser: Browser, gateway: GatewayProcess, operator: Any) -> Iterator[Page]:
     """A page of the signed-in operator's."""
-
-    def make_operator() -> None:
-        users = get_user_model().objects
-        if not users.filter(username="browser").exists():
-            users.create_superuser("browser", password=PASSWORD)
-
-    gateway.database(make_operator)
-    with watched_page(browser, gateway) as page:
-        page.goto("/admin/")
-        page.fill("#id_username", "browser")
-        page.fill("#id_password", PASSWORD)
-        page.press("#id_password", "Enter")
-        page.wait_for_url("**/admin/")
+    with watched_page(browser, gateway, operator) as page:
         yield page

@@ -61,8 +61,8 @@ def test_no_page_keeps_anybody_out(
 
 
 @pytest.fixture
-def plain(browser: Browser, gateway: GatewayProcess, page: Page) -> Iterator[Page]:
-    """A page of the operator's with JavaScript off."""
+def plain(browser: Browser, gateway: GatewayProcess, operator: Any) -> Iterator[Page]:
+    """A page with JavaScript off, in which the operator has signed in."""
     context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
     plain = context.new_page()
     plain.set_default_timeout(15_000)

@@ -3,14 +3,14 @@
 import io
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import serious_problems
-from tests.browser.conftest import PASSWORD, watched_page
+from tests.browser.conftest import PASSWORD, account, watched_page
 from tests.gateway import GatewayProcess
 
 CHAT = "@cf/openai/gpt-oss-20b"
@@ -25,17 +25,19 @@ def red() -> bytes:
 
 
 @pytest.fixture
-def name(gateway: GatewayProcess) -> str:
+def somebody(gateway: GatewayProcess) -> Any:
     """An account of the test's own."""
-    name = f"member-{uuid.uuid4().hex[:8]}"
-    gateway.database(lambda: get_user_model().objects.create_user(name, password=PASSWORD))
-    return name
+    return account(gateway, f"member-{uuid.uuid4().hex[:8]}")
 
 
 @pytest.fixture
-def member(browser: Browser, gateway: GatewayProcess, name: str) -> Iterator[Page]:
-    with watched_page(browser, gateway) as page:
-        sign_in(page, name)
+def name(somebody: Any) -> str:
+    return str(somebody.get_username())
+
+
+@pytest.fixture
+def member(browser: Browser, gateway: GatewayProcess, somebody: Any) -> Iterator[Page]:
+    with watched_page(browser, gateway, somebody) as page:
         yield page
 
 
