@@ -148,7 +148,7 @@ class UsageMeter:
                 # Increments, then a report that has the prompt again: that one is the total.
                 self._incremental = False
                 self._sum = NOTHING
-        self._sum = self._sum.plus(usage)
+        self._sum = usage if self._sum is NOTHING else self._sum.plus(usage)
         self._last = usage
 
     @property

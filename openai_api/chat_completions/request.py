@@ -4,6 +4,7 @@ Comes in: the parsed body. Goes out: a ChatRequest whose known fields have OpenA
 that nobody knows are kept: upstream ignores or uses them. Raises BadRequest naming the `param`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,28 +80,37 @@ def read(body: dict[str, Any]) -> ChatRequest:
     )
 
 
-def check_settings(body: dict[str, Any]) -> None:
-    """The types of the fields that are passed on as they are."""
-    fields.number(body, "temperature", 0, 5)
-    fields.number(body, "top_p", 0, 1)
-    fields.whole_number(body, "top_k")
-    fields.whole_number(body, "n", 1, 128)
-    fields.whole_number(body, "seed", -(2**63), 2**63 - 1)
-    fields.number(body, "presence_penalty", -2, 2)
-    fields.number(body, "frequency_penalty", -2, 2)
-    fields.number(body, "repetition_penalty", 0)
-    fields.boolean(body, "logprobs")
-    fields.whole_number(body, "top_logprobs", 0, 20)
-    fields.mapping(body, "logit_bias")
-    fields.mapping(body, "metadata")
-    fields.boolean(body, "parallel_tool_calls")
-    fields.boolean(body, "store")
-    fields.text(body, "service_tier")
-    fields.mapping(body, "chat_template_kwargs")
-    fields.sequence(body, "modalities")
-    fields.mapping(body, "audio")
-    fields.mapping(body, "prediction")
-    fields.mapping(body, "web_search_options")
+_Body = dict[str, Any]
+_SETTINGS: dict[str, Callable[[_Body], object]] = {
+    "temperature": lambda body: fields.number(body, "temperature", 0, 5),
+    "top_p": lambda body: fields.number(body, "top_p", 0, 1),
+    "top_k": lambda body: fields.whole_number(body, "top_k"),
+    "n": lambda body: fields.whole_number(body, "n", 1, 128),
+    "seed": lambda body: fields.whole_number(body, "seed", -(2**63), 2**63 - 1),
+    "presence_penalty": lambda body: fields.number(body, "presence_penalty", -2, 2),
+    "frequency_penalty": lambda body: fields.number(body, "frequency_penalty", -2, 2),
+    "repetition_penalty": lambda body: fields.number(body, "repetition_penalty", 0),
+    "logprobs": lambda body: fields.boolean(body, "logprobs"),
+    "top_logprobs": lambda body: fields.whole_number(body, "top_logprobs", 0, 20),
+    "logit_bias": lambda body: fields.mapping(body, "logit_bias"),
+    "metadata": lambda body: fields.mapping(body, "metadata"),
+    "parallel_tool_calls": lambda body: fields.boolean(body, "parallel_tool_calls"),
+    "store": lambda body: fields.boolean(body, "store"),
+    "service_tier": lambda body: fields.text(body, "service_tier"),
+    "chat_template_kwargs": lambda body: fields.mapping(body, "chat_template_kwargs"),
+    "modalities": lambda body: fields.sequence(body, "modalities"),
+    "audio": lambda body: fields.mapping(body, "audio"),
+    "prediction": lambda body: fields.mapping(body, "prediction"),
+    "web_search_options": lambda body: fields.mapping(body, "web_search_options"),
+}
+
+
+def check_settings(body: _Body) -> None:
+    """The types of the fields that are passed on as they are. A request sends few of them."""
+    for name in body:
+        check = _SETTINGS.get(name)
+        if check is not None:
+            check(body)
 
 
 def _stops(body: dict[str, Any]) -> tuple[str, ...]:
