@@ -18,7 +18,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 from keys.errors import CannotChangeKey
 from keys.key_history import note_change, note_made
 from keys.member import policy, shown
-from keys.member.chart import day_chart
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
 from keys.member.usage import (
     CHART_DAYS,
@@ -29,6 +28,7 @@ from keys.member.usage import (
 )
 from keys.models import Key, Revision
 from keys.snippets import USUAL_MODEL, snippets
+from theme.chart import Bucket, Frame, stacked
 
 
 def page(view: Any) -> Any:
@@ -41,6 +41,7 @@ def form_page(view: Any) -> Any:
 
 
 _MODEL_NAME: Final = re.compile(r"[\w@./:-]+")
+_CHART_FRAME: Final = Frame(width=720, height=180, left=66, right=22)
 _MEASURES: Final = {"cost": "Cost", "requests": "Requests", "tokens": "Tokens"}
 
 
@@ -149,8 +150,9 @@ def usage(request: HttpRequest) -> HttpResponse:
         "tokens": [day.tokens for day in days],
     }[measure]
     text = shown.usd if measure == "cost" else shown.short
+    buckets = [Bucket(day.day, day.day, f"{day.day:%d %b}") for day in days]
     context = {
-        "chart": day_chart([day.day for day in days], values, text),
+        "chart": stacked(buckets, [measure], [values], text, _CHART_FRAME),
         "measure": _MEASURES[measure],
         "measures": [(name, label, name == measure) for name, label in _MEASURES.items()],
         "days": [day for day in reversed(days) if day.requests],

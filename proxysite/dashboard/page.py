@@ -22,8 +22,8 @@ from keys.models import PruneMark, RequestLog, Reservation
 from keys.near_limits import NearLimit, near_limits, refused_today
 from keys.reports import account_neuron_day
 from keys.use_report import DIMENSIONS, FIGURES, Series, UseReport, use_report
-from proxysite.dashboard.chart import Bucket, Chart, stacked
 from theme.bars import Bar
+from theme.chart import Bucket, Chart, stacked
 
 PERIODS: Final = {1: "Today", 7: "7 days", 30: "30 days", 365: "12 months"}
 USUAL: Final = {"days": "7", "figure": "cost", "by": "model"}

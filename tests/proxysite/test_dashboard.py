@@ -15,7 +15,6 @@ from catalog.successors import successor_of
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, Key, OwnerLimits
 from keys.near_limits import near_limits, refused_today
 from keys.use_report import use_report
-from proxysite.dashboard.chart import Bucket, stacked
 
 TODAY = timezone.now().astimezone(UTC).date()
 
@@ -137,18 +136,6 @@ def test_budgets_that_are_nearly_used_are_found() -> None:
     DayTotal.objects.update(cost_nano_usd=79 * 10**7)
     assert near_limits() == []
     assert [(one.name, one.count) for one in refused_today()] == [("laptop", 2)]
-
-
-def test_columns_stand_on_one_another() -> None:
-    buckets = [Bucket(TODAY, TODAY, "a"), Bucket(TODAY, TODAY, "b")]
-    chart = stacked(buckets, ["x", "y"], [[60, 0], [40, 10]], str)
-    assert chart is not None
-    lower, upper = chart.columns[0].parts
-    assert lower.y + lower.height == pytest.approx(chart.floor)
-    assert upper.y + upper.height == pytest.approx(lower.y)
-    assert [line.text for line in chart.lines] == ["0", "50", "100"]
-    assert len(chart.columns[1].parts) == 1
-    assert stacked(buckets, ["x"], [[0, 0]], str) is None
 
 
 def test_a_model_that_goes_names_one_that_stays() -> None:

@@ -128,7 +128,7 @@ def test_usage_is_drawn_by_day_and_summed_by_model(member: Client, ada: Any) -> 
     response = member.get("/usage/")
     page = response.content.decode()
     assert f"<title>{today:%d %b}: $3.00</title>" in page
-    assert page.count('class="column"') == 30
+    assert page.count('class="reach"') == 30
     assert texts(response).index("dear") < texts(response).index("cheap")
     assert "1,201" in page
     assert "secret" not in page and "forgotten" not in page

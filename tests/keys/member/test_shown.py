@@ -1,9 +1,6 @@
-from datetime import date, timedelta
-
 import pytest
 
 from keys.member import shown
-from keys.member.chart import HEIGHT, WIDTH, day_chart
 
 
 @pytest.mark.parametrize(
@@ -35,22 +32,3 @@ def test_neurons(micro: int, text: str) -> None:
 )
 def test_counts_beside_a_chart(count: int, text: str) -> None:
     assert shown.short(count) == text
-
-
-def test_a_chart_has_a_column_for_each_day_and_shows_the_smallest() -> None:
-    days = [date(2027, 1, 1) + timedelta(days=n) for n in range(30)]
-    values = [0] * 28 + [1, 1_000_000]
-    chart = day_chart(days, values, str)
-    assert chart is not None
-    assert len(chart.columns) == 30
-    assert chart.columns[0].height == 0
-    assert chart.columns[28].height > 1
-    assert chart.columns[29].title == "30 Jan: 1000000"
-    assert [line.label for line in chart.lines] == ["0", "500000", "1000000"]
-    for column in chart.columns:
-        assert column.y >= 0 and column.y + column.height <= HEIGHT
-        assert column.x >= 0 and column.x + column.width <= WIDTH
-
-
-def test_a_chart_of_nothing_is_none() -> None:
-    assert day_chart([date(2027, 1, 1)], [0], str) is None

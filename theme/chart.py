@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-WIDTH: Final = 960
-HEIGHT: Final = 240
-LEFT: Final = 64
-RIGHT: Final = 16
 TOP: Final = 12
 BOTTOM: Final = 24
 LABELS: Final = 8
 WIDEST: Final = 72
+# What is not nothing must be seen.
+LOWEST: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """In the SVG's own units. `left` is room for the texts of the lines, `right` for half of the
+    last label."""
+
+    width: int = 960
+    height: int = 240
+    left: int = 64
+    right: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,12 @@ class Chart:
     columns: list[Column]
     labels: list[Label]
     lines: list[Line]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    floor: int = HEIGHT - BOTTOM
-    label_y: int = HEIGHT - 6
+    width: int
+    height: int
+    left: int
+    right: int
+    floor: int
+    label_y: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +85,18 @@ def stacked(
     names: Sequence[str],
     values: Sequence[Sequence[int]],
     text: Callable[[int], str],
+    frame: Frame | None = None,
 ) -> Chart | None:
     """`values` has a list for each name, with a number for each bucket. None for nothing but 0."""
+    frame = frame or Frame()
     sums = [sum(column) for column in zip(*values, strict=True)] if values else []
     highest = max(sums, default=0)
     if highest == 0:
         return None
     top = _rounded_up(highest)
-    floor, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-    step = (WIDTH - LEFT - RIGHT) / len(buckets)
+    floor, room = frame.height - BOTTOM, frame.height - BOTTOM - TOP
+    left, right = frame.left, frame.width - frame.right
+    step = (right - left) / len(buckets)
     gap = max(min(6, step * 0.25), step - WIDEST)
     columns = []
     for at, bucket in enumerate(buckets):
@@ -98,10 +110,10 @@ def stacked(
                 parts.append(
                     Part(
                         number=number + 1,
-                        x=round(LEFT + at * step + gap / 2, 2),
+                        x=round(left + at * step + gap / 2, 2),
                         y=round(y, 2),
                         width=round(step - gap, 2),
-                        height=round(max(height, 0.5), 2),
+                        height=round(max(height, LOWEST), 2),
                         title=f"{bucket.name}, {name}: {text(value)}",
                     )
                 )
@@ -109,7 +121,7 @@ def stacked(
             Column(
                 begin=bucket.begin,
                 end=bucket.end,
-                x=round(LEFT + at * step, 2),
+                x=round(left + at * step, 2),
                 width=round(step, 2),
                 title=f"{bucket.name}: {text(sums[at])}",
                 parts=parts,
@@ -117,14 +129,24 @@ def stacked(
         )
     every = -(-len(buckets) // LABELS)
     labels = [
-        Label(round(LEFT + (at + 0.5) * step, 2), bucket.name)
+        Label(round(left + (at + 0.5) * step, 2), bucket.name)
         for at, bucket in enumerate(buckets)
         if (len(buckets) - 1 - at) % every == 0
     ]
     lines = [
         Line(round(floor - share * room, 2), text(round(top * share))) for share in (0, 0.5, 1)
     ]
-    return Chart(columns, labels, lines)
+    return Chart(
+        columns=columns,
+        labels=labels,
+        lines=lines,
+        width=frame.width,
+        height=frame.height,
+        left=left,
+        right=right,
+        floor=floor,
+        label_y=frame.height - 6,
+    )
 
 
 def _rounded_up(value: int) -> int:
