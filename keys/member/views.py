@@ -41,7 +41,7 @@ def form_page(view: Any) -> Any:
 
 
 _MODEL_NAME: Final = re.compile(r"[\w@./:-]+")
-_CHART_FRAME: Final = Frame(width=720, height=180, left=66, right=22)
+_CHART_FRAME: Final = Frame(width=720, height=180, left=84, right=22)
 _MEASURES: Final = {"cost": "Cost", "requests": "Requests", "tokens": "Tokens"}
 
 

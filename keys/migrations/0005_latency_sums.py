@@ -3,32 +3,33 @@
 from datetime import UTC, datetime, time, timedelta
 
 from django.db import migrations, models
-from django.db.models import Sum
-from django.db.models.functions import Coalesce
+
+
+# One statement a day: a log of millions has some thousand totals a day.
+ADD_UP = """
+    UPDATE keys_daytotal SET ttft_ms = sums.ttft_ms, duration_ms = sums.duration_ms
+    FROM (
+        SELECT COALESCE(key_id, 0) AS key_id, COALESCE(owner_id, 0) AS owner_id, model, endpoint,
+            COALESCE(SUM(ttft_ms), 0) AS ttft_ms, SUM(duration_ms) AS duration_ms
+        FROM keys_requestlog WHERE started_at >= %s AND started_at < %s
+        GROUP BY COALESCE(key_id, 0), COALESCE(owner_id, 0), model, endpoint
+    ) AS sums
+    WHERE keys_daytotal.day = %s
+        AND keys_daytotal.key_id = sums.key_id AND keys_daytotal.owner_id = sums.owner_id
+        AND keys_daytotal.model = sums.model AND keys_daytotal.endpoint = sums.endpoint
+"""
 
 
 def add_up(apps, schema_editor):
     """Of the rows that are there. Where some were pruned the sums begin with what is left."""
-    alias = schema_editor.connection.alias
-    totals = apps.get_model('keys', 'DayTotal').objects.using(alias)
-    rows = apps.get_model('keys', 'RequestLog').objects.using(alias)
-    for day in list(totals.order_by('day').values_list('day', flat=True).distinct()):
-        midnight = datetime.combine(day, time(), UTC)
-        of_day = rows.filter(started_at__gte=midnight, started_at__lt=midnight + timedelta(days=1))
-        groups = (
-            of_day.order_by()
-            .annotate(key=Coalesce('key_id', 0), owner=Coalesce('owner_id', 0))
-            .values('key', 'owner', 'model', 'endpoint')
-            .annotate(ttft=Sum('ttft_ms'), duration=Sum('duration_ms'))
-        )
-        for group in list(groups):
-            totals.filter(
-                day=day,
-                key_id=group['key'],
-                owner_id=group['owner'],
-                model=group['model'],
-                endpoint=group['endpoint'],
-            ).update(ttft_ms=group['ttft'] or 0, duration_ms=group['duration'])
+    connection = schema_editor.connection
+    totals = apps.get_model('keys', 'DayTotal').objects.using(connection.alias)
+    moment, adapt_day = connection.ops.adapt_datetimefield_value, connection.ops.adapt_datefield_value
+    with connection.cursor() as cursor:
+        for day in list(totals.order_by('day').values_list('day', flat=True).distinct()):
+            midnight = datetime.combine(day, time(), UTC)
+            until = midnight + timedelta(days=1)
+            cursor.execute(ADD_UP, [moment(midnight), moment(until), adapt_day(day)])
 
 
 class Migration(migrations.Migration):
