@@ -109,6 +109,11 @@ def _show(line: Line) -> None:
     print(f"{numbers}  {line.name:44} {line.address[:120]}", flush=True)
 
 
+def operator() -> User:
+    rights = {"is_staff": True, "is_superuser": True}
+    return User.objects.get_or_create(username="bench-operator", defaults=rights)[0]
+
+
 def signed_in(user: User) -> Client:
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
@@ -192,12 +197,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.pages_asked", description=__doc__)
     parser.add_argument("--most", type=float, default=1.0)
     most: float = parser.parse_args().most
-    operator, _ = User.objects.get_or_create(
-        username="bench-operator", defaults={"is_staff": True, "is_superuser": True}
-    )
     busiest = busiest_key()
     print(f"{connection.vendor}: seconds of the CPU and of the clock, how many pages, which")
-    asker = Asker(signed_in(operator), _server_pid())
+    asker = Asker(signed_in(operator()), _server_pid())
     # What is loaded with the first page of a process is not what a page takes.
     asker.client.get("/admin/")
     ask_operator(asker)

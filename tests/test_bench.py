@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import mock_upstream, report
+from bench import history, mock_upstream, pages_asked, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_listening
 from catalog.classify import classify
+from keys.models import RequestLog
 from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder
 
@@ -224,3 +226,25 @@ def test_the_page_says_what_makes_a_figure_doubtful() -> None:
 def test_the_page_shows_how_the_cost_grows_when_it_was_measured() -> None:
     growth = [{"what": "512 clients", "cpu_ms_per_request": 0.5, "latency_p50_ms": None}]
     assert "| 512 clients | 0.5 | – |" in report.page(recorded(growth=growth))
+
+
+# --- pages on a large log -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_history_lies_in_the_order_of_its_time_and_its_pages_are_asked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(history, "FIRST_ROWS", 20)
+    dice = random.Random(1)
+    keys = history.make_keys(3, dice)
+    history.make_totals(keys, 40, dice)
+    history.make_rows(keys, 50, dice)
+    moments = list(RequestLog.objects.order_by("pk").values_list("started_at", flat=True))
+    assert len(moments) == 50 + history.RARE_ROWS
+    assert moments == sorted(moments)
+    asker = pages_asked.Asker(pages_asked.signed_in(pages_asked.operator()), None)
+    asker.ask("dashboard", ["/admin/?days=365"])
+    asker.ask_log("rare", [{"model": history.RARE_MODEL, "stream": "no"}])
+    assert [line.pages for line in asker.lines] == [1, 1]
+    assert "dashboard" in capsys.readouterr().out
