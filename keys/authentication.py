@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from keys import errors, key_text, playground_token
 from keys.key_index import KeyIndex, KeyRecord, Refusal, index
+from keys.signed_out import signed_out
 
 # Longer than any key: what is longer is refused before it is hashed.
 MAX_KEY_LENGTH: Final = 512
@@ -76,7 +77,7 @@ def _key_granted(token: str, index: KeyIndex) -> KeyRecord:
     grant = playground_token.read(token)
     if grant is None:
         raise errors.MalformedKey()
-    if grant.expires_at <= time.time():
+    if grant.expires_at <= time.time() or signed_out.has(grant.session_mark):
         raise errors.PlaygroundTokenExpired()
     found = index.find_by_id(grant.key_id)
     if found is Refusal.UNKNOWN:

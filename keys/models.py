@@ -574,6 +574,16 @@ class Reservation(models.Model):
         return f"reservation {self.id}"
 
 
+class EndedSession(models.Model):
+    """A session that somebody signed out of, for as long as its playground tokens would live."""
+
+    mark = models.CharField(max_length=22, primary_key=True)
+    ended_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"session ended {self.ended_at}"
+
+
 class PruneMark(models.Model):
     """One row: log rows from before this moment may have been deleted, so totals stand alone."""
 

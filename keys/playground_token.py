@@ -4,7 +4,8 @@ one key of one user. Pure, but for the site's secret.
 A browser must not hold a key for long, and the gateway could not give one back: it stores hashes.
 So the page gets a token that says which key and whose it is, signed. `authentication.py` checks the
 signature from memory, and then the key itself like any other: a key that is revoked, has expired
-or went to somebody else opens nothing, and what is asked counts against the key's own limits.
+or went to somebody else opens nothing, and what is asked counts against the key's own limits. It
+ends with the session too (`signed_out.py`).
 """
 
 import hashlib
@@ -27,10 +28,12 @@ class Grant:
     key_id: int
     user_id: int
     expires_at: float
+    # Of the browser's session that it was made in.
+    session_mark: str
 
 
-def make(key_id: int, user_id: int, now: float) -> str:
-    body = f"{key_id}.{user_id}.{int(now) + LIFETIME_S}"
+def make(key_id: int, user_id: int, now: float, session_key: str) -> str:
+    body = f"{key_id}.{user_id}.{int(now) + LIFETIME_S}.{session_mark(session_key)}"
     return f"{PREFIX}{body}.{_signature(body)}"
 
 
@@ -41,8 +44,13 @@ def read(text: str) -> Grant | None:
         return None
     if not hmac.compare_digest(_signature(body), signature):
         return None
-    key_id, user_id, expires_at = body.split(".")
-    return Grant(int(key_id), int(user_id), float(expires_at))
+    key_id, user_id, expires_at, mark = body.split(".")
+    return Grant(int(key_id), int(user_id), float(expires_at), mark)
+
+
+def session_mark(session_key: str) -> str:
+    """Tells a session from others without opening it: pages must not see what is in the cookie."""
+    return _signature(f"session {session_key}")[:22]
 
 
 def _signature(body: str) -> str:

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from catalog import snapshot
 from keys.captured_retention import CapturedSweep
 from keys.key_index import index
+from keys.signed_out import signed_out
 from openai_api.streaming import stop_streams_of_dead_keys
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Refresher:
                 continue
             try:
                 index.poll()
+                signed_out.poll()
                 snapshot.poll()
                 self._say(True)
                 self._captured_sweep.look()

@@ -27,7 +27,8 @@ class AccountGroupAdmin(GroupAdmin, ModelAdmin):
 
 @admin.register(LogEntry)
 class AuditAdmin(ReadOnlyAdmin):
-    """Every change that somebody made in the admin, newest first. Secrets are in none of them."""
+    """Every change made in the admin, and of keys wherever it was made, newest first. Secrets are
+    in none of them."""
 
     list_display = ("action_time", "user", "content_type", "object_repr", "change")
     list_filter = ("action_flag",)

@@ -44,7 +44,8 @@ def token(request: HttpRequest) -> JsonResponse:
     key = policy.own_keys(request.user).filter(pk=int(chosen)).first()
     if key is None or key.state() != "active":
         return JsonResponse({"error": "You have no such key in force."}, status=404)
-    text = playground_token.make(key.pk, request.user.pk, time.time())
+    session_key = request.session.session_key or ""
+    text = playground_token.make(key.pk, request.user.pk, time.time(), session_key)
     return JsonResponse({"token": text, "expires_in_s": playground_token.LIFETIME_S})
 
 

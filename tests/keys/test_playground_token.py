@@ -1,22 +1,26 @@
 """The playground's token opens one key of one user for a few minutes, while the key does."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from keys import errors, playground_token
 from keys.authentication import MAX_KEY_LENGTH, key_for
 from keys.key_index import KeyIndex
-from keys.playground_token import LIFETIME_S, PREFIX, make, read
+from keys.models import EndedSession
+from keys.playground_token import LIFETIME_S, PREFIX, make, read, session_mark
+from keys.signed_out import SignedOut
 from tests.keys.factories import issued, user
 
 
 def test_a_token_says_which_key_whose_and_until_when() -> None:
-    grant = read(make(7, 3, 1_000.9))
+    grant = read(make(7, 3, 1_000.9, "s"))
     assert grant is not None
     assert (grant.key_id, grant.user_id, grant.expires_at) == (7, 3, 1_000 + LIFETIME_S)
-    assert len(make(2**62, 2**62, 1e10)) < 160 < MAX_KEY_LENGTH
+    assert len(make(2**62, 2**62, 1e10, "s" * 40)) < 160 < MAX_KEY_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -29,10 +33,10 @@ def test_a_token_says_which_key_whose_and_until_when() -> None:
         PREFIX + "é.é",
         PREFIX + "\udcff." + "A" * 43,
         PREFIX + "1" * 500,
-        make(1, 1, 0)[:-1],
-        make(1, 1, 0) + "=",
-        make(1, 1, 0).replace(f"{PREFIX}1.", f"{PREFIX}2."),
-        make(1, 1, 0).replace("play-", "sk-"),
+        make(1, 1, 0, "s")[:-1],
+        make(1, 1, 0, "s") + "=",
+        make(1, 1, 0, "s").replace(f"{PREFIX}1.", f"{PREFIX}2."),
+        make(1, 1, 0, "s").replace("play-", "sk-"),
     ],
 )
 def test_what_nobody_here_signed_grants_nothing(text: str) -> None:
@@ -44,7 +48,7 @@ def test_what_nobody_here_signed_grants_nothing(text: str) -> None:
 
 
 def test_another_secret_signs_other_tokens(settings: Any) -> None:
-    token = make(1, 1, 0)
+    token = make(1, 1, 0, "s")
     settings.SECRET_KEY = "another-secret-of-the-site-" + "x" * 30
     assert read(token) is None
 
@@ -59,23 +63,23 @@ def index(db: None) -> KeyIndex:
 def test_it_opens_the_key_of_its_user(index: KeyIndex) -> None:
     key, _ = issued()
     index.poll()
-    token = make(key.pk, key.owner.pk, time.time())
+    token = make(key.pk, key.owner.pk, time.time(), "s")
     assert key_for(token, index).id == key.pk
     with pytest.raises(errors.UnknownKey):
-        key_for(make(key.pk, key.owner.pk + 1, time.time()), index)
+        key_for(make(key.pk, key.owner.pk + 1, time.time(), "s"), index)
 
 
 def test_it_ends_by_itself(index: KeyIndex) -> None:
     key, _ = issued()
     index.poll()
     with pytest.raises(errors.PlaygroundTokenExpired):
-        key_for(make(key.pk, key.owner.pk, time.time() - LIFETIME_S - 1), index)
+        key_for(make(key.pk, key.owner.pk, time.time() - LIFETIME_S - 1, "s"), index)
 
 
 def test_it_ends_with_its_key(index: KeyIndex) -> None:
     key, _ = issued()
     index.poll()
-    token = make(key.pk, key.owner.pk, time.time())
+    token = make(key.pk, key.owner.pk, time.time(), "s")
     key.revoke()
     index.poll()
     with pytest.raises(errors.RevokedKey):
@@ -85,7 +89,7 @@ def test_it_ends_with_its_key(index: KeyIndex) -> None:
 def test_it_ends_with_its_user_and_does_not_go_over_to_another(index: KeyIndex) -> None:
     key, _ = issued()
     index.poll()
-    token = make(key.pk, key.owner.pk, time.time())
+    token = make(key.pk, key.owner.pk, time.time(), "s")
     key.owner = user("bob")
     key.save()
     index.poll()
@@ -96,12 +100,12 @@ def test_it_ends_with_its_user_and_does_not_go_over_to_another(index: KeyIndex) 
     bob.save()
     index.poll()
     with pytest.raises(errors.OwnerInactive):
-        key_for(make(key.pk, bob.pk, time.time()), index)
+        key_for(make(key.pk, bob.pk, time.time(), "s"), index)
 
 
 def test_a_key_that_memory_lacks_is_looked_up_once(index: KeyIndex) -> None:
     key, _ = issued()
-    token = make(key.pk, key.owner.pk, time.time())
+    token = make(key.pk, key.owner.pk, time.time(), "s")
     with pytest.raises(errors.KeyUnknownSoFar) as unknown:
         key_for(token, index)
     index.lookup(unknown.value.digest)
@@ -113,7 +117,32 @@ def test_the_shared_key_is_nobodys(index: KeyIndex) -> None:
     [static] = index._records.values()
     assert static.owner_id is None
     with pytest.raises(errors.UnknownKey):
-        key_for(make(static.id, 1, time.time()), index)
+        key_for(make(static.id, 1, time.time(), "s"), index)
+
+
+def test_it_ends_when_its_session_does_and_others_go_on(
+    index: KeyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = SignedOut()
+    monkeypatch.setattr("keys.authentication.signed_out", ended)
+    key, _ = issued()
+    index.poll()
+    first, second = (make(key.pk, key.owner.pk, time.time(), session) for session in "ab")
+    SignedOut().add("a")  # in another worker
+    assert key_for(first, index).id == key.pk
+    ended.poll()
+    with pytest.raises(errors.PlaygroundTokenExpired):
+        key_for(first, index)
+    assert key_for(second, index).id == key.pk
+
+
+def test_marks_of_sessions_stay_as_long_as_tokens_live(db: None) -> None:
+    ended = SignedOut()
+    ended.add("long ago")
+    EndedSession.objects.update(ended_at=timezone.now() - timedelta(seconds=LIFETIME_S + 1))
+    ended.add("now")
+    assert EndedSession.objects.get().mark == session_mark("now")
+    assert "now" not in session_mark("now")
 
 
 def test_the_prefix_is_no_keys(db: None) -> None:

@@ -63,6 +63,8 @@ async function call(path, body, { requestId, signal }) {
 }
 
 async function apiProblem(response) {
+  // Whatever is wrong with it, the next try brings another.
+  if (response.status === 401) token.endsAt = 0;
   let text = `The gateway answered ${response.status}.`;
   try {
     text = (await response.json()).error.message;

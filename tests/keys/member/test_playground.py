@@ -124,6 +124,16 @@ def test_a_token_is_the_key_to_the_api_until_the_key_is_revoked(browser: Browser
     assert_openai_error(browser.chat(token), 401, code="invalid_api_key", says="revoked")
 
 
+def test_a_token_ends_with_signing_out(browser: Browser) -> None:
+    token = browser.token()
+    assert browser.chat(token).status_code == 200
+    form = {"csrfmiddlewaretoken": browser.http.cookies["csrftoken"]}
+    assert browser.http.post("/accounts/logout/", data=form).status_code == 302
+    browser.gateway.wait_until(
+        lambda: browser.chat(token).status_code == 401, "the token is out of use", 5
+    )
+
+
 def test_a_forged_token_is_told_nothing(browser: Browser) -> None:
     token = browser.token()
     forged = token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
