@@ -1,5 +1,6 @@
 """What holds for every page of the admin: accessible to all, and of use without JavaScript."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,3 +109,17 @@ def test_a_figure_leads_to_its_rows_and_filters_open_by_keyboard(
     page.focus(".filters-button")
     page.keyboard.press("Enter")
     expect(page.locator("#changelist-filter")).to_be_visible()
+
+
+def test_the_menu_of_the_account_works_by_keyboard(page: Page, addresses: list[str]) -> None:
+    page.goto("/admin/keys/ownerlimits/")
+    menu = page.locator("#user-menu")
+    page.focus(".user-menu")
+    page.keyboard.press("Enter")
+    expect(menu).to_be_visible()
+    menu.get_by_role("button", name="Dark").press("Enter")
+    expect(page.locator("html")).to_have_class(re.compile(r"\bdark\b"))
+    menu.get_by_role("button", name="System").press("Enter")
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(page.locator(".user-menu")).to_be_focused()
