@@ -4,6 +4,7 @@ They are taken of a gateway with a year's use in it, in front of the simulator.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -21,9 +22,10 @@ django.setup()
 
 # Models can be imported only now.
 from django.contrib.auth import get_user_model  # noqa: E402
+from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from keys.models import Key, RequestLog  # noqa: E402
+from keys.models import CapturedText, Key, RequestLog  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
 from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
 from tests.needs import program  # noqa: E402
@@ -31,17 +33,25 @@ from workers_ai.simulator.serve import running_simulator  # noqa: E402
 
 WIDTHS = {"wide": 1440, "narrow": 390}
 SCHEMES: tuple[Any, ...] = ("light", "dark")
+# Those in README, as far as a window of this height shows them.
+IN_README = ("dashboard-wide-light", "keys-wide-light", "request-wide-dark", "member-wide-light")
+HEIGHT = 900
+README_COLOURS = 192
 MEMBER = "ada"
 
 
 def pages(gateway: GatewayProcess) -> dict[str, str]:
     key = gateway.database(lambda: Key.objects.filter(revoked_at=None).earliest("pk").pk)
+    member_key = gateway.database(
+        lambda: Key.objects.filter(revoked_at=None, owner__username=MEMBER).earliest("pk").pk
+    )
     rows = gateway.database(
         lambda: [
             RequestLog.objects.filter(status=200, endpoint="chat").latest("pk").pk,
             RequestLog.objects.filter(status=429).latest("pk").pk,
         ]
     )
+    captured = gateway.database(lambda: captured_row(key))
     return {
         "dashboard": "/admin/",
         "dashboard-year": "/admin/?days=365&by=owner&figure=requests",
@@ -54,8 +64,10 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "log": "/admin/keys/requestlog/",
         "log-failed": "/admin/keys/requestlog/?status_class=failed",
         "request": f"/admin/keys/requestlog/{rows[0]}/change/",
+        "request-captured": f"/admin/keys/requestlog/{captured}/change/",
         "request-failed": f"/admin/keys/requestlog/{rows[1]}/change/",
         "models": "/admin/catalog/catalogmodel/",
+        "refresh": "/admin/catalog/catalogmodel/refresh/1/",
         "model": "/admin/catalog/catalogmodel/1/change/",
         "aliases": "/admin/catalog/alias/",
         "changes": "/admin/catalog/catalogchange/",
@@ -63,10 +75,37 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "accounts": "/admin/auth/user/",
         "audit": "/admin/admin/logentry/",
         "member": "/",
+        "member-key": f"/keys/{member_key}/",
         "member-usage": "/usage/",
         "member-requests": "/requests/",
         "member-playground": "/playground/",
     }
+
+
+def captured_row(key_id: int) -> int:
+    """A chat of the key, with its text."""
+    Key.objects.filter(pk=key_id).update(capture_text=True, capture_days=14)
+    row = RequestLog.objects.filter(key_id=key_id, status=200, endpoint="chat").latest("started_at")
+    asked = {
+        "model": row.model,
+        "messages": [
+            {"role": "system", "content": "You answer in one sentence."},
+            {"role": "user", "content": "Why is the sky blue?"},
+        ],
+        "stream": True,
+    }
+    text = json.dumps(asked)
+    answer = "Air scatters the short waves of the sun's light, the blue, more than the long ones."
+    CapturedText.objects.get_or_create(
+        request_id=row.request_id,
+        key_id=key_id,
+        started_at=row.started_at,
+        asked=text,
+        asked_characters=len(text),
+        answered=answer,
+        answered_characters=len(answer),
+    )
+    return row.pk
 
 
 def fill(gateway: GatewayProcess) -> None:
@@ -99,7 +138,7 @@ def take(browser: Browser, gateway: GatewayProcess, out: Path, only: str) -> Non
     for size, width in WIDTHS.items():
         for scheme in SCHEMES:
             context = browser.new_context(
-                viewport={"width": width, "height": 900},
+                viewport={"width": width, "height": HEIGHT},
                 base_url=gateway.url,
                 color_scheme=scheme,
             )
@@ -113,12 +152,22 @@ def take(browser: Browser, gateway: GatewayProcess, out: Path, only: str) -> Non
             context.close()
 
 
+def put_in_readme(out: Path) -> None:
+    """Small enough to be kept in git."""
+    for name in IN_README:
+        with Image.open(out / f"{name}.png") as picture:
+            shown = picture.convert("RGB").crop((0, 0, picture.width, HEIGHT))
+        few = shown.quantize(README_COLOURS, dither=Image.Dither.NONE)
+        few.save(ROOT / "docs" / "screenshots" / f"{name}.png", optimize=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.browser.screenshots", description=__doc__
     )
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots")
     parser.add_argument("--only", default="", help="pages whose name contains this")
+    parser.add_argument("--readme", action="store_true", help="replace those in docs/, too")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with (
@@ -131,6 +180,8 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
         take(chromium, gateway, arguments.out, arguments.only)
         chromium.close()
+    if arguments.readme:
+        put_in_readme(arguments.out)
     print(f"Pictures are in {arguments.out}")
 
 
