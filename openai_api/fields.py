@@ -106,8 +106,13 @@ def text(body: Mapping[str, Any], param: str, *, required: bool = False) -> str 
 def choice(body: Mapping[str, Any], param: str, choices: Collection[str]) -> str | None:
     value = text(body, param)
     if value is not None and value not in choices:
-        raise wrong_value(param, "one of " + ", ".join(f"'{c}'" for c in choices), value)
+        raise wrong_value(param, one_of(choices), value)
     return value
+
+
+def one_of(choices: Collection[str]) -> str:
+    """What a message says that a field takes."""
+    return "one of " + ", ".join(f"'{choice}'" for choice in choices)
 
 
 def whole_number(
@@ -167,6 +172,16 @@ def sequence(body: Mapping[str, Any], param: str) -> list[Any] | None:
     value = body.get(param)
     if value is not None and not isinstance(value, list):
         raise wrong_type(param, "an array", value)
+    return value
+
+
+def filled_sequence(body: Mapping[str, Any], param: str, noun: str) -> list[Any]:
+    """A list that has to be there, with one `noun` in it at least."""
+    value = sequence(body, param)
+    if value is None:
+        raise missing(param)
+    if not value:
+        raise empty_array(param, noun)
     return value
 
 

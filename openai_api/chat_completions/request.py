@@ -10,7 +10,7 @@ from typing import Any
 
 from openai_api import fields
 from openai_api.errors import BadRequest
-from openai_api.fields import kind_of, missing, wrong_type, wrong_value
+from openai_api.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
@@ -139,20 +139,12 @@ def _reasoning_effort(body: dict[str, Any]) -> str | None:
         return "none"
     effort = reasoning.get("effort")
     if effort is not None and effort not in EFFORTS:
-        raise wrong_value("reasoning.effort", "one of " + ", ".join(map(repr, EFFORTS)), effort)
+        raise wrong_value("reasoning.effort", one_of(EFFORTS), effort)
     return effort
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = fields.sequence(body, "messages")
-    if messages is None:
-        raise missing("messages")
-    if not messages:
-        raise BadRequest(
-            "Invalid 'messages': empty array. Expected an array with at least one message.",
-            param="messages",
-            code="empty_array",
-        )
+    messages = fields.filled_sequence(body, "messages", "message")
     for position, message in enumerate(messages):
         _check_message(message, f"messages[{position}]")
     return messages
@@ -165,7 +157,7 @@ def _check_message(message: Any, at: str) -> None:
     if role is None:
         raise missing(f"{at}.role")
     if role not in ROLES:
-        raise wrong_value(f"{at}.role", "one of " + ", ".join(f"'{r}'" for r in ROLES), role)
+        raise wrong_value(f"{at}.role", one_of(ROLES), role)
     content = message.get("content")
     if isinstance(content, list):
         for number, part in enumerate(content):
@@ -190,7 +182,7 @@ def _check_part(part: Any, at: str) -> None:
         raise wrong_type(at, "an object", part)
     kind = part.get("type")
     if kind not in PART_TYPES:
-        raise wrong_value(f"{at}.type", "one of " + ", ".join(f"'{t}'" for t in PART_TYPES), kind)
+        raise wrong_value(f"{at}.type", one_of(PART_TYPES), kind)
     if kind in ("text", "refusal") and not isinstance(part.get(kind), str):
         raise wrong_type(f"{at}.{kind}", "a string", part.get(kind))
     if kind in ("file", "input_audio") and not isinstance(part.get(kind), dict):

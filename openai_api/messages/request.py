@@ -11,7 +11,7 @@ from typing import Any
 from openai_api import fields
 from openai_api.chat_completions.request import check_picture_url, check_settings
 from openai_api.errors import BadRequest
-from openai_api.fields import missing, wrong_type, wrong_value
+from openai_api.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system")
 USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result")
@@ -109,15 +109,7 @@ def _system(body: dict[str, Any]) -> str | Blocks | None:
 
 
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = fields.sequence(body, "messages")
-    if messages is None:
-        raise missing("messages")
-    if not messages:
-        raise BadRequest(
-            "Invalid 'messages': empty array. Expected an array with at least one message.",
-            param="messages",
-            code="empty_array",
-        )
+    messages = fields.filled_sequence(body, "messages", "message")
     calls: set[str] = set()
     for position, message in enumerate(messages):
         _check_message(message, f"messages[{position}]", calls)
@@ -159,7 +151,7 @@ def _check_block(block: Any, at: str, types: tuple[str, ...]) -> None:
         raise wrong_type(at, "an object", block)
     kind = block.get("type")
     if kind not in types:
-        raise wrong_value(f"{at}.type", "one of " + ", ".join(f"'{t}'" for t in types), kind)
+        raise wrong_value(f"{at}.type", one_of(types), kind)
     if kind == "text":
         _text(block, at, "text")
     elif kind == "thinking":
@@ -293,9 +285,7 @@ def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:
     output = fields.mapping(body, "output_config") or {}
     effort = output.get("effort")
     if effort is not None and effort not in EFFORTS:
-        raise wrong_value(
-            "output_config.effort", "one of " + ", ".join(f"'{e}'" for e in EFFORTS), effort
-        )
+        raise wrong_value("output_config.effort", one_of(EFFORTS), effort)
     thinking = fields.mapping(body, "thinking")
     if thinking is None:
         return "none", False

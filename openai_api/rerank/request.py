@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api import fields
-from openai_api.fields import empty_array, missing, not_empty, wrong_type, wrong_value
+from openai_api.fields import missing, not_empty, wrong_type, wrong_value
 
 MOST_DOCUMENTS = 1000
 
@@ -45,11 +45,7 @@ def read(body: dict[str, Any]) -> RerankRequest:
 
 
 def _documents(body: dict[str, Any]) -> list[Any]:
-    documents = fields.sequence(body, "documents")
-    if documents is None:
-        raise missing("documents")
-    if not documents:
-        raise empty_array("documents", "document")
+    documents = fields.filled_sequence(body, "documents", "document")
     if len(documents) > MOST_DOCUMENTS:
         raise wrong_value("documents", f"at most {MOST_DOCUMENTS} documents", len(documents))
     return documents

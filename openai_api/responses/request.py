@@ -11,7 +11,7 @@ from typing import Any
 from openai_api import fields
 from openai_api.chat_completions.request import EFFORTS, check_picture_url, check_settings
 from openai_api.errors import BadRequest
-from openai_api.fields import missing, wrong_type, wrong_value
+from openai_api.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system", "developer")
 ITEM_TYPES = ("message", "function_call", "function_call_output", "reasoning")
@@ -167,7 +167,7 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
             code="unsupported_value",
         )
     if kind not in ITEM_TYPES:
-        raise wrong_value(f"{at}.type", _one_of(ITEM_TYPES), kind)
+        raise wrong_value(f"{at}.type", one_of(ITEM_TYPES), kind)
     if kind == "message":
         _check_message(item, at)
     elif kind == "reasoning":
@@ -197,7 +197,7 @@ def _check_message(item: dict[str, Any], at: str) -> None:
     if role is None:
         raise missing(f"{at}.role")
     if role not in ROLES:
-        raise wrong_value(f"{at}.role", _one_of(ROLES), role)
+        raise wrong_value(f"{at}.role", one_of(ROLES), role)
     content = item.get("content")
     if content is None:
         raise missing(f"{at}.content")
@@ -225,7 +225,7 @@ def _check_part(part: Any, at: str) -> None:
         raise wrong_type(at, "an object", part)
     kind = part.get("type")
     if kind not in PART_TYPES:
-        raise wrong_value(f"{at}.type", _one_of(PART_TYPES), kind)
+        raise wrong_value(f"{at}.type", one_of(PART_TYPES), kind)
     if kind in ("input_image", "input_file"):
         if part.get("file_id") is not None:
             raise BadRequest(
@@ -272,12 +272,8 @@ def _inner_choice(
     if not isinstance(value, str):
         raise wrong_type(f"{at}.{name}", "a string", value)
     if value not in choices:
-        raise wrong_value(f"{at}.{name}", _one_of(choices), value)
+        raise wrong_value(f"{at}.{name}", one_of(choices), value)
     return value
-
-
-def _one_of(choices: tuple[str, ...]) -> str:
-    return "one of " + ", ".join(f"'{choice}'" for choice in choices)
 
 
 # --- Tools ------------------------------------------------------------------------------------
@@ -324,7 +320,7 @@ def _tool_choice(choice: Any, tools: Items) -> Any:
         if kind == "function":
             name = _inner_text(choice, "tool_choice", "name")
             if tools and name not in names:
-                raise wrong_value("tool_choice.name", _one_of(tuple(sorted(names))), name)
+                raise wrong_value("tool_choice.name", one_of(sorted(names)), name)
             forces = True
         elif kind == "allowed_tools":
             _check_allowed(choice, names)
