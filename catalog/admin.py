@@ -22,7 +22,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from catalog import refresh_now
-from catalog.classify import ENDPOINTS
+from catalog.classification import ENDPOINTS
 from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun
 from catalog.pricing import (
     HIGHEST_USD,

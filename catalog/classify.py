@@ -5,12 +5,21 @@ kinds of picture models whose schemas look like any other (`-img2img`, `-inpaint
 schema (a few models publish an empty one) the task decides, with the most careful assumptions.
 """
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
+from catalog.classification import (
+    CHAT,
+    AudioFacts,
+    ChatFacts,
+    Classification,
+    EmbeddingFacts,
+    ImageRecipe,
+    Parameter,
+    ReasoningEffort,
+)
 from catalog.entry import (
     Entry,
     context_window_of,
@@ -21,130 +30,10 @@ from catalog.entry import (
     task_of,
     whole_number,
 )
+from catalog.schema_fields import parameters_of, word_of, words_of
 from catalog.schema_shapes import Shape, alternatives, mentions_property, shapes, takes_array
 
-CHAT = frozenset({"chat", "completions", "responses", "messages"})
-ENDPOINTS = CHAT | {
-    "embeddings",
-    "images",
-    "image_edits",
-    "transcriptions",
-    "translations",
-    "speech",
-    "moderations",
-    "rerank",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A plain field that the schema lists, and what it takes; None where the schema is silent."""
-
-    kind: str  # integer, number, string, boolean
-    minimum: float | None = None
-    maximum: float | None = None
-    default: float | str | bool | None = None
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRecipe:
-    """How to ask a model for a picture."""
-
-    transport: str = "json"  # json, multipart
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    steps_field: str | None = None
-    prompt_min_length: int | None = None
-    prompt_max_length: int | None = None
-    # An input picture: whether one may be sent, must be, and in which fields.
-    takes_image: bool = False
-    needs_image: bool = False
-    takes_mask: bool = False
-    needs_mask: bool = False
-    image_fields: tuple[str, ...] = ()
-    max_input_images: int = 0
-    # The model rejects every field that its schema does not list.
-    closed: bool = False
-
-    @property
-    def takes_size(self) -> bool:
-        return "width" in self.parameters and "height" in self.parameters
-
-    @property
-    def default_steps(self) -> int | None:
-        """What upstream does when nobody says; None when the schema does not tell."""
-        steps = self.parameters.get(self.steps_field or "")
-        return _whole(steps.default) if steps else None
-
-
-@dataclass(frozen=True, slots=True)
-class ReasoningEffort:
-    supported: tuple[str, ...] = ()
-    default: str | None = None
-    default_enabled: bool | None = None
-    mandatory: bool = False
-    # Other words and what upstream makes of them; "null" stands for a missing effort.
-    normalizes_to: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ChatFacts:
-    dialect: str = "legacy"  # legacy, openai
-    schema_known: bool = False
-    takes_content_parts: bool = False
-    vision: bool = False
-    # Where a picture goes: "parts" of a message's content, or one "top_level" field `image`.
-    image_input: str | None = None
-    tools: bool = False
-    reasoning: bool = False
-    reasoning_effort: ReasoningEffort | None = None
-    json_mode: bool = False
-    guided_json: bool = False
-    lora: bool = False
-    default_max_tokens: int | None = None
-    max_output_tokens: int | None = None
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    # The fields that clients may send, by the names OpenRouter gives them.
-    supported_parameters: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddingFacts:
-    dimensions: int | None = None
-    max_batch: int | None = None
-    max_input_tokens: int | None = None
-    poolings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AudioFacts:
-    """Speech in or out: how the bytes or the text travel."""
-
-    # Speech in: binary (raw body), json_base64, stream_object (raw body, options in the query).
-    sent_as: str | None = None
-    # Speech out: the field that takes the text, and the one that takes the voice.
-    text_field: str | None = None
-    voice_field: str | None = None
-    voices: tuple[str, ...] = ()
-    default_voice: str | None = None
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    endpoints: frozenset[str] = frozenset()
-    # Endpoint → why the model cannot be run there although it nearly fits.
-    refusals: Mapping[str, str] = field(default_factory=dict)
-    context_window: int | None = None
-    capabilities: frozenset[str] = frozenset()
-    image: ImageRecipe | None = None
-    chat: ChatFacts | None = None
-    embeddings: EmbeddingFacts | None = None
-    audio: AudioFacts | None = None
-
-
 Schema = Mapping[str, Any]
-Facts = TypeVar("Facts")
 
 SCHEMA_UNREAD = "its schema could not be read yet"
 
@@ -353,8 +242,8 @@ def _chat_facts(
         json_mode="response_format" in known if known else dialect == "openai",
         guided_json="guided_json" in known,
         lora=is_true(properties.get("lora")),
-        default_max_tokens=_whole(limit.default) if limit else None,
-        max_output_tokens=_whole(limit.maximum) if limit else None,
+        default_max_tokens=limit.whole_default if limit else None,
+        max_output_tokens=limit.whole_maximum if limit else None,
         parameters=parameters,
     )
     return replace(facts, supported_parameters=_supported_parameters(facts, known))
@@ -412,8 +301,8 @@ def _reasoning_effort(
     if isinstance(told, Mapping):
         normal = told.get("normalizes_to")
         return ReasoningEffort(
-            supported=_words(told.get("supported_efforts")),
-            default=_word(told.get("default_effort")),
+            supported=words_of(told.get("supported_efforts")),
+            default=word_of(told.get("default_effort")),
             default_enabled=is_true(told["default_enabled"]) if "default_enabled" in told else None,
             mandatory=is_true(told.get("mandatory")),
             normalizes_to={
@@ -426,11 +315,11 @@ def _reasoning_effort(
         if "input" in form.properties and "reasoning" in form.properties:
             for inner in shapes(form.properties["reasoning"]):
                 effort = inner.properties.get("effort", {})
-                supported = _words(effort.get("enum"))
+                supported = words_of(effort.get("enum"))
                 if supported:
                     return ReasoningEffort(
                         supported=supported,
-                        default=_word(effort.get("default")),
+                        default=word_of(effort.get("default")),
                         mandatory="none" not in supported,
                     )
     return None
@@ -510,7 +399,7 @@ def _text_embeddings(entry: Entry, properties: Mapping[str, Any], schema: Schema
             max_batch=next((size for size in batches if size), None),
             max_input_tokens=whole_number(properties.get("max_input_tokens"))
             or whole_number(properties.get("context_window")),
-            poolings=_words(pooling.get("enum")),
+            poolings=words_of(pooling.get("enum")),
         ),
     )
 
@@ -578,7 +467,7 @@ def _text_to_speech(entry: Entry, properties: Mapping[str, Any], schema: Schema)
             text_field=text_field,
             voice_field=next((name for name in ("speaker", "voice") if name in parameters), None),
             voices=voice.choices if voice else (),
-            default_voice=_word(voice.default) if voice else None,
+            default_voice=word_of(voice.default) if voice else None,
             parameters={k: v for k, v in parameters.items() if k != text_field},
         ),
     )
@@ -618,119 +507,3 @@ def _common_capabilities(properties: Mapping[str, Any]) -> frozenset[str]:
 
 def _normal(task: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", task.lower()).strip()
-
-
-# --- Reading a schema's fields ----------------------------------------------------------------
-
-_PLAIN_KINDS = ("integer", "number", "string", "boolean")
-_DEFAULT_IN_WORDS = re.compile(
-    r"\bdefaults?\b(?: is| to|:)?\s+([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE
-)
-
-
-def parameters_of(form: Shape) -> dict[str, Parameter]:
-    """The form's plain fields; lists, objects and free values are left to who knows them."""
-    found = {name: _parameter(declared) for name, declared in form.properties.items()}
-    return {name: parameter for name, parameter in found.items() if parameter}
-
-
-def _parameter(declared: Mapping[str, Any]) -> Parameter | None:
-    """None unless the field is of one plain kind; that it may also be null says nothing."""
-    kinds = [(kind, node) for node in alternatives(declared) for kind in _kinds(node)]
-    if len(kinds) != 1 or kinds[0][0] not in _PLAIN_KINDS:
-        return None
-    kind, inner = kinds[0]
-    if inner.get("format") == "binary":
-        return None
-    declared = {**declared, **inner}
-    default = declared.get("default")
-    if default is None and kind in ("integer", "number"):
-        # flux-1-schnell tells the default of `steps` in its description only (seen 2026-10).
-        told = _DEFAULT_IN_WORDS.search(str(declared.get("description") or ""))
-        default = float(told[1]) if told else None
-        if default is not None and default.is_integer():
-            default = int(default)
-    return Parameter(
-        kind=kind,
-        minimum=_number(declared.get("minimum")),
-        maximum=_number(declared.get("maximum")),
-        default=default if isinstance(default, bool | str) else _number(default),
-        choices=_words(declared.get("enum")),
-    )
-
-
-def _kinds(node: Mapping[str, Any]) -> list[str]:
-    kind = node.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    return [kind for kind in kinds if isinstance(kind, str) and kind != "null"]
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return value
-
-
-def _whole(value: object) -> int | None:
-    return whole_number(value) if isinstance(value, int | float) else None
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _words(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(word for word in value if isinstance(word, str))
-
-
-# --- To and from JSON -------------------------------------------------------------------------
-
-
-def classification_to_json(classification: Classification) -> dict[str, Any]:
-    """A stable form: equal classifications give equal JSON, and empty parts are left out."""
-    whole = asdict(classification)
-    whole["endpoints"] = sorted(classification.endpoints)
-    whole["capabilities"] = sorted(classification.capabilities)
-    return {name: _plain(value) for name, value in whole.items() if value not in (None, [], {})}
-
-
-def classification_from_json(stored: Mapping[str, Any]) -> Classification:
-    """Tolerant of what another release stored: unknown names are ignored, missing ones default."""
-    return Classification(
-        endpoints=frozenset(stored.get("endpoints", ())) & ENDPOINTS,
-        refusals=dict(stored.get("refusals", {})),
-        context_window=stored.get("context_window"),
-        capabilities=frozenset(stored.get("capabilities", ())),
-        image=_from_json(ImageRecipe, stored.get("image")),
-        chat=_from_json(ChatFacts, stored.get("chat")),
-        embeddings=_from_json(EmbeddingFacts, stored.get("embeddings")),
-        audio=_from_json(AudioFacts, stored.get("audio")),
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return value
-
-
-def _from_json(kind: type[Facts], stored: Mapping[str, Any] | None) -> Facts | None:
-    if stored is None:
-        return None
-    values: dict[str, Any] = {}
-    for known in fields(kind):  # type: ignore[arg-type]
-        if known.name not in stored:
-            continue
-        value = stored[known.name]
-        if known.name == "parameters":
-            value = {name: _from_json(Parameter, inner) for name, inner in value.items()}
-        elif known.name == "reasoning_effort":
-            value = _from_json(ReasoningEffort, value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[known.name] = value
-    return kind(**values)

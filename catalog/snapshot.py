@@ -9,12 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from catalog.classify import (
-    AudioFacts,
-    ChatFacts,
-    EmbeddingFacts,
-    ImageRecipe,
-)
+from catalog.classification import AudioFacts, ChatFacts, EmbeddingFacts, ImageRecipe
 from catalog.models import Alias, CatalogModel, current_revision
 from catalog.pricing import UNPRICED, Prices
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classify import AudioFacts
+from catalog.classification import AudioFacts
 from catalog.snapshot import ModelRecord
 from openai_api.fields import wrong_value
 from openai_api.transcriptions.request import TranscriptionRequest

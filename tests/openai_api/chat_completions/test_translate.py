@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from catalog.classify import ChatFacts, ReasoningEffort
+from catalog.classification import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request, schema_form
 from openai_api.chat_completions.translate import ChatPlan, translate
