@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('keys', '0006_captured_text'),
+        ('keys', '0007_captured_text'),
     ]
 
     operations = [
