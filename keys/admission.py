@@ -23,7 +23,8 @@ from keys.budgets import Claim, Shortfall, utc_day
 from keys.captured import Capture
 from keys.counters import Counters, Denial, Hold, Level, Limit, MemoryCounters
 from keys.key_index import KeyRecord
-from keys.ledger import LedgerRow, LedgerWriter, ledger
+from keys.ledger import LedgerWriter, ledger
+from keys.ledger_rows import LedgerRow
 from keys.totals import Names, Place
 
 

@@ -15,7 +15,6 @@ queued like a row and answered after the commit, so that there is one writer a p
 import asyncio
 import logging
 import os
-import sys
 import threading
 import time
 import uuid
@@ -23,21 +22,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import islice
-from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from keys import budgets, month_totals
+from keys import budgets, ledger_rows, month_totals
 from keys.budgets import Claim, Shortfall
-from keys.captured import TOO_MUCH_WAITED, CapturedTexts
+from keys.captured import TOO_MUCH_WAITED
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
-from keys.models import CapturedText, Key, LedgerMark, RequestLog
-from keys.totals import SUMMED, Names, Place, Sums
+from keys.ledger_rows import LedgerRow
+from keys.models import Key, LedgerMark
+from keys.totals import Names, Place, Sums
 
 logger = logging.getLogger(__name__)
 
@@ -62,48 +60,6 @@ SWEEP_EVERY_S: Final = 60.0
 RETURN_S: Final = 10.0
 # With more rows than these waiting, captured texts are let go: they are what takes memory.
 CAPTURED_ROWS: Final = 500
-
-
-@dataclass(slots=True, kw_only=True)
-class LedgerRow:
-    """One row of `RequestLog`, field by field. Texts are cut to their columns by the writer."""
-
-    started_at: float
-    request_id: str
-    endpoint: str
-    status: int
-    end_reason: str
-    duration_ms: int
-    key_id: int | None = None
-    key_name: str = ""
-    key_prefix: str = ""
-    owner_id: int | None = None
-    owner_name: str = ""
-    requested_model: str = ""
-    model: str = ""
-    stream: bool = False
-    error_code: str = ""
-    error_message: str = ""
-    finish_reason: str = ""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    images: int | None = None
-    audio_ms: int | None = None
-    cost_nano_usd: int | None = None
-    neurons_micro: int | None = None
-    neurons_source: str | None = "none"
-    neurons_by_price_micro: int | None = None
-    usage_source: str = "none"
-    price: str | None = None
-    ttft_ms: int | None = None
-    attempts: int = 0
-    client_ip: str = ""
-    user_agent: str = ""
-    user: str = ""
-    # In a table of its own, and in no text that tells of the row.
-    captured: CapturedTexts | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,8 +410,8 @@ class LedgerWriter:
             if not self._claim_group(cursor):
                 return
             if values:
-                cursor.executemany(_insert_sql(connection.vendor), values)
-                _store_captured(group)
+                ledger_rows.insert(cursor, values)
+                ledger_rows.store_captured(w.row for w in group if w.row is not None)
             sums = _sums_of(group)
             month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
             sums.write(cursor)
@@ -589,7 +545,7 @@ class LedgerWriter:
         for waiting in group:
             try:
                 if waiting.row is not None:
-                    waiting.values = _values(waiting.row)
+                    waiting.values = ledger_rows.values_of(waiting.row)
             except (TypeError, ValueError, OverflowError, AttributeError) as error:
                 self._refuse(waiting, error)
             else:
@@ -659,6 +615,16 @@ class LedgerWriter:
         return datetime.fromtimestamp(moment, UTC)
 
 
+def _sums_of(group: list[_Waiting]) -> Sums:
+    sums = Sums()
+    for waiting in group:
+        if waiting.row is not None and waiting.values is not None:
+            ledger_rows.add_to(sums, waiting.row, waiting.values)
+        for (place, names, kind), count in (waiting.refusals or {}).items():
+            sums.add_refusals(place, names, kind, count)
+    return sums
+
+
 Told = list[tuple["asyncio.Future[Any]", Shortfall | None]]
 
 
@@ -685,133 +651,6 @@ def _resolve(told: Told, failure: Callable[[], Exception] | None) -> None:
             future.set_result(result)
         else:
             future.set_exception(failure())
-
-
-# --- rows as SQL ------------------------------------------------------------------------------
-
-_COLUMNS: Final[list[Any]] = [
-    field for field in RequestLog._meta.concrete_fields if not field.primary_key
-]
-_read_row = attrgetter(*(field.attname for field in _COLUMNS))
-# Big columns stop short of their 64 bits, so that sums of absurd values stay within them.
-_HIGHEST: Final = {
-    "BigIntegerField": 10**15,
-    "IntegerField": 2**31 - 1,
-    "SmallIntegerField": 2**15 - 1,
-}
-
-
-@cache
-def _insert_sql(vendor: str) -> str:
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in _COLUMNS)
-    places = ", ".join(["%s"] * len(_COLUMNS))
-    return f"INSERT INTO {quote(RequestLog._meta.db_table)} ({names}) VALUES ({places})"
-
-
-# What turns a row's values into those that the columns take, whatever upstream or a caller sent: a
-# row must not be lost because a text in it is long or a count absurd. By kind, place in the row
-# first; nearly every value fits as it is, and finding that out calls nothing.
-_NUMBERS: Final = [
-    (place, _HIGHEST[field.get_internal_type()])
-    for place, field in enumerate(_COLUMNS)
-    if field.get_internal_type() in _HIGHEST
-]
-_FLAGS: Final = [
-    place for place, field in enumerate(_COLUMNS) if field.get_internal_type() == "BooleanField"
-]
-_MOMENTS: Final = [
-    place for place, field in enumerate(_COLUMNS) if field.get_internal_type() == "DateTimeField"
-]
-_TEXTS: Final = [
-    (place, field.max_length or sys.maxsize, field.null)
-    for place, field in enumerate(_COLUMNS)
-    if field.get_internal_type() in ("CharField", "TextField")
-]
-assert len(_NUMBERS) + len(_FLAGS) + len(_MOMENTS) + len(_TEXTS) == len(_COLUMNS)
-
-
-def _values(row: LedgerRow) -> tuple[Any, ...]:
-    values = list(_read_row(row))
-    for place, highest in _NUMBERS:
-        value = values[place]
-        if value is not None and not (type(value) is int and 0 <= value <= highest):
-            values[place] = min(max(int(value), 0), highest)
-    for place, length, may_be_null in _TEXTS:
-        value = values[place]
-        if value is None and may_be_null:
-            continue
-        if not (
-            type(value) is str and len(value) <= length and value.isascii() and value.isprintable()
-        ):
-            values[place] = _fit_text(value, length)
-    for place in _FLAGS:
-        values[place] = bool(values[place])
-    for place in _MOMENTS:
-        moment = datetime.fromtimestamp(values[place], UTC)
-        values[place] = connection.ops.adapt_datetimefield_value(moment)
-    return tuple(values)
-
-
-def _fit_text(value: Any, length: int) -> str:
-    text = "" if value is None else str(value)
-    # PostgreSQL takes no NUL, and neither engine takes half a surrogate pair.
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    return text[:length]
-
-
-_PLACES: Final = {field.attname: place for place, field in enumerate(_COLUMNS)}
-_read_summed = itemgetter(*(_PLACES[name] for name in SUMMED))
-_read_totalled = itemgetter(
-    *(
-        _PLACES[name]
-        for name in (
-            *("key_id", "owner_id", "model", "endpoint", "key_name", "owner_name"),
-            *("status", "ttft_ms", "duration_ms"),
-        )
-    )
-)
-
-
-def _sums_of(group: list[_Waiting]) -> Sums:
-    """Out of the values as they are stored, which is what they can be checked against."""
-    sums = Sums()
-    for waiting in group:
-        if waiting.row is not None and waiting.values is not None:
-            (key_id, owner_id, model, endpoint, key_name, owner_name, status, ttft_ms, duration) = (
-                _read_totalled(waiting.values)
-            )
-            day = budgets.utc_day(waiting.row.started_at)
-            sums.add_row(
-                Place(day, key_id or 0, owner_id or 0, model, endpoint),
-                Names(key_name, owner_name),
-                status=status,
-                summed=_read_summed(waiting.values),
-                ttft_ms=ttft_ms,
-                duration_ms=duration,
-            )
-        for (place, names, kind), count in (waiting.refusals or {}).items():
-            sums.add_refusals(place, names, kind, count)
-    return sums
-
-
-def _store_captured(group: list[_Waiting]) -> None:
-    rows = [w.row for w in group if w.row is not None and w.row.captured is not None]
-    if rows:
-        CapturedText.objects.bulk_create(map(_captured_text, rows))
-
-
-def _captured_text(row: LedgerRow) -> CapturedText:
-    assert row.captured is not None
-    return CapturedText(
-        started_at=datetime.fromtimestamp(row.started_at, UTC),
-        request_id=_fit_text(row.request_id, 128),
-        key_id=row.key_id or 0,
-        asked=_fit_text(row.captured.asked, sys.maxsize),
-        asked_characters=row.captured.asked_characters,
-        answered=_fit_text(row.captured.answered, sys.maxsize),
-        answered_characters=row.captured.answered_characters,
-    )
 
 
 # This process's writer. It runs only between `start` and `stop`.

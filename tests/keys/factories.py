@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 
 from keys.budgets import Claim, Shortfall
 from keys.key_index import KeyRecord
-from keys.ledger import LedgerRow
+from keys.ledger_rows import LedgerRow
 from keys.limits import NO_LIMITS, Limits
 from keys.models import Key, RequestLog
 

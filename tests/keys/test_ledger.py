@@ -13,8 +13,10 @@ from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from keys import ledger as ledger_module
+from keys import ledger_rows
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
-from keys.ledger import LedgerRow, LedgerWriter
+from keys.ledger import LedgerWriter
+from keys.ledger_rows import LedgerRow
 from keys.models import Key, LedgerMark, RequestLog, Revision
 from tests.keys.factories import issued, ledger_row
 
@@ -434,7 +436,7 @@ def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(writers):
             *(writer.put(row, loop) for row in rows), return_exceptions=True
         )
 
-    original = ledger_module._values
+    original = ledger_rows.values_of
 
     def with_a_null(row):
         values = list(original(row))
@@ -443,7 +445,7 @@ def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(writers):
         return tuple(values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger_module, "_values", with_a_null)
+        patch.setattr(ledger_rows, "values_of", with_a_null)
         results = run(main())
     assert [type(result).__name__ for result in results] == ["NoneType", "RowRefused", "NoneType"]
     assert request_ids() == ["1", "2"]
