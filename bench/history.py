@@ -158,7 +158,7 @@ def make_rows(keys: list[Key], number: int, dice: random.Random) -> None:
     log lies in the order of its time, as requests would leave it."""
     first = min(number, FIRST_ROWS)
     rounds = -(-number // first)
-    round_s = max(first, LOG_DAYS * 86_400 // rounds)
+    round_s = LOG_DAYS * 86_400 // rounds
     # Half a second past a whole one: SQLite keeps times as texts, and a whole second's is shorter.
     begin = timezone.now().replace(microsecond=500_000) - timedelta(
         seconds=number * round_s // first

@@ -17,7 +17,7 @@ from keys.models import PruneMark, RequestLog
 from keys.progress import Progress
 
 # Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
-BATCH_ROWS: Final = 1000
+BATCH_ROWS: Final = 500
 
 
 class Command(BaseCommand):
