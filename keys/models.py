@@ -419,6 +419,12 @@ class RequestLog(models.Model):
                 condition=Q(status__gte=400),
                 name="keys_log_owner_failed",
             ),
+            # Of next to no rows: when Workers AI said that the neurons of the day are used up.
+            models.Index(
+                fields=["started_at", "id"],
+                condition=Q(status__gte=400, error_code="insufficient_quota"),
+                name="keys_log_used_up",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -68,7 +68,7 @@ CASES: Final[dict[str, tuple[Callable[[], Any], str]]] = {
     ),
     "models to choose from": (_asked(ModelFilter), "keys_log_model"),
     "errors to choose from": (_asked(ErrorFilter), "keys_log_failed"),
-    "when neurons were gone": (lambda: account_neuron_day(_MIDDLE), "keys_log_failed"),
+    "when neurons were gone": (lambda: account_neuron_day(_MIDDLE), "keys_log_used_up"),
     "the oldest rows, to be deleted": (
         lambda: list(prune_logs.oldest_ids(_MIDDLE)),
         "keys_log_newest",
