@@ -183,6 +183,7 @@ class CatalogModelAdmin(Audited, ModelAdmin):
     list_filter = (StateFilter, EndpointFilter, PriceSourceFilter, "task")
     search_fields = ("name", "description", "notes", "aliases__alias")
     actions = ("enable", "disable")
+    when_empty = "Refresh now reads the list of models from Workers AI."
     fieldsets = (
         (None, {"fields": ("name", "state", "enabled", "notes")}),
         (
@@ -393,6 +394,7 @@ class CatalogModelAdmin(Audited, ModelAdmin):
 @admin.register(Alias)
 class AliasAdmin(Audited, ModelAdmin):
     list_display = ("alias", "target", "created_at")
+    when_empty = "An alias lets clients ask for a model by another name, such as gpt-4o."
     list_select_related = ("target",)
     search_fields = ("alias", "target__name")
     readonly_fields = ("created_at",)
@@ -401,6 +403,7 @@ class AliasAdmin(Audited, ModelAdmin):
 @admin.register(CatalogChange)
 class CatalogChangeAdmin(ReadOnlyAdmin):
     list_display = ("at", "model_name", "kind", "text")
+    when_empty = "What the next refresh changes shows here."
     list_filter = ("kind", "at")
     search_fields = ("model_name",)
     fields = ("at", "model_name", "kind", "text", "what_json", "run")
@@ -414,6 +417,7 @@ class CatalogChangeAdmin(ReadOnlyAdmin):
 @admin.register(RefreshRun)
 class RefreshRunAdmin(ReadOnlyAdmin):
     list_display = ("started_at", "ok", "trigger", "forced", "summary", "error")
+    when_empty = "Refresh now, above the list of models, makes the first run."
     list_filter = ("ok", "trigger")
     change_form_template = "admin/catalog/refreshrun/change_form.html"
 

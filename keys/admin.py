@@ -105,6 +105,7 @@ class KeyAdmin(Audited, ModelAdmin):
     actions = ("revoke_selected",)
     # A line with its columns of days takes milliseconds to draw.
     list_per_page = 50
+    when_empty = "A key lets a person or an app use the models, within limits of its own."
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "secrets__prefix__startswith")
     search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
@@ -349,6 +350,7 @@ class OwnerLimitsAdmin(Audited, ModelAdmin):
     list_display = ("owner", "limits")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
+    when_empty = "Limits of an owner hold over all their keys together."
     fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:

@@ -70,6 +70,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
     list_per_page = 100
     list_max_show_all = 0
     actions = None
+    when_empty = "The first request with a key shows here as soon as it is answered."
     change_list_template = "admin/keys/requestlog/change_list.html"
     change_form_template = "admin/keys/requestlog/change_form.html"
     fieldsets: ClassVar = [

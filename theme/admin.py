@@ -35,6 +35,7 @@ class AuditAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "content_type")
     search_fields = ("object_repr", "user__username")
     show_full_result_count = False
+    when_empty = "The first change of a key, a model or an account shows here."
     fields = ("action_time", "user", "content_type", "object_repr", "change")
     readonly_fields = fields
 

@@ -1,6 +1,6 @@
 """What every list and form of the admin is made of: the theme's classes, set up once."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import unfold.admin
 from django.http import HttpRequest
@@ -10,6 +10,8 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     # Beside the table on wide screens, over it on others.
     list_filter_sheet = False
     list_fullwidth = True
+    # What to do about a list that is empty.
+    when_empty: ClassVar[str] = ""
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -587,3 +587,13 @@ def test_an_operator_changes_and_removes_an_owners_limits(operator):
     assert OwnerLimits.objects.get().concurrency == 4
     operator.post(f"/admin/keys/ownerlimits/{owner.pk}/delete/", {"post": "yes"})
     assert not OwnerLimits.objects.exists()
+
+
+# --- nothing to show ------------------------------------------------------------------------------
+
+
+def test_an_empty_list_says_what_to_do_next(operator):
+    assert "The first request with a key shows here" in texts(operator.get(reverse(LOG)))
+    assert "Add API key" in texts(operator.get(reverse(LIST)))
+    filtered = texts(operator.get(reverse(LIST), {"q": "nobody"}))
+    assert "Nothing matches" in filtered and "Show all" in filtered
