@@ -25,6 +25,7 @@ PAGES = (
     "/admin/keys/requestlog/{row}/change/",
     "/admin/catalog/catalogmodel/",
     "/admin/catalog/catalogmodel/1/change/",
+    "/admin/catalog/catalogmodel/refresh/1/",
     "/admin/catalog/alias/add/",
     "/admin/catalog/catalogchange/",
     "/admin/catalog/refreshrun/1/change/",
@@ -37,7 +38,7 @@ PAGES = (
 @pytest.fixture
 def addresses(gateway: GatewayProcess) -> list[str]:
     """Every page, of a key that was used."""
-    key, text = gateway.issue("of all pages", daily_budget_nano_usd=10**9)
+    key, text = gateway.issue("of all pages", daily_budget_nano_usd=10**9, capture_text=True)
     row = gateway.row(chat(gateway, text).headers["x-request-id"])
     return [page.format(key=key.pk, row=row.pk) for page in PAGES]
 
