@@ -27,25 +27,25 @@ def test_sigterm_lets_streams_finish_within_the_grace_and_records_the_others(
             httpx.Client(
                 base_url=gateway.url + "/v1",
                 headers={"authorization": f"Bearer {key}"},
-                timeout=20,
+                timeout=40,
             ) as client,
             opened(client, chat_body(text), request_id=request_id) as (response, seen),
         ):
             with suppress(httpx.TransportError):
                 for _ in events(response, seen):
                     if len(seen.at_s) == 2:
-                        both_run.wait(10)
+                        both_run.wait(30)
             return seen
 
     short, long = new_id(), new_id()
     with ThreadPoolExecutor(2) as pool:
         finishing = pool.submit(read, "Say a b c [simulate slow-tokens seconds=0.15]", short)
         outliving = pool.submit(read, "Count to 900 [simulate slow-tokens seconds=0.1]", long)
-        both_run.wait(10)
-        assert gateway.stop() == 0
-        assert finishing.result(10).text == "a b c"
+        both_run.wait(30)
+        assert gateway.stop(40) == 0
+        assert finishing.result(30).text == "a b c"
         assert finishing.result().dones == 1
-        assert outliving.result(10).dones == 0
+        assert outliving.result(30).dones == 0
     assert gateway.row(short).end_reason == "complete"
     row = gateway.row(long)
     assert (row.end_reason, row.usage_source) == ("server_stopped", "partial")
@@ -56,14 +56,14 @@ def test_no_whole_answer_is_without_its_row_after_a_kill(
     start_gateway: Start, upstream: RunningSimulator
 ) -> None:
     """Commits are slowed down, so that an answer that did not wait for its row would be caught."""
-    gateway = start_gateway(LEDGER_COMMIT_DELAY_MS="20")
+    gateway = start_gateway(LEDGER_COMMIT_DELAY_MS="50")
     key = gateway.issue_key()
     whole: list[str] = []
     killed = threading.Event()
 
     def one_client(number: int) -> None:
         with httpx.Client(
-            base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}, timeout=10
+            base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}, timeout=30
         ) as client:
             while not killed.is_set():
                 request_id = new_id()
@@ -84,11 +84,11 @@ def test_no_whole_answer_is_without_its_row_after_a_kill(
 
     with ThreadPoolExecutor(8) as pool:
         clients = [pool.submit(one_client, number) for number in range(8)]
-        gateway.wait_until(lambda: len(whole) > 150, "a load")
+        gateway.wait_until(lambda: len(whole) > 80, "a load")
         gateway.kill()
         killed.set()
         for client in clients:
-            client.result(20)
+            client.result(40)
     recorded = {row.request_id for row in gateway.rows()}
     assert set(whole) <= recorded
     # The control: the kill came while answers waited for their rows, or this test proves nothing.
