@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.gateway import GatewayProcess
 from tests.needs import program
 
 PASSWORD = "a-password-of-the-tests"
+PATIENCE_MS = 30_000
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
@@ -33,6 +34,7 @@ class Seen:
 def browser() -> Iterator[Browser]:
     """Ends with these tests: while it runs, Playwright's event loop is in the way of async ones."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=ARGUMENTS)
         yield chromium
         chromium.close()
@@ -80,7 +82,7 @@ def watched_page(
     page.on("console", note)
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.on("request", look)
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     context.close()
     assert not seen.complaints

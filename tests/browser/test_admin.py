@@ -44,7 +44,7 @@ def test_a_key_is_issued_used_seen_and_revoked(gateway: GatewayProcess, page: Pa
     page.click("#result_list tbody tr:first-child th a")
     page.click("a:text-is('Revoke')")
     page.click("button:text-is('Revoke this key')")
-    gateway.wait_until(lambda: chat(gateway, key).status_code == 401, "the key is out of use", 10)
+    gateway.wait_until(lambda: chat(gateway, key).status_code == 401, "the key is out of use")
 
 
 def test_a_key_is_shown_once(page: Page) -> None:
@@ -71,7 +71,7 @@ def test_a_model_is_switched_off_and_on(gateway: GatewayProcess, page: Page) -> 
         page.check("#result_list tbody tr:first-child input.action-select")
         page.select_option("select[name=action]", action)
         page.click("button[name=index]")
-        gateway.wait_until(lambda want=expected: listed() is want, f"{action} is in force", 10)
+        gateway.wait_until(lambda want=expected: listed() is want, f"{action} is in force")
 
 
 def test_the_catalog_is_refreshed_by_a_button(page: Page) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import STANDARDS, violations
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import PASSWORD, PATIENCE_MS
 from tests.browser.test_admin import chat
 from tests.gateway import GatewayProcess
 
@@ -67,7 +67,7 @@ def plain(browser: Browser, gateway: GatewayProcess, operator: Any) -> Iterator[
     """A page with JavaScript off, in which the operator has signed in."""
     context = browser.new_context(base_url=gateway.url, java_script_enabled=False)
     plain = context.new_page()
-    plain.set_default_timeout(15_000)
+    plain.set_default_timeout(PATIENCE_MS)
     plain.goto("/admin/")
     plain.fill("#id_username", "browser")
     plain.fill("#id_password", PASSWORD)
@@ -98,7 +98,7 @@ def test_without_javascript_a_key_is_issued_used_and_revoked(
     plain.click("#result_list tbody tr:first-child th a")
     plain.click("a:text-is('Revoke')")
     plain.click("button:text-is('Revoke this key')")
-    gateway.wait_until(lambda: chat(gateway, key).status_code == 401, "the key is out of use", 10)
+    gateway.wait_until(lambda: chat(gateway, key).status_code == 401, "the key is out of use")
 
 
 def test_a_figure_leads_to_its_rows_and_filters_open_by_keyboard(

@@ -17,7 +17,7 @@ import psycopg
 
 from tests import needs
 
-START_S = 20
+START_S = 60
 
 
 @contextmanager

@@ -91,7 +91,7 @@ async def test_answers_tell_what_is_left(gateway: GatewayProcess) -> None:
 async def test_refusals_leave_no_rows(gateway: GatewayProcess) -> None:
     record, key = gateway.issue(requests_per_minute=2)
     await ask_at_once(gateway, key, chat_body(), 5)
-    gateway.wait_until(lambda: len(gateway.rows(key_id=record.pk)) == 2, "both rows", 10)
+    gateway.wait_until(lambda: len(gateway.rows(key_id=record.pk)) == 2, "both rows")
 
 
 def test_one_keys_limit_is_not_anothers(gateway: GatewayProcess) -> None:

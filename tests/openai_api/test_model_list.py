@@ -197,7 +197,7 @@ def test_an_alias_is_listed_and_resolves(
 ) -> None:
     gateway.manage("alias_model", "gpt-4o-test", OPENAI)
     try:
-        gateway.wait_until(lambda: "gpt-4o-test" in listed(client), "the alias is listed", 10)
+        gateway.wait_until(lambda: "gpt-4o-test" in listed(client), "the alias is listed")
         assert client.get("/models/gpt-4o-test").json()["id"] == "gpt-4o-test"
         answer = post(client, chat_body(model="gpt-4o-test"), request_id="alias-row").json()
         assert answer["model"] == "gpt-4o-test"
@@ -220,7 +220,7 @@ def test_a_disabled_model_is_gone_within_seconds(
 
     gateway.database(lambda: switch(False))
     try:
-        gateway.wait_until(lambda: name not in listed(client), "the model is gone", 10)
+        gateway.wait_until(lambda: name not in listed(client), "the model is gone")
         assert_openai_error(post(client, chat_body(model=name)), 404, code="model_not_found")
     finally:
         gateway.database(lambda: switch(True))

@@ -42,7 +42,7 @@ def test_sigterm_lets_streams_finish_within_the_grace_and_records_the_others(
         finishing = pool.submit(read, "Say a b c [simulate slow-tokens seconds=0.15]", short)
         outliving = pool.submit(read, "Count to 900 [simulate slow-tokens seconds=0.1]", long)
         both_run.wait(30)
-        assert gateway.stop(40) == 0
+        assert gateway.stop() == 0
         assert finishing.result(30).text == "a b c"
         assert finishing.result().dones == 1
         assert outliving.result(30).dones == 0

@@ -120,7 +120,7 @@ def test_a_token_is_the_key_to_the_api_until_the_key_is_revoked(browser: Browser
     assert MODEL in names and all(name.startswith("@cf/meta/") for name in names)
 
     gateway.database(browser.key.revoke)
-    gateway.wait_until(lambda: browser.chat(token).status_code == 401, "the token is out of use", 5)
+    gateway.wait_until(lambda: browser.chat(token).status_code == 401, "the token is out of use")
     assert_openai_error(browser.chat(token), 401, code="invalid_api_key", says="revoked")
 
 
