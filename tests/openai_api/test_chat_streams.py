@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from itertools import pairwise
 
 import httpx
 import pytest
@@ -102,12 +101,13 @@ def test_the_row_is_there_before_done(gateway: GatewayProcess, client: httpx.Cli
     assert seen.dones == 1
 
 
-def test_the_first_chunk_comes_long_before_the_last(client: httpx.Client) -> None:
-    seen = stream(client, "24 words [simulate slow-tokens seconds=0.05]")
-    whole_s = seen.at_s[-1] - seen.at_s[0]
-    gaps = [later - earlier for earlier, later in pairwise(seen.at_s)]
-    assert whole_s > 0.5, "upstream was not slow"
-    assert max(gaps) < whole_s / 2, "chunks came in one heap"
+def test_a_chunk_leaves_as_soon_as_it_is_made(client: httpx.Client) -> None:
+    """Upstream goes silent in the middle for good, and what came before is there."""
+    with opened(client, chat_body("24 words [simulate stall after=6]")) as (response, seen):
+        for _ in events(response, seen):
+            if len(seen.text.split()) > 1:
+                break
+    assert seen.text and not seen.dones and not seen.errors
 
 
 def test_chunks_are_not_held_back_until_the_next_one(client: httpx.Client) -> None:

@@ -37,7 +37,7 @@ class RequestRecord:
             self.seconds = time.time() - self.started_at
             self._over.set()
 
-    def wait_for_end(self, timeout: float = 5.0) -> str:
+    def wait_for_end(self, timeout: float = 20.0) -> str:
         """How it ended, as soon as it has; for tests, which run in another thread."""
         self._over.wait(timeout)
         return self.ended
