@@ -120,9 +120,12 @@ def nobody_in_group(pid: int) -> bool:
 
 
 def copy_checkout(folder: Path) -> Path:
-    shutil.copytree(
-        ROOT, folder, ignore=lambda at, names: NOT_COPIED & set(names) if at == str(ROOT) else ()
-    )
+    def left_out(at: str, names: list[str]) -> set[str]:
+        # Bytecode that another process is just writing is gone a moment later.
+        unfinished = {name for name in names if ".pyc." in name}
+        return unfinished | (NOT_COPIED & set(names) if at == str(ROOT) else set())
+
+    shutil.copytree(ROOT, folder, ignore=left_out)
     venv = folder / ".venv"
     venv.mkdir()
     for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
