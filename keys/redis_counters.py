@@ -175,11 +175,15 @@ end
 )
 
 # KEYS: slots. ARGV: XX for those that are still there, so that one that was released stays away, or
-# CH for all, then members.
+# CH for all, which may have reserved tokens while Redis was away, then members.
 _LUA_HEARTBEAT: Final = (
     _LUA_COMMON
     + """
 for i = 1, #KEYS do
+  local slot, tokens = string.match(ARGV[i + 1], '^(.*)|(%d+)$')
+  if ARGV[1] == 'CH' and tokens ~= '0' then
+    redis.call('ZREM', KEYS[i], slot .. '|0')
+  end
   redis.call('ZADD', KEYS[i], ARGV[1], now + lease, ARGV[i + 1])
   redis.call('EXPIRE', KEYS[i], 3600)
 end

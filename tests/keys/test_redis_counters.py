@@ -208,6 +208,20 @@ async def test_redis_that_comes_back_empty_is_told_what_runs(worker, server):
     assert [await is_denied(others, key(n, concurrency=1)) for n in (1, 2)] == [False, False]
 
 
+async def test_a_slot_counts_once_though_redis_missed_its_reservation(worker, server):
+    clock = Clock()
+    engine = worker(clock=clock)
+    scope = key(tpm=100, concurrency=2)
+    hold = await engine.take([scope])
+    engine._note_away(OSError("the network is cut"))
+    assert await hold.reserve_tokens(60) is None
+    clock.now += 5
+    await engine._tell_what_runs("CH")
+    second = await worker().take([scope])
+    assert second.tokens().used == 60
+    hold.release(0)
+
+
 async def test_a_worker_that_asked_nothing_while_redis_was_away_tells_it_too(worker, server):
     engine = worker()
     running = await engine.take([key(concurrency=1)])
