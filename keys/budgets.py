@@ -208,20 +208,21 @@ class ClosedMonths:
 
 def decide(
     claims: Sequence[Claim],
+    cursor: Any,
     *,
     writer: uuid.UUID,
     now: datetime,
     closed: ClosedMonths,
     lapsed_by: datetime | None = None,
 ) -> dict[uuid.UUID, Shortfall | None]:
-    """Set aside what fits, claim by claim, in every scope of a claim or in none. Needs a
-    transaction, whose commit is what makes it so.
+    """Set aside what fits, claim by claim, in every scope of a claim or in none. Needs the cursor
+    of a transaction, whose commit is what makes it so.
 
     Leases that ended by `lapsed_by`, which is now unless it is said, count no more."""
     by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
-    _lock(by_name)
+    _lock(by_name, cursor)
     moment = now if lapsed_by is None else lapsed_by
-    spent = {name: _read(scope, claims, moment, closed) for name, scope in by_name.items()}
+    spent = {name: _read(scope, claims, moment, closed, cursor) for name, scope in by_name.items()}
     decisions: dict[uuid.UUID, Shortfall | None] = {}
     reserved: list[Claim] = []
     for claim in claims:
@@ -233,7 +234,7 @@ def decide(
             for _, each in mine:
                 each.add(claim.day, cost, neurons)
             reserved.append(claim)
-    _insert(reserved, writer=writer, expires_at=now + LEASE)
+    _insert(reserved, cursor, writer=writer, expires_at=now + LEASE)
     return decisions
 
 
@@ -244,7 +245,9 @@ _INSERT_SQL: Final = """
 """
 
 
-def _insert(reserved: Sequence[Claim], *, writer: uuid.UUID, expires_at: datetime) -> None:
+def _insert(
+    reserved: Sequence[Claim], cursor: Any, *, writer: uuid.UUID, expires_at: datetime
+) -> None:
     """Plain SQL, as in `release`: both run for every request, and the ORM was most of their
     cost."""
     if not reserved:
@@ -255,15 +258,11 @@ def _insert(reserved: Sequence[Claim], *, writer: uuid.UUID, expires_at: datetim
         (_column(one.id), one.key_id, one.owner_id, adapt_day(one.day), *one.set_aside, *last)
         for one in reserved
     ]
-    with connection.cursor() as cursor:
-        cursor.executemany(_INSERT_SQL, rows)
+    cursor.executemany(_INSERT_SQL, rows)
 
 
-def release(ids: Sequence[uuid.UUID]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "DELETE FROM keys_reservation WHERE id = %s", [(_column(id),) for id in ids]
-        )
+def release(ids: Sequence[uuid.UUID], cursor: Any) -> None:
+    cursor.executemany("DELETE FROM keys_reservation WHERE id = %s", [(_column(id),) for id in ids])
 
 
 def _column(id: uuid.UUID) -> Any:
@@ -278,25 +277,25 @@ def extend_leases(held: Collection[Claim], *, writer: uuid.UUID, now: datetime) 
     if own.update(expires_at=now + LEASE) < len(held):
         there = set(own.values_list("pk", flat=True))
         swept = [claim for claim in held if claim.id not in there]
-        _insert(swept, writer=writer, expires_at=now + LEASE)
+        with connection.cursor() as cursor:
+            _insert(swept, cursor, writer=writer, expires_at=now + LEASE)
 
 
 def sweep(now: datetime) -> None:
     """Delete what nobody came back for. Skips what another worker is deleting just now."""
     lapsed = Reservation.objects.filter(expires_at__lte=now - SWEPT_AFTER)
     if lapsed.exists():
-        with transaction.atomic():
+        with transaction.atomic(), connection.cursor() as cursor:
             locked = lapsed.select_for_update(skip_locked=True)
-            release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]))
+            release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]), cursor)
 
 
-def _lock(names: Iterable[tuple[str, int]]) -> None:
+def _lock(names: Iterable[tuple[str, int]], cursor: Any) -> None:
     if connection.vendor != "postgresql":
         return
-    with connection.cursor() as cursor:
-        # In one order everywhere, so that two writers never wait for each other in a circle.
-        for kind, scope_id in sorted(names):
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCKS[kind] + scope_id])
+    # In one order everywhere, so that two writers never wait for each other in a circle.
+    for kind, scope_id in sorted(names):
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCKS[kind] + scope_id])
 
 
 _SPENDING_SQL: Final = """
@@ -310,7 +309,9 @@ _SPENDING_SQL: Final = """
 """
 
 
-def _read(scope: Scope, claims: Sequence[Claim], now: datetime, closed: ClosedMonths) -> Spending:
+def _read(
+    scope: Scope, claims: Sequence[Claim], now: datetime, closed: ClosedMonths, cursor: Any
+) -> Spending:
     """As far back as the scope's longest budget looks."""
     limits = scope.limits
     windows = [budget.window for budget in BUDGETS if getattr(limits, budget.field) is not None]
@@ -322,9 +323,8 @@ def _read(scope: Scope, claims: Sequence[Claim], now: datetime, closed: ClosedMo
     column = "key_id" if scope.kind == "key" else "owner_id"
     day = connection.ops.adapt_datefield_value(first)
     moment = connection.ops.adapt_datetimefield_value(now)
-    with connection.cursor() as cursor:
-        cursor.execute(_SPENDING_SQL.format(column=column), [scope.id, day, scope.id, day, moment])
-        days.update((_day(row[0]), (int(row[1]), int(row[2]))) for row in cursor.fetchall())
+    cursor.execute(_SPENDING_SQL.format(column=column), [scope.id, day, scope.id, day, moment])
+    days.update((_day(row[0]), (int(row[1]), int(row[2]))) for row in cursor.fetchall())
     return Spending(days)
 
 

@@ -43,10 +43,10 @@ FIRST_RETRY_S: Final = 0.05
 LONGEST_RETRY_S: Final = 2.0
 # SQLite: how long a commit waits for another writer before it counts as failed and is reported.
 LOCK_WAIT_MS = 5_000
-# A commit costs far more than a row. After a group of n rows the next one waits until n times this
-# has passed since that group began, so that rows share commits under load; after a rest, a row
-# is written at once.
-SPACING_PER_ROW_S: Final = 0.004
+# A commit costs far more than a row. After a group of n the next one waits until n squared times
+# this has passed since that group began, so that rows share commits under load; after a rest, or
+# after its own reservation, a lone row is written at once.
+SPACING_S: Final = 0.001
 LONGEST_SPACING_S: Final = 0.012
 LAST_USED_EVERY_S: Final = 60.0
 # Longer than any outage through which a writer could hold a group of unknown outcome.
@@ -330,7 +330,7 @@ class LedgerWriter:
             if self._refusals and due:
                 group.append(_Waiting(refusals=self._refusals))
                 self._refusals = {}
-        spacing_s = min(SPACING_PER_ROW_S * size, LONGEST_SPACING_S)
+        spacing_s = min(SPACING_S * size * size, LONGEST_SPACING_S)
         self._next_group_at = time.monotonic() + spacing_s
         return group
 
@@ -409,14 +409,16 @@ class LedgerWriter:
                 cursor.execute("SET LOCAL synchronous_commit TO OFF")
             if not self._claim_group(cursor):
                 return
-            if values:
+            used: dict[int, float] = {}
+            if lasts:
+                rows = [waiting.row for waiting in group if waiting.row is not None]
                 ledger_rows.insert(cursor, values)
-                ledger_rows.store_captured(w.row for w in group if w.row is not None)
-            sums = _sums_of(group)
-            month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
-            sums.write(cursor)
-            self._settle_budgets(group)
-            used = self._touch_keys([waiting.row for waiting in group if waiting.row is not None])
+                ledger_rows.store_captured(rows)
+                sums = _sums_of(group)
+                month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
+                sums.write(cursor)
+                used = self._touch_keys(rows)
+            self._settle_budgets(group, cursor)
             if self._commit_delay_s:
                 time.sleep(self._commit_delay_s)
         self._last_used.update(used)
@@ -426,15 +428,14 @@ class LedgerWriter:
         death of any process, and at the machine's own death the requests are gone with them. It
         spares a request with a budget one of its two waits for the disk."""
         if connection.vendor == "sqlite" and lasts is not self._syncs:
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA synchronous={'FULL' if lasts else 'NORMAL'}")
+            connection.connection.execute(f"PRAGMA synchronous={'FULL' if lasts else 'NORMAL'}")
             self._syncs = lasts
 
-    def _settle_budgets(self, group: list[_Waiting]) -> None:
+    def _settle_budgets(self, group: list[_Waiting], cursor: Any) -> None:
         """First what is free again, then who may have it."""
         released = [waiting.released for waiting in group if waiting.released is not None]
         if released:
-            budgets.release(released)
+            budgets.release(released, cursor)
         claims = [waiting.claim for waiting in group if waiting.claim is not None]
         if not claims:
             return
@@ -445,6 +446,7 @@ class LedgerWriter:
             budgets.extend_leases(still, writer=self._writer_id, now=now)
         decisions = budgets.decide(
             claims,
+            cursor,
             writer=self._writer_id,
             now=now,
             closed=self._closed_months,

@@ -83,7 +83,8 @@ def _insert_sql(vendor: str) -> str:
 
 
 def insert(cursor: Any, values: Sequence[tuple[Any, ...]]) -> None:
-    cursor.executemany(_insert_sql(connection.vendor), values)
+    if values:
+        cursor.executemany(_insert_sql(connection.vendor), values)
 
 
 # What turns a row's values into those that the columns take, whatever upstream or a caller sent: a

@@ -574,10 +574,11 @@ class AnyOrder(RuleBasedStateMachine):
             and (not cost or month[0] + cost <= 250)
             and (not neurons or day[1] + neurons <= 90)
         )
-        decided = decide([claim], writer=uuid.uuid4(), now=self.now, closed=ClosedMonths())[
-            claim.id
-        ]
-        assert (decided is None) == bool(fits)
+        with connection.cursor() as cursor:
+            decisions = decide(
+                [claim], cursor, writer=uuid.uuid4(), now=self.now, closed=ClosedMonths()
+            )
+        assert (decisions[claim.id] is None) == bool(fits)
         if fits:
             self.held[claim.id] = (today, cost, neurons, self.now + LEASE)
 
@@ -586,7 +587,8 @@ class AnyOrder(RuleBasedStateMachine):
     def settle(self, data, cost, neurons):
         claim_id = data.draw(st.sampled_from(list(self.held)))
         day, *_ = self.held.pop(claim_id)
-        budgets.release([claim_id])
+        with connection.cursor() as cursor:
+            budgets.release([claim_id], cursor)
         total, _ = DayTotal.objects.get_or_create(day=day, key_id=1)
         total.cost_nano_usd += cost
         total.neurons_micro += neurons
