@@ -222,6 +222,8 @@ def page(result: dict[str, Any]) -> str:
         "carry, follow from it.",
         "## Targets",
         targets_table(medians),
+        "Where a target is missed, [what each step costs](architecture.md#what-each-step-costs) "
+        "says why.",
         "## Figures",
         figures_table(medians, titles),
         "## What each does for a request",

@@ -368,4 +368,4 @@ TWO_WORKERS = Gateway(
 def machine() -> str:
     model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     name = model[1] if model else platform.machine()
-    return f"{os.cpu_count()} cores of {name}, Linux {platform.release()}"
+    return f"{os.cpu_count()} cores of {name}, Linux {platform.release().partition('-')[0]}"
