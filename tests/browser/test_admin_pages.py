@@ -102,8 +102,9 @@ def test_without_javascript_a_key_is_issued_used_and_revoked(
 
 
 def test_a_figure_leads_to_its_rows_and_filters_open_by_keyboard(
-    page: Page, addresses: list[str]
+    gateway: GatewayProcess, page: Page, addresses: list[str]
 ) -> None:
+    assert chat(gateway, gateway.issue_key("leads to its rows")).status_code == 200
     page.goto("/admin/?days=1&figure=requests")
     page.click("a[aria-label='Rows: Requests']")
     expect(page.locator("#result_list tbody tr").first).to_be_visible()
