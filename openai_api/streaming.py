@@ -8,7 +8,14 @@ upstream or task. `EventStreamResponse` delivers, as `StreamedResponse` does for
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    MutableMapping,
+)
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -19,6 +26,7 @@ from openai_api.capture import KeptStream
 from openai_api.errors import ApiError, KeyStoppedError, report
 from openai_api.exchange import Exchange
 from openai_api.recording import Metered
+from openai_api.sending import begun
 from openai_api.usage import Usage
 from workers_ai.answer import Answer, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
@@ -68,7 +76,7 @@ Ask = Callable[[bool], Awaitable[Answer | EventSource]]
 # Writer, whether the answer is partial, upstream's answer → what was used.
 Meter = Callable[[Any, bool, Answer | EventSource | None], Metered]
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Coroutine[Any, Any, None]]
 
 PING = b": ping\n\n"
 
@@ -132,9 +140,12 @@ class EventStreamResponse(StreamedResponse):
     def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
         super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
         self["Cache-Control"] = "no-cache"
+        self._asgi_send: Send | None = None
+        self._silence: _KeepAlive | None = None
 
     async def _send(self, send: Send) -> None:
-        silence = _KeepAlive(send, settings.KEEPALIVE_INTERVAL)
+        self._asgi_send = send
+        silence = self._silence = _KeepAlive(send, settings.KEEPALIVE_INTERVAL)
         try:
             async for block in self.blocks:
                 silence.broken()
@@ -143,6 +154,16 @@ class EventStreamResponse(StreamedResponse):
             await send({"type": "http.response.body", "body": b""})
         finally:
             silence.end()
+
+    def push(self, block: bytes) -> Awaitable[None] | None:
+        """Sends a block while the generator of `blocks` waits; it then awaits what this returns,
+        if anything, before the next one.
+        """
+        assert self._asgi_send is not None
+        assert self._silence is not None
+        self._silence.broken()
+        message = {"type": "http.response.body", "body": block, "more_body": True}
+        return begun(self._asgi_send(message))
 
 
 def stop_streams_of_dead_keys() -> None:
@@ -223,7 +244,7 @@ class LiveStream:
         self._ask = ask
         self._meter = meter
         self._answer: Answer | EventSource | None = None
-        self._events: AsyncIterator[list[Event]] | None = None
+        self._events: EventSource | None = None
 
     async def open(self) -> bytes:
         """Calls upstream and waits for its first event; the chunks of that.
@@ -249,9 +270,9 @@ class LiveStream:
             block = self._writer.whole(answer.content)
             self._exchange.first_byte()
             return block
-        self._events = aiter(answer)
+        self._events = answer
         try:
-            async for events in self._events:
+            async for events in answer:
                 block = self._writer.events(events)
                 if block:
                     self._exchange.first_byte()
@@ -274,12 +295,7 @@ class LiveStream:
             if first:
                 yield first
             if self._events is not None and not self._writer.done:
-                async for events in self._events:
-                    block = self._writer.events(events)
-                    if block:
-                        yield block
-                    if self._writer.done:
-                        break
+                await self._events.deliver(self._pass_on)
             await self._late_usage()
             tail = self._writer.end()
             metered = self._meter(self._writer, False, self._answer)
@@ -295,6 +311,15 @@ class LiveStream:
             yield await self._failed(error)
         finally:
             await self._close()
+
+    def _pass_on(self, events: list[Event]) -> Awaitable[None] | None:
+        """Chunks of one network read, sent before this returns unless the client is slow."""
+        assert self.response is not None
+        assert self._events is not None
+        block = self._writer.events(events)
+        if self._writer.done:
+            self._events.stop()
+        return self.response.push(block) if block else None
 
     async def _late_usage(self) -> None:
         """Reads on to the end of a stream that said that it was done: usage may follow."""

@@ -9,7 +9,7 @@ the answer is in OpenAI's form, carries `x-request-id`, and leaves one line in t
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +26,7 @@ from proxysite.cors import Headers, cors_headers, preflight_headers
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Coroutine[Any, Any, None]]
 View = Callable[..., Awaitable[HttpResponseBase]]
 
 CLIENT_CLOSED_REQUEST = 499

@@ -12,7 +12,7 @@ One client belongs to one event loop (its connections do).
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -26,9 +26,9 @@ from workers_ai.answer import (
     EventSource,
     Silence,
     Timeouts,
-    body_of,
     media_type,
 )
+from workers_ai.connection import Response
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
     AccountFault,
@@ -40,8 +40,8 @@ from workers_ai.errors import (
     WorkersAIError,
     refusal,
 )
+from workers_ai.pool import ConnectionPool
 from workers_ai.retry import RetryPolicy
-from workers_ai.transport import PooledTransport
 
 # models/search answers the whole list at once today; the cap only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
@@ -86,7 +86,8 @@ class WorkersAIClient:
         self.account = account
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
-        self._transport = PooledTransport(
+        self._pool = ConnectionPool(
+            httpx.URL(account.base_url),
             max_connections=max_connections,
             connect_s=self.timeouts.connect_s,
             pool_s=self.timeouts.pool_s,
@@ -101,10 +102,10 @@ class WorkersAIClient:
         self._route = (
             [(b"cf-aig-gateway-id", account.ai_gateway.encode())] if account.ai_gateway else []
         )
-        self._chat_url = httpx.URL(account.ai_url + "/v1/chat/completions")
+        self._chat_target = self._target("/v1/chat/completions")
 
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        await self._pool.aclose()
 
     async def chat(
         self, payload: bytes, *, affinity: str = "", stream: bool
@@ -117,7 +118,7 @@ class WorkersAIClient:
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
         return await self._send(
-            "POST", self._chat_url, payload, headers, live=EventSource if stream else None
+            b"POST", self._chat_target, payload, headers, live=EventSource if stream else None
         )
 
     async def run(
@@ -136,7 +137,7 @@ class WorkersAIClient:
         headers = [] if content_type.startswith("multipart/") else list(self._route)
         headers.append((b"content-type", content_type.encode()))
         answer = await self._send(
-            "POST", self._run_url(model, params), payload, headers, repeatable=repeatable
+            b"POST", self._run_target(model, params), payload, headers, repeatable=repeatable
         )
         assert isinstance(answer, Answer)
         return answer
@@ -144,7 +145,7 @@ class WorkersAIClient:
     async def run_for_bytes(self, model: str, payload: bytes) -> Answer | ByteSource:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
         headers = [*self._route, (b"content-type", b"application/json")]
-        return await self._send("POST", self._run_url(model), payload, headers, live=ByteSource)
+        return await self._send(b"POST", self._run_target(model), payload, headers, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
         """Every entry of models/search, once by name, in upstream's order.
@@ -155,7 +156,7 @@ class WorkersAIClient:
         models: dict[str, dict[str, Any]] = {}
         for page in range(1, MAX_CATALOG_PAGES + 1):
             answer = await self._send(
-                "GET", self._url("/models/search", {"page": page, "per_page": 1000})
+                b"GET", self._target("/models/search", {"page": page, "per_page": 1000})
             )
             assert isinstance(answer, Answer)
             entries = answer.json()
@@ -172,7 +173,7 @@ class WorkersAIClient:
 
     async def model_schema(self, name: str) -> dict[str, Any]:
         """`{"input", "output"}` of models/schema; empty where upstream has none."""
-        answer = await self._send("GET", self._url("/models/schema", {"model": name}))
+        answer = await self._send(b"GET", self._target("/models/schema", {"model": name}))
         assert isinstance(answer, Answer)
         schema = answer.json()
         if schema is None:
@@ -181,17 +182,17 @@ class WorkersAIClient:
             raise UnusableAnswer(f"models/schema of {name} did not answer with an object")
         return schema
 
-    def _run_url(self, model: str, params: Mapping[str, Any] | None = None) -> httpx.URL:
+    def _run_target(self, model: str, params: Mapping[str, Any] | None = None) -> bytes:
         # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
-        return self._url("/run/" + quote(model, safe="@/"), params)
+        return self._target("/run/" + quote(model, safe="@/"), params)
 
-    def _url(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.URL:
-        return httpx.URL(self.account.ai_url + path, params=params or None)
+    def _target(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        return httpx.URL(self.account.ai_url + path, params=params or None).raw_path
 
     async def _send(
         self,
-        method: str,
-        url: httpx.URL,
+        method: bytes,
+        target: bytes,
         content: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
         *,
@@ -203,7 +204,7 @@ class WorkersAIClient:
         while True:
             try:
                 return await self._send_once(
-                    method, url, content, headers, live=live, attempt=attempt
+                    method, target, content, headers, live=live, attempt=attempt
                 )
             except WorkersAIError as error:
                 error.attempts = attempt
@@ -220,38 +221,33 @@ class WorkersAIClient:
 
     async def _send_once(
         self,
-        method: str,
-        url: httpx.URL,
+        method: bytes,
+        target: bytes,
         content: bytes,
         headers: Sequence[tuple[bytes, bytes]],
         *,
         live: type[Live] | None,
         attempt: int,
     ) -> Answer | Live:
-        request = httpx.Request(
-            # As a stream it is sent as it is: nothing is added to the headers.
-            method,
-            url,
-            headers=[*self._headers, *headers],
-            stream=httpx.ByteStream(content),
-        )
         silence = Silence(self.timeouts.first_byte_s, "first_byte")
         try:
-            response = await self._first_byte(request, silence)
-            if live is not None and response.status_code == 200 and live.fits(response.headers):
+            response = await self._first_byte(
+                silence, self._pool.request(method, target, [*self._headers, *headers], content)
+            )
+            if live is not None and response.status == 200 and live.fits(response.headers):
                 return live(response, silence, attempts=attempt, idle_s=self.timeouts.idle_s)
             body = await self._rest(response, silence)
         except BaseException:
             silence.close()
             raise
         silence.close()
-        if not response.is_success or _is_enveloped_failure(response.headers, body):
+        if not 200 <= response.status < 300 or _is_enveloped_failure(response.headers, body):
             raise self._refused(response, body)
-        return Answer(response.status_code, response.headers, body, attempt)
+        return Answer(response.status, response.headers, body, attempt)
 
-    async def _first_byte(self, request: httpx.Request, silence: Silence) -> httpx.Response:
+    async def _first_byte(self, silence: Silence, asked: Awaitable[Response]) -> Response:
         try:
-            return await silence.wait_for(self._transport.handle_async_request(request))
+            return await silence.wait_for(asked)
         except httpx.PoolTimeout:
             raise TimedOut("pool", self.timeouts.pool_s) from None
         except httpx.ConnectTimeout:
@@ -263,42 +259,42 @@ class WorkersAIClient:
                 "Workers AI closed the connection without an answer", sent=True
             ) from None
 
-    async def _rest(self, response: httpx.Response, silence: Silence) -> bytes:
-        body = body_of(response)
+    async def _rest(self, response: Response, silence: Silence) -> bytes:
         chunks: list[bytes] = []
         try:
-            while chunk := await silence.wait_for(body.read()):
+            while chunk := await silence.wait_for(response.read()):
                 chunks.append(chunk)
                 silence.limit(self.timeouts.idle_s, "idle")
         except httpx.HTTPError:
             raise StreamCut("the connection to Workers AI broke in the middle") from None
         finally:
-            await response.aclose()
+            response.close()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _refused(self, response: httpx.Response, content: bytes) -> Refused:
+    def _refused(self, response: Response, content: bytes) -> Refused:
         try:
             body = orjson.loads(content[:MAX_ERROR_BYTES])
         except orjson.JSONDecodeError:
             body = None  # an HTML page of a proxy in between, or nothing at all
         error = refusal(
             body,
-            status=response.status_code,
+            status=response.status,
             retry_after_s=_retry_after_s(response.headers),
             upstream_id=response.headers.get("cf-ai-req-id", ""),
         )
         error.message = self.account.scrubbed(error.message)
         error.args = (error.message,)  # a repr shows these
-        if response.is_redirect or (response.status_code == 404 and not isinstance(body, dict)):
+        is_redirect = 300 <= response.status < 400
+        if is_redirect or (response.status == 404 and not isinstance(body, dict)):
             return AccountFault(
-                f"HTTP {response.status_code} without Cloudflare's envelope: "
+                f"HTTP {response.status} without Cloudflare's envelope: "
                 "is CLOUDFLARE_API_BASE_URL right?",
-                status=response.status_code,
+                status=response.status,
             )
         return error
 
 
-def _is_enveloped_failure(headers: httpx.Headers, content: bytes) -> bool:
+def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
     """`success: false` inside HTTP 200, told without parsing an answer that holds no such words.
 
     A failure is short, and to search a picture takes longer than to read it: `Answer.json` finds
@@ -315,7 +311,7 @@ def _is_enveloped_failure(headers: httpx.Headers, content: bytes) -> bool:
     return is_envelope(body) and body["success"] is False
 
 
-def _retry_after_s(headers: httpx.Headers) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(headers["retry-after"])
     except (KeyError, ValueError):

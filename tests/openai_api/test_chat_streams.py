@@ -260,8 +260,12 @@ def test_thoughts_alone_end_with_length(client: httpx.Client) -> None:
     assert (seen.text, seen.reasoning, seen.finish_reason) == ("", "Let me see", "length")
 
 
-def test_an_event_of_a_megabyte_comes_whole(client: httpx.Client) -> None:
-    assert len(stream(client, "Hi [simulate huge-event]").text) > 1_100_000
+# The larger one is more than sockets hold, so that the gateway has to wait for the client.
+@pytest.mark.parametrize("kilobytes", [1_100, 16_000])
+def test_an_event_of_megabytes_comes_whole(client: httpx.Client, kilobytes: int) -> None:
+    seen = stream(client, f"Hi [simulate huge-event kilobytes={kilobytes}]")
+    assert len(seen.text) > kilobytes * 1000
+    assert (seen.dones, seen.finish_reason) == (1, "stop")
 
 
 # --- Ends that are none -----------------------------------------------------------------------

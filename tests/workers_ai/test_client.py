@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -20,13 +20,14 @@ from tests.workers_ai.raw_server import (
     raw_server,
     response,
 )
-from workers_ai import audio_file, errors
+from workers_ai import audio_file, errors, sse
 from workers_ai.answer import Answer as WholeAnswer
 from workers_ai.answer import ByteSource, EventSource, Timeouts
 from workers_ai.client import Account, WorkersAIClient
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
+from workers_ai.sse import Event
 
 MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 TOKEN = "a-token-that-must-never-be-seen"
@@ -426,6 +427,86 @@ async def test_a_slow_reader_is_no_silence_of_upstream() -> None:
             if seen == 1:
                 await asyncio.sleep(0.5)
     assert seen == 8
+
+
+async def test_delivered_events_are_those_that_are_read(upstream: RunningSimulator) -> None:
+    read, delivered = [], []
+    async with of_simulator(upstream) as client:
+        source = await client.chat(chat("90 words", stream=True), stream=True)
+        assert isinstance(source, EventSource)
+        async for events in source:
+            read += [event.data for event in events if b"delta" in event.data]
+        source = await client.chat(chat("90 words", stream=True), stream=True)
+        assert isinstance(source, EventSource)
+        await source.deliver(
+            lambda events: delivered.extend(event for event in events if b"delta" in event.data)
+        )
+    assert len(delivered) == len(read) > 90
+
+
+async def test_events_are_delivered_at_a_slow_takers_pace() -> None:
+    async def lively(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD)
+        for number in range(8):
+            writer.write(chunked(b"data: %d\n\n" % number))
+            await asyncio.sleep(0.1)
+        writer.write(b"0\r\n\r\n")
+
+    taken: list[bytes] = []
+
+    def take(events: list[Event]) -> Awaitable[None] | None:
+        taken.extend(event.data for event in events)
+        return asyncio.sleep(0.5) if len(taken) == 1 else None
+
+    async with raw_server(lively) as server, of_server(server) as client:
+        source = await client.chat(chat(), stream=True)
+        assert isinstance(source, EventSource)
+        await source.deliver(take)
+    assert taken == [b"%d" % number for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error_class"),
+    [("silent", errors.TimedOut), ("cut", errors.StreamCut), ("endless", errors.StreamCut)],
+)
+async def test_a_delivery_that_ends_badly_says_so(
+    answer: str, error_class: type[WorkersAIError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
+
+    async def badly(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + chunked(b"data: 1\n\n"))
+        await writer.drain()
+        if answer == "silent":
+            await asyncio.sleep(60)
+        if answer == "endless":
+            writer.write(chunked(b"data: " + b"x" * 2000))
+            await writer.drain()
+        writer.close()
+
+    taken: list[Event] = []
+    async with raw_server(badly) as server, of_server(server) as client:
+        source = await client.chat(chat(), stream=True)
+        assert isinstance(source, EventSource)
+        with pytest.raises(error_class):
+            await source.deliver(taken.extend)
+    if answer != "endless":  # where both may come in one read
+        assert [event.data for event in taken] == [b"1"]
+
+
+async def test_a_delivery_that_was_stopped_can_be_read_on() -> None:
+    async def done_and_more(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + chunked(b"data: [DONE]\n\n"))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(chunked(b"data: usage\n\n") + b"0\r\n\r\n")
+
+    async with raw_server(done_and_more) as server, of_server(server) as client:
+        source = await client.chat(chat(), stream=True)
+        assert isinstance(source, EventSource)
+        await source.deliver(lambda _events: source.stop())
+        late = [event.data async for events in source for event in events]
+    assert late == [b"usage"]
 
 
 async def test_cancelling_a_reader_closes_upstreams_connection_at_once() -> None:

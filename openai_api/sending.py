@@ -1,0 +1,36 @@
+"""ASGI's `send` from a callback, where nobody can wait.
+
+A server's `send` is a coroutine that waits only while the client reads too slowly. So it is begun
+at once, and mostly that is all; what is left of it otherwise is given back to be awaited.
+"""
+
+from collections.abc import Awaitable, Coroutine, Generator
+from types import coroutine
+from typing import Any
+
+
+def begun(sending: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    """Runs `sending` up to where it has to wait. None when it came to its end, else its rest."""
+    try:
+        waits_for = sending.send(None)
+    except StopIteration:
+        return None
+    return _rest(sending, waits_for)
+
+
+@coroutine
+def _rest(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """Hands what `sending` waits for to whoever awaits this, and what comes of it back."""
+    try:
+        while True:
+            try:
+                yield waits_for
+            except GeneratorExit:
+                sending.close()
+                raise
+            except BaseException as error:
+                waits_for = sending.throw(error)
+            else:
+                waits_for = sending.send(None)
+    except StopIteration:
+        return

@@ -1,0 +1,503 @@
+"""Connections to upstream: how they are shared, kept and given up, and odd HTTP on them."""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.workers_ai.raw_server import (
+    STREAM_HEAD,
+    Answer,
+    RawServer,
+    chunked,
+    raw_server,
+    response,
+)
+from workers_ai import pool
+from workers_ai.connection import MOST_UNREAD_BYTES, Response
+from workers_ai.pool import ConnectionPool
+
+FINE = response("200 OK", b'{"answer": 1}')
+HEADERS = ((b"host", b"upstream"),)
+
+
+@asynccontextmanager
+async def pool_of(
+    server: RawServer | str, *, max_connections: int = 10, pool_s: float = 5
+) -> AsyncIterator[ConnectionPool]:
+    url = server if isinstance(server, str) else server.url
+    made = ConnectionPool(
+        httpx.URL(url), max_connections=max_connections, connect_s=5, pool_s=pool_s
+    )
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def asked(pool: ConnectionPool, content: bytes = b"{}") -> Response:
+    return await pool.request(b"POST", b"/", HEADERS, content)
+
+
+async def whole(response: Response) -> bytes:
+    parts = []
+    while part := await response.read():
+        parts.append(part)
+    return b"".join(parts)
+
+
+def writing(*answers: bytes) -> tuple[Answer, list[asyncio.StreamWriter]]:
+    """A server that answers with these in turn, then with the last; and its connections so far."""
+    left, connections = list(answers), []
+
+    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        if writer not in connections:
+            connections.append(writer)
+        writer.write(left.pop(0) if len(left) > 1 else left[0])
+
+    return answer, connections
+
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of a server that reads by itself."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            await handle(reader, writer)
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            return
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Lets the loop turn until something holds."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  nothing sets an event
+            await asyncio.sleep(0.001)
+
+
+# --- Sharing ----------------------------------------------------------------------------------
+
+
+async def test_a_connection_is_used_again() -> None:
+    answer, connections = writing(FINE)
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        for _ in range(3):
+            assert await whole(await asked(pool)) == b'{"answer": 1}'
+    assert len(connections) == 1
+
+
+async def test_a_connection_that_upstream_closed_is_not_used() -> None:
+    async def once(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(FINE)
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(once) as server, pool_of(server) as pool:
+        for _ in range(3):
+            assert await whole(await asked(pool)) == b'{"answer": 1}'
+            await until(lambda: not pool._open)
+
+
+async def test_idle_connections_get_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "KEPT_IDLE_S", 0.05)
+    answer, _ = writing(FINE)
+    async with raw_server(answer) as server, pool_of(server) as kept:
+        await whole(await asked(kept))
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def test_connection_close_is_obeyed() -> None:
+    answer, connections = writing(response("200 OK", b"{}", "connection: close"))
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        for _ in range(2):
+            assert await whole(await asked(pool)) == b"{}"
+    assert len(connections) == 2
+
+
+async def test_no_more_connections_than_the_limit_and_each_waits_its_turn() -> None:
+    open_now, most = 0, 0
+
+    async def slowly(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await asyncio.sleep(0.01)
+        open_now -= 1
+        writer.write(FINE)
+
+    async def one(pool: ConnectionPool) -> bytes:
+        return await whole(await asked(pool))
+
+    async with raw_server(slowly) as server, pool_of(server, max_connections=3) as pool:
+        answers = await asyncio.gather(*(one(pool) for _ in range(20)))
+    assert answers == [b'{"answer": 1}'] * 20
+    assert most == 3
+
+
+async def test_a_wait_for_a_connection_has_its_limit() -> None:
+    async def then_silent(_request: bytes, _writer: asyncio.StreamWriter) -> None:
+        return
+
+    async with (
+        raw_server(then_silent) as server,
+        pool_of(server, max_connections=1, pool_s=0.05) as pool,
+    ):
+        holding = asyncio.create_task(asked(pool))
+        await server.asked.wait()
+        with pytest.raises(httpx.PoolTimeout):
+            await asked(pool)
+        holding.cancel()
+        with suppress(asyncio.CancelledError):
+            await holding
+        # Its place is free again.
+        again = asyncio.create_task(asked(pool))
+        await until(lambda: len(server.requests) == 2)
+        again.cancel()
+        with suppress(asyncio.CancelledError):
+            await again
+
+
+async def test_who_leaves_while_waiting_takes_nothing_along() -> None:
+    answer, _ = writing(STREAM_HEAD + chunked(b"data: 1\n\n"), FINE)
+    async with raw_server(answer) as server, pool_of(server, max_connections=1) as pool:
+        first = await asked(pool)
+        leaving, staying = (asyncio.create_task(asked(pool)) for _ in range(2))
+        await asyncio.sleep(0)
+        # The place becomes free and its next owner leaves, in the same turn of the loop.
+        first.close()
+        leaving.cancel()
+        assert await whole(await staying) == b'{"answer": 1}'
+        assert leaving.cancelled()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_leaves_when_it_is_his_turn_gives_it_on(turns: int) -> None:
+    answer, _ = writing(FINE)
+    async with raw_server(answer) as server, pool_of(server, max_connections=1) as pool:
+        first = asyncio.create_task(asked(pool))
+        await server.asked.wait()
+        leaving, staying = (asyncio.create_task(asked(pool)) for _ in range(2))
+        await whole(await first)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        assert await whole(await staying) == b'{"answer": 1}'
+        with suppress(asyncio.CancelledError):
+            await whole(await leaving)
+        assert await whole(await asked(pool)) == b'{"answer": 1}'
+
+
+# --- Opening ----------------------------------------------------------------------------------
+
+
+async def test_a_name_with_two_addresses_is_reached_at_either() -> None:
+    answer, _ = writing(FINE)
+    # The server listens on 127.0.0.1 alone, whatever else the name stands for.
+    async with (
+        raw_server(answer) as server,
+        pool_of(f"http://localhost:{server.port}") as pool,
+    ):
+        assert await whole(await asked(pool)) == b'{"answer": 1}'
+
+
+async def test_a_name_that_nobody_knows_is_no_connection() -> None:
+    async with pool_of("http://nobody.invalid") as pool:
+        with pytest.raises(httpx.ConnectError):
+            await asked(pool)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a key and a certificate for `localhost` that nobody trusts unless told to."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@asynccontextmanager
+async def tls_server(folder: Path) -> AsyncIterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(FINE)
+
+    async with listening(serve, context) as port:
+        yield f"https://localhost:{port}"
+
+
+async def test_tls_is_checked_and_spoken(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls_server(certificate) as url:
+        async with pool_of(url) as pool:
+            with pytest.raises(httpx.ConnectError, match="certificate"):
+                await asked(pool)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+        async with pool_of(url) as pool:
+            for _ in range(2):
+                assert await whole(await asked(pool)) == b'{"answer": 1}'
+        other_name = url.replace("localhost", "127.0.0.1")
+        async with pool_of(other_name) as pool:
+            with pytest.raises(httpx.ConnectError, match="certificate"):
+                await asked(pool)
+
+
+# --- Odd HTTP ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", [1, 7])
+async def test_an_answer_in_small_pieces_is_the_same(step: int) -> None:
+    sent = STREAM_HEAD + chunked(b"data: 1\n\n") + chunked(b"data: 2\n\n") + b"0\r\n\r\n"
+
+    async def in_pieces(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        for start in range(0, len(sent), step):
+            writer.write(sent[start : start + step])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with raw_server(in_pieces) as server, pool_of(server) as pool:
+        for _ in range(2):
+            assert await whole(await asked(pool)) == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
+    async def until_closed(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nall of it")
+        await writer.drain()
+        writer.close()
+
+    async with raw_server(until_closed) as server, pool_of(server) as pool:
+        assert await whole(await asked(pool)) == b"all of it"
+
+
+async def test_answers_below_200_only_announce_one() -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+    answer, connections = writing(hints + FINE)
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        for _ in range(2):
+            response = await asked(pool)
+            assert response.status == 200
+            assert "link" not in response.headers
+            assert await whole(response) == b'{"answer": 1}'
+    assert len(connections) == 1
+
+
+async def test_an_answer_without_a_body_leaves_the_connection_as_it_was() -> None:
+    answer, connections = writing(b"HTTP/1.1 204 No Content\r\n\r\n", FINE)
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        assert await whole(await asked(pool)) == b""
+        assert await whole(await asked(pool)) == b'{"answer": 1}'
+    assert len(connections) == 1
+
+
+async def test_what_follows_an_answer_is_nobodys() -> None:
+    other = response("200 OK", b'{"of": "somebody else"}')
+    answer, connections = writing(FINE + other)
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        for _ in range(2):
+            assert await whole(await asked(pool)) == b'{"answer": 1}'
+    assert len(connections) == 2
+
+
+async def test_an_answer_before_the_request_was_sent_is_taken() -> None:
+    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(response("413 Too Large", b"{}"))
+        await asyncio.Event().wait()
+
+    async with listening(at_once) as port, pool_of(f"http://127.0.0.1:{port}") as pool:
+        answer = await asked(pool, b"x" * 20_000_000)
+        assert answer.status == 413
+        assert await whole(answer) == b"{}"
+        # What is left of that body must not be read as the next request.
+        assert not pool._idle
+
+
+async def test_headers_that_come_twice_are_joined() -> None:
+    answer, _ = writing(response("200 OK", b"", "X-Way: a", "x-way: b"))
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        assert (await asked(pool)).headers["x-way"] == "a, b"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"\x16\x03\x01\x00\x05",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+    ],
+)
+async def test_garbage_is_no_answer(garbage: bytes) -> None:
+    answer, _ = writing(garbage)
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asked(pool)
+
+
+async def test_garbage_in_a_body_comes_after_what_was_good() -> None:
+    answer, _ = writing(STREAM_HEAD + chunked(b"data: 1\n\n") + b"zz\r\n")
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        assert await response.read() == b"data: 1\n\n"
+        with pytest.raises(httpx.ReadError):
+            await response.read()
+
+
+# --- Delivery ---------------------------------------------------------------------------------
+
+
+async def test_what_arrives_is_delivered_in_order_and_once() -> None:
+    events = [b"data: %d\n\n" % number for number in range(200)]
+
+    async def stream(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD)
+        for number, event in enumerate(events):
+            writer.write(chunked(event))
+            if number % 7 == 0:
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.write(b"0\r\n\r\n")
+
+    taken: list[bytes] = []
+
+    def take(data: bytes) -> Awaitable[None] | None:
+        taken.append(data)
+        return asyncio.sleep(0.001) if len(taken) % 5 == 0 else None
+
+    async with raw_server(stream) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        while (waits_for := await response.deliver(take)) is not None:
+            await waits_for
+        assert response.is_over
+    assert b"".join(taken) == b"".join(events)
+
+
+async def test_delivery_stops_and_the_rest_can_be_read() -> None:
+    rest = asyncio.Event()
+
+    async def stream(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD + chunked(b"first"))
+        await writer.drain()
+        await rest.wait()
+        writer.write(chunked(b"second") + b"0\r\n\r\n")
+
+    async with raw_server(stream) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        taken: list[bytes] = []
+
+        def take(data: bytes) -> None:
+            taken.append(data)
+            response.stop()
+
+        assert await response.deliver(take) is None
+        assert taken == [b"first"]
+        rest.set()
+        assert await whole(response) == b"second"
+
+
+async def test_what_the_taker_raises_comes_out() -> None:
+    class Refused(Exception):
+        pass
+
+    def take(_data: bytes) -> None:
+        raise Refused
+
+    answer, _ = writing(STREAM_HEAD + chunked(b"data: 1\n\n"))
+    async with raw_server(answer) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        with pytest.raises(Refused):
+            await response.deliver(take)
+        response.close()
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+@pytest.mark.parametrize("how", ["read", "deliver"])
+async def test_a_slow_reader_makes_upstream_wait(how: str) -> None:
+    sent = 0
+    slow = asyncio.Event()
+
+    async def endless(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(STREAM_HEAD)
+        with suppress(ConnectionError):
+            while sent < 50_000_000:
+                writer.write(chunked(b"x" * 100_000))
+                await writer.drain()
+                sent += 100_000
+                slow.set()
+
+    async with raw_server(endless) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        if how == "deliver":
+            never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            assert await response.deliver(lambda _data: never) is never
+        await slow.wait()
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.sleep(0.05)
+        # What fits into the sockets on both sides, and no more of it in this process.
+        assert sent < 50_000_000
+        assert response._unread_bytes < MOST_UNREAD_BYTES * 3
+        response.close()
+
+
+Step = Callable[[Response], Awaitable[object]]
+
+
+@pytest.mark.parametrize(
+    "step", [lambda one: one.read(), lambda one: one.deliver(lambda _data: None)]
+)
+async def test_who_stops_waiting_can_go_on(step: Step) -> None:
+    later = asyncio.Event()
+
+    async def stream(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD)
+        await writer.drain()
+        await later.wait()
+        writer.write(chunked(b"all") + b"0\r\n\r\n")
+
+    async with raw_server(stream) as server, pool_of(server) as pool:
+        response = await asked(pool)
+        waiting = asyncio.ensure_future(step(response))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        later.set()
+        assert await whole(response) == b"all"
+        assert waiting.cancelled()
