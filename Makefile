@@ -21,7 +21,7 @@ lint: $(VENV)/.installed-dev
 	@$(TOOL_ENV) $(BIN)/mypy
 	@$(TOOL_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 
-# QUICK=1: one short round, under 3 minutes, peers only where they are installed already.
+# QUICK=1: one short round, under 3 minutes, large peers only where they are installed already.
 # GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)

@@ -26,7 +26,9 @@ LOG_ROWS = 5_000_000
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     options.add_argument(
-        "--quick", action="store_true", help="one short round, peers only where installed already"
+        "--quick",
+        action="store_true",
+        help="one short round, large peers only where installed already",
     )
     options.add_argument("--growth", action="store_true", help="how this gateway's cost grows")
     options.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS} unless told, 1 when quick")
@@ -72,7 +74,7 @@ def main() -> int:
 
 
 def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str, Any]:
-    not_installed = {} if arguments.quick else peers.install()
+    not_installed = peers.install(large=not arguments.quick)
     chosen = chosen_servers(arguments)
     result = new_result(chosen)
     servers = []

@@ -1,7 +1,8 @@
 """The least that a gateway in Python can be: ASGI and aiohttp, bytes in, bytes out.
 
 No key, no limit, no record, no look into the bytes: the limit that the gateway is held against. Run
-it as the gateway is run: uvicorn on uvloop and httptools, one process.
+it as the gateway is run: uvicorn on uvloop and httptools, one process. What it needs is in
+`peers/forwarder.txt`, which `make bench` installs into a folder of its own.
 """
 
 import argparse
@@ -15,7 +16,6 @@ from yarl import URL
 
 Message = MutableMapping[str, Any]
 ROUTES = ("/chat/completions", "/images/generations")
-TOKEN_NAME = "FORWARDER_UPSTREAM_TOKEN"
 
 
 class Forwarder:
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--upstream", required=True, help="base URL, OpenAI's paths below it")
     arguments = parser.parse_args()
     uvicorn.run(
-        Forwarder(arguments.upstream, os.environ.get(TOKEN_NAME, "")),
+        Forwarder(arguments.upstream, os.environ.get("FORWARDER_UPSTREAM_TOKEN", "")),
         port=arguments.port,
         loop="uvloop",
         http="httptools",

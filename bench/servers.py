@@ -17,7 +17,6 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 
 from bench import peers, services
-from bench.forwarder import TOKEN_NAME
 from bench.mock_upstream import ACCOUNT_ID, API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
 from bench.processes import end as end_process
 from bench.processes import free_port, start, wait_until_listening
@@ -123,7 +122,7 @@ class Gateway(Server):
         return services.missing() if self.with_services else ""
 
     def version(self) -> str:
-        names = ("django", "djangorestframework", "uvicorn", "aiohttp", "orjson")
+        names = ("django", "djangorestframework", "uvicorn", "httptools", "orjson")
         return ", ".join(f"{name} {package_version(name)}" for name in names)
 
     @contextmanager
@@ -193,16 +192,19 @@ def python(environment: dict[str, str], *words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BareForwarder(Server):
+    def missing(self) -> str:
+        return "" if peers.forwarder_python().exists() else "it is not installed"
+
     def version(self) -> str:
-        return f"uvicorn {package_version('uvicorn')}, aiohttp {package_version('aiohttp')}"
+        return peers.forwarder_version()
 
     @contextmanager
     def running(self, place: Place) -> Iterator[Running]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         words = ["--port", str(port), "--upstream", place.openai_base_url]
-        command = [sys.executable, "-m", "bench.forwarder", *words]
-        environment = {TOKEN_NAME: API_TOKEN}
+        command = [str(peers.forwarder_python()), "-m", "bench.forwarder", *words]
+        environment = {"FORWARDER_UPSTREAM_TOKEN": API_TOKEN}
         with serving(place, command, url, environment=environment, folder=ROOT) as pid:
             yield Running(pid, url + "/v1")
 

@@ -8,11 +8,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / ".cache"
+FORWARDER_PINS = HERE / "forwarder.txt"
 LITELLM_PINS = HERE / "litellm.txt"
 # With a newer @hono/node-server every stream of Portkey 1.15 is a 500 ("immutable"), hence the
 # override in its package.json.
 PORTKEY_PINS = HERE / "portkey"
 INSTALL_LIMIT_S = 900
+
+
+def forwarder_python() -> Path:
+    return CACHE / "forwarder" / "bin" / "python"
 
 
 def litellm_program() -> Path:
@@ -24,18 +29,30 @@ def portkey_script() -> Path:
     return package / "build" / "start-server.js"
 
 
+def forwarder_version() -> str:
+    names = ("uvicorn", "aiohttp")
+    return ", ".join(f"{name} {_pinned(FORWARDER_PINS, name)}" for name in names)
+
+
 def litellm_version() -> str:
+    return _pinned(LITELLM_PINS, "litellm")
+
+
+def _pinned(pins: Path, name: str) -> str:
     return next(
         line.partition("==")[2]
-        for line in LITELLM_PINS.read_text().splitlines()
-        if line.startswith("litellm==")
+        for line in pins.read_text().splitlines()
+        if line.startswith(f"{name}==")
     )
 
 
-def install() -> dict[str, str]:
-    """Installs what is missing; peer → why it could not be installed."""
+def install(*, large: bool) -> dict[str, str]:
+    """Installs what is missing, the large ones only when told; peer → why it could not be."""
+    wanted = {"forwarder": install_forwarder}
+    if large:
+        wanted |= {"litellm": install_litellm, "portkey": install_portkey}
     failures = {}
-    for name, install_one in (("litellm", install_litellm), ("portkey", install_portkey)):
+    for name, install_one in wanted.items():
         try:
             install_one()
         except (OSError, subprocess.SubprocessError) as error:
@@ -44,16 +61,24 @@ def install() -> dict[str, str]:
     return failures
 
 
+def install_forwarder() -> None:
+    if not forwarder_python().exists() or not _is_fresh(CACHE / "forwarder", FORWARDER_PINS):
+        print("Installing what the bare forwarder needs …", flush=True)
+        _install_pinned(CACHE / "forwarder", FORWARDER_PINS)
+
+
 def install_litellm() -> None:
-    folder = CACHE / "litellm"
-    if litellm_program().exists() and _is_fresh(folder, LITELLM_PINS):
-        return
-    print("Installing LiteLLM's proxy …", flush=True)
+    if not litellm_program().exists() or not _is_fresh(CACHE / "litellm", LITELLM_PINS):
+        print("Installing LiteLLM's proxy …", flush=True)
+        _install_pinned(CACHE / "litellm", LITELLM_PINS)
+
+
+def _install_pinned(folder: Path, pins: Path) -> None:
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
     # The file names everything, so that pip has nothing to choose.
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--no-deps"]
-    _run([*pip, "--disable-pip-version-check", "-r", str(LITELLM_PINS)])
-    _mark_fresh(folder, LITELLM_PINS)
+    _run([*pip, "--disable-pip-version-check", "-r", str(pins)])
+    _mark_fresh(folder, pins)
 
 
 def install_portkey() -> None:

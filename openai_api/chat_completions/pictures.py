@@ -12,14 +12,14 @@ import asyncio
 import base64
 import ipaddress
 import socket
-from collections.abc import Iterable
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
-from urllib.parse import urljoin
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+import httpx
 from django.conf import settings
-from yarl import URL
 
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
@@ -58,20 +58,27 @@ async def inline_parts(parts: Iterable[NamedPart]) -> None:
             param=found[MAX_PICTURES][1],
         )
     turn = asyncio.Semaphore(AT_ONCE)
-    connector = aiohttp.TCPConnector(resolver=_PublicResolver(), force_close=True)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=settings.IMAGE_FETCH_TIMEOUT),
+    async with httpx.AsyncClient(
+        verify=_authorities(),
         trust_env=False,
-    ) as session:
+        timeout=None,
+        # As it is: what unpacks to more than was announced is no picture either.
+        headers={"accept-encoding": "identity"},
+        limits=httpx.Limits(max_keepalive_connections=0),
+    ) as client:
 
         async def inline(part: dict[str, Any], param: str) -> None:
             async with turn:
-                picture = await _fetched(session, _url_of(part), param)
+                picture = await _fetched(client, _url_of(part), param)
             part["image_url"] = {"url": picture}
 
         await asyncio.gather(*(inline(part, param) for part, param in found))
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's. To read them takes a while."""
+    return ssl.create_default_context()
 
 
 def _url_of(part: dict[str, Any]) -> str:
@@ -79,34 +86,35 @@ def _url_of(part: dict[str, Any]) -> str:
     return str(image["url"] if isinstance(image, dict) else image)
 
 
-async def _fetched(session: aiohttp.ClientSession, url: str, param: str) -> str:
+async def _fetched(client: httpx.AsyncClient, url: str, param: str) -> str:
     """The picture behind `url` as a data URL."""
     try:
-        for _ in range(MAX_REDIRECTS + 1):
-            async with session.get(_checked(url), allow_redirects=False) as response:
-                if response.status in (301, 302, 303, 307, 308):
-                    url = urljoin(url, response.headers.get("location", ""))
-                    continue
-                if response.status != 200:
-                    raise _unusable(param, f"its server answered with status {response.status}")
-                return _data_url(await _bounded(response, param), param)
-    except (_NotPublic, aiohttp.InvalidURL, ValueError):
+        async with asyncio.timeout(settings.IMAGE_FETCH_TIMEOUT):
+            at = httpx.URL(url)
+            for _ in range(MAX_REDIRECTS + 1):
+                async with _asked(client, at) as response:
+                    if response.status_code in (301, 302, 303, 307, 308):
+                        at = at.join(response.headers.get("location", ""))
+                        continue
+                    if response.status_code != 200:
+                        status = response.status_code
+                        raise _unusable(param, f"its server answered with status {status}")
+                    return _data_url(await _bounded(response, param), param)
+    except (_NotPublic, httpx.InvalidURL, ValueError):
         raise _unusable(param, "its address is not public") from None
     except TimeoutError:
         limit_s = settings.IMAGE_FETCH_TIMEOUT
         raise _unusable(param, f"it did not come within {limit_s:g} seconds") from None
-    except (aiohttp.ClientError, OSError):
+    except (httpx.HTTPError, OSError):
         raise _unusable(param, "its server cannot be reached") from None
     raise _unusable(param, f"it is behind more than {MAX_REDIRECTS} redirects")
 
 
-async def _bounded(response: aiohttp.ClientResponse, param: str) -> bytes:
+async def _bounded(response: httpx.Response, param: str) -> bytes:
     limit = settings.IMAGE_FETCH_MAX_BYTES
-    if (response.content_length or 0) > limit:
-        raise _unusable(param, f"it is larger than {limit} bytes")
     parts: list[bytes] = []
     size = 0
-    async for part in response.content.iter_any():
+    async for part in response.aiter_raw():
         size += len(part)
         if size > limit:
             raise _unusable(param, f"it is larger than {limit} bytes")
@@ -131,21 +139,46 @@ class _NotPublic(Exception):
     """The address belongs to this machine or a private network."""
 
 
-def _checked(url: str) -> URL:
-    """The URL as the client will read it; raises _NotPublic for what it must not call.
+@asynccontextmanager
+async def _asked(client: httpx.AsyncClient, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+    """The answer of the first address of `url`'s host that can be reached.
 
-    Names are looked at when they are resolved. What the client takes for an address it connects to
-    without asking the resolver, so that is looked at here, in the client's own reading of it.
+    The request goes to an address that was looked at, not to a name that could mean another one by
+    then; name and certificate are still the host's.
     """
-    parsed = URL(url)
-    host = parsed.raw_host
-    if parsed.scheme not in ("http", "https") or not host:
+    if url.scheme not in ("http", "https") or not url.host:
         raise _NotPublic
-    is_address = ":" in host or host.replace(".", "").isdigit()
-    # Raises ValueError for short forms such as 127.1, which are nobody's honest address.
-    if is_address and not _may_connect(ipaddress.ip_address(host)):
+    unreached: httpx.ConnectError | None = None
+    for address in await _public_addresses(url):
+        request = client.build_request(
+            "GET",
+            url.copy_with(host=address),
+            headers={"host": url.netloc.decode("ascii")},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        )
+        try:
+            response = await client.send(request, stream=True)
+        except httpx.ConnectError as error:
+            unreached = error
+            continue
+        try:
+            yield response
+        finally:
+            await response.aclose()
+        return
+    assert unreached is not None
+    raise unreached
+
+
+async def _public_addresses(url: httpx.URL) -> list[str]:
+    """What the host's name stands for, the public ones only; raises _NotPublic without any."""
+    host = url.raw_host.decode("ascii")
+    found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    addresses = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
+    public = [one for one in addresses if _may_connect(ipaddress.ip_address(one))]
+    if not public:
         raise _NotPublic
-    return parsed
+    return public
 
 
 def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
@@ -156,32 +189,3 @@ def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
         # An IPv4 address in disguise is judged as what it is.
         inner = address.ipv4_mapped or address.sixtofour or address
     return address.is_global and inner.is_global and not inner.is_multicast
-
-
-class _PublicResolver(AbstractResolver):
-    """Names to addresses, the public ones only. The connection goes to these and to no others."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        results = []
-        for kind, _, protocol, _, address in found:
-            if _may_connect(ipaddress.ip_address(str(address[0]).partition("%")[0])):
-                results.append(
-                    ResolveResult(
-                        hostname=host,
-                        host=str(address[0]),
-                        port=port,
-                        family=kind,
-                        proto=protocol,
-                        flags=socket.AI_NUMERICHOST,
-                    )
-                )
-        if not results:
-            raise _NotPublic
-        return results
-
-    async def close(self) -> None:
-        return None
