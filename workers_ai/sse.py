@@ -6,13 +6,15 @@ data over several lines, a byte order mark. Unlike a browser it also gives the l
 stream ends without the blank line.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 _MARK = b"\xef\xbb\xbf"
+_CR, _LF = b"\r\n"
 
 
-class Event(NamedTuple):
+@dataclass(slots=True)
+class Event:
     """One event: its `event:` name ("" when unnamed) and the bytes of its data lines."""
 
     name: str
@@ -36,6 +38,16 @@ class EventDecoder:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Events completed by `chunk`; raises EventTooLarge."""
+        if (
+            # What upstream sends nearly always: one event of one line, in a chunk of its own.
+            chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and chunk.count(_LF) == 2
+            and _CR not in chunk
+            and not (self._pending or self._data or self._name)
+        ):
+            self._started = True
+            return [Event("", chunk[6:-2])]
         if self._pending:
             chunk = self._pending + chunk
             self._pending = b""
@@ -45,15 +57,15 @@ class EventDecoder:
                 return []
             self._started = True
             chunk = chunk.removeprefix(_MARK)
-        if b"\r" in chunk:
+        if _CR in chunk:
             chunk = self._plain_line_ends(chunk)
         if not self._data and not self._name:
-            # What upstream sends nearly always: whole `data: …` events, one line each.
+            # Several such events in one chunk, or pieces of them.
             whole, separator, rest = chunk.rpartition(b"\n\n")
             if separator:
                 events: list[Event] = []
                 for block in whole.split(b"\n\n"):
-                    if block.startswith(b"data: ") and b"\n" not in block:
+                    if block.startswith(b"data: ") and _LF not in block:
                         events.append(Event("", block[6:]))
                     else:
                         self._lines(block, events)

@@ -38,7 +38,9 @@ class ChatStream(AnswerStream):
         }
         self._head = b"data: " + orjson.dumps(head)[:-1]
         self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
-        self._started: set[int] = set()
+        # What stands before each delta of a choice that has begun, and behind all but the last.
+        self._before: dict[int, bytes] = {}
+        self._behind = self._end_of_chunk(None, None)
 
     def opening(self) -> bytes:
         return self.written(Delta(next(iter(self.machine.choices)), {}))
@@ -71,26 +73,27 @@ class ChatStream(AnswerStream):
         parts = delta.parts
         if self._legacy_functions and "tool_calls" in parts:
             parts = _as_function_call(parts["tool_calls"][0])
-        if delta.choice not in self._started:
+        before = self._before.get(delta.choice)
+        if before is None:
             self.begun = True
-            self._started.add(delta.choice)
+            before = self._before[delta.choice] = self._start_of_chunk(delta.choice)
             parts = {"role": "assistant", "content": "", **parts}
-        return self._chunk(delta.choice, parts, delta.logprobs, None)
+        if delta.logprobs is None:
+            return before + dumps(parts) + self._behind
+        return before + dumps(parts) + self._end_of_chunk(delta.logprobs, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:
-        parts = {} if index in self._started else {"role": "assistant", "content": ""}
+        parts = {} if index in self._before else {"role": "assistant", "content": ""}
         if reason == "tool_calls" and self._legacy_functions:
             reason = "function_call"
-        return self._chunk(index, parts, None, reason)
+        return self._start_of_chunk(index) + dumps(parts) + self._end_of_chunk(None, reason)
 
-    def _chunk(self, index: int, parts: dict[str, Any], logprobs: Any, finish: Any) -> bytes:
-        choice = {
-            "index": index,
-            "delta": parts,
-            "logprobs": logprobs,
-            "finish_reason": finish,
-        }
-        return self._head + b',"choices":[' + dumps(choice) + b"]" + self._tail
+    def _start_of_chunk(self, index: int) -> bytes:
+        return self._head + b',"choices":[{"index":' + dumps(index) + b',"delta":'
+
+    def _end_of_chunk(self, logprobs: Any, finish: str | None) -> bytes:
+        told = b',"logprobs":' + dumps(logprobs) + b',"finish_reason":' + dumps(finish)
+        return told + b"}]" + self._tail
 
 
 def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:

@@ -37,11 +37,13 @@ class AnswerStream(ABC):
 
         An error among them is raised by the next call, after what came before it is out.
         """
-        self._raise_failure()
+        if self._failure is not None:
+            raise self._failure
         blocks: list[bytes] = []
         try:
             for event in events:
-                blocks += [self.written(delta) for delta in self.machine.take(event)]
+                for delta in self.machine.take(event):
+                    blocks.append(self.written(delta))
         except WorkersAIError as error:
             self._failure = error
             if not blocks:
@@ -51,17 +53,14 @@ class AnswerStream(ABC):
             return self.opening()
         return b"".join(blocks)
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-
     def whole(self, content: bytes) -> bytes:
         """An answer that came as JSON although a stream was asked for."""
         return b"".join(map(self.written, self.machine.take_whole(content)))
 
     def end(self) -> bytes:
         """What closes the answer; raises what `machine.end` raises."""
-        self._raise_failure()
+        if self._failure is not None:
+            raise self._failure
         return self.ended(self.machine.end())
 
     @property

@@ -36,6 +36,8 @@ _FINISH = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
+# The fields of an event of the older form that says a text and, at most, what was used.
+_PLAIN_LEGACY = frozenset({"response", "p", "tool_calls", "usage"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +119,72 @@ class ChatNormaliser:
 
     def take(self, event: Event) -> list[Delta]:
         """Deltas of one event of a stream; none for what says nothing or cannot be read."""
-        data = event.data.strip()
+        try:
+            body = orjson.loads(event.data)
+        except orjson.JSONDecodeError:
+            return self._take_unusual(event.name, event.data)
+        if not isinstance(body, dict):
+            return []
+        delta = self._plain_delta(body) if not event.name else None
+        if delta is not None:
+            return [delta]
+        return self._take_body(event.name, body, _lazily_exact(event.data))
+
+    def _plain_delta(self, body: dict[str, Any]) -> Delta | None:
+        """What an event says that only adds text or a thought to the first choice, as nearly all
+        do; None for any other, which `_take_body` reads. For these both give the same.
+        """
+        state = self.choices.get(0)
+        if state is None or body.get("error") or "success" in body or "streamed_data" in body:
+            return None
+        choices, thought = body.get("choices"), None
+        if not choices:
+            if body.get("tool_calls") or not body.keys() <= _PLAIN_LEGACY:
+                return None
+            text = body.get("response")
+        elif isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict):
+            choice = choices[0]
+            message = choice.get("delta")
+            if (
+                not isinstance(message, dict)
+                or choice.get("index")
+                or choice.get("finish_reason")
+                or choice.get("logprobs")
+                or message.get("tool_calls")
+                or message.get("function_call")
+                or message.get("refusal")
+            ):
+                return None
+            text, thought = message.get("content"), message.get("reasoning_content")
+            if thought is None:
+                thought = message.get("reasoning")
+        else:
+            return None
+        if thought is None:
+            filtered = state.splitter or state.held is not None or state.cutter
+            if filtered or state.half_character or not text or not isinstance(text, str):
+                return None
+            parts = {"content": text}
+        elif thought and isinstance(thought, str) and text in (None, ""):
+            state.splitter = None
+            parts = {"reasoning_content": thought}
+            text = thought
+        else:
+            return None
+        self.characters += len(text)
+        self.answered = True
+        if body.get("usage") is not None:
+            self.meter.take(body["usage"], trailing=False)
+        return Delta(0, parts)
+
+    def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
+        """Data that the fast parser refuses: an end, several objects glued together, or garbage to
+        skip.
+        """
+        data = data.strip()
         if data.startswith(b"[DONE]"):
             self.done = True
             return []
-        try:
-            body = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return self._take_unusual(event.name, data)
-        if isinstance(body, dict):
-            return self._take_body(event.name, body, _lazily_exact(data))
-        return []
-
-    def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
-        """Data that the fast parser refuses: several objects glued together, or garbage to skip."""
         deltas: list[Delta] = []
         for document, exact in _documents(data.decode("utf-8", "replace")):
             if document == "[DONE]":
@@ -308,7 +362,10 @@ class ChatNormaliser:
                 return []
         if state.splitter is None:
             return self._plain(state, text)
-        return self._pieces(state, state.splitter.feed(text))
+        pieces = state.splitter.feed(text)
+        if state.splitter.is_over:
+            state.splitter = None
+        return self._pieces(state, pieces)
 
     def _pieces(self, state: _Choice, pieces: Pieces) -> list[Delta]:
         deltas = []

@@ -57,6 +57,11 @@ class ThinkingSplitter:
             pieces.append(("content", text))
         return pieces
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all that follows is the answer, to be taken as it comes."""
+        return self._state == "content"
+
     def end(self, *, truncated: bool) -> Pieces:
         """What was held back; and an answer that turned out to hold no thought, as content."""
         held, self._held = self._held, ""

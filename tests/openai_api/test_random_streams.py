@@ -1,9 +1,11 @@
 """Ten thousand streams made at random of what upstream is known to send, cut at random bytes.
 
-Whatever comes in, what goes out is strict; and how the bytes were cut must not show.
+Whatever comes in, what goes out is strict; how the bytes were cut must not show; and the short way
+that plain events take must give what the full one gives.
 """
 
 import random
+import re
 from typing import Any
 
 import orjson
@@ -11,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from openai_api.chat_completions.answer import ChatStream
-from openai_api.chat_completions.normalise import Expected
+from openai_api.chat_completions.normalise import ChatNormaliser, Expected
 from openai_api.usage import Usage
 from tests.openai_api.schemas import CHUNK
 from workers_ai.errors import WorkersAIError
@@ -78,6 +80,99 @@ EVENTS = [
     b'data: {"mode":"replace","name":"output_tokens","value":54}',
     b'data: {"chunk":{"answer":"Network Sett"},"index":1}',
 ]
+# Plain text but for one thing, or a thing that says nothing.
+NEARLY_PLAIN = [
+    *(
+        b'data: {"choices":[{"index":%s,"delta":{"content":"i"}}]}' % index
+        for index in (b"0", b"1", b"-1", b"0.0", b"false", b"true", b"null", b'""', b"[]")
+    ),
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":"d",%s}}]}' % field
+        for field in (
+            b'"role":"assistant"',
+            b'"tool_calls":[]',
+            b'"tool_calls":[{"index":0,"id":"c9","function":{"name":"w","arguments":"{}"}}]',
+            b'"function_call":null',
+            b'"function_call":{"name":"w","arguments":"{}"}',
+            b'"refusal":""',
+            b'"refusal":"no"',
+            b'"reasoning_content":null',
+            b'"reasoning_content":""',
+            b'"reasoning_content":0,"reasoning":"unread"',
+            b'"reasoning_content":"","reasoning":"read"',
+            b'"reasoning":"before"',
+            b'"reasoning":{}',
+            b'"reasoning":false',
+        )
+    ),
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":%s,"reasoning":"t"}}]}' % content
+        for content in (b"null", b'""', b"0", b"[]", b'"both"')
+    ),
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":null,"reasoning_content":%s}}]}' % thought
+        for thought in (b'"t"', b'""', b"5", b'["t"]', b"true")
+    ),
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":"c"},%s}]}' % field
+        for field in (
+            b'"finish_reason":""',
+            b'"finish_reason":"stop","stop_reason":"END"',
+            b'"logprobs":{}',
+            b'"logprobs":{"content":[{"token":"c","logprob":-1.5,"bytes":null,"top_logprobs":[]}]}',
+            b'"message":{"content":"unread"}',
+            b'"text":"unread"',
+        )
+    ),
+    *(
+        b'data: {"choices":[{"index":0,"delta":{"content":"b"}}],%s}' % field
+        for field in (
+            b'"usage":{"prompt_tokens":14,"completion_tokens":1,"neurons":0.25}',
+            b'"usage":{"prompt_tokens":"7","completion_tokens":1.0,"neurons":"0.1"}',
+            b'"usage":{}',
+            b'"usage":null',
+            b'"error":null,"errors":[]',
+            b'"success":true',
+            b'"success":true,"result":{"response":"inner"}',
+            b'"streamed_data":null',
+            b'"streamed_data":[{"response":"batched"}]',
+            b'"response":"unread","tool_calls":[{"name":"w","arguments":{}}]',
+        )
+    ),
+    *(
+        b'data: {"response":"l",%s}' % field
+        for field in (
+            b'"choices":null',
+            b'"choices":{}',
+            b'"choices":"x"',
+            b'"choices":[null]',
+            b'"response_text":"unread"',
+            b'"reasoning_content":0,"reasoning":"unread"',
+            b'"reasoning":"thought"',
+            b'"finish_reason":0',
+            b'"finish_reason":"length"',
+            b'"chunk":{}',
+            b'"chunk":{"answer":"Network Settings"}',
+            b'"status":"running"',
+            b'"status":"succeeded","metrics":{"input_tokens":3,"output_tokens":4}',
+            b'"usage":{"prompt_tokens":0,"completion_tokens":1}',
+            b'"tool_calls":[]',
+            b'"tool_calls":[{"name":"w","arguments":{}}]',
+        )
+    ),
+    b'data: {"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}',
+    b'data: {"choices":[{"index":0,"message":{"content":"m"}}]}',
+    b'event: message\ndata: {"choices":[{"index":0,"delta":{"content":"named"}}]}',
+    b'data:  {"response":"spaces"} ',
+    b"data: [DONE] and more",
+]
+FAILURES = [
+    b'event: error\ndata: {"response":"x"}',
+    b'data: {"choices":[{"index":0,"delta":{"content":"x"}}],"error":{"message":"m","code":3040}}',
+    b'data: {"response":"x","success":false,"errors":[{"code":5006,"message":"AiError: x"}]}',
+    b'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"error"}]}',
+    b'data: {"response":"x","status":"failed"}',
+]
 ENDINGS = [b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n", b"data: [DONE]", b"", b'data: {"resp']
 EXPECTED = [
     Expected("m"),
@@ -90,9 +185,9 @@ EXPECTED = [
 ]
 
 
-def random_stream(dice: random.Random) -> bytes:
+def random_stream(dice: random.Random, pool: list[bytes] = EVENTS) -> bytes:
     separator = dice.choice([b"\n\n", b"\n\n", b"\n\n", b"\r\n\r\n", b"\r\r"])
-    events = [dice.choice(EVENTS) for _ in range(dice.randint(0, 12))]
+    events = [dice.choice(pool) for _ in range(dice.randint(0, 12))]
     if dice.random() < 0.5:
         events.append(dice.choice(EVENTS[-16:-11]))
     body = separator.join(
@@ -140,6 +235,8 @@ def check(out: bytes, *, usage: bool) -> None:
     for event in events:
         assert event.startswith(b"data: ")
         chunk = orjson.loads(event[6:])
+        assert orjson.dumps(chunk) == event[6:]
+        assert [*chunk][:5] == ["id", "object", "created", "model", "choices"]
         shape = {
             **chunk,
             "choices": [{**c, "delta": shape_of(c["delta"])} for c in chunk["choices"]],
@@ -199,3 +296,37 @@ def answer_of(out: bytes) -> dict[str, Any]:
                 kept[1] += call["function"].get("arguments", "")
             got["finish"] = choice["finish_reason"] or got["finish"]
     return answer
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_short_way_of_plain_events_gives_what_the_full_way_gives(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dice = random.Random(seed)
+    cases = [
+        (random_stream(dice, NEARLY_PLAIN * 4 + EVENTS + FAILURES), dice.choice(EXPECTED))
+        for _ in range(1500)
+    ]
+    short = [event_by_event(body, expected) for body, expected in cases]
+    monkeypatch.setattr(ChatNormaliser, "_plain_delta", lambda self, body: None)
+    for (body, expected), told in zip(cases, short, strict=True):
+        assert told == event_by_event(body, expected), body
+
+
+def event_by_event(body: bytes, expected: Expected) -> tuple[list[bytes | str], Any]:
+    """What each event becomes, up to a failure; and what is known of the answer then."""
+    random.seed(7)  # for the ids
+    decoder, stream = EventDecoder(), ChatStream(expected, include_usage=False)
+    out: list[bytes | str] = []
+    try:
+        for event in decoder.feed(body) + decoder.close():
+            out.append(stream.events([event]))
+        out.append(stream.end())
+    except WorkersAIError as error:
+        out.append(str(error))
+    told = [
+        re.sub(rb'"created":\d+', b"", part) if isinstance(part, bytes) else part for part in out
+    ]
+    machine = stream.machine
+    known = machine.usage, machine.finish_reasons, machine.characters, machine.stop_met
+    return told, (*known, machine.answered, machine.done)
