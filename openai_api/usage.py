@@ -66,18 +66,16 @@ def _sum(a: int | None, b: int | None) -> int | None:
 
 def count(value: Any) -> int | None:
     """A token count as upstream may write it; None for what is no count."""
-    if value is None or isinstance(value, bool):
-        return None
+    if type(value) is int:  # which a boolean is not
+        return value if 0 <= value < 2**53 else None
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, float):
-        if not 0 <= value < 2**53:
-            return None
-        value = int(value)
-    return value if isinstance(value, int) and 0 <= value < 2**53 else None
+    if isinstance(value, float) and 0 <= value < 2**53:
+        return int(value)
+    return None
 
 
 def neurons(value: Any) -> Decimal | None:
@@ -97,20 +95,16 @@ def read_usage(reported: Any) -> Usage | None:
         return None
     prompt = count(reported.get("prompt_tokens", reported.get("input_tokens")))
     completion = count(reported.get("completion_tokens", reported.get("output_tokens")))
-    total = count(reported.get("total_tokens"))
-    if completion is None and total is not None and prompt is not None and total >= prompt:
-        completion = total - prompt
+    if completion is None and prompt is not None:
+        total = count(reported.get("total_tokens"))
+        if total is not None and total >= prompt:
+            completion = total - prompt
     cached = _detail(reported, "prompt_tokens_details", "cached_tokens")
     if cached is not None and prompt is not None:
         cached = min(cached, prompt)  # a subset of the prompt, by definition
-    usage = Usage(
-        prompt,
-        completion,
-        cached,
-        _detail(reported, "completion_tokens_details", "reasoning_tokens"),
-        neurons(reported.get("neurons")),
-    )
-    return usage if usage != NOTHING else None
+    reasoning = _detail(reported, "completion_tokens_details", "reasoning_tokens")
+    found = (prompt, completion, cached, reasoning, neurons(reported.get("neurons")))
+    return Usage(*found) if found.count(None) < len(found) else None
 
 
 def _detail(reported: dict[str, Any], group: str, name: str) -> int | None:

@@ -8,6 +8,7 @@ instead.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def family_of(model: str) -> Family:
     """The family of a model by its name."""
     name = model.lower()

@@ -427,8 +427,7 @@ class ChatNormaliser:
             if self.done:
                 raise UnusableAnswer("Workers AI answered with an empty success")
             raise StreamCut("Workers AI ended the stream without an answer")
-        finished = any(state.finish for state in self.choices.values())
-        if not finished and not self.done:
+        if not self.done and not any(state.finish for state in self.choices.values()):
             raise StreamCut("Workers AI ended the stream without saying that it was complete")
         deltas: list[Delta] = []
         for index, state in sorted(self.choices.items()):
@@ -445,9 +444,10 @@ class ChatNormaliser:
             limit, used = self.expected.max_tokens, self.usage.completion_tokens
             # Old backends cut an answer at the limit without a word.
             return "length" if limit and used and used >= limit else "stop"
-        if state.finish.lower() == "error":
+        finish = state.finish.lower()
+        if finish == "error":
             raise ServerFault("the model stopped with an error", status=502)
-        return _FINISH.get(state.finish.lower(), "stop")
+        return _FINISH.get(finish, "stop")
 
     def _end_choice(self, state: _Choice, *, truncated: bool) -> list[Delta]:
         deltas: list[Delta] = []

@@ -12,6 +12,7 @@ from openai_api import fields
 from openai_api.errors import BadRequest
 from openai_api.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
+SPEAKERS = ("user", "assistant", "system", "developer")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
 MAX_STOPS = 16
@@ -146,8 +147,21 @@ def _reasoning_effort(body: dict[str, Any]) -> str | None:
 def _messages(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = fields.filled_sequence(body, "messages", "message")
     for position, message in enumerate(messages):
-        _check_message(message, f"messages[{position}]")
+        if not says_only_text(message):
+            _check_message(message, f"messages[{position}]")
     return messages
+
+
+def says_only_text(message: Any) -> bool:
+    """Whether it has a speaker, a text and no other field, as nearly all messages: then it is
+    right, and there is nothing in it to translate but the speaker.
+    """
+    return (
+        isinstance(message, dict)
+        and len(message) == 2
+        and isinstance(message.get("content"), str)
+        and message.get("role") in SPEAKERS
+    )
 
 
 def _check_message(message: Any, at: str) -> None:

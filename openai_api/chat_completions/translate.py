@@ -18,7 +18,7 @@ from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.families import Family, family_of
 from openai_api.chat_completions.length import most_prompt_tokens
 from openai_api.chat_completions.normalise import Expected
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.request import ChatRequest, says_only_text
 from openai_api.errors import BadRequest
 
 # Nothing upstream for these: they are about OpenAI's own services, or name the team's people.
@@ -111,8 +111,8 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             param="functions" if asked.legacy_functions else "tools",
             code="unsupported_parameter",
         )
-    sees = facts.vision or not facts.schema_known
-    if not sees and any(_has_image(message) for message in asked.messages):
+    parts = _types_of_parts(asked.messages)
+    if "image_url" in parts and facts.schema_known and not facts.vision:
         raise BadRequest(
             f"The model `{asked.model}` does not take images. Models that do list 'image' among "
             "their input_modalities in /v1/models.",
@@ -120,7 +120,7 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             code="unsupported_content",
         )
     if facts.dialect == "legacy":
-        if any(_has_part(message, "file", "input_audio") for message in asked.messages):
+        if "file" in parts or "input_audio" in parts:
             raise BadRequest(
                 f"The model `{asked.model}` takes neither files nor audio.",
                 param="messages",
@@ -140,13 +140,14 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             )
 
 
-def _has_image(message: dict[str, Any]) -> bool:
-    return _has_part(message, "image_url")
-
-
-def _has_part(message: dict[str, Any], *types: str) -> bool:
-    content = message.get("content")
-    return isinstance(content, list) and any(part.get("type") in types for part in content)
+def _types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
+    """Of all contents that are made of parts."""
+    return {
+        part["type"]
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    }
 
 
 # --- Messages ---------------------------------------------------------------------------------
@@ -160,10 +161,13 @@ def _messages(
     sent = []
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
-        role = message["role"]
+        role, content = message["role"], message.get("content")
         out: dict[str, Any] = {"role": "system" if role == "developer" else role}
-        content = message.get("content")
-        if facts.image_input == "top_level" and _has_image(message):
+        if says_only_text(message):
+            out["content"] = content
+            sent.append(out)
+            continue
+        if facts.image_input == "top_level" and "image_url" in _types_of_parts([message]):
             image = _image_url(content)
             content = [part for part in content or [] if part.get("type") != "image_url"]
         out["content"] = _content(content)

@@ -1,5 +1,6 @@
 """OpenAI's requests in the form each kind of model takes: the repairs before anything is sent."""
 
+from itertools import product
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ import pytest
 from catalog.classification import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request, schema_form
+from openai_api.chat_completions import translate as translation
 from openai_api.chat_completions.translate import ChatPlan, translate
 from openai_api.errors import BadRequest
 from workers_ai.errors import BadInput
@@ -54,6 +56,30 @@ def test_parts_are_kept_where_there_is_a_picture() -> None:
     parts = [{"type": "text", "text": "a"}, PICTURE]
     content = sent_message({"role": "user", "content": parts}, model(vision=True))["content"]
     assert content == parts
+
+
+@pytest.mark.parametrize("dialect", ["openai", "legacy"])
+def test_messages_of_text_alone_are_taken_as_any_other(
+    dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roles = [*request.ROLES, "", "robot", None, 3, True, ["user"], {}]
+    contents = ["Hi", "", None, 3, ["Hi"], [{"type": "text", "text": "Hi"}]]
+    more = [{}, {"name": "bob"}, {"tool_calls": []}, {"reasoning": "hm"}]
+    messages = [
+        {"role": role, "content": content} | rest
+        for role, content, rest in product(roles, contents, more)
+    ]
+
+    def taken(message: dict[str, Any]) -> Any:
+        try:
+            return sent_message(message, model(dialect=dialect))
+        except BadRequest as refused:
+            return refused.param, refused.message
+
+    short = list(map(taken, messages))
+    for module in (request, translation):
+        monkeypatch.setattr(module, "says_only_text", lambda message: False)
+    assert short == list(map(taken, messages))
 
 
 def test_a_picture_url_may_be_given_without_its_object() -> None:
