@@ -214,8 +214,10 @@ def check_picture_url(url: str, param: str) -> None:
     scheme = url[:30].partition(":")[0].lower()
     if scheme in ("http", "https"):
         return
-    head, comma, data = url.partition(",")
-    if scheme != "data" or not comma or not head.lower().endswith(";base64") or not data:
+    # Not `partition`, which copies the picture.
+    comma = url.find(",")
+    head, has_data = url[: max(comma, 0)], comma + 1 < len(url)
+    if scheme != "data" or not head.lower().endswith(";base64") or not has_data:
         raise BadRequest(
             f"Invalid '{param}': it takes an http(s) URL or a data URL such as "
             "'data:image/png;base64,…'.",

@@ -42,6 +42,8 @@ LEGACY_SEEDS = 9_999_999_999
 # For room that is surely there, and for prompts that surely do not fit.
 CHARACTERS_PER_TOKEN_AT_LEAST = 3
 CHARACTERS_PER_TOKEN_AT_MOST = 8
+# As much of a message as tells conversations apart.
+START_OF_CONVERSATION = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +291,24 @@ def _conversation(asked: ChatRequest) -> str:
         content = message.get("content")
         text = content if isinstance(content, str) else _content(content)
         start.update(
-            text[:4000].encode("utf-8", "replace")
+            text[:START_OF_CONVERSATION].encode("utf-8", "replace")
             if isinstance(text, str)
-            else orjson.dumps(text)[:4000]
+            else orjson.dumps(_shortened(text))[:START_OF_CONVERSATION]
         )
         if message["role"] == "user":
             break
     return start.hexdigest()
+
+
+def _shortened(value: Any) -> Any:
+    """Parts with texts no longer than what is read of them, so that no picture is written out."""
+    if isinstance(value, str):
+        return value[:START_OF_CONVERSATION]
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _shortened(item) for name, item in value.items()}
+    return value
 
 
 # --- Settings ---------------------------------------------------------------------------------

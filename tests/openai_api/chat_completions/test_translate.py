@@ -1,5 +1,6 @@
 """OpenAI's requests in the form each kind of model takes: the repairs before anything is sent."""
 
+import hashlib
 from itertools import product
 from typing import Any
 
@@ -86,6 +87,29 @@ def test_a_picture_url_may_be_given_without_its_object() -> None:
     part = {"type": "image_url", "image_url": "data:image/png;base64,AAAA"}
     content = sent_message({"role": "user", "content": [part]}, model(vision=True))["content"]
     assert content == [PICTURE]
+
+
+@pytest.mark.parametrize("length", [10, 3_900, 3_999, 4_000, 4_001, 9_000])
+def test_a_conversation_that_begins_with_a_picture_is_known_by_its_first_bytes(
+    length: int,
+) -> None:
+    def of(*parts: dict[str, Any]) -> str:
+        return plan(
+            model(vision=True), messages=[{"role": "user", "content": [*parts]}]
+        ).conversation
+
+    def picture(data: str) -> dict[str, Any]:
+        return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+    text = {"type": "text", "text": "ü" * 3_000}
+    for parts in (
+        [picture("A" * length), text],
+        [text, picture("A" * length)],
+        [{"type": "file", "file": {"file_data": "A" * length, "pages": [1, None]}}, text],
+    ):
+        first_bytes = orjson.dumps(parts)[:4_000]
+        assert of(*parts) == hashlib.blake2b(first_bytes, digest_size=16).hexdigest()
+    assert of(picture("A" * length)) != of(picture("B" * length))
 
 
 def test_the_older_vision_model_gets_the_picture_beside_the_messages() -> None:
