@@ -17,17 +17,6 @@ _SECRETS = re.compile(
 )
 
 
-def hidden(line: str) -> str:
-    """`line` without proxy keys, bearer tokens and the two secrets of the settings."""
-    # Three looks for what each secret holds cost a tenth of the expression.
-    if "sk-wai-" in line or "cf" in line or "bearer" in line.lower():
-        line = _SECRETS.sub("[hidden]", line)
-    for secret in (settings.CLOUDFLARE_API_TOKEN, settings.PROXY_API_KEY):
-        if secret:
-            line = line.replace(secret, "[hidden]")
-    return line
-
-
 def one_line(text: str) -> str:
     """Control characters escaped, so that a request cannot forge a second line."""
     if text.isprintable():
@@ -35,7 +24,7 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 
-_IN_MESSAGE = ("method", "path", "status")
+_IN_MESSAGE = frozenset(("method", "path", "status"))
 
 
 @lru_cache(maxsize=1)
@@ -49,24 +38,44 @@ def utc_text(epoch_s: float) -> str:
     return f"{_second_text(second)}.{int((epoch_s - second) * 1_000_000):06d}Z"
 
 
-class TextFormatter(logging.Formatter):
+class HidingFormatter(logging.Formatter):
+    """Whatever a line looks like: without proxy keys, bearer tokens and the settings' secrets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        secrets = (settings.CLOUDFLARE_API_TOKEN, settings.PROXY_API_KEY)
+        self._secrets = tuple(secret for secret in secrets if secret)
+
     def format(self, record: logging.LogRecord) -> str:
+        line = self.line(record)
+        # Three looks for what each secret holds cost a tenth of the expression.
+        if "sk-wai-" in line or "cf" in line or "bearer" in line.lower():
+            line = _SECRETS.sub("[hidden]", line)
+        for secret in self._secrets:
+            line = line.replace(secret, "[hidden]")
+        return line
+
+    def line(self, record: logging.LogRecord) -> str:
+        raise NotImplementedError
+
+
+class TextFormatter(HidingFormatter):
+    def line(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
         words = [
-            f"{name}={one_line(str(value))}"
+            f" {name}={value}"
             for name, value in fields.items()
-            if name not in _IN_MESSAGE and value is not None and value != ""
+            if value is not None and value != "" and name not in _IN_MESSAGE
         ]
-        message = one_line(record.getMessage())
-        head = f"{utc_text(record.created)} {record.levelname} {record.name}:"
-        line = " ".join((head, message, *words)).rstrip()
+        head = f"{utc_text(record.created)} {record.levelname} {record.name}: "
+        line = one_line(head + record.getMessage() + "".join(words)).rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
-        return hidden(line)
+        return line
 
 
-class JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+class JsonFormatter(HidingFormatter):
+    def line(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
@@ -76,4 +85,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return hidden(orjson.dumps(entry, default=str).decode())
+        return orjson.dumps(entry, default=str).decode()
