@@ -76,6 +76,8 @@ class Counters(Protocol):
 
 
 def tightest(levels: Sequence[Level]) -> Level | None:
+    if len(levels) == 1:
+        return levels[0]
     return min(levels, key=lambda level: level.remaining, default=None)
 
 
@@ -105,8 +107,9 @@ class SlidingSum:
         self._buckets.append((now + WINDOW_S, amount))
 
     def total(self, now: float) -> int:
-        while self._buckets and self._buckets[0][0] <= now:
-            self._total -= self._buckets.popleft()[1]
+        buckets = self._buckets
+        while buckets and buckets[0][0] <= now:
+            self._total -= buckets.popleft()[1]
         return self._total
 
     def seconds_until_none_left(self, now: float) -> float:
@@ -161,19 +164,16 @@ class _Counts:
 
 
 class MemoryHold:
-    __slots__ = ("_counts", "_engine", "_reserved", "_scopes")
+    __slots__ = ("_counted", "_engine", "_reserved")
 
-    def __init__(
-        self, engine: "MemoryCounters", scopes: Sequence[Scope], counts: list[_Counts]
-    ) -> None:
+    def __init__(self, engine: "MemoryCounters", counted: Sequence[tuple[Scope, _Counts]]) -> None:
         self._engine = engine
-        self._scopes = scopes
-        self._counts = counts
+        self._counted = counted
         self._reserved: list[tuple[_Counts, int]] = []
 
     async def reserve_tokens(self, tokens: int) -> Denial | None:
         now = self._engine.clock()
-        for scope, counts in zip(self._scopes, self._counts, strict=True):
+        for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
                 denial = counts.token_denial(scope, now, capped(tokens, limit), limit)
@@ -184,7 +184,7 @@ class MemoryHold:
 
     def hold_tokens(self, tokens: int) -> None:
         """Whatever the limits say."""
-        for scope, counts in zip(self._scopes, self._counts, strict=True):
+        for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
                 amount = capped(tokens, limit)
@@ -195,7 +195,7 @@ class MemoryHold:
         now = self._engine.clock()
         for counts, amount in self._reserved:
             counts.reserved_tokens -= amount
-        for counts in self._counts:
+        for _, counts in self._counted:
             counts.running -= 1
             if used_tokens > 0:
                 counts.tokens.add(now, used_tokens)
@@ -203,7 +203,7 @@ class MemoryHold:
     def requests(self) -> Level | None:
         now = self._engine.clock()
         levels = []
-        for scope, counts in zip(self._scopes, self._counts, strict=True):
+        for scope, counts in self._counted:
             limit = scope.limits.requests_per_minute
             if limit is not None:
                 used = counts.requests.total(now)
@@ -213,13 +213,12 @@ class MemoryHold:
     def tokens(self) -> Level | None:
         now = self._engine.clock()
         levels = []
-        for scope, counts in zip(self._scopes, self._counts, strict=True):
-            if scope.limits.tokens_per_minute is not None:
-                settled = counts.tokens.total(now)
-                rest_s = counts.tokens.seconds_until_none_left(now)
-                wait_s = WINDOW_S if counts.reserved_tokens else rest_s
-                used = settled + counts.reserved_tokens
-                levels.append(Level(scope.limits.tokens_per_minute, used, wait_s))
+        for scope, counts in self._counted:
+            limit = scope.limits.tokens_per_minute
+            if limit is not None:
+                settled, reserved = counts.tokens.total(now), counts.reserved_tokens
+                rest_s = WINDOW_S if reserved else counts.tokens.seconds_until_none_left(now)
+                levels.append(Level(limit, settled + reserved, rest_s))
         return tightest(levels)
 
 
@@ -233,23 +232,18 @@ class MemoryCounters:
 
     async def take(self, scopes: Sequence[Scope]) -> MemoryHold | Denial:
         now = self.clock()
+        found = []
         for scope in scopes:
-            denial = self._counts(scope).denial(scope, now)
+            counts = self._counts(scope)
+            denial = counts.denial(scope, now)
             if denial is not None:
                 return denial
-        return self.count(scopes)
+            found.append((scope, counts))
+        return self._hold(found, now)
 
     def count(self, scopes: Sequence[Scope]) -> MemoryHold:
         """Whatever the limits say."""
-        now = self.clock()
-        taken = [self._counts(scope) for scope in scopes]
-        for counts in taken:
-            counts.requests.add(now, 1)
-            counts.running += 1
-        # Only now: before it counted, one of these would have looked as if it rested.
-        for _ in taken:
-            self._look_at_oldest(now)
-        return MemoryHold(self, scopes, taken)
+        return self._hold([(scope, self._counts(scope)) for scope in scopes], self.clock())
 
     def health(self) -> str:
         return ""
@@ -257,18 +251,28 @@ class MemoryCounters:
     async def close(self) -> None:
         """Memory holds nothing open."""
 
+    def _hold(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> MemoryHold:
+        for _, counts in found:
+            counts.requests.add(now, 1)
+            counts.running += 1
+        # Only now: before it counted, one of these would have looked as if it rested.
+        for _ in found:
+            self._look_at_oldest(now)
+        return MemoryHold(self, found)
+
     def _counts(self, scope: Scope) -> _Counts:
         name = (scope.kind, scope.id)
         counts = self._counted.get(name)
         if counts is None:
             counts = self._counted[name] = _Counts()
-        self._counted.move_to_end(name)
+        else:
+            self._counted.move_to_end(name)
         return counts
 
     def _look_at_oldest(self, now: float) -> None:
         """One look at the scope that was used longest ago, each time, keeps the rest swept."""
-        name, counts = next(iter(self._counted.items()))
-        if counts.rests(now):
+        name = next(iter(self._counted))
+        if self._counted[name].rests(now):
             del self._counted[name]
         else:
             self._counted.move_to_end(name)
