@@ -7,9 +7,9 @@ end. Neurons are counted in millionths: 1 neuron = 0.000011 USD = 11,000 nano-US
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 NANO_USD_PER_NEURON = 11_000
 NANO_USD_PER_USD = 10**9
@@ -68,8 +68,7 @@ class Prices:
 UNPRICED = Prices()
 
 
-@dataclass(frozen=True, slots=True)
-class Quantities:
+class Quantities(NamedTuple):
     """What one request used. Sizes and steps are those of each picture."""
 
     prompt_tokens: int = 0
@@ -200,16 +199,21 @@ def cost_nano_usd(prices: Prices, used: Quantities) -> int | None:
     if not prices.amounts:
         return None
     amounts = prices.amounts
-    cached = min(max(used.cached_tokens, 0), used.prompt_tokens)
     input_amount = amounts.get("input_tokens", 0)
     millionths = (
-        (used.prompt_tokens - cached) * input_amount
-        + cached * amounts.get("cached_input_tokens", input_amount)
+        used.prompt_tokens * input_amount
         + used.completion_tokens * amounts.get("output_tokens", 0)
-        + used.characters * amounts.get("characters", 0)
         + used.requests * amounts.get("requests", 0)
-        + (used.images * _picture_millionths(amounts, used) if used.images else 0)
     )
+    if used.cached_tokens > 0:
+        cached = min(used.cached_tokens, used.prompt_tokens)
+        millionths += cached * (amounts.get("cached_input_tokens", input_amount) - input_amount)
+    if used.characters:
+        millionths += used.characters * amounts.get("characters", 0)
+    if used.images:
+        millionths += used.images * _picture_millionths(amounts, used)
+    if not used.audio_ms:
+        return _half_up(millionths, UNITS_PER_AMOUNT)
     # Minutes come from milliseconds, so everything is counted over one denominator.
     per_minute = used.audio_ms * amounts.get("audio_minutes", 0)
     return _half_up(millionths * MS_PER_MINUTE + per_minute, UNITS_PER_AMOUNT * MS_PER_MINUTE)
@@ -222,7 +226,7 @@ def estimate_upper(prices: Prices, most: Quantities) -> int | None:
     amounts = prices.amounts
     if amounts.get("cached_input_tokens", 0) > amounts.get("input_tokens", 0):
         # No catalog charges more for cached tokens than for new ones, but an operator's form can.
-        most = replace(most, cached_tokens=most.prompt_tokens)
+        most = most._replace(cached_tokens=most.prompt_tokens)
     return cost_nano_usd(prices, most)
 
 
@@ -240,7 +244,7 @@ def neurons_micro(measured: object) -> int | None:
     if isinstance(measured, bool) or not isinstance(measured, int | float | str | Decimal):
         return None
     try:
-        neurons = Decimal(str(measured).strip())
+        neurons = measured if isinstance(measured, Decimal) else Decimal(str(measured).strip())
     except InvalidOperation:
         return None
     if not neurons.is_finite() or not 0 <= neurons < 10**12:

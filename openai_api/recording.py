@@ -6,7 +6,7 @@ costs what upstream says it billed, and otherwise None, which is not 0.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,8 +28,7 @@ from openai_api.errors import ApiError
 from openai_api.usage import NOTHING, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(NamedTuple):
     """Usage with where it comes from: `upstream`, `estimated`, `partial` or `none`."""
 
     usage: Usage
