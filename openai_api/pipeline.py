@@ -7,10 +7,9 @@ at the end of the stream that it is handed to.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
@@ -19,6 +18,7 @@ from catalog.snapshot import ModelRecord
 from keys.admission import admit, check_permitted
 from keys.key_index import KeyRecord
 from openai_api import upstream
+from openai_api.base import WholeResponse
 from openai_api.body import json_body
 from openai_api.capture import KeptBody, note_answer
 from openai_api.errors import ApiError, ClientGone, api_error, report
@@ -53,8 +53,7 @@ AskedT = TypeVar("AskedT", bound=Asked)
 PlanT = TypeVar("PlanT")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A whole answer: its body, what it used, and how it ended."""
 
     body: bytes
@@ -157,7 +156,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
             if ticket.capture is not None:
                 await note_answer(ticket.capture, result.body)
             await exchange.complete(result.metered, finish_reason=result.finish_reason)
-            response = HttpResponse(result.body, content_type=result.content_type)
+            response = WholeResponse(result.body, content_type=result.content_type)
         else:
             response = result
     exchange.tell_headers()
@@ -167,8 +166,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
 def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> Quantities:
     if endpoint.most_prompt_tokens is None:
         return most
-    tokens = max(most.prompt_tokens, endpoint.most_prompt_tokens(plan))
-    return replace(most, prompt_tokens=tokens)
+    tokens = endpoint.most_prompt_tokens(plan)
+    return most if tokens <= most.prompt_tokens else most._replace(prompt_tokens=tokens)
 
 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:

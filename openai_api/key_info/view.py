@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from keys.key_index import KeyRecord
 from keys.limits import Limits
 from keys.reports import KeyUsage, Usage, key_usage, owner_usage
-from openai_api.base import GatewayView, json_response
+from openai_api.base import GatewayView, WholeResponse
 
 NANO = Decimal(10**9)
 MICRO = Decimal(10**6)
@@ -21,7 +21,7 @@ MICRO = Decimal(10**6)
 class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         usage, owners = await asyncio.to_thread(_read_usage, key)
-        return json_response(orjson.dumps({"data": key_facts(key, usage, owners)}))
+        return WholeResponse(orjson.dumps({"data": key_facts(key, usage, owners)}))
 
 
 def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from catalog.snapshot import ModelRecord
 from keys.key_index import KeyRecord
 from openai_api import pipeline
-from openai_api.base import GatewayView, json_response
+from openai_api.base import GatewayView, WholeResponse
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
@@ -93,6 +93,6 @@ class CountTokensView(GatewayView):
 
     async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         tokens = await pipeline.prompt_tokens(PROMPT_ONLY, request, key)
-        response = json_response(orjson.dumps({"input_tokens": tokens}))
+        response = WholeResponse(orjson.dumps({"input_tokens": tokens}))
         response["request-id"] = request.request_id
         return response

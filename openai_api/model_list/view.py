@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from catalog import resolve
 from catalog.snapshot import current
 from keys.key_index import KeyRecord
-from openai_api.base import GatewayView, json_response
+from openai_api.base import GatewayView, WholeResponse
 from openai_api.errors import BadRequest
 from openai_api.model_list.entry import model_entry
 from openai_api.served import PROTOCOLS, SERVED
@@ -25,7 +25,7 @@ class ModelsView(GatewayView):
                 param="protocol",
                 code="invalid_value",
             )
-        return json_response(
+        return WholeResponse(
             _list_body(_version(), key.model_patterns, _served(key), protocol, _Allows(key))
         )
 
@@ -33,7 +33,7 @@ class ModelsView(GatewayView):
 class ModelView(GatewayView):
     async def get(self, request: Any, key: KeyRecord, model_id: str) -> HttpResponseBase:
         listed = resolve.listed(model_id, served=_served(key), allows=key.allows_model)
-        return json_response(orjson.dumps(model_entry(listed)))
+        return WholeResponse(orjson.dumps(model_entry(listed)))
 
 
 class _Allows:
