@@ -7,8 +7,7 @@ asks `KeyIndex.lookup` on a thread, once, and tries again.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -27,8 +26,7 @@ _REFUSED: Final[dict[Refusal, type[errors.InvalidKey]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
+class KeyHolder(NamedTuple):
     """Stands in `request.user`, which DRF wants: whoever holds the key. No Django user is read."""
 
     id: int | None
