@@ -21,7 +21,7 @@ from django.conf import settings
 from keys import errors
 from keys.budgets import Claim, Shortfall, utc_day
 from keys.captured import Capture
-from keys.counters import Counters, Denial, Hold, Level, Limit, MemoryCounters
+from keys.counters import Counters, Denial, Hold, Limit, MemoryCounters
 from keys.key_index import KeyRecord
 from keys.ledger import LedgerWriter, ledger
 from keys.ledger_rows import LedgerRow
@@ -43,6 +43,17 @@ process_counters: Counters = counters_from_settings()
 # Nobody told the client anything, nor was there anybody to tell.
 CLIENT_GONE_STATUS: Final = 499
 CLIENT_GONE: Final = "client_gone"
+
+_OF_REQUESTS: Final = (
+    b"x-ratelimit-limit-requests",
+    b"x-ratelimit-remaining-requests",
+    b"x-ratelimit-reset-requests",
+)
+_OF_TOKENS: Final = (
+    b"x-ratelimit-limit-tokens",
+    b"x-ratelimit-remaining-tokens",
+    b"x-ratelimit-reset-tokens",
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,7 +135,7 @@ class Ticket:
         self._reservation: uuid.UUID | None = None
         self._settled = False
         self._future: asyncio.Future[None] | None = None
-        self._loop = _running_loop()
+        self._loop = asyncio.get_running_loop()
 
     def elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._began) * 1000)
@@ -145,19 +156,28 @@ class Ticket:
                 _count_refusal(self, _REFUSED[denial.limit])
                 raise _limit_reached(denial, time.time())
         if self.key.budget_scopes:
-            shortfall = await self._claim(cost_nano_usd, neurons_micro)
+            decided = self._claim(cost_nano_usd, neurons_micro)
+            limit_s = settings.BUDGET_TIMEOUT
+            timer = self._loop.call_later(limit_s, _give_up, decided, limit_s)
+            try:
+                shortfall = await decided
+            except (errors.LedgerUnavailable, errors.RowRefused):
+                self.withdraw()
+                raise
+            finally:
+                timer.cancel()
             if shortfall is not None:
                 self.withdraw()
                 _count_refusal(self, f"refused_{shortfall.budget.unit}")
                 raise shortfall.error(utc_day(self.started_at))
 
-    async def _claim(
+    def _claim(
         self, cost_nano_usd: int | None, neurons_micro: int | None
-    ) -> Shortfall | None:
+    ) -> "asyncio.Future[Shortfall | None]":
         key = self.key
         claim = Claim(
             # No secret, so no system call: that would hand the interpreter to the ledger's thread.
-            id=uuid.UUID(int=random.getrandbits(128), version=4),
+            id=uuid.UUID(int=random.getrandbits(128)),
             scopes=key.budget_scopes,
             key_id=key.id,
             owner_id=key.owner_id,
@@ -167,16 +187,7 @@ class Ticket:
         )
         # Noted before the answer is in: whoever is cancelled meanwhile gives it back.
         self._reservation = claim.id
-        decided = self._ledger.claim(claim)
-        limit_s = settings.BUDGET_TIMEOUT
-        timer = asyncio.get_running_loop().call_later(limit_s, _give_up, decided, limit_s)
-        try:
-            return await decided
-        except (errors.LedgerUnavailable, errors.RowRefused):
-            self.withdraw()
-            raise
-        finally:
-            timer.cancel()
+        return self._ledger.claim(claim)
 
     def withdraw(self) -> None:
         """Give everything back without a row, for a refusal after admission."""
@@ -188,15 +199,15 @@ class Ticket:
 
     def settle(self, outcome: Outcome) -> "asyncio.Future[None]":
         """Free the slot, queue the row, and return what resolves once the row is committed. Only
-        the first call counts; later ones, whatever they bring, get the same future.
+        the first call counts; later ones, whatever they bring, wait for the same row.
 
-        Await it through `asyncio.shield`: a cancelled caller must not cancel it for others.
+        For one caller at a time. One that is cancelled ends its own wait and not the row's way.
         """
         # First of all: it raises where no loop runs, and then the ticket is still open.
         loop = asyncio.get_running_loop()
         if not self._settled:
             self._future = self._ledger.put(self._settled_row(outcome), loop, self._reservation)
-        if self._future is None:
+        if self._future is None or self._future.cancelled():
             self._future = self._ledger.written()
         return self._future
 
@@ -213,10 +224,16 @@ class Ticket:
         """`x-ratelimit-*` as OpenAI names and writes them, for the limits that there are."""
         if self._hold is None:
             return []
-        return [
-            *_level_headers(b"requests", self._hold.requests()),
-            *_level_headers(b"tokens", self._hold.tokens()),
-        ]
+        levels = ((_OF_REQUESTS, self._hold.requests()), (_OF_TOKENS, self._hold.tokens()))
+        headers = []
+        for (limit, remaining, reset), level in levels:
+            if level is not None:
+                headers += [
+                    (limit, b"%d" % level.limit),
+                    (remaining, b"%d" % level.remaining),
+                    (reset, duration_text(level.reset_after_s).encode()),
+                ]
+        return headers
 
     def _settled_row(self, outcome: Outcome) -> LedgerRow:
         self._settled = True
@@ -270,7 +287,7 @@ class Ticket:
         if getattr(self, "_settled", True):
             return
         outcome = Outcome(status=CLIENT_GONE_STATUS, end_reason=CLIENT_GONE)
-        if self._loop is None or self._loop.is_closed():
+        if self._loop.is_closed():
             self.settle_nowait(outcome)
         else:
             self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
@@ -278,7 +295,7 @@ class Ticket:
 
 def check_permitted(key: KeyRecord, *, endpoint: str, client_ip: str) -> None:
     """What a key may do at all, whatever its limits say. Raises a NotPermitted."""
-    if not key.allows_address(client_ip):
+    if key.networks is not None and not key.allows_address(client_ip):
         raise errors.AddressNotAllowed(client_ip)
     if key.endpoints is not None and endpoint not in key.endpoints:
         raise errors.EndpointNotAllowed(endpoint, key.endpoints)
@@ -355,23 +372,6 @@ def _give_up(decided: "asyncio.Future[Shortfall | None]", after_s: float) -> Non
                 f"The database did not confirm a reservation within {after_s:g} s."
             )
         )
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _level_headers(what: bytes, level: Level | None) -> list[tuple[bytes, bytes]]:
-    if level is None:
-        return []
-    return [
-        (b"x-ratelimit-limit-" + what, b"%d" % level.limit),
-        (b"x-ratelimit-remaining-" + what, b"%d" % level.remaining),
-        (b"x-ratelimit-reset-" + what, duration_text(level.reset_after_s).encode()),
-    ]
 
 
 def duration_text(seconds: float) -> str:

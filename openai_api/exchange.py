@@ -4,9 +4,8 @@
 it last records how the request ended, with one of the three methods at the end.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,7 +71,7 @@ class Exchange:
     async def complete(self, metered: Metered, *, finish_reason: str) -> None:
         """Records an answer to its end; returns when the row is committed.
 
-        Shielded: the row is written even if the client leaves while it is being committed.
+        The row is written even if the client leaves while it is being committed.
         """
         self.first_byte()
         outcome = outcome_of(
@@ -118,10 +117,10 @@ class Exchange:
         )
         self.used_so_far = None
 
-    async def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome) -> Awaitable[None]:
         # It refers to this exchange: body and all would stay until the collector comes by.
         self.used_so_far = None
-        await asyncio.shield(self.ticket.settle(outcome))
+        return self.ticket.settle(outcome)
 
 
 def end_reason(error: Exception) -> str:

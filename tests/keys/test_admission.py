@@ -72,6 +72,18 @@ async def test_settle_after_settle_nowait_still_waits_for_the_commit(enter, ledg
     assert len(ledger.rows) == 1
 
 
+async def test_who_is_cancelled_while_waiting_for_the_commit_can_wait_again(enter, ledger):
+    ticket = await enter()
+    first = ticket.settle(DONE)
+    first.cancel()
+    second = ticket.settle(DONE)
+    assert not second.done()
+    assert second is ticket.settle(DONE)
+    second.set_result(None)
+    await second
+    assert len(ledger.rows) == 1
+
+
 def test_settle_without_a_loop_leaves_the_ticket_open(enter, ledger):
     ticket = asyncio.run(enter())
     with pytest.raises(RuntimeError):
