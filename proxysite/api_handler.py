@@ -9,7 +9,7 @@ the answer is in OpenAI's form, carries `x-request-id`, and leaves one line in t
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, MutableMapping
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.urls import Resolver404, get_resolver
 
 from openai_api.errors import ClientGone, UnknownPath, error_response
 from openai_api.streaming import StreamedResponse
-from openai_api.urls import FIRST_SEGMENTS
+from openai_api.urls import FIRST_SEGMENTS, urlpatterns
 from proxysite.access_log import log_request
 from proxysite.api_request import ApiRequest, Receive
 from proxysite.cors import Headers, cors_headers, preflight_headers
@@ -31,12 +31,18 @@ View = Callable[..., Awaitable[HttpResponseBase]]
 
 CLIENT_CLOSED_REQUEST = 499
 
+# Each path of the API as it is written in the documentation, and what of it is below `/v1`.
+_USUAL_PATHS = {f"/v1/{pattern.pattern}": str(pattern.pattern) for pattern in urlpatterns}
+
 
 def api_path(path: str) -> str | None:
     """The path below `/v1` without slashes around it; None when the path is not the API's.
 
     `/v1` may be missing or doubled, as base URLs are typed by people.
     """
+    usual = _USUAL_PATHS.get(path)
+    if usual is not None:
+        return usual
     segments = [segment for segment in path.split("/") if segment]
     below_v1 = False
     while segments and segments[0] == "v1":
@@ -52,6 +58,7 @@ class ApiHandler:
 
     def __init__(self) -> None:
         self._fixed_paths: dict[str, View] = {}
+        self._allowed_origins: Collection[str] = settings.CORS_ALLOWED_ORIGINS
 
     async def __call__(
         self, scope: dict[str, Any], receive: Receive, send: Send, path: str
@@ -75,7 +82,7 @@ class ApiHandler:
                 duration_ms=(time.monotonic() - request.started) * 1000,
                 request_id=request.request_id,
                 client_ip=request.client_ip,
-                key_id=getattr(request, "key_id", None),
+                key_id=request.key_id,
             )
 
     async def _respond(self, request: ApiRequest) -> HttpResponseBase:
@@ -102,31 +109,29 @@ class ApiHandler:
         return match.func, match.kwargs
 
     async def _deliver(self, request: ApiRequest, response: HttpResponseBase, send: Send) -> None:
-        streamed = isinstance(response, StreamedResponse)
-        content = b"" if streamed else response.content  # type: ignore[attr-defined]
+        status = response.status_code
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.items()
         ]
         headers += request.response_headers
-        headers += self._cors(request)
-        if not streamed and response.status_code != 204:
-            headers.append((b"content-length", str(len(content)).encode()))
-        await send(
-            {"type": "http.response.start", "status": response.status_code, "headers": headers}
-        )
+        if self._allowed_origins:
+            headers += self._cors(request)
         if isinstance(response, StreamedResponse):
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             await response.send_blocks(send)
-        else:
-            body = b"" if request.method == "HEAD" else content
-            await send({"type": "http.response.body", "body": body})
+            return
+        body: bytes = response.content  # type: ignore[attr-defined]
+        if status != 204:
+            headers.append((b"content-length", b"%d" % len(body)))
+        if request.method == "HEAD":
+            body = b""
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def _cors(self, request: ApiRequest) -> Headers:
-        allowed = settings.CORS_ALLOWED_ORIGINS
-        if not allowed:
-            return []
         origin = request.raw_headers.get(b"origin")
         if request.method == "OPTIONS" and origin is not None:
             asked = request.raw_headers.get(b"access-control-request-headers")
-            return preflight_headers(origin, asked, allowed)
-        return cors_headers(origin, allowed)
+            return preflight_headers(origin, asked, self._allowed_origins)
+        return cors_headers(origin, self._allowed_origins)

@@ -6,7 +6,7 @@ hold megabytes, and never past the limit.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from io import BytesIO
 from typing import Any
 
@@ -45,6 +45,8 @@ class ApiRequest(ASGIRequest):
         self.started = time.monotonic()
         self.client_ip: str = scope["client"][0] if scope.get("client") else ""
         self.client_gone = False
+        # Set once the key is known.
+        self.key_id: int | None = None
         self._receive = receive
         self._watch: asyncio.Task[None] | None = None
         self._watch_begins: asyncio.TimerHandle | None = None
@@ -113,9 +115,11 @@ class ApiRequest(ASGIRequest):
             self._watch = None
 
 
-def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _by_name(headers: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """What is sent twice is joined, as HTTP has it."""
-    by_name: dict[bytes, bytes] = {}
-    for name, value in headers:
-        by_name[name] = by_name[name] + b"," + value if name in by_name else value
+    by_name = dict(headers)
+    if len(by_name) < len(headers):
+        by_name = {}
+        for name, value in headers:
+            by_name[name] = by_name[name] + b"," + value if name in by_name else value
     return by_name
