@@ -13,8 +13,8 @@ The keys of one script lie in different slots of a Redis Cluster, so this takes 
 
 import asyncio
 import logging
+import random
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -53,24 +53,34 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
 
-local function sum(key, excess)
-  -- The sum of a minute, and how long until `excess` of it (all of it, when nil) has left.
+local function leaves_in(number)
+  return (tonumber(number) + 1) * bucket + window - now
+end
+
+local function sum(key)
+  -- The sum of a minute, how long until all of it has left, and what it consists of.
   local found = redis.call('HGETALL', key)
-  local total, kept = 0, {{}}
+  local total, last = 0, 0
   for i = 1, #found, 2 do
-    local leaves_in = (tonumber(found[i]) + 1) * bucket + window - now
-    if leaves_in <= 0 then
+    local wait = leaves_in(found[i])
+    if wait <= 0 then
       redis.call('HDEL', key, found[i])
     else
       total = total + tonumber(found[i + 1])
-      kept[#kept + 1] = {{leaves_in, tonumber(found[i + 1])}}
+      if wait > last then last = wait end
     end
   end
-  table.sort(kept, function(a, b) return a[1] < b[1] end)
-  return total, kept
+  return total, last, found
 end
 
-local function wait_for(kept, amount)
+local function wait_for(found, amount)
+  -- How long until `amount` of it has left.
+  local kept = {{}}
+  for i = 1, #found, 2 do
+    local wait = leaves_in(found[i])
+    if wait > 0 then kept[#kept + 1] = {{wait, tonumber(found[i + 1])}} end
+  end
+  table.sort(kept, function(a, b) return a[1] < b[1] end)
   local left, wait = 0, 0
   for _, each in ipairs(kept) do
     left, wait = left + each[2], each[1]
@@ -89,13 +99,22 @@ local function slots(key)
   return #members, reserved
 end
 
+local function whole(number)
+  return string.format('%d', number)
+end
+
+local function told(answer)
+  -- One line, which is read in one step, where a list would take one for each of its parts.
+  return redis.status_reply(table.concat(answer, ' '))
+end
+
 local function add(key, amount)
-  redis.call('HINCRBY', key, string.format('%d', math.floor(now / bucket)), amount)
+  redis.call('HINCRBY', key, whole(math.floor(now / bucket)), amount)
   redis.call('EXPIRE', key, 65)
 end
 
 local function hold(key, slot, tokens)
-  redis.call('ZADD', key, now + lease, slot .. '|' .. string.format('%d', tokens))
+  redis.call('ZADD', key, now + lease, slot .. '|' .. whole(tokens))
   redis.call('EXPIRE', key, 3600)
 end
 """
@@ -110,29 +129,30 @@ for i = 1, #KEYS / 3 do
   local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
   local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   local concurrency = tonumber(ARGV[3 * i + 1])
-  local requests, request_times = sum(rkey)
-  local used, token_times = sum(tkey)
+  local requests, requests_last, request_parts = sum(rkey)
+  local used, tokens_last, token_parts = sum(tkey)
   local running, reserved = slots(skey)
   if rpm >= 0 and requests + 1 > rpm then
-    return {'denied', i, 'requests', tostring(wait_for(request_times, requests + 1 - rpm))}
+    local wait = wait_for(request_parts, requests + 1 - rpm)
+    return told({'denied', whole(i), 'requests', tostring(wait)})
   end
   if tpm >= 0 and used + reserved + 1 > tpm then
-    local wait = used > 0 and wait_for(token_times, math.min(used + reserved + 1 - tpm, used)) or 0
-    return {'denied', i, 'tokens', tostring(wait)}
+    local wait = used > 0 and wait_for(token_parts, math.min(used + reserved + 1 - tpm, used)) or 0
+    return told({'denied', whole(i), 'tokens', tostring(wait)})
   end
   if concurrency >= 0 and running >= concurrency then
-    return {'denied', i, 'concurrency', '0'}
+    return told({'denied', whole(i), 'concurrency', '0'})
   end
-  answer[#answer + 1] = requests + 1
-  answer[#answer + 1] = tostring(math.max(wait_for(request_times, requests), window))
-  answer[#answer + 1] = used + reserved
-  answer[#answer + 1] = tostring(reserved > 0 and window or wait_for(token_times, used))
+  answer[#answer + 1] = whole(requests + 1)
+  answer[#answer + 1] = tostring(math.max(requests_last, window))
+  answer[#answer + 1] = whole(used + reserved)
+  answer[#answer + 1] = tostring(reserved > 0 and window or tokens_last)
 end
 for i = 1, #KEYS / 3 do
   add(KEYS[3 * i - 2], 1)
   hold(KEYS[3 * i], ARGV[1], 0)
 end
-return answer
+return told(answer)
 """
 )
 
@@ -142,21 +162,21 @@ _LUA_RESERVE: Final = (
     + """
 local answer = {'taken'}
 for i = 1, #KEYS / 2 do
-  local used, token_times = sum(KEYS[2 * i - 1])
+  local used, _, token_parts = sum(KEYS[2 * i - 1])
   local _, reserved = slots(KEYS[2 * i])
   local amount, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
   local excess = used + reserved + amount - limit
   if excess > 0 then
-    local wait = used > 0 and wait_for(token_times, math.min(excess, used)) or 0
-    return {'denied', i, 'tokens', tostring(wait)}
+    local wait = used > 0 and wait_for(token_parts, math.min(excess, used)) or 0
+    return told({'denied', whole(i), 'tokens', tostring(wait)})
   end
-  answer[#answer + 1] = used + reserved + amount
+  answer[#answer + 1] = whole(used + reserved + amount)
 end
 for i = 1, #KEYS / 2 do
   redis.call('ZREM', KEYS[2 * i], ARGV[1] .. '|0')
   hold(KEYS[2 * i], ARGV[1], tonumber(ARGV[2 * i]))
 end
-return answer
+return told(answer)
 """
 )
 
@@ -212,7 +232,7 @@ class _RedisHold:
         slot: str,
         *,
         local: MemoryHold | None = None,
-        levels: Sequence[Any] = (),
+        levels: Sequence[bytes] = (),
     ) -> None:
         """`local` is what it holds in the process's memory, `levels` what Redis said."""
         self._engine = engine
@@ -327,13 +347,19 @@ class RedisCounters:
         return f"Redis does not answer since {away_s:.0f} s; each worker counts limits by itself"
 
     async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
-        slot = uuid.uuid4().hex
-        limits = [scope.limits for scope in scopes]
-        arguments: list[Any] = [slot]
-        for each in limits:
-            values = (each.requests_per_minute, each.tokens_per_minute, each.concurrency)
-            arguments += [-1 if value is None else value for value in values]
-        names = [self._name(scope, what) for scope in scopes for what in "rts"]
+        # No secret, so no system call: that would hand the interpreter to the ledger's thread.
+        slot = f"{random.getrandbits(128):032x}"
+        names: list[str] = []
+        arguments: list[str | int] = [slot]
+        for scope in scopes:
+            limits = scope.limits
+            for what, limit in (
+                ("r", limits.requests_per_minute),
+                ("t", limits.tokens_per_minute),
+                ("s", limits.concurrency),
+            ):
+                names.append(self._name(scope, what))
+                arguments.append(-1 if limit is None else limit)
         try:
             answer = await self._run(_LUA_TAKE, names, arguments)
         except BaseException:
@@ -356,12 +382,16 @@ class RedisCounters:
 
     async def reserve(
         self, slot: str, scopes: Sequence[Scope], amounts: Sequence[tuple[int, int]]
-    ) -> list[Any] | None:
+    ) -> list[bytes] | None:
         names = [self._name(scope, what) for scope in scopes for what in "ts"]
-        arguments = [slot, *(number for pair in amounts for number in pair)]
+        arguments: list[str | int] = [slot]
+        for pair in amounts:
+            arguments += pair
         return await self._run(_LUA_RESERVE, names, arguments)
 
-    def release(self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[Any]) -> None:
+    def release(
+        self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[str | int]
+    ) -> None:
         self._live.discard(hold)
         names = [self._name(scope, what) for scope in scopes for what in "ts"]
         try:
@@ -382,8 +412,10 @@ class RedisCounters:
 
     # --- Redis, there or away -----------------------------------------------------------------
 
-    async def _run(self, script: str, names: list[str], arguments: list[Any]) -> list[Any] | None:
-        """The script's answer; None while Redis is away."""
+    async def _run(
+        self, script: str, names: list[str], arguments: list[str | int]
+    ) -> list[bytes] | None:
+        """The words of the script's answer; None while Redis is away."""
         answer = self._send(script, names, arguments)
         if answer is None:
             return None
@@ -397,10 +429,10 @@ class RedisCounters:
             self._connects_seen = self._line.connects
             restoring = self._tell_what_runs("CH")
             self._restoring = asyncio.get_running_loop().create_task(restoring)
-        return [] if found is None else list(found)
+        return [] if found is None else found.split()
 
     def _send(
-        self, script: str, names: list[str], arguments: list[Any]
+        self, script: str, names: list[str], arguments: list[str | int]
     ) -> "asyncio.Future[Any] | None":
         loop = asyncio.get_running_loop()
         if self._line is None or self._loop is not loop:
@@ -454,7 +486,7 @@ class RedisCounters:
             await self._run(_LUA_HEARTBEAT, names, [which, *(member for _, member in held)])
 
 
-def _denial(answer: list[Any], scopes: Sequence[Scope]) -> Denial:
+def _denial(answer: list[bytes], scopes: Sequence[Scope]) -> Denial:
     limit = Limit(answer[2].decode())
     wait_s = float(answer[3])
     if limit is not Limit.REQUESTS:

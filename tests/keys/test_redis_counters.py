@@ -95,6 +95,14 @@ async def test_a_slot_with_reserved_tokens_comes_back_too(worker):
     assert after.tokens().used == 10
 
 
+async def test_counts_of_sixteen_digits_come_back_whole(worker):
+    limit = 9_007_199_254_740_991
+    hold = await worker().take([key(rpm=limit, tpm=limit)])
+    assert await hold.reserve_tokens(limit - 1) is None
+    assert (hold.requests().limit, hold.requests().used) == (limit, 1)
+    assert (hold.tokens().limit, hold.tokens().used) == (limit, limit - 1)
+
+
 async def test_the_slots_of_a_worker_that_died_are_free_after_their_lease(worker, server):
     await worker().take([key(concurrency=1)])
     assert await is_denied(worker(), key(concurrency=1))
