@@ -46,45 +46,70 @@ HEARTBEAT_S: Final = 5.0
 TIMEOUT_S: Final = 1.0
 TRY_AGAIN_S: Final = 2.0
 
-# Common to the scripts. For each scope three keys: buckets of requests, buckets of used tokens, and
-# slots: a sorted set by end of lease, of slot ids with the tokens that they hold ("id|tokens").
+# Common to the scripts. For each scope three keys. Requests and used tokens are hashes: amounts by
+# the number of their bucket, and beside them `sum`, which is theirs, `newest`, the last bucket that
+# something came into, and `gone`, the last that is no longer in the sum. Slots are a sorted set by
+# end of lease, of slot ids with the tokens that they hold ("id|tokens").
 _LUA_COMMON: Final = f"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
 
+-- The last bucket that has left by now.
+local left = math.floor((now - window) / bucket) - 1
+
+local function whole(number)
+  return string.format('%d', number)
+end
+
 local function leaves_in(number)
-  return (tonumber(number) + 1) * bucket + window - now
+  return (number + 1) * bucket + window - now
 end
 
 local function sum(key)
-  -- The sum of a minute, how long until all of it has left, and what it consists of.
-  local found = redis.call('HGETALL', key)
-  local total, last = 0, 0
-  for i = 1, #found, 2 do
-    local wait = leaves_in(found[i])
-    if wait <= 0 then
-      redis.call('HDEL', key, found[i])
-    else
-      total = total + tonumber(found[i + 1])
-      if wait > last then last = wait end
-    end
+  -- What was added in the last minute, and how long until all of it has left.
+  local total, newest, gone = unpack(redis.call('HMGET', key, 'sum', 'newest', 'gone'))
+  if not total then return 0, 0 end
+  total, newest, gone = tonumber(total), tonumber(newest), tonumber(gone)
+  if newest <= left then
+    redis.call('DEL', key)
+    return 0, 0
   end
-  return total, last, found
+  if gone ~= left then
+    for number = gone + 1, left do
+      local amount = redis.call('HGET', key, whole(number))
+      if amount then
+        total = total - tonumber(amount)
+        redis.call('HDEL', key, whole(number))
+      end
+    end
+    redis.call('HSET', key, 'sum', whole(total), 'gone', whole(left))
+  end
+  return total, leaves_in(newest)
 end
 
-local function wait_for(found, amount)
-  -- How long until `amount` of it has left.
-  local kept = {{}}
+local function add(key, amount)
+  local number = math.floor(now / bucket)
+  if redis.call('HINCRBY', key, whole(number), amount) == tonumber(amount) then
+    redis.call('HSETNX', key, 'gone', whole(left))
+    redis.call('HSET', key, 'newest', whole(number))
+    redis.call('EXPIRE', key, 65)
+  end
+  redis.call('HINCRBY', key, 'sum', amount)
+end
+
+local function wait_for(key, amount)
+  -- How long until `amount` of the sum has left.
+  local found, kept = redis.call('HGETALL', key), {{}}
   for i = 1, #found, 2 do
-    local wait = leaves_in(found[i])
-    if wait > 0 then kept[#kept + 1] = {{wait, tonumber(found[i + 1])}} end
+    local number = tonumber(found[i])
+    if number then kept[#kept + 1] = {{leaves_in(number), tonumber(found[i + 1])}} end
   end
   table.sort(kept, function(a, b) return a[1] < b[1] end)
-  local left, wait = 0, 0
+  local counted, wait = 0, 0
   for _, each in ipairs(kept) do
-    left, wait = left + each[2], each[1]
-    if left >= amount then break end
+    counted, wait = counted + each[2], each[1]
+    if counted >= amount then break end
   end
   return wait
 end
@@ -99,18 +124,9 @@ local function slots(key)
   return #members, reserved
 end
 
-local function whole(number)
-  return string.format('%d', number)
-end
-
 local function told(answer)
   -- One line, which is read in one step, where a list would take one for each of its parts.
   return redis.status_reply(table.concat(answer, ' '))
-end
-
-local function add(key, amount)
-  redis.call('HINCRBY', key, whole(math.floor(now / bucket)), amount)
-  redis.call('EXPIRE', key, 65)
 end
 
 local function hold(key, slot, tokens)
@@ -129,15 +145,15 @@ for i = 1, #KEYS / 3 do
   local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
   local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   local concurrency = tonumber(ARGV[3 * i + 1])
-  local requests, requests_last, request_parts = sum(rkey)
-  local used, tokens_last, token_parts = sum(tkey)
+  local requests, requests_last = sum(rkey)
+  local used, tokens_last = sum(tkey)
   local running, reserved = slots(skey)
   if rpm >= 0 and requests + 1 > rpm then
-    local wait = wait_for(request_parts, requests + 1 - rpm)
+    local wait = wait_for(rkey, requests + 1 - rpm)
     return told({'denied', whole(i), 'requests', tostring(wait)})
   end
   if tpm >= 0 and used + reserved + 1 > tpm then
-    local wait = used > 0 and wait_for(token_parts, math.min(used + reserved + 1 - tpm, used)) or 0
+    local wait = used > 0 and wait_for(tkey, math.min(used + reserved + 1 - tpm, used)) or 0
     return told({'denied', whole(i), 'tokens', tostring(wait)})
   end
   if concurrency >= 0 and running >= concurrency then
@@ -162,12 +178,12 @@ _LUA_RESERVE: Final = (
     + """
 local answer = {'taken'}
 for i = 1, #KEYS / 2 do
-  local used, _, token_parts = sum(KEYS[2 * i - 1])
+  local used = sum(KEYS[2 * i - 1])
   local _, reserved = slots(KEYS[2 * i])
   local amount, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
   local excess = used + reserved + amount - limit
   if excess > 0 then
-    local wait = used > 0 and wait_for(token_parts, math.min(excess, used)) or 0
+    local wait = used > 0 and wait_for(KEYS[2 * i - 1], math.min(excess, used)) or 0
     return told({'denied', whole(i), 'tokens', tostring(wait)})
   end
   answer[#answer + 1] = whole(used + reserved + amount)
@@ -354,9 +370,9 @@ class RedisCounters:
         for scope in scopes:
             limits = scope.limits
             for what, limit in (
-                ("r", limits.requests_per_minute),
-                ("t", limits.tokens_per_minute),
-                ("s", limits.concurrency),
+                ("requests", limits.requests_per_minute),
+                ("tokens", limits.tokens_per_minute),
+                ("slots", limits.concurrency),
             ):
                 names.append(self._name(scope, what))
                 arguments.append(-1 if limit is None else limit)
@@ -383,7 +399,7 @@ class RedisCounters:
     async def reserve(
         self, slot: str, scopes: Sequence[Scope], amounts: Sequence[tuple[int, int]]
     ) -> list[bytes] | None:
-        names = [self._name(scope, what) for scope in scopes for what in "ts"]
+        names = [self._name(scope, what) for scope in scopes for what in ("tokens", "slots")]
         arguments: list[str | int] = [slot]
         for pair in amounts:
             arguments += pair
@@ -393,7 +409,7 @@ class RedisCounters:
         self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[str | int]
     ) -> None:
         self._live.discard(hold)
-        names = [self._name(scope, what) for scope in scopes for what in "ts"]
+        names = [self._name(scope, what) for scope in scopes for what in ("tokens", "slots")]
         try:
             self._send(_LUA_RELEASE, names, arguments)
         except RuntimeError:
@@ -482,7 +498,7 @@ class RedisCounters:
             # What was released since must not come back.
             batch = [hold for hold in live[start : start + 250] if hold in self._live]
             held = [member for hold in batch for member in hold.members]
-            names = [self._name(scope, "s") for scope, _ in held]
+            names = [self._name(scope, "slots") for scope, _ in held]
             await self._run(_LUA_HEARTBEAT, names, [which, *(member for _, member in held)])
 
 

@@ -43,9 +43,14 @@ def move_time(server, seconds):
                 for member, score in direct.zrange(name, 0, -1, withscores=True):
                     direct.zadd(name, {member: score - seconds})
             else:
-                for bucket, count in direct.hgetall(name).items():
-                    direct.hdel(name, bucket)
-                    direct.hset(name, int(int(bucket) - seconds * 2), count)
+                buckets = direct.hgetall(name)
+                moved = {b"sum": buckets.pop(b"sum")}
+                for edge in (b"newest", b"gone"):
+                    moved[edge] = int(int(buckets.pop(edge)) - seconds * 2)
+                for bucket, count in buckets.items():
+                    moved[int(int(bucket) - seconds * 2)] = count
+                direct.delete(name)
+                direct.hset(name, mapping=moved)
 
 
 async def released(engine):
@@ -138,6 +143,30 @@ async def test_a_minute_later_the_requests_are_forgotten(worker, server):
     assert 58 < denial.retry_after_s <= 61
     move_time(server, 61)
     assert not await is_denied(engine, key(rpm=1))
+
+
+async def test_what_is_a_minute_old_leaves_bit_by_bit(worker, server):
+    engine = worker()
+    for count in range(20):
+        hold = await engine.take([key(rpm=100, tpm=1000)])
+        assert hold.requests().used == min(count + 1, 9)  # of 0, 7, ... 56 seconds ago
+        assert hold.tokens().used == min(count, 8) * 10
+        hold.release(10)
+        await released(engine)
+        move_time(server, 7)
+
+
+async def test_a_clock_that_is_set_back_loses_and_keeps_nothing(worker, server):
+    engine = worker()
+    await engine.take([key(rpm=5)])
+    move_time(server, -40)
+    assert (await engine.take([key(rpm=5)])).requests().used == 2
+    move_time(server, 50)
+    assert (await engine.take([key(rpm=5)])).requests().used == 3
+    move_time(server, 55)
+    assert (await engine.take([key(rpm=5)])).requests().used == 2
+    move_time(server, 61)
+    assert (await engine.take([key(rpm=5)])).requests().used == 1
 
 
 async def test_a_cancelled_admission_leaves_no_slot_behind(worker):
