@@ -12,18 +12,19 @@ meanwhile is seen on one side or on the other, never on none.
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Sum
 
 from keys.amounts import neurons_text, usd_text
 from keys.errors import BudgetUsedUp
-from keys.limits import Scope
+from keys.group_transaction import GroupTransaction, Insert, group_transaction
+from keys.limits import Limits, Scope
 from keys.models import DayTotal, Reservation
 
 # A worker that lives extends its leases every HEARTBEAT_S; one that died holds nothing after LEASE.
@@ -36,6 +37,9 @@ SWEPT_AT_ONCE: Final = 500
 _HIGHEST: Final = 10**15
 # The advisory locks' own corner of PostgreSQL's 64-bit numbers.
 _LOCKS: Final = {"key": 0x4B1 << 50, "owner": 0x4B2 << 50}
+
+
+ScopeName = tuple[Literal["key", "owner"], int]
 
 
 class Window(Enum):
@@ -95,7 +99,9 @@ class Claim:
 
     def amount(self, unit: str) -> int | None:
         amount = self.cost_nano_usd if unit == "usd" else self.neurons_micro
-        return None if amount is None else min(max(amount, 0), _HIGHEST)
+        if amount is None or 0 <= amount <= _HIGHEST:
+            return amount
+        return min(max(amount, 0), _HIGHEST)
 
     @property
     def set_aside(self) -> tuple[int, int]:
@@ -159,8 +165,9 @@ class Spending:
                 for budget in BUDGETS
                 if (limit := getattr(scope.limits, budget.field)) is not None
             ]
+        nano_usd, neurons_micro = claim.amount("usd"), claim.amount("neurons")
         for budget, limit, left in rooms:
-            asked = claim.amount(budget.unit)
+            asked = nano_usd if budget.unit == "usd" else neurons_micro
             if (asked is None and left <= 0) or (asked and asked > left):
                 return Shortfall(scope, budget, limit, left, asked)
         return None
@@ -187,7 +194,7 @@ class ClosedMonths:
     REMEMBERED: Final = 10_000
 
     def __init__(self) -> None:
-        self._spent: dict[tuple[str, int], tuple[date, tuple[int, int]]] = {}
+        self._spent: dict[ScopeName, tuple[date, tuple[int, int]]] = {}
 
     @staticmethod
     def end(day: date) -> date:
@@ -208,21 +215,26 @@ class ClosedMonths:
 
 def decide(
     claims: Sequence[Claim],
-    cursor: Any,
+    transaction: GroupTransaction,
     *,
     writer: uuid.UUID,
     now: datetime,
     closed: ClosedMonths,
     lapsed_by: datetime | None = None,
+    tried: Collection[uuid.UUID] = (),
 ) -> dict[uuid.UUID, Shortfall | None]:
-    """Set aside what fits, claim by claim, in every scope of a claim or in none. Needs the cursor
-    of a transaction, whose commit is what makes it so.
+    """Set aside what fits, claim by claim, in every scope of a claim or in none. The transaction's
+    commit is what makes it so.
 
-    Leases that ended by `lapsed_by`, which is now unless it is said, count no more."""
+    Leases that ended by `lapsed_by`, which is now unless it is said, count no more. What claims
+    that were `tried` before, with an outcome that nobody knows, may have set aside is taken back
+    first: behind the locks, which that earlier try held to its end."""
     by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
-    _lock(by_name, cursor)
+    _lock(by_name, transaction)
+    if tried:
+        release(tried, transaction)
     moment = now if lapsed_by is None else lapsed_by
-    spent = {name: _read(scope, claims, moment, closed, cursor) for name, scope in by_name.items()}
+    spent = _read(by_name, claims, moment, closed, transaction)
     decisions: dict[uuid.UUID, Shortfall | None] = {}
     reserved: list[Claim] = []
     for claim in claims:
@@ -234,98 +246,116 @@ def decide(
             for _, each in mine:
                 each.add(claim.day, cost, neurons)
             reserved.append(claim)
-    _insert(reserved, cursor, writer=writer, expires_at=now + LEASE)
+    _insert(reserved, transaction, writer=writer, expires_at=now + LEASE)
     return decisions
 
 
-_INSERT_SQL: Final = """
-    INSERT INTO keys_reservation
-        (id, key_id, owner_id, day, cost_nano_usd, neurons_micro, writer, expires_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-"""
+_RESERVATIONS: Final = Insert(
+    "keys_reservation",
+    (
+        *("id", "key_id", "owner_id", "day", "cost_nano_usd", "neurons_micro"),
+        *("writer", "expires_at"),
+    ),
+)
 
 
 def _insert(
-    reserved: Sequence[Claim], cursor: Any, *, writer: uuid.UUID, expires_at: datetime
+    reserved: Sequence[Claim],
+    transaction: GroupTransaction,
+    *,
+    writer: uuid.UUID,
+    expires_at: datetime,
 ) -> None:
-    """Plain SQL, as in `release`: both run for every request, and the ORM was most of their
-    cost."""
     if not reserved:
         return
-    adapt_day = connection.ops.adapt_datefield_value
-    last = (_column(writer), connection.ops.adapt_datetimefield_value(expires_at))
+    id, day = transaction.id, transaction.day
+    last = (id(writer), transaction.moment(expires_at))
     rows = [
-        (_column(one.id), one.key_id, one.owner_id, adapt_day(one.day), *one.set_aside, *last)
+        (id(one.id), one.key_id, one.owner_id, day(one.day), *one.set_aside, *last)
         for one in reserved
     ]
-    cursor.executemany(_INSERT_SQL, rows)
+    transaction.insert(_RESERVATIONS, rows)
 
 
-def release(ids: Sequence[uuid.UUID], cursor: Any) -> None:
-    cursor.executemany("DELETE FROM keys_reservation WHERE id = %s", [(_column(id),) for id in ids])
+def release(ids: Collection[uuid.UUID], transaction: GroupTransaction) -> None:
+    transaction.change(
+        "DELETE FROM keys_reservation WHERE id = ?", [(transaction.id(id),) for id in ids]
+    )
 
 
-def _column(id: uuid.UUID) -> Any:
-    """As the engine stores it."""
-    return id if connection.features.has_native_uuid_field else id.hex
-
-
-def extend_leases(held: Collection[Claim], *, writer: uuid.UUID, now: datetime) -> None:
+def extend_leases(
+    held: Collection[Claim], transaction: GroupTransaction, *, writer: uuid.UUID, now: datetime
+) -> None:
     """Of all that a writer holds. What was swept, after hours in which it could extend nothing, is
     set aside again."""
+    transaction.flush()
     own = Reservation.objects.filter(writer=writer)
     if own.update(expires_at=now + LEASE) < len(held):
         there = set(own.values_list("pk", flat=True))
         swept = [claim for claim in held if claim.id not in there]
-        with connection.cursor() as cursor:
-            _insert(swept, cursor, writer=writer, expires_at=now + LEASE)
+        _insert(swept, transaction, writer=writer, expires_at=now + LEASE)
 
 
 def sweep(now: datetime) -> None:
     """Delete what nobody came back for. Skips what another worker is deleting just now."""
     lapsed = Reservation.objects.filter(expires_at__lte=now - SWEPT_AFTER)
     if lapsed.exists():
-        with transaction.atomic(), connection.cursor() as cursor:
+        with group_transaction() as transaction:
             locked = lapsed.select_for_update(skip_locked=True)
-            release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]), cursor)
+            release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]), transaction)
 
 
-def _lock(names: Iterable[tuple[str, int]], cursor: Any) -> None:
-    if connection.vendor != "postgresql":
-        return
-    # In one order everywhere, so that two writers never wait for each other in a circle.
-    for kind, scope_id in sorted(names):
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCKS[kind] + scope_id])
+def _lock(names: Collection[ScopeName], transaction: GroupTransaction) -> None:
+    if connection.vendor == "postgresql":
+        # In one order everywhere, so that two writers never wait for each other in a circle.
+        locks = [(_LOCKS[kind] + scope_id,) for kind, scope_id in sorted(names)]
+        transaction.change("SELECT pg_advisory_xact_lock(?)", locks)
 
 
 _SPENDING_SQL: Final = """
     SELECT day, SUM(cost_nano_usd), SUM(neurons_micro) FROM (
         SELECT day, cost_nano_usd, neurons_micro FROM keys_daytotal
-        WHERE {column} = %s AND day >= %s
+        WHERE {column} = ? AND day >= ?
         UNION ALL
         SELECT day, cost_nano_usd, neurons_micro FROM keys_reservation
-        WHERE {column} = %s AND day >= %s AND expires_at > %s
+        WHERE {column} = ? AND day >= ? AND expires_at > ?
     ) AS amounts GROUP BY day
 """
+_SPENDING_OF: Final = {
+    "key": _SPENDING_SQL.format(column="key_id"),
+    "owner": _SPENDING_SQL.format(column="owner_id"),
+}
 
 
 def _read(
-    scope: Scope, claims: Sequence[Claim], now: datetime, closed: ClosedMonths, cursor: Any
-) -> Spending:
-    """As far back as the scope's longest budget looks."""
-    limits = scope.limits
-    windows = [budget.window for budget in BUDGETS if getattr(limits, budget.field) is not None]
-    first = min(window.begin(claim.day) for claim in claims for window in windows)
-    days: dict[date, tuple[int, int]] = {}
-    if first == date.min:
-        first = min(closed.end(claim.day) for claim in claims)
-        days[date.min] = closed.spent(scope, first)
-    column = "key_id" if scope.kind == "key" else "owner_id"
-    day = connection.ops.adapt_datefield_value(first)
-    moment = connection.ops.adapt_datetimefield_value(now)
-    cursor.execute(_SPENDING_SQL.format(column=column), [scope.id, day, scope.id, day, moment])
-    days.update((_day(row[0]), (int(row[1]), int(row[2]))) for row in cursor.fetchall())
-    return Spending(days)
+    scopes: dict[ScopeName, Scope],
+    claims: Sequence[Claim],
+    now: datetime,
+    closed: ClosedMonths,
+    transaction: GroupTransaction,
+) -> dict[ScopeName, Spending]:
+    """As far back as each scope's longest budget looks."""
+    claimed = {claim.day for claim in claims}
+    moment = transaction.moment(now)
+    spent: dict[ScopeName, Spending] = {}
+    questions = []
+    for name, scope in scopes.items():
+        first = min(window.begin(day) for day in claimed for window in _windows(scope.limits))
+        before: dict[date, tuple[int, int]] = {}
+        if first == date.min:
+            first = min(map(closed.end, claimed))
+            before[date.min] = closed.spent(scope, first)
+        spent[name] = Spending(before)
+        day = transaction.day(first)
+        questions.append((_SPENDING_OF[scope.kind], (scope.id, day, scope.id, day, moment)))
+    for spending, rows in zip(spent.values(), transaction.select(questions), strict=True):
+        for day, cost, neurons in rows:
+            spending.days[_day(day)] = (int(cost), int(neurons))
+    return spent
+
+
+def _windows(limits: Limits) -> list[Window]:
+    return [budget.window for budget in BUDGETS if getattr(limits, budget.field) is not None]
 
 
 def _day(value: Any) -> date:

@@ -26,15 +26,16 @@ from itertools import islice
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import DataError, IntegrityError, connection, models, transaction
+from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
 from keys import budgets, ledger_rows, month_totals
 from keys.budgets import Claim, Shortfall
 from keys.captured import TOO_MUCH_WAITED
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
+from keys.group_transaction import GroupTransaction, group_transaction
 from keys.ledger_rows import LedgerRow
-from keys.models import Key, LedgerMark
+from keys.models import LedgerMark
 from keys.totals import Names, Place, Sums
 
 logger = logging.getLogger(__name__)
@@ -104,10 +105,18 @@ class _Waiting:
     shortfall: Shortfall | None = None
     released: uuid.UUID | None = None
     refusals: Refusals | None = None
+    # The outcome of an earlier try is not known.
+    tried: bool = False
 
     @property
-    def writes(self) -> bool:
-        return any((self.values, self.claim, self.released, self.refusals))
+    def lasts(self) -> bool:
+        """It must be in once and not twice, and on the disk before anybody is told.
+
+        Of reservations neither is asked. They outlive the death of any process, and at the
+        machine's own death the requests are gone with them: that spares a request with a budget
+        one of its two waits for the disk. And setting the same aside again, or freeing it again,
+        changes nothing."""
+        return self.values is not None or self.refusals is not None
 
 
 # Within 20 seconds; PostgreSQL's settings for one session.
@@ -138,7 +147,8 @@ class LedgerWriter:
         self._commit_delay_s = delay_ms / 1000
         self._writer_id = uuid.uuid4()
         self._writer_pid = os.getpid()
-        self._group_number = 0
+        # Of those that last.
+        self._groups_in = 0
         self._queue: deque[_Waiting] = deque()
         # Rows that are queued or in hand, which is what the bound is for.
         self._rows_waiting = 0
@@ -152,8 +162,6 @@ class LedgerWriter:
         self._thread: threading.Thread | None = None
         self._next_group_at = 0.0
         self._raw_connection: object = None
-        self._syncs = True
-        self._writer_column: object = None
         self._last_used: dict[int, float] = {}
         self._refusals: Refusals = {}
         self._refusals_due_at = 0.0
@@ -266,7 +274,7 @@ class LedgerWriter:
         if self._writer_pid != os.getpid():
             # Made before a fork: two processes must not move the same mark.
             self._writer_id, self._writer_pid = uuid.uuid4(), os.getpid()
-            self._group_number = 0
+            self._groups_in = 0
         self._stopping.clear()
         self._give_up_at = None
         self._answered_at = self._clock()
@@ -354,9 +362,12 @@ class LedgerWriter:
         self._heartbeat_at = now + budgets.HEARTBEAT_S
         self._sweep_at = now + SWEEP_EVERY_S
         try:
-            self._prepare_connection(self._group_number)
+            self._prepare_connection()
             if is_beat:
-                budgets.extend_leases(self._held.values(), writer=self._writer_id, now=moment)
+                with group_transaction() as transaction:
+                    budgets.extend_leases(
+                        self._held.values(), transaction, writer=self._writer_id, now=moment
+                    )
             if is_sweep:
                 budgets.sweep(self._lapsed_by())
                 month_totals.make_next(moment.date())
@@ -372,14 +383,12 @@ class LedgerWriter:
     def _write_until_in(self, group: Sequence[_Waiting]) -> bool:
         """False when the ledger was told to stop and the database did not come back in time."""
         group = self._without_unreadable(group)
-        self._group_number += 1
         wait_s = FIRST_RETRY_S
         while True:
             try:
                 self._write(group)
             except (DataError, IntegrityError) as error:
                 # A statement failed, so nothing of this group is in: look for the row at fault.
-                self._group_number -= 1
                 if len(group) > 1:
                     return all(self._write_until_in([waiting]) for waiting in group)
                 self._refuse(group[0], error)
@@ -388,8 +397,9 @@ class LedgerWriter:
                 # Whatever it is, these rows must not be lost: keep them, say so, try again.
                 self._note_failure(error)
                 self._drop_connection()
+                for waiting in group:
+                    waiting.tried = True
                 if not self._pause(wait_s):
-                    self._group_number -= 1
                     return False
                 wait_s = min(wait_s * 2, LONGEST_RETRY_S)
             else:
@@ -398,88 +408,88 @@ class LedgerWriter:
                 return True
 
     def _write(self, group: list[_Waiting]) -> None:
-        if not any(waiting.writes for waiting in group):
+        """When it returns, the group is in."""
+        lasting = [waiting for waiting in group if waiting.lasts]
+        claims = [waiting for waiting in group if waiting.claim is not None]
+        released = [waiting.released for waiting in group if waiting.released is not None]
+        if not (lasting or claims or released):
             return
-        values = [waiting.values for waiting in group if waiting.values is not None]
-        self._prepare_connection(self._group_number - 1)
-        lasts = any(waiting.values or waiting.refusals for waiting in group)
-        self._choose_durability(lasts)
-        with transaction.atomic(), connection.cursor() as cursor:
-            if not lasts and connection.vendor == "postgresql":
-                cursor.execute("SET LOCAL synchronous_commit TO OFF")
-            if not self._claim_group(cursor):
-                return
-            used: dict[int, float] = {}
-            if lasts:
-                rows = [waiting.row for waiting in group if waiting.row is not None]
-                ledger_rows.insert(cursor, values)
-                ledger_rows.store_captured(rows)
-                sums = _sums_of(group)
-                month_totals.forget_late(sums.days, budgets.utc_day(self._clock()))
-                sums.write(cursor)
-                used = self._touch_keys(rows)
-            self._settle_budgets(group, cursor)
+        self._prepare_connection()
+        used: dict[int, float] = {}
+        with (
+            connection.wrap_database_errors,
+            group_transaction(durable=bool(lasting)) as transaction,
+        ):
+            if lasting:
+                if not self._claim_group(transaction):
+                    return
+                used = self._write_rows(lasting, transaction)
+            # First what is free again, then who may have it.
+            if released:
+                budgets.release(released, transaction)
+            if claims:
+                self._decide(claims, released, transaction)
             if self._commit_delay_s:
                 time.sleep(self._commit_delay_s)
         self._last_used.update(used)
 
-    def _choose_durability(self, lasts: bool) -> None:
-        """Reservations alone need not reach the disk before a request goes on: they outlive the
-        death of any process, and at the machine's own death the requests are gone with them. It
-        spares a request with a budget one of its two waits for the disk."""
-        if connection.vendor == "sqlite" and lasts is not self._syncs:
-            connection.connection.execute(f"PRAGMA synchronous={'FULL' if lasts else 'NORMAL'}")
-            self._syncs = lasts
+    def _write_rows(self, group: list[_Waiting], transaction: GroupTransaction) -> dict[int, float]:
+        rows = [waiting.row for waiting in group if waiting.row is not None]
+        values = [waiting.values for waiting in group if waiting.values is not None]
+        sums = _sums_of(group)
+        ledger_rows.insert(transaction, values)
+        ledger_rows.store_captured(rows, transaction)
+        month_totals.forget_late(sums.days, budgets.utc_day(self._clock()), transaction)
+        sums.write(transaction)
+        return self._touch_keys(rows, transaction)
 
-    def _settle_budgets(self, group: list[_Waiting], cursor: Any) -> None:
-        """First what is free again, then who may have it."""
-        released = [waiting.released for waiting in group if waiting.released is not None]
-        if released:
-            budgets.release(released, cursor)
-        claims = [waiting.claim for waiting in group if waiting.claim is not None]
-        if not claims:
-            return
+    def _decide(
+        self,
+        group: list[_Waiting],
+        released: Sequence[uuid.UUID],
+        transaction: GroupTransaction,
+    ) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         if self._held and time.monotonic() >= self._heartbeat_at:
             # After an outage: what runs here must count, though no lease could be extended.
             still = [claim for id, claim in self._held.items() if id not in released]
-            budgets.extend_leases(still, writer=self._writer_id, now=now)
+            budgets.extend_leases(still, transaction, writer=self._writer_id, now=now)
+        claims = [waiting.claim for waiting in group if waiting.claim is not None]
         decisions = budgets.decide(
             claims,
-            cursor,
+            transaction,
             writer=self._writer_id,
             now=now,
             closed=self._closed_months,
             lapsed_by=self._lapsed_by(),
+            tried=[waiting.claim.id for waiting in group if waiting.tried and waiting.claim],
         )
-        for waiting in group:
-            if waiting.claim is not None:
-                waiting.shortfall = decisions[waiting.claim.id]
+        for waiting, claim in zip(group, claims, strict=True):
+            waiting.shortfall = decisions[claim.id]
 
-    def _claim_group(self, cursor: Any) -> bool:
+    def _claim_group(self, transaction: GroupTransaction) -> bool:
         """Move this writer's mark to the group. False if an earlier try of it did get in.
 
         The condition makes a second try wait for the first, should the database still be at it.
         """
-        number, now = self._group_number, connection.ops.adapt_datetimefield_value(timezone.now())
-        cursor.execute(
-            "UPDATE keys_ledgermark SET group_number = %s, written_at = %s "
-            "WHERE writer = %s AND group_number = %s",
-            [number, now, self._writer_column, number - 1],
+        number, now = self._groups_in + 1, datetime.now(UTC)
+        moved = transaction.count_changed(
+            "UPDATE keys_ledgermark SET group_number = ?, written_at = ? "
+            "WHERE writer = ? AND group_number = ?",
+            (number, transaction.moment(now), transaction.id(self._writer_id), number - 1),
         )
-        if cursor.rowcount == 1:
+        if moved == 1:
             return True
         mine = LedgerMark.objects.filter(writer=self._writer_id)
         if mine.filter(group_number=number).exists():
             return False
         # Somebody emptied the table, or put back a backup of it.
         LedgerMark.objects.update_or_create(
-            writer=self._writer_id,
-            defaults={"group_number": number, "written_at": timezone.now()},
+            writer=self._writer_id, defaults={"group_number": number, "written_at": now}
         )
         return True
 
-    def _touch_keys(self, rows: list[LedgerRow]) -> dict[int, float]:
+    def _touch_keys(self, rows: list[LedgerRow], transaction: GroupTransaction) -> dict[int, float]:
         """`last_used_at` moves at most once a minute a key, and without a new revision."""
         used: dict[int, float] = {}
         for row in rows:
@@ -490,23 +500,27 @@ class LedgerWriter:
                 used[row.key_id] = max(last, row.started_at)
         if len(self._last_used) > 10_000:
             self._last_used.clear()
-        # In one order everywhere, so that two writers never wait for each other in a circle.
-        for key_id in sorted(used):
-            moment = datetime.fromtimestamp(used[key_id], UTC)
-            earlier = models.Q(last_used_at=None) | models.Q(last_used_at__lt=moment)
-            models.QuerySet(Key).filter(earlier, pk=key_id).update(last_used_at=moment)
+        if used:
+            # In one order everywhere, so that two writers never wait for each other in a circle.
+            moments = [
+                (transaction.moment(datetime.fromtimestamp(used[key_id], UTC)), key_id)
+                for key_id in sorted(used)
+            ]
+            transaction.change(
+                "UPDATE keys_key SET last_used_at = ? "
+                "WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
+                [(moment, key_id, moment) for moment, key_id in moments],
+            )
         return used
 
-    def _prepare_connection(self, committed_groups: int) -> None:
+    def _prepare_connection(self) -> None:
         connection.ensure_connection()
         if connection.connection is self._raw_connection:
             return
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA journal_mode=WAL")
-                cursor.execute("PRAGMA synchronous=FULL")
                 cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_MS}")
-            self._syncs = True
         else:
             # Should this machine fall silent in the middle of a group, the server must not keep its
             # locks for hours: other workers wait for them, and so does its own next try.
@@ -515,12 +529,11 @@ class LedgerWriter:
         # Outside the group's transaction, so that `_claim_group` always has a row to wait for.
         LedgerMark.objects.get_or_create(
             writer=self._writer_id,
-            defaults={"group_number": committed_groups, "written_at": timezone.now()},
+            defaults={"group_number": self._groups_in, "written_at": timezone.now()},
         )
         LedgerMark.objects.filter(written_at__lt=timezone.now() - MARKS_KEPT).exclude(
             writer=self._writer_id
         ).delete()
-        self._writer_column = LedgerMark._meta.pk.get_db_prep_value(self._writer_id, connection)
         self._raw_connection = connection.connection
 
     def _drop_connection(self) -> None:
@@ -581,6 +594,7 @@ class LedgerWriter:
 
     def _note_success(self, group: list[_Waiting]) -> None:
         rows = sum(waiting.row is not None for waiting in group)
+        self._groups_in += any(waiting.lasts for waiting in group)
         self._rows_written += rows
         self._rows_no_more_wait(rows)
         self._groups_written += 1

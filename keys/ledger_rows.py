@@ -8,14 +8,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from django.db import connection
-
 from keys.budgets import utc_day
 from keys.captured import CapturedTexts
+from keys.group_transaction import GroupTransaction, Insert, engine
 from keys.models import CapturedText, RequestLog
 from keys.totals import SUMMED, Names, Place, Sums
 
@@ -74,17 +72,12 @@ _HIGHEST: Final = {
 }
 
 
-@cache
-def _insert_sql(vendor: str) -> str:
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in _COLUMNS)
-    places = ", ".join(["%s"] * len(_COLUMNS))
-    return f"INSERT INTO {quote(RequestLog._meta.db_table)} ({names}) VALUES ({places})"
+_INTO_LOG: Final = Insert(RequestLog._meta.db_table, tuple(field.column for field in _COLUMNS))
 
 
-def insert(cursor: Any, values: Sequence[tuple[Any, ...]]) -> None:
+def insert(transaction: GroupTransaction, values: Sequence[tuple[Any, ...]]) -> None:
     if values:
-        cursor.executemany(_insert_sql(connection.vendor), values)
+        transaction.insert(_INTO_LOG, values)
 
 
 # What turns a row's values into those that the columns take, whatever upstream or a caller sent: a
@@ -126,8 +119,7 @@ def values_of(row: LedgerRow) -> tuple[Any, ...]:
     for place in _FLAGS:
         values[place] = bool(values[place])
     for place in _MOMENTS:
-        moment = datetime.fromtimestamp(values[place], UTC)
-        values[place] = connection.ops.adapt_datetimefield_value(moment)
+        values[place] = engine().moment(datetime.fromtimestamp(values[place], UTC))
     return tuple(values)
 
 
@@ -166,9 +158,10 @@ def add_to(sums: Sums, row: LedgerRow, values: tuple[Any, ...]) -> None:
     )
 
 
-def store_captured(rows: Iterable[LedgerRow]) -> None:
+def store_captured(rows: Iterable[LedgerRow], transaction: GroupTransaction) -> None:
     captured = [row for row in rows if row.captured is not None]
     if captured:
+        transaction.flush()
         CapturedText.objects.bulk_create(map(_captured_text, captured))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Min, QuerySet
 
+from keys.group_transaction import GroupTransaction
 from keys.models import DayTotal, MonthTotal
 from keys.totals import ADDED
 
@@ -50,11 +51,12 @@ def make_next(today: date) -> date | None:
     return None
 
 
-def forget_late(days: Iterable[date], today: date) -> None:
+def forget_late(days: Iterable[date], today: date, transaction: GroupTransaction) -> None:
     """For whoever adds to days that may be old: call it before, in the same transaction."""
     open_from = first_of_month(today - LATE_AFTER)
     late = {first_of_month(day) for day in days if day < open_from}
     if late:
+        transaction.flush()
         forget(late)
 
 

@@ -5,11 +5,9 @@ and the statement that adds it. In the transaction of the rows, so the two never
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from django.db import connection
-
+from keys.group_transaction import GroupTransaction, Insert
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
 
 REFUSED: Final = (
@@ -109,28 +107,24 @@ class Sums:
     def days(self) -> set[date]:
         return {place.day for place in self._added}
 
-    def write(self, cursor: Any) -> None:
+    def write(self, transaction: GroupTransaction) -> None:
         if self._added:
-            adapt = connection.ops.adapt_datefield_value
-            cursor.executemany(
-                _upsert_sql(),
-                [
-                    (adapt(place.day), *place[1:], *self._names[place], *self._added[place])
-                    for place in sorted(self._added)
-                ],
-            )
+            rows = [
+                (transaction.day(place.day), *place[1:], *self._names[place], *self._added[place])
+                for place in sorted(self._added)
+            ]
+            transaction.insert(_ADD, rows)
 
 
-@cache
-def _upsert_sql() -> str:
-    names = (*Place._fields, *Names._fields, *ADDED)
-    sums = ", ".join(f"{name} = keys_daytotal.{name} + excluded.{name}" for name in ADDED)
-    return (
-        f"INSERT INTO keys_daytotal ({', '.join(names)}) "
-        f"VALUES ({', '.join(['%s'] * len(names))}) "
+_ADD: Final = Insert(
+    "keys_daytotal",
+    (*Place._fields, *Names._fields, *ADDED),
+    on_conflict=(
         f"ON CONFLICT ({', '.join(Place._fields)}) DO UPDATE SET "
-        f"key_name = excluded.key_name, owner_name = excluded.owner_name, {sums}"
-    )
+        "key_name = excluded.key_name, owner_name = excluded.owner_name, "
+        + ", ".join(f"{name} = keys_daytotal.{name} + excluded.{name}" for name in ADDED)
+    ),
+)
 
 
 def percentile_ms(counts: Sequence[int], share: float) -> float | None:

@@ -1,10 +1,13 @@
 """A gateway's worker without its HTTP, in a process of its own: admits, reserves and settles.
 
 Each line it reads is an order: `try LIMIT KEY COUNT` makes so many requests at once and answers how
-many passed; `settle` settles those; `ahead SECONDS` moves its clock. At the end of input it stops.
+many passed; `settle` settles those; `ahead SECONDS` moves its clock; `lose COUNT` loses the answers
+to so many commits; `log TEXT` writes a row of a user called that, in JSON. At the end of input it
+stops.
 """
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -15,20 +18,39 @@ import django
 
 class Worker:
     def __init__(self) -> None:
+        from django.db import OperationalError
+
         from keys.admission import counters_from_settings
         from keys.ledger import LedgerWriter
 
         self.ahead_s = 0.0
         self.tickets: list[Any] = []
         self.counters = counters_from_settings()
-        self.writer = LedgerWriter(clock=lambda: time.time() + self.ahead_s)
+        self.answers_to_lose = 0
+        worker = self
+
+        class ForgetfulWriter(LedgerWriter):
+            def _write(self, group: Any) -> None:
+                super()._write(group)
+                if worker.answers_to_lose:
+                    worker.answers_to_lose -= 1
+                    raise OperationalError("connection lost at commit")
+
+        self.writer = ForgetfulWriter(clock=lambda: time.time() + self.ahead_s)
         self.writer.start()
 
     async def obey(self, order: str, *words: str) -> int:
+        from tests.keys.factories import ledger_row
+
         if order == "ahead":
             self.ahead_s = float(words[0])
         elif order == "settle":
             await self.settle()
+        elif order == "lose":
+            self.answers_to_lose = int(words[0])
+        elif order == "log":
+            row = ledger_row("odd", user=json.loads(words[0]), started_at=time.time())
+            await self.writer.put(row, asyncio.get_running_loop())
         else:
             await self.try_at_once(words[0], int(words[1]), int(words[2]))
         return len(self.tickets)

@@ -15,6 +15,7 @@ from keys import budgets, errors, ledger
 from keys.admission import Outcome, admit
 from keys.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
 from keys.counters import MemoryCounters
+from keys.group_transaction import group_transaction
 from keys.ledger import LedgerWriter
 from keys.limits import Limits, Scope
 from keys.models import DayTotal, RequestLog, Reservation
@@ -574,9 +575,9 @@ class AnyOrder(RuleBasedStateMachine):
             and (not cost or month[0] + cost <= 250)
             and (not neurons or day[1] + neurons <= 90)
         )
-        with connection.cursor() as cursor:
+        with group_transaction() as transaction:
             decisions = decide(
-                [claim], cursor, writer=uuid.uuid4(), now=self.now, closed=ClosedMonths()
+                [claim], transaction, writer=uuid.uuid4(), now=self.now, closed=ClosedMonths()
             )
         assert (decisions[claim.id] is None) == bool(fits)
         if fits:
@@ -587,8 +588,8 @@ class AnyOrder(RuleBasedStateMachine):
     def settle(self, data, cost, neurons):
         claim_id = data.draw(st.sampled_from(list(self.held)))
         day, *_ = self.held.pop(claim_id)
-        with connection.cursor() as cursor:
-            budgets.release([claim_id], cursor)
+        with group_transaction() as transaction:
+            budgets.release([claim_id], transaction)
         total, _ = DayTotal.objects.get_or_create(day=day, key_id=1)
         total.cost_nano_usd += cost
         total.neurons_micro += neurons

@@ -5,6 +5,7 @@ import logging
 import sqlite3
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -312,8 +313,8 @@ def test_a_commit_that_failed_is_repeated(writers):
     class Unlucky(LedgerWriter):
         failures = 3
 
-        def _claim_group(self, cursor):
-            claimed = super()._claim_group(cursor)
+        def _claim_group(self, transaction):
+            claimed = super()._claim_group(transaction)
             if self.failures:
                 self.failures -= 1
                 raise OperationalError("connection lost before commit")
@@ -519,13 +520,23 @@ def test_the_ledgers_connection_commits_to_disk_before_it_says_so(writers):
     seen = []
 
     class Curious(LedgerWriter):
-        def _claim_group(self, cursor):
-            seen.append(cursor.execute("PRAGMA synchronous").fetchone()[0])
-            seen.append(cursor.execute("PRAGMA journal_mode").fetchone()[0])
-            return super()._claim_group(cursor)
+        def _claim_group(self, transaction):
+            raw = connection.connection
+            seen.append(raw.execute("PRAGMA synchronous").fetchone()[0])
+            seen.append(raw.execute("PRAGMA journal_mode").fetchone()[0])
+            return super()._claim_group(transaction)
 
-    run(put_and_wait(writers(Curious), ledger_row()))
-    assert seen == [2, "wal"]
+    writer = writers(Curious)
+
+    async def main():
+        for _ in range(3):
+            # A group of reservations alone, which need not wait for the disk.
+            writer.release(uuid.uuid4())
+            await writer.written()
+            await put_and_wait(writer, ledger_row())
+
+    run(main())
+    assert seen == [2, "wal"] * 3
 
 
 def test_an_error_that_nobody_foresaw_is_an_outage_and_no_loss(writers):

@@ -1,5 +1,6 @@
 """Two workers, as processes, on PostgreSQL and Redis: every limit is one limit."""
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -100,6 +101,29 @@ def test_a_worker_killed_with_reservations_frees_them_when_their_lease_ends(serv
     assert survivor.obey("try total_budget_nano_usd 200 10") == 7
     survivor.obey("settle")
     survivor.obey("ahead 0")
+
+
+def test_reservations_whose_commit_was_not_answered_are_made_once(servers, workers):
+    worker, other = workers[:2]
+    worker.obey("lose 2")
+    assert worker.obey("try daily_budget_nano_usd 500 10") == 7
+    assert other.obey("try daily_budget_nano_usd 500 10") == 0
+    held = "SELECT count(*) FROM keys_reservation WHERE key_id = 500"
+    assert servers.query(held) == [(7,)]
+    worker.obey("lose 2")
+    worker.obey("settle")
+    assert servers.query(held) == [(0,)]
+    spent = "SELECT sum(cost_nano_usd), sum(requests) FROM keys_daytotal WHERE key_id = 500"
+    assert servers.query(spent) == [(7 * 60, 7)]
+
+
+ODD = "it's \\' \\\\ \"50%\" %s ? $1 {} \u2028 \U0001f600 \t--; /*"
+
+
+def test_no_text_is_more_than_a_text(servers, workers):
+    workers[0].obey("log " + json.dumps(ODD).replace(" ", "\\u0020"))
+    found = servers.query("SELECT \"user\" FROM keys_requestlog WHERE request_id = 'odd'")
+    assert found == [(ODD,)]
 
 
 def keepalive_s(port: int) -> list[float]:
