@@ -150,6 +150,8 @@ class Spending:
 
     def total(self, window: Window, day: date, unit: str) -> int:
         part = 0 if unit == "usd" else 1
+        if window is Window.DAY:
+            return self.days.get(day, (0, 0))[part]
         begin, end = window.begin(day), window.end(day)
         return sum(
             amounts[part]
@@ -335,15 +337,15 @@ def _read(
     transaction: GroupTransaction,
 ) -> dict[ScopeName, Spending]:
     """As far back as each scope's longest budget looks."""
-    claimed = {claim.day for claim in claims}
+    first_claimed = min([claim.day for claim in claims])
     moment = transaction.moment(now)
     spent: dict[ScopeName, Spending] = {}
     questions = []
     for name, scope in scopes.items():
-        first = min(window.begin(day) for day in claimed for window in _windows(scope.limits))
+        first = _longest_window(scope.limits).begin(first_claimed)
         before: dict[date, tuple[int, int]] = {}
         if first == date.min:
-            first = min(map(closed.end, claimed))
+            first = closed.end(first_claimed)
             before[date.min] = closed.spent(scope, first)
         spent[name] = Spending(before)
         day = transaction.day(first)
@@ -354,8 +356,10 @@ def _read(
     return spent
 
 
-def _windows(limits: Limits) -> list[Window]:
-    return [budget.window for budget in BUDGETS if getattr(limits, budget.field) is not None]
+def _longest_window(limits: Limits) -> Window:
+    if limits.total_budget_nano_usd is not None:
+        return Window.TOTAL
+    return Window.DAY if limits.monthly_budget_nano_usd is None else Window.MONTH
 
 
 def _day(value: Any) -> date:

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from psycopg.sql import quote
 
 Values = Sequence[Any]
@@ -62,11 +62,13 @@ class GroupTransaction(ABC):
 
     def __init__(self, durable: bool) -> None:
         self._durable = durable
-        self._cursor = connection.connection.cursor()
+        # Itself, not what looks up the thread's each time.
+        self._django = connections[DEFAULT_DB_ALIAS]
+        self._cursor = self._django.connection.cursor()
 
     def __enter__(self) -> Self:
         self._begin()
-        connection.in_atomic_block, connection.autocommit = True, False
+        self._django.in_atomic_block, self._django.autocommit = True, False
         return self
 
     def __exit__(
@@ -75,8 +77,8 @@ class GroupTransaction(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        connection.in_atomic_block = connection.needs_rollback = False
-        connection.autocommit = True
+        self._django.in_atomic_block = self._django.needs_rollback = False
+        self._django.autocommit = True
         if error is not None:
             self._roll_back_or_close()
             return
@@ -88,9 +90,9 @@ class GroupTransaction(ABC):
 
     def _roll_back_or_close(self) -> None:
         try:
-            connection.connection.rollback()
+            self._django.connection.rollback()
         except Exception:
-            connection.close()
+            self._django.close()
 
     @abstractmethod
     def change(self, sql: str, many: Iterable[Values]) -> None:

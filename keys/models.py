@@ -558,17 +558,18 @@ class MonthTotal(Totals):
 class Reservation(models.Model):
     """What a running request may cost at most, until its row says what it did cost.
 
-    Counts against budgets while its lease runs; the worker that lives extends it.
+    Counts against budgets while its lease runs; the worker that lives extends it. No more indexes
+    than requests need: there are as many rows as requests that run.
     """
 
     id = models.UUIDField(primary_key=True)
-    writer = models.UUIDField(db_index=True)
+    writer = models.UUIDField()
     key_id = models.BigIntegerField()
     owner_id = models.BigIntegerField(null=True)
     day = models.DateField()
     cost_nano_usd = models.BigIntegerField()
     neurons_micro = models.BigIntegerField()
-    expires_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
 
     class Meta:
         indexes: ClassVar = [
@@ -624,7 +625,7 @@ class LedgerMark(models.Model):
 
     writer = models.UUIDField(primary_key=True)
     group_number = models.BigIntegerField()
-    written_at = models.DateTimeField(db_index=True)
+    written_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.writer} wrote group {self.group_number}"
