@@ -11,7 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, but not frozen: that takes five times as long to make, and some models
+# report what they used with every chunk.
+@dataclass(slots=True)
 class Usage:
     """Counts of one answer; None means that nobody reported it. `neurons` is what was billed, as
     upstream's `usage` or its header `cf-ai-neurons` says (`neurons_source`: "usage", "header")."""
