@@ -38,7 +38,8 @@ def _clients_and_bodies(cores: Cores, folder: Path, seconds: float) -> list[dict
             bench = Bench(running, mock, cores, seconds)
             bench.warm_up()
             for clients in CLIENTS:
-                found.append({"what": f"{clients} clients", **requests(bench, clients)})
+                what = f"{clients} client{'s' if clients > 1 else ''}"
+                found.append({"what": what, **requests(bench, clients)})
             for body_bytes in BODY_BYTES:
                 words = ["--model", FAST, "--body-bytes", str(body_bytes)]
                 cost = bench.closed(4, *words)

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.measure import LOW_RATE_PER_S
+
 Medians = dict[str, dict[str, float]]
 
 FIGURES = {
@@ -190,6 +192,12 @@ def doubts(result: dict[str, Any], medians: Medians) -> list[str]:
             found.append(f"{title}: {rounded(figures['failures'])} requests of a round failed.")
         if figures.get("streams_load_limited"):
             found.append(f"{title}: its streams were limited by the load side, so it holds more.")
+        served = figures.get("requests_per_s")
+        if served is not None and served < LOW_RATE_PER_S:
+            found.append(
+                f"{title}: it serves {rounded(served)} requests a second, so at {LOW_RATE_PER_S} "
+                "its latency is that of a queue."
+            )
         running = figures.get("rss_1000_chunks_per_s")
         if running is not None and running < 900:
             found.append(f"{title}: of 1000 streams only about {rounded(running)} were kept up.")
@@ -266,4 +274,15 @@ def growth_section(growth: Sequence[dict[str, Any]]) -> str:
         for one in growth
     ]
     head = ["", "CPU ms per request", "p50 ms at 40/s"]
-    return "## How the cost grows\n\n" + table(head, rows)
+    return "## How the cost grows\n\n" + table(head, rows) + "\n\n" + GROWTH.strip()
+
+
+GROWTH = """
+Read the rows of one kind beside each other: the machine's speed changes between them.
+
+- Clients: one alone shares nothing. Each of its requests makes two commits of its own, wakes the
+  process from idle each time, and finds its caches cold. With more at once a commit carries many
+  rows, and a turn of the loop many requests. Bodies are sent by 4 clients.
+- Bodies: each byte is received, parsed once, checked, written anew for Workers AI and sent on.
+- Keys, rows of the log and models: an index in memory or in the database finds what it needs.
+"""
