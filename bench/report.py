@@ -280,9 +280,9 @@ def growth_section(growth: Sequence[dict[str, Any]]) -> str:
 GROWTH = """
 Read the rows of one kind beside each other: the machine's speed changes between them.
 
-- Clients: one alone shares nothing. Each of its requests makes two commits of its own, wakes the
-  process from idle each time, and finds its caches cold. With more at once a commit carries many
-  rows, and a turn of the loop many requests. Bodies are sent by 4 clients.
+- Clients: one alone shares nothing. Each of its requests makes two commits of its own and wakes the
+  process from idle each time. With more at once a commit carries many rows, and a turn of the loop
+  many requests. Bodies are sent by 4 clients.
 - Bodies: each byte is received, parsed once, checked, written anew for Workers AI and sent on.
 - Keys, rows of the log and models: an index in memory or in the database finds what it needs.
 """

@@ -21,6 +21,7 @@ import httpx
 import orjson
 
 from workers_ai.answer import (
+    BROKEN_OFF,
     Answer,
     ByteSource,
     EventSource,
@@ -266,7 +267,7 @@ class WorkersAIClient:
                 chunks.append(chunk)
                 silence.limit(self.timeouts.idle_s, "idle")
         except httpx.HTTPError:
-            raise StreamCut("the connection to Workers AI broke in the middle") from None
+            raise StreamCut(BROKEN_OFF) from None
         finally:
             response.close()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)

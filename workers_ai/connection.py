@@ -1,8 +1,7 @@
 """One HTTP/1.1 connection to Cloudflare, and the answer that is on its way over it.
 
 httptools takes HTTP apart, as it does in the server in front. A stream can be taken in the very
-call in which its bytes arrive, without waking a task for each of them: a stream is one read every
-few milliseconds, and to wake somebody for it costs as much as to read it.
+call in which its bytes arrive, without waking a task for each of them.
 
 Failures are httpx's: RemoteProtocolError before the head of an answer, ReadError after it.
 """

@@ -62,7 +62,7 @@ async def inline_parts(parts: Iterable[NamedPart]) -> None:
         verify=_authorities(),
         trust_env=False,
         timeout=None,
-        # As it is: what unpacks to more than was announced is no picture either.
+        # Unpacked, a body could grow far beyond what is counted while it comes.
         headers={"accept-encoding": "identity"},
         limits=httpx.Limits(max_keepalive_connections=0),
     ) as client:
@@ -112,6 +112,9 @@ async def _fetched(client: httpx.AsyncClient, url: str, param: str) -> str:
 
 async def _bounded(response: httpx.Response, param: str) -> bytes:
     limit = settings.IMAGE_FETCH_MAX_BYTES
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _unusable(param, f"it is larger than {limit} bytes")
     parts: list[bytes] = []
     size = 0
     async for part in response.aiter_raw():

@@ -1,6 +1,7 @@
 """A server of raw bytes on a free port, for faults that no HTTP framework commits."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,16 +23,43 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}"
 
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @asynccontextmanager
-async def raw_server(answer: Answer) -> AsyncIterator[RawServer]:
-    """Serves each request with `answer(request, writer)` until the block ends."""
-    state = RawServer()
+async def listening(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port of a server that treats each connection with `handle` until the block ends."""
     running: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         running.add(task)
+        try:
+            await handle(reader, writer)
+            writer.close()
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            writer.transport.abort()
+        finally:
+            running.discard(task)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def raw_server(answer: Answer) -> AsyncIterator[RawServer]:
+    """Serves each request with `answer(request, writer)` until the block ends."""
+    state = RawServer()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 state.requests.append(await _request(reader))
@@ -46,21 +74,10 @@ async def raw_server(answer: Answer) -> AsyncIterator[RawServer]:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             state.closed.set()
-        except asyncio.CancelledError:
-            return
-        finally:
-            writer.close()
-            running.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    state.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(serve) as port:
+        state.port = port
         yield state
-    finally:
-        server.close()
-        for task in list(running):
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

@@ -410,14 +410,15 @@ async def test_silence_in_a_stream_is_timed_out_as_idle() -> None:
         await asyncio.wait_for(server.closed.wait(), 1)
 
 
-async def test_a_slow_reader_is_no_silence_of_upstream() -> None:
-    async def lively(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(STREAM_HEAD)
-        for number in range(8):
-            writer.write(chunked(b"data: %d\n\n" % number))
-            await asyncio.sleep(0.1)
-        writer.write(b"0\r\n\r\n")
+async def lively(_request: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(STREAM_HEAD)
+    for number in range(8):
+        writer.write(chunked(b"data: %d\n\n" % number))
+        await asyncio.sleep(0.1)
+    writer.write(b"0\r\n\r\n")
 
+
+async def test_a_slow_reader_is_no_silence_of_upstream() -> None:
     async with raw_server(lively) as server, of_server(server) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
@@ -445,13 +446,6 @@ async def test_delivered_events_are_those_that_are_read(upstream: RunningSimulat
 
 
 async def test_events_are_delivered_at_a_slow_takers_pace() -> None:
-    async def lively(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(STREAM_HEAD)
-        for number in range(8):
-            writer.write(chunked(b"data: %d\n\n" % number))
-            await asyncio.sleep(0.1)
-        writer.write(b"0\r\n\r\n")
-
     taken: list[bytes] = []
 
     def take(events: list[Event]) -> Awaitable[None] | None:

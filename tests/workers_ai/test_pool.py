@@ -15,6 +15,7 @@ from tests.workers_ai.raw_server import (
     Answer,
     RawServer,
     chunked,
+    listening,
     raw_server,
     response,
 )
@@ -61,34 +62,6 @@ def writing(*answers: bytes) -> tuple[Answer, list[asyncio.StreamWriter]]:
         writer.write(left.pop(0) if len(left) > 1 else left[0])
 
     return answer, connections
-
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The port of a server that reads by itself."""
-    running: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.add(task)
-        try:
-            await handle(reader, writer)
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
-            return
-        finally:
-            writer.transport.abort()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.sleep(0)
 
 
 async def until(holds: Callable[[], bool]) -> None:

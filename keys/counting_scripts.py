@@ -1,0 +1,192 @@
+"""What Redis runs, in its own language, for `redis_counters.py`: take, reserve, release and renew.
+
+A script is one step: it looks at all scopes of a request before it changes any.
+"""
+
+from typing import Final
+
+from keys.counters import WINDOW_S
+
+# What is counted within one bucket leaves together, at the end of the bucket and 60 seconds later.
+BUCKET_S: Final = 0.5
+LEASE_S: Final = 60.0
+
+# Common to the scripts. For each scope three keys. Requests and used tokens are hashes: amounts by
+# the number of their bucket, and beside them `sum`, which is theirs, `newest`, the last bucket that
+# something came into, and `gone`, the last that is no longer in the sum. Slots are a sorted set by
+# end of lease, of slot ids with the tokens that they hold ("id|tokens").
+_COMMON: Final = f"""
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
+
+-- The last bucket that has left by now.
+local left = math.floor((now - window) / bucket) - 1
+
+local function whole(number)
+  return string.format('%d', number)
+end
+
+local function leaves_in(number)
+  return (number + 1) * bucket + window - now
+end
+
+local function sum(key)
+  -- What was added in the last minute, and how long until all of it has left.
+  local total, newest, gone = unpack(redis.call('HMGET', key, 'sum', 'newest', 'gone'))
+  if not total then return 0, 0 end
+  total, newest, gone = tonumber(total), tonumber(newest), tonumber(gone)
+  if newest <= left then
+    redis.call('DEL', key)
+    return 0, 0
+  end
+  if gone ~= left then
+    for number = gone + 1, left do
+      local amount = redis.call('HGET', key, whole(number))
+      if amount then
+        total = total - tonumber(amount)
+        redis.call('HDEL', key, whole(number))
+      end
+    end
+    redis.call('HSET', key, 'sum', whole(total), 'gone', whole(left))
+  end
+  return total, leaves_in(newest)
+end
+
+local function add(key, amount)
+  local number = math.floor(now / bucket)
+  if redis.call('HINCRBY', key, whole(number), amount) == tonumber(amount) then
+    redis.call('HSETNX', key, 'gone', whole(left))
+    redis.call('HSET', key, 'newest', whole(number))
+    redis.call('EXPIRE', key, 65)
+  end
+  redis.call('HINCRBY', key, 'sum', amount)
+end
+
+local function wait_for(key, amount)
+  -- How long until `amount` of the sum has left.
+  local found, kept = redis.call('HGETALL', key), {{}}
+  for i = 1, #found, 2 do
+    local number = tonumber(found[i])
+    if number then kept[#kept + 1] = {{leaves_in(number), tonumber(found[i + 1])}} end
+  end
+  table.sort(kept, function(a, b) return a[1] < b[1] end)
+  local counted, wait = 0, 0
+  for _, each in ipairs(kept) do
+    counted, wait = counted + each[2], each[1]
+    if counted >= amount then break end
+  end
+  return wait
+end
+
+local function slots(key)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  local members = redis.call('ZRANGE', key, 0, -1)
+  local reserved = 0
+  for _, member in ipairs(members) do
+    reserved = reserved + tonumber(string.match(member, '|(%d+)$'))
+  end
+  return #members, reserved
+end
+
+local function told(answer)
+  -- One line, which is read in one step, where a list would take one for each of its parts.
+  return redis.status_reply(table.concat(answer, ' '))
+end
+
+local function hold(key, slot, tokens)
+  redis.call('ZADD', key, now + lease, slot .. '|' .. whole(tokens))
+  redis.call('EXPIRE', key, 3600)
+end
+"""
+
+# ARGV: slot, then for each scope requests, tokens, concurrency (-1: no limit).
+# Answers 'denied', number of the scope, limit, wait; or 'taken', then four numbers for each scope.
+TAKE: Final = (
+    _COMMON
+    + """
+local answer = {'taken'}
+for i = 1, #KEYS / 3 do
+  local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
+  local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local concurrency = tonumber(ARGV[3 * i + 1])
+  local requests, requests_last = sum(rkey)
+  local used, tokens_last = sum(tkey)
+  local running, reserved = slots(skey)
+  if rpm >= 0 and requests + 1 > rpm then
+    local wait = wait_for(rkey, requests + 1 - rpm)
+    return told({'denied', whole(i), 'requests', tostring(wait)})
+  end
+  if tpm >= 0 and used + reserved + 1 > tpm then
+    local wait = used > 0 and wait_for(tkey, math.min(used + reserved + 1 - tpm, used)) or 0
+    return told({'denied', whole(i), 'tokens', tostring(wait)})
+  end
+  if concurrency >= 0 and running >= concurrency then
+    return told({'denied', whole(i), 'concurrency', '0'})
+  end
+  answer[#answer + 1] = whole(requests + 1)
+  answer[#answer + 1] = tostring(math.max(requests_last, window))
+  answer[#answer + 1] = whole(used + reserved)
+  answer[#answer + 1] = tostring(reserved > 0 and window or tokens_last)
+end
+for i = 1, #KEYS / 3 do
+  add(KEYS[3 * i - 2], 1)
+  hold(KEYS[3 * i], ARGV[1], 0)
+end
+return told(answer)
+"""
+)
+
+# KEYS: tokens and slots of each scope. ARGV: slot, then for each scope its amount and its limit.
+RESERVE: Final = (
+    _COMMON
+    + """
+local answer = {'taken'}
+for i = 1, #KEYS / 2 do
+  local used = sum(KEYS[2 * i - 1])
+  local _, reserved = slots(KEYS[2 * i])
+  local amount, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  local excess = used + reserved + amount - limit
+  if excess > 0 then
+    local wait = used > 0 and wait_for(KEYS[2 * i - 1], math.min(excess, used)) or 0
+    return told({'denied', whole(i), 'tokens', tostring(wait)})
+  end
+  answer[#answer + 1] = whole(used + reserved + amount)
+end
+for i = 1, #KEYS / 2 do
+  redis.call('ZREM', KEYS[2 * i], ARGV[1] .. '|0')
+  hold(KEYS[2 * i], ARGV[1], tonumber(ARGV[2 * i]))
+end
+return told(answer)
+"""
+)
+
+# KEYS: tokens and slots of each scope. ARGV: used tokens, slot, then for each scope the amount that
+# was asked for, which a request that left meanwhile may hold or not.
+RELEASE: Final = (
+    _COMMON
+    + """
+for i = 1, #KEYS / 2 do
+  redis.call('ZREM', KEYS[2 * i], ARGV[2] .. '|0', ARGV[2] .. '|' .. ARGV[i + 2])
+  if tonumber(ARGV[1]) > 0 then
+    add(KEYS[2 * i - 1], ARGV[1])
+  end
+end
+"""
+)
+
+# KEYS: slots. ARGV: XX for those that are still there, so that one that was released stays away, or
+# CH for all, which may have reserved tokens while Redis was away, then members.
+HEARTBEAT: Final = (
+    _COMMON
+    + """
+for i = 1, #KEYS do
+  local slot, tokens = string.match(ARGV[i + 1], '^(.*)|(%d+)$')
+  if ARGV[1] == 'CH' and tokens ~= '0' then
+    redis.call('ZREM', KEYS[i], slot .. '|0')
+  end
+  redis.call('ZADD', KEYS[i], ARGV[1], now + lease, ARGV[i + 1])
+  redis.call('EXPIRE', KEYS[i], 3600)
+end
+"""
+)
