@@ -23,7 +23,7 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from keys import month_totals  # noqa: E402
+from keys.ledger import month_totals  # noqa: E402
 from keys.models import (  # noqa: E402
     DURATION_COUNTS,
     TTFT_COUNTS,

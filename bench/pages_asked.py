@@ -33,7 +33,7 @@ from django.utils import timezone  # noqa: E402
 from bench.history import LOG_DAYS, OWNERS, RARE_ERROR, RARE_MODEL, USES  # noqa: E402
 from bench.processes import cpu_s, parent_of  # noqa: E402
 from keys.models import Key, RequestLog  # noqa: E402
-from keys.use_report import DIMENSIONS, FIGURES  # noqa: E402
+from keys.reports.periods import DIMENSIONS, FIGURES  # noqa: E402
 from proxysite.dashboard.page import PERIODS  # noqa: E402
 
 LOG = "/admin/keys/requestlog/"

@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from keys.authentication import MAX_KEY_LENGTH
+from keys.access.authentication import MAX_KEY_LENGTH
 from keys.key_text import PREFIX
 from keys.member.policy import ceiling_of_new_keys
 

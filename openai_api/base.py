@@ -13,8 +13,8 @@ from django.db import connection
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
+from keys.access.key_index import KeyRecord, index
 from keys.errors import KeyUnknownSoFar, MissingKey
-from keys.key_index import KeyRecord, index
 from openai_api.errors import ClientGone, WrongMethod, error_response
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from python_multipart.multipart import parse_options_header
 
-from keys.captured import Capture, readable
+from keys.ledger.captured import Capture, readable
 from openai_api.body import media_type
 from openai_api.errors import ApiError, BadRequest
 from openai_api.exchange import GatewayRequest

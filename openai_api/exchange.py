@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog.snapshot import ModelRecord
-from keys.admission import Outcome, Ticket
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
+from keys.limits.admission import Outcome, Ticket
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.recording import NOTHING_USED, Metered, outcome_of
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError

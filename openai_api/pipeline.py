@@ -15,8 +15,8 @@ from django.http.response import HttpResponseBase
 from catalog import resolve as catalog
 from catalog.pricing import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
-from keys.admission import admit, check_permitted
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
+from keys.limits.admission import admit, check_permitted
 from openai_api import upstream
 from openai_api.base import WholeResponse
 from openai_api.body import json_body

@@ -22,7 +22,7 @@ from catalog.pricing import (
     prices_to_json,
 )
 from catalog.snapshot import ModelRecord
-from keys.admission import Outcome
+from keys.limits.admission import Outcome
 from openai_api import token_estimate
 from openai_api.errors import ApiError
 from openai_api.usage import NOTHING, Usage

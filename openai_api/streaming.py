@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.http.response import HttpResponseBase
 
-from keys.key_index import index
+from keys.access.key_index import index
 from openai_api.capture import KeptStream
 from openai_api.errors import ApiError, KeyStoppedError, report
 from openai_api.exchange import Exchange

@@ -7,8 +7,8 @@ import orjson
 from django.db import DatabaseError, connection
 
 from catalog import snapshot
-from keys.admission import process_counters
-from keys.ledger import ledger
+from keys.ledger.writer import ledger
+from keys.limits.admission import process_counters
 
 Answer = tuple[int, bytes]
 

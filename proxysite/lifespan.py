@@ -7,8 +7,8 @@ import logging
 from django.conf import settings
 
 from catalog import snapshot
-from keys.admission import process_counters
-from keys.ledger import ledger
+from keys.ledger.writer import ledger
+from keys.limits.admission import process_counters
 from openai_api.upstream import close_client
 from proxysite.refresher import Refresher
 

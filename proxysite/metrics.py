@@ -26,11 +26,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from catalog import snapshot
-from keys.admission import process_counters
-from keys.ledger import ledger
+from keys.ledger.totals import REFUSED
+from keys.ledger.writer import ledger
+from keys.limits.admission import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
-from keys.reports import SumsEver
-from keys.totals import REFUSED
+from keys.reports.usage import SumsEver
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 

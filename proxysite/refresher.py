@@ -13,9 +13,9 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from catalog import snapshot
-from keys.captured_retention import CapturedSweep
-from keys.key_index import index
-from keys.signed_out import signed_out
+from keys.access.key_index import index
+from keys.access.signed_out import signed_out
+from keys.ledger.captured_retention import CapturedSweep
 from openai_api.streaming import stop_streams_of_dead_keys
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from keys import playground_token
+from keys.access import playground_token
 from keys.member import policy
 from keys.member.usage import own_request, request_as_json
 

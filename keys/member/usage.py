@@ -10,11 +10,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from keys.amounts import neurons_text, usd_text
-from keys.limits import Limits
-from keys.log_walk import Position, Sought, Walk
+from keys.log.walk import Position, Sought, Walk
 from keys.member import shown
 from keys.models import LIMITS, Key, Limited, RequestLog
-from keys.reports import KeyUsage, owner_usage, sums_by_day, usage_by_key
+from keys.reports.usage import KeyUsage, owner_usage, sums_by_day, usage_by_key
+from keys.scopes import Limits
 
 CHART_DAYS: Final = 30
 PAGE_ROWS: Final = 50

@@ -9,9 +9,9 @@ import orjson
 from django.db import connection
 from django.http.response import HttpResponseBase
 
-from keys.key_index import KeyRecord
-from keys.limits import Limits
-from keys.reports import KeyUsage, Usage, key_usage, owner_usage
+from keys.access.key_index import KeyRecord
+from keys.reports.usage import KeyUsage, Usage, key_usage, owner_usage
+from keys.scopes import Limits
 from openai_api.base import GatewayView, WholeResponse
 
 NANO = Decimal(10**9)

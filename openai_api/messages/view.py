@@ -7,7 +7,7 @@ import orjson
 from django.http.response import HttpResponseBase
 
 from catalog.snapshot import ModelRecord
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import GatewayView, WholeResponse
 from openai_api.chat_completions import retold

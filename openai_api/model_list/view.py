@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 
 from catalog import resolve
 from catalog.snapshot import current
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
 from openai_api.base import GatewayView, WholeResponse
 from openai_api.errors import BadRequest
 from openai_api.model_list.entry import model_entry

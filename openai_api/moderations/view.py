@@ -10,7 +10,7 @@ from catalog.errors import ModelNotFound
 from catalog.pricing import Quantities
 from catalog.resolve import Allows
 from catalog.snapshot import ModelRecord
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
 from openai_api import pipeline, token_estimate
 from openai_api.base import GatewayView
 from openai_api.exchange import Exchange

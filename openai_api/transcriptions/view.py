@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
-from keys.key_index import KeyRecord
+from keys.access.key_index import KeyRecord
 from openai_api import pipeline, streaming
 from openai_api.base import GatewayView
 from openai_api.errors import BadRequest

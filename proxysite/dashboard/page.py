@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from catalog.models import CatalogChange, CatalogModel, RefreshRun
 from catalog.successors import successor_of
-from keys.ledger import ledger
+from keys.ledger.writer import ledger
 from keys.member import shown
 from keys.models import PruneMark, RequestLog, Reservation
-from keys.near_limits import NearLimit, near_limits, refused_today
-from keys.reports import account_neuron_day
-from keys.use_report import DIMENSIONS, FIGURES, Series, UseReport, use_report
+from keys.reports.near_limits import NearLimit, near_limits, refused_today
+from keys.reports.periods import DIMENSIONS, FIGURES, Series, UseReport, use_report
+from keys.reports.usage import account_neuron_day
 from theme.bars import Bar
 from theme.chart import Bucket, Chart, stacked
 

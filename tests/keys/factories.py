@@ -7,11 +7,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from keys.budgets import Claim, Shortfall
-from keys.key_index import KeyRecord
-from keys.ledger_rows import LedgerRow
-from keys.limits import NO_LIMITS, Limits
+from keys.access.key_index import KeyRecord
+from keys.ledger.budgets import Claim, Shortfall
+from keys.ledger.rows import LedgerRow
 from keys.models import Key, RequestLog
+from keys.scopes import NO_LIMITS, Limits
 
 
 def user(username: str = "ada", **fields: Any) -> Any:

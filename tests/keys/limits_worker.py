@@ -20,8 +20,8 @@ class Worker:
     def __init__(self) -> None:
         from django.db import OperationalError
 
-        from keys.admission import counters_from_settings
-        from keys.ledger import LedgerWriter
+        from keys.ledger.writer import LedgerWriter
+        from keys.limits.admission import counters_from_settings
 
         self.ahead_s = 0.0
         self.tickets: list[Any] = []
@@ -56,7 +56,7 @@ class Worker:
         return len(self.tickets)
 
     async def try_at_once(self, limit: str, key_id: int, count: int) -> None:
-        from keys.limits import Limits
+        from keys.scopes import Limits
         from tests.keys.factories import record
 
         room = 7 if limit in ("requests_per_minute", "concurrency") else 700
@@ -66,7 +66,7 @@ class Worker:
 
     async def request(self, key: Any) -> Any:
         from keys import errors
-        from keys.admission import admit
+        from keys.limits.admission import admit
 
         try:
             ticket = await admit(
@@ -84,7 +84,7 @@ class Worker:
         return ticket
 
     async def settle(self) -> None:
-        from keys.admission import Outcome
+        from keys.limits.admission import Outcome
 
         outcome = Outcome(
             status=200, end_reason="complete", cost_nano_usd=60, neurons_micro=60, prompt_tokens=60

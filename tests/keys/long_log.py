@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db import connection
 
-from keys import ledger_check
+from keys.ledger import check as ledger_check
 from keys.models import RequestLog
 
 DAYS: Final = 10

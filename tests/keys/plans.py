@@ -16,13 +16,13 @@ if __name__ == "__main__":
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from keys import log_walk
-from keys.log_filters import ErrorFilter, ModelFilter
-from keys.log_walk import Position, Sought, Walk
+from keys.log import walk as log_walk
+from keys.log.filters import ErrorFilter, ModelFilter
+from keys.log.walk import Position, Sought, Walk
 from keys.management.commands import prune_logs
 from keys.member.usage import request_page
 from keys.models import RequestLog
-from keys.reports import account_neuron_day, key_usage, owner_usage
+from keys.reports.usage import account_neuron_day, key_usage, owner_usage
 from tests.keys import long_log
 
 ROWS: Final = 3_000

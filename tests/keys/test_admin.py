@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from keys import key_text
-from keys.admin_log import RequestLogAdmin
-from keys.log_explained import explain
+from keys.log.admin import RequestLogAdmin
+from keys.log.explained import explain
 from keys.models import DayTotal, Key, OwnerLimits
 from tests.keys.factories import issued, log_row, user
 

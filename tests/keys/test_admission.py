@@ -5,9 +5,9 @@ import ipaddress
 import pytest
 
 from keys import errors
-from keys.admission import Outcome, admit, duration_text
-from keys.counters import MemoryCounters
-from keys.limits import Limits
+from keys.limits.admission import Outcome, admit, duration_text
+from keys.limits.counters import MemoryCounters
+from keys.scopes import Limits
 from tests.keys.factories import MemoryLedger, record
 
 DONE = Outcome(status=200, end_reason="complete", prompt_tokens=3, completion_tokens=4)

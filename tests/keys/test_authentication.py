@@ -2,8 +2,8 @@ import pytest
 from rest_framework.test import APIRequestFactory
 
 from keys import errors, key_text
-from keys.authentication import KeyAuthentication, key_for, sent_key
-from keys.key_index import KeyIndex
+from keys.access.authentication import KeyAuthentication, key_for, sent_key
+from keys.access.key_index import KeyIndex
 from tests.keys.factories import issued
 
 
@@ -83,7 +83,7 @@ def test_drf_gets_a_holder_and_the_record(monkeypatch):
     _, text = issued()
     index = KeyIndex()
     index.load("")
-    monkeypatch.setattr("keys.authentication.key_for", lambda t: key_for(t, index))
+    monkeypatch.setattr("keys.access.authentication.key_for", lambda t: key_for(t, index))
     request = APIRequestFactory().get("/")
     request.raw_headers = {b"authorization": f"Bearer {text}".encode()}
     holder, record = KeyAuthentication().authenticate(request)

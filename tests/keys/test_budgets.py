@@ -11,15 +11,17 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from keys import budgets, errors, ledger
-from keys.admission import Outcome, admit
-from keys.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
-from keys.counters import MemoryCounters
-from keys.group_transaction import group_transaction
-from keys.ledger import LedgerWriter
-from keys.limits import Limits, Scope
+from keys import errors
+from keys.ledger import budgets
+from keys.ledger import writer as ledger
+from keys.ledger.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
+from keys.ledger.transaction import group_transaction
+from keys.ledger.writer import LedgerWriter
+from keys.limits.admission import Outcome, admit
+from keys.limits.counters import MemoryCounters
 from keys.models import DayTotal, RequestLog, Reservation
-from keys.reports import key_usage, owner_usage
+from keys.reports.usage import key_usage, owner_usage
+from keys.scopes import Limits, Scope
 from tests.keys.factories import Clock, ledger_row, record
 
 pytestmark = pytest.mark.django_db(transaction=True)

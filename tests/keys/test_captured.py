@@ -14,8 +14,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from keys import captured_retention, ledger
-from keys.captured import (
+from keys.ledger import captured_retention
+from keys.ledger import writer as ledger
+from keys.ledger.captured import (
     FIRST_CHARACTERS,
     LAST_CHARACTERS,
     BoundedText,
@@ -24,8 +25,8 @@ from keys.captured import (
     readable,
     without_bytes,
 )
-from keys.captured_retention import CapturedSweep
-from keys.log_export import csv_texts
+from keys.ledger.captured_retention import CapturedSweep
+from keys.log.export import csv_texts
 from keys.models import CapturedText, Key, RequestLog
 from tests.keys.factories import issued, ledger_row, log_row, user
 

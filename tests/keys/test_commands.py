@@ -227,7 +227,7 @@ def test_export_finds_the_rows_of_a_deleted_key():
 
 
 def test_export_crosses_batches_without_losing_or_repeating_a_row(monkeypatch):
-    monkeypatch.setattr("keys.log_export.BATCH_ROWS", 3)
+    monkeypatch.setattr("keys.log.export.BATCH_ROWS", 3)
     for number in range(10):
         log_row(str(number), started_at=at(1, seconds=number // 4))
     rows = lines_of(ran("export_logs")[0])

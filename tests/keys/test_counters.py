@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from keys.counters import Denial, Limit, MemoryCounters
-from keys.limits import Limits, Scope
+from keys.limits.counters import Denial, Limit, MemoryCounters
+from keys.scopes import Limits, Scope
 from tests.keys.factories import Clock
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
-from keys.group_transaction import Insert, group_transaction
+from keys.ledger.transaction import Insert, group_transaction
 from keys.models import LedgerMark, Reservation
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from keys import key_index, key_text
-from keys.key_index import KeyIndex, Refusal
+from keys import key_text
+from keys.access import key_index
+from keys.access.key_index import KeyIndex, Refusal
 from keys.models import Key, OwnerLimits, Revision
 from tests.keys.factories import issued, record, user
 

@@ -13,11 +13,11 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
-from keys import ledger as ledger_module
-from keys import ledger_rows
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
-from keys.ledger import LedgerWriter
-from keys.ledger_rows import LedgerRow
+from keys.ledger import rows as ledger_rows
+from keys.ledger import writer as ledger_module
+from keys.ledger.rows import LedgerRow
+from keys.ledger.writer import LedgerWriter
 from keys.models import Key, LedgerMark, RequestLog, Revision
 from tests.keys.factories import issued, ledger_row
 

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from keys import log_walk
-from keys.log_walk import NOTHING, Position, Sought, Walk
+from keys.log import walk as log_walk
+from keys.log.walk import NOTHING, Position, Sought, Walk
 from keys.models import RequestLog
 from tests.keys.factories import log_row, user
 from tests.keys.member.conftest import signed_in

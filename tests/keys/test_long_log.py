@@ -9,8 +9,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from keys.log_export import BATCH_ROWS, rows_oldest_first, write_jsonl
-from keys.log_walk import Sought
+from keys.log.export import BATCH_ROWS, rows_oldest_first, write_jsonl
+from keys.log.walk import Sought
 from keys.models import DayTotal, RequestLog
 from tests.keys import long_log
 

@@ -9,11 +9,11 @@ from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection
 
-from keys import month_totals
-from keys.ledger import LedgerWriter
+from keys.ledger import month_totals
+from keys.ledger.totals import ADDED
+from keys.ledger.writer import LedgerWriter
 from keys.models import DURATION_COUNTS, DayTotal, MonthTotal
-from keys.totals import ADDED
-from keys.use_report import use_report
+from keys.reports.periods import use_report
 from tests.keys.factories import ledger_row
 from tests.keys.test_commands import ran
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keys import errors, playground_token
-from keys.authentication import MAX_KEY_LENGTH, key_for
-from keys.key_index import KeyIndex
+from keys import errors
+from keys.access import playground_token
+from keys.access.authentication import MAX_KEY_LENGTH, key_for
+from keys.access.key_index import KeyIndex
+from keys.access.playground_token import LIFETIME_S, PREFIX, make, read, session_mark
+from keys.access.signed_out import SignedOut
 from keys.models import EndedSession
-from keys.playground_token import LIFETIME_S, PREFIX, make, read, session_mark
-from keys.signed_out import SignedOut
 from tests.keys.factories import issued, user
 
 
@@ -124,7 +125,7 @@ def test_it_ends_when_its_session_does_and_others_go_on(
     index: KeyIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = SignedOut()
-    monkeypatch.setattr("keys.authentication.signed_out", ended)
+    monkeypatch.setattr("keys.access.authentication.signed_out", ended)
     key, _ = issued()
     index.poll()
     first, second = (make(key.pk, key.owner.pk, time.time(), session) for session in "ab")

@@ -2,7 +2,7 @@ import io
 
 from django.core.management.base import OutputWrapper
 
-from keys.progress import Progress
+from keys.log.progress import Progress
 from tests.keys.factories import Clock
 
 

@@ -6,8 +6,8 @@ import logging
 import pytest
 import redis
 
-from keys.counters import Denial, Limit, MemoryCounters
-from keys.redis_counters import RedisCounters
+from keys.limits.counters import Denial, Limit, MemoryCounters
+from keys.limits.redis_counters import RedisCounters
 from tests.keys.engines import redis_server
 from tests.keys.factories import Clock
 from tests.keys.test_counters import is_denied, key, owner

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from keys.models import DayTotal, Reservation
-from keys.reports import SumsEver, account_neuron_day, key_usage, owner_usage, sums_by_day
+from keys.reports.usage import SumsEver, account_neuron_day, key_usage, owner_usage, sums_by_day
 from tests.keys.factories import log_row
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection
 
-from keys import ledger_check
-from keys.ledger import LedgerWriter
+from keys.ledger import check as ledger_check
+from keys.ledger.totals import percentile_ms
+from keys.ledger.writer import LedgerWriter
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, PruneMark, RequestLog
-from keys.totals import percentile_ms
 from tests.keys.factories import ledger_row, log_row
 from tests.keys.test_commands import ran
 

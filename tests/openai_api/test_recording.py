@@ -6,7 +6,7 @@ import pytest
 
 from catalog.pricing import UNPRICED, Prices, Quantities, prices_from_json
 from catalog.snapshot import ModelRecord
-from keys.admission import Outcome
+from keys.limits.admission import Outcome
 from openai_api.recording import Metered, outcome_of
 from openai_api.usage import NOTHING, Usage
 

@@ -66,9 +66,9 @@ from django.core.checks import run_checks
 from keys.management.commands.list_keys import Command
 command = Command()
 command.check(tags=command.requires_system_checks)
-assert "keys.admin" not in sys.modules
+assert "keys.operators.key_admin" not in sys.modules
 run_checks(tags=["admin"])
-assert "keys.admin" in sys.modules
+assert "keys.operators.key_admin" in sys.modules
 """
 
 

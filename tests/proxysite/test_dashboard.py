@@ -13,8 +13,8 @@ from django.utils import timezone
 from catalog.models import CatalogModel
 from catalog.successors import successor_of
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, Key, OwnerLimits
-from keys.near_limits import near_limits, refused_today
-from keys.use_report import use_report
+from keys.reports.near_limits import near_limits, refused_today
+from keys.reports.periods import use_report
 
 TODAY = timezone.now().astimezone(UTC).date()
 

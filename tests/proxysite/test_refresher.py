@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from keys.key_index import index
+from keys.access.key_index import index
 from proxysite import refresher
 from proxysite.refresher import Refresher
 

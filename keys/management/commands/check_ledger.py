@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from keys import ledger_check, month_totals
-from keys.ledger_check import Difference
-from keys.progress import Progress
+from keys.ledger import check as ledger_check
+from keys.ledger import month_totals
+from keys.ledger.check import Difference
+from keys.log.progress import Progress
 
 
 class Command(BaseCommand):

@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from keys.amounts import moment_from_text
 from keys.key_choice import NoSuchKey, key_named
-from keys.log_export import rows_oldest_first, write_csv, write_jsonl
-from keys.log_walk import Sought
+from keys.log.export import rows_oldest_first, write_csv, write_jsonl
+from keys.log.progress import Progress
+from keys.log.walk import Sought
 from keys.models import RequestLog
-from keys.progress import Progress
 
 
 class Command(BaseCommand):

@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from keys.amounts import duration_from_text
-from keys.captured_retention import delete_overdue
+from keys.ledger.captured_retention import delete_overdue
+from keys.log.progress import Progress
 from keys.models import PruneMark, RequestLog
-from keys.progress import Progress
 
 # Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
 BATCH_ROWS: Final = 500

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
-from keys.counters import (
+from keys.limits.counters import (
     CONCURRENCY_RETRY_S,
     WINDOW_S,
     Denial,
@@ -32,9 +32,9 @@ from keys.counters import (
     capped,
     tightest,
 )
-from keys.counting_scripts import HEARTBEAT, RELEASE, RESERVE, TAKE
-from keys.limits import Scope
-from keys.redis_scripts import ScriptLine
+from keys.limits.counting_scripts import HEARTBEAT, RELEASE, RESERVE, TAKE
+from keys.limits.redis_scripts import ScriptLine
+from keys.scopes import Scope
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import Min, QuerySet
 
-from keys.group_transaction import GroupTransaction
+from keys.ledger.totals import ADDED
+from keys.ledger.transaction import GroupTransaction
 from keys.models import DayTotal, MonthTotal
-from keys.totals import ADDED
 
 # The first is shorter, so that no clock that is a little behind takes a made month for an open one.
 LATE_AFTER: Final = timedelta(days=2)

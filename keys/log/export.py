@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from keys.amounts import neurons_text, usd_text
 from keys.key_json import iso
-from keys.log_walk import Sought, Walk
+from keys.log.walk import Sought, Walk
 from keys.models import RequestLog
 
 BATCH_ROWS: Final = 2000

@@ -14,10 +14,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from keys.amounts import MICRO, neurons_text, usd_text
-from keys.captured import laid_out
-from keys.log_explained import explain
-from keys.log_export import csv_texts, rows_oldest_first
-from keys.log_filters import (
+from keys.ledger.captured import laid_out
+from keys.log.explained import explain
+from keys.log.export import csv_texts, rows_oldest_first
+from keys.log.filters import (
     DayFilter,
     EndpointFilter,
     ErrorFilter,
@@ -27,9 +27,9 @@ from keys.log_filters import (
     StatusFilter,
     StreamFilter,
 )
-from keys.log_paging import LogPage
+from keys.log.paging import LogPage
 from keys.models import CapturedText, Key, RequestLog
-from keys.reports import account_neuron_day
+from keys.reports.usage import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
 from theme.shown import moment
 

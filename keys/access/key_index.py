@@ -19,8 +19,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from keys import key_text
-from keys.limits import NO_LIMITS, Limits, Scope
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
+from keys.scopes import NO_LIMITS, Limits, Scope
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

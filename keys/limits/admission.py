@@ -19,20 +19,20 @@ from typing import Final
 from django.conf import settings
 
 from keys import errors
-from keys.budgets import Claim, Shortfall, utc_day
-from keys.captured import Capture
-from keys.counters import Counters, Denial, Hold, Limit, MemoryCounters
-from keys.key_index import KeyRecord
-from keys.ledger import LedgerWriter, ledger
-from keys.ledger_rows import LedgerRow
-from keys.totals import Names, Place
+from keys.access.key_index import KeyRecord
+from keys.ledger.budgets import Claim, Shortfall, utc_day
+from keys.ledger.captured import Capture
+from keys.ledger.rows import LedgerRow
+from keys.ledger.totals import Names, Place
+from keys.ledger.writer import LedgerWriter, ledger
+from keys.limits.counters import Counters, Denial, Hold, Limit, MemoryCounters
 
 
 def counters_from_settings() -> Counters:
     if not settings.REDIS_URL:
         return MemoryCounters()
     # Only here: Redis's client takes 10 MiB and a quarter of a second at the start.
-    from keys.redis_counters import RedisCounters
+    from keys.limits.redis_counters import RedisCounters
 
     return RedisCounters(settings.REDIS_URL)
 

@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from keys import month_totals
+from keys.ledger import month_totals
+from keys.ledger.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 from keys.models import (
     DURATION_COUNTS,
     LATENCY_BOUNDS_MS,
@@ -26,7 +27,6 @@ from keys.models import (
     PruneMark,
     RequestLog,
 )
-from keys.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 
 DayRows = dict[Place, dict[str, Any]]
 

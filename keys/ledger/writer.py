@@ -29,14 +29,15 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection
 from django.utils import timezone
 
-from keys import budgets, ledger_rows, month_totals
-from keys.budgets import Claim, Shortfall
-from keys.captured import TOO_MUCH_WAITED
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
-from keys.group_transaction import GroupTransaction, group_transaction
-from keys.ledger_rows import LedgerRow
+from keys.ledger import budgets, month_totals
+from keys.ledger import rows as ledger_rows
+from keys.ledger.budgets import Claim, Shortfall
+from keys.ledger.captured import TOO_MUCH_WAITED
+from keys.ledger.rows import LedgerRow
+from keys.ledger.totals import Names, Place, Sums
+from keys.ledger.transaction import GroupTransaction, group_transaction
 from keys.models import LedgerMark
-from keys.totals import Names, Place, Sums
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ A script is one step: it looks at all scopes of a request before it changes any.
 
 from typing import Final
 
-from keys.counters import WINDOW_S
+from keys.limits.counters import WINDOW_S
 
 # What is counted within one bucket leaves together, at the end of the bucket and 60 seconds later.
 BUCKET_S: Final = 0.5

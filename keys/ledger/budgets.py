@@ -23,9 +23,9 @@ from django.db.models import Sum
 
 from keys.amounts import neurons_text, usd_text
 from keys.errors import BudgetUsedUp
-from keys.group_transaction import GroupTransaction, Insert, group_transaction
-from keys.limits import Limits, Scope
+from keys.ledger.transaction import GroupTransaction, Insert, group_transaction
 from keys.models import DayTotal, Reservation
+from keys.scopes import Limits, Scope
 
 # A worker that lives extends its leases every HEARTBEAT_S; one that died holds nothing after LEASE.
 LEASE: Final = timedelta(seconds=90)

@@ -11,8 +11,8 @@ from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 from django.utils import timezone
 
+from keys.access.playground_token import LIFETIME_S, session_mark
 from keys.models import EndedSession
-from keys.playground_token import LIFETIME_S, session_mark
 
 
 class SignedOut:
@@ -47,4 +47,4 @@ def note_sign_out(sender: object, request: HttpRequest, **event: object) -> None
 
 # Of this process.
 signed_out = SignedOut()
-user_logged_out.connect(note_sign_out, dispatch_uid="keys.signed_out")
+user_logged_out.connect(note_sign_out, dispatch_uid="keys.access.signed_out")

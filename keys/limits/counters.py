@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple, Protocol
 
-from keys.limits import Scope
+from keys.scopes import Scope
 
 WINDOW_S: Final = 60.0
 BUCKET_S: Final = 0.25

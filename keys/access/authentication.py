@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from keys import errors, key_text, playground_token
-from keys.key_index import KeyIndex, KeyRecord, Refusal, index
-from keys.signed_out import signed_out
+from keys import errors, key_text
+from keys.access import playground_token
+from keys.access.key_index import KeyIndex, KeyRecord, Refusal, index
+from keys.access.signed_out import signed_out
 
 # Longer than any key: what is longer is refused before it is hashed.
 MAX_KEY_LENGTH: Final = 512

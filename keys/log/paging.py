@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from keys.log_walk import Position, Sought, Walk
+from keys.log.walk import Position, Sought, Walk
 from keys.models import RequestLog
 from theme.shown import moment
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.db.models import Max, QuerySet, Sum
 
-from keys import month_totals
+from keys.ledger import month_totals
+from keys.ledger.totals import COUNTED, REFUSED, SUMMED, percentile_ms
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
-from keys.totals import COUNTED, REFUSED, SUMMED, percentile_ms
 
 # What a series can be stacked by: the column that tells them apart, and the one with the name.
 DIMENSIONS: Final = {

@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from keys.log_walk import NOTHING, Sought
+from keys.ledger.totals import CLIENT_GONE_STATUS
+from keys.log.walk import NOTHING, Sought
 from keys.models import ENDPOINTS, Key, RequestLog
-from keys.totals import CLIENT_GONE_STATUS
 
 # Of how many keys, owners and models a filter of the log offers a link.
 FILTER_CHOICES = 100

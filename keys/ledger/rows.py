@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from keys.budgets import utc_day
-from keys.captured import CapturedTexts
-from keys.group_transaction import GroupTransaction, Insert, engine
+from keys.ledger.budgets import utc_day
+from keys.ledger.captured import CapturedTexts
+from keys.ledger.totals import SUMMED, Names, Place, Sums
+from keys.ledger.transaction import GroupTransaction, Insert, engine
 from keys.models import CapturedText, RequestLog
-from keys.totals import SUMMED, Names, Place, Sums
 
 
 @dataclass(slots=True, kw_only=True)

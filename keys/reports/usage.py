@@ -9,11 +9,11 @@ from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from keys import month_totals
 from keys.amounts import MICRO
-from keys.budgets import Window
+from keys.ledger import month_totals
+from keys.ledger.budgets import Window
+from keys.ledger.totals import ADDED, REFUSED
 from keys.models import DayTotal, RequestLog, Reservation
-from keys.totals import ADDED, REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from keys.group_transaction import GroupTransaction, Insert
+from keys.ledger.transaction import GroupTransaction, Insert
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
 
 REFUSED: Final = (

@@ -10,9 +10,9 @@ from unfold.views import ChangeList
 
 from keys.member.usage import bars, limits_in
 from keys.models import Key
-from keys.near_limits import fullest_budgets
-from keys.reports import key_usage
-from keys.use_report import daily_requests
+from keys.reports.near_limits import fullest_budgets
+from keys.reports.periods import daily_requests
+from keys.reports.usage import key_usage
 from theme.bars import Bar
 from theme.sparkline import sparkline
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from keys import month_totals
+from keys.ledger import month_totals
+from keys.ledger.totals import REFUSED
 from keys.models import DayTotal, Key, Limited, OwnerLimits
-from keys.totals import REFUSED
 
 # Of a hundred: from here on a budget is nearly used.
 NEAR_PERCENT: Final = 80
