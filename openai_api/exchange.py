@@ -13,7 +13,7 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from keys.limits.admission import Outcome, Ticket
 from openai_api.errors import ApiError, KeyStoppedError, api_error
-from openai_api.recording import NOTHING_USED, Metered, outcome_of
+from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
 CLIENT_CLOSED_REQUEST = 499

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from openai_api.exchange import Exchange
-from openai_api.recording import Metered, metered_tokens, together
-from openai_api.usage import Usage, UsageMeter
+from openai_api.use.recording import Metered, metered_tokens, together
+from openai_api.use.usage import Usage, UsageMeter
 from workers_ai.answer import Answer
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import WorkersAIError

@@ -13,8 +13,8 @@ import orjson
 from openai_api.chat_completions.answer_stream import AnswerStream
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, Expected
 from openai_api.errors import ApiError
-from openai_api.ids import completion_id
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.ids import completion_id
 
 DONE = b"data: [DONE]\n\n"
 

@@ -1,7 +1,7 @@
 """A stream of the machine of `normalise.py`, whatever form its deltas are written in. Pure.
 
-`openai_api/streaming.py` drives it. A form says how it opens, how it writes a delta, and how it
-ends.
+`openai_api/wire/streaming.py` drives it. A form says how it opens, how it writes a delta, and how
+it ends.
 """
 
 from abc import ABC, abstractmethod

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.token_estimate import most_tokens
+from openai_api.use.token_estimate import most_tokens
 
 # What models' templates put around a prompt and around each of its messages, and the most that
 # one picture counts for.

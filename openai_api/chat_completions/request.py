@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api import fields
 from openai_api.errors import BadRequest
-from openai_api.fields import kind_of, missing, one_of, wrong_type, wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
 SPEAKERS = ("user", "assistant", "system", "developer")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")

@@ -8,8 +8,8 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from openai_api.exact_json import Exact, as_text, parse_exact, within
-from openai_api.ids import tool_call_id
+from openai_api.wire.exact_json import Exact, as_text, parse_exact, within
+from openai_api.wire.ids import tool_call_id
 
 Delta = dict[str, Any]
 

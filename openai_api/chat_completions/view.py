@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, streaming, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions import schema_form
@@ -19,8 +19,10 @@ from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
-from openai_api.recording import Metered, metered_tokens
-from openai_api.streaming import EventStreamResponse, StreamWriter
+from openai_api.use import token_estimate
+from openai_api.use.recording import Metered, metered_tokens
+from openai_api.wire import streaming
+from openai_api.wire.streaming import EventStreamResponse, StreamWriter
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError

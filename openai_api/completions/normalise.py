@@ -9,8 +9,8 @@ from typing import Any
 
 from openai_api.chat_completions.answer import ChatStream, dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.ids import text_completion_id
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.ids import text_completion_id
 
 
 class TextStream(ChatStream):

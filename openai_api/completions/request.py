@@ -7,11 +7,11 @@ for what a chat model cannot do: it answers a prompt and tells nothing of the to
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
-from openai_api.fields import wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import wrong_value
 
 # Prompts times choices of each: so many calls are made for one request.
 MOST_CHOICES = 32

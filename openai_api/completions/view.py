@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, streaming, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.translate import ChatPlan
@@ -19,9 +19,11 @@ from openai_api.completions.request import CompletionRequest, read
 from openai_api.completions.translate import CompletionPlan, run_body, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
-from openai_api.recording import Metered, together
 from openai_api.runs import side_by_side
-from openai_api.streaming import EventStreamResponse
+from openai_api.use import token_estimate
+from openai_api.use.recording import Metered, together
+from openai_api.wire import streaming
+from openai_api.wire.streaming import EventStreamResponse
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import UnusableAnswer, WorkersAIError

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 from workers_ai.errors import UnusableAnswer
 
 

@@ -6,7 +6,7 @@ Comes in: the parsed body. Goes out: an EmbeddingsRequest. Raises BadRequest nam
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
+from openai_api.wire import fields
 
 MOST_TEXTS = 2048
 LANGCHAIN = " (In LangChain, set check_embedding_ctx_length=False.)"

@@ -15,7 +15,7 @@ from catalog.snapshot import ModelRecord
 from openai_api.embeddings.families import family_of
 from openai_api.embeddings.request import EmbeddingsRequest
 from openai_api.errors import BadRequest
-from openai_api.fields import wrong_value
+from openai_api.wire.fields import wrong_value
 
 # For models whose schema names no limit: the lowest that any other has.
 USUAL_BATCH = 32

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.embeddings.normalise import embeddings_answer, entries
 from openai_api.embeddings.request import EmbeddingsRequest, read
@@ -16,6 +16,7 @@ from openai_api.embeddings.translate import Batch, EmbeddingsPlan, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.runs import TextRuns, side_by_side
+from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 
 # Each text is read between two tokens of its own, which nobody sees.

@@ -5,12 +5,12 @@ Comes in: the Form. Goes out: an EditRequest. Raises BadRequest naming the `para
 
 from dataclasses import dataclass
 
-from openai_api import fields
-from openai_api.fields import missing
 from openai_api.image_edits.pictures import Seen
 from openai_api.images import request as image_request
 from openai_api.images.request import ImageRequest
-from openai_api.multipart import Form, Upload
+from openai_api.wire import fields
+from openai_api.wire.fields import missing
+from openai_api.wire.multipart import Form, Upload
 
 # OpenAI's own limit; the models' are lower and are told with their names.
 MOST_IMAGES = 16

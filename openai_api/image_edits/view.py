@@ -17,8 +17,8 @@ from openai_api.image_edits.request import EditRequest
 from openai_api.image_edits.translate import EditPlan, drawing, translate
 from openai_api.images import view as images
 from openai_api.images.translate import ImagePlan
-from openai_api.multipart import Form, form_body
 from openai_api.pipeline import Endpoint, Result
+from openai_api.wire.multipart import Form, form_body
 from workers_ai.client import WorkersAIClient
 
 

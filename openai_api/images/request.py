@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
 from openai_api.errors import BadRequest
-from openai_api.fields import wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import wrong_value
 
 SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
 HARD_MAX_COUNT = 4

@@ -15,8 +15,8 @@ import orjson
 from catalog.classification import ImageRecipe, Parameter
 from catalog.snapshot import ModelRecord
 from openai_api.errors import BadRequest
-from openai_api.fields import wrong_value
 from openai_api.images.request import ImageRequest
+from openai_api.wire.fields import wrong_value
 
 # What models without a size in their schema make, and the steps of those that do not say.
 USUAL_SIDE = 1024

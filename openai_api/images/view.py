@@ -18,8 +18,8 @@ from openai_api.images.normalise import Picture, image_answer, picture_of
 from openai_api.images.request import ImageRequest
 from openai_api.images.translate import ImageCall, ImagePlan, translate
 from openai_api.pipeline import Endpoint, Result
-from openai_api.recording import Metered
-from openai_api.usage import NOTHING
+from openai_api.use.recording import Metered
+from openai_api.use.usage import NOTHING
 from workers_ai.answer import Answer
 from workers_ai.client import WorkersAIClient
 

@@ -20,7 +20,7 @@ from openai_api.messages.normalise import (
     usage_of,
 )
 from openai_api.messages.request import MessagesRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 

@@ -11,9 +11,9 @@ import orjson
 
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.ids import message_id
 from openai_api.messages.request import MessagesRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.ids import message_id
 
 _STOP_REASONS = {
     "stop": "end_turn",

@@ -8,10 +8,10 @@ Raises BadRequest naming the field.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api import fields
 from openai_api.chat_completions.request import check_picture_url, check_settings
 from openai_api.errors import BadRequest
-from openai_api.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system")
 USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result")

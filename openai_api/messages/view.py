@@ -23,8 +23,8 @@ from openai_api.messages.normalise import message
 from openai_api.messages.request import MessagesRequest
 from openai_api.messages.translate import limit_within, translate
 from openai_api.pipeline import Endpoint, Result
-from openai_api.streaming import EventStreamResponse
-from openai_api.token_estimate import prompt_tokens
+from openai_api.use.token_estimate import prompt_tokens
+from openai_api.wire.streaming import EventStreamResponse
 from workers_ai.client import WorkersAIClient
 
 Asked = Retold[MessagesRequest]

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from openai_api.ids import moderation_id
 from openai_api.moderations.categories import CATEGORIES, categories_of
+from openai_api.wire.ids import moderation_id
 from workers_ai.errors import UnusableAnswer
 
 _HAZARD = re.compile(r"\bS\d{1,2}\b", re.IGNORECASE)

@@ -6,9 +6,9 @@ Comes in: the parsed body. Goes out: a ModerationRequest. Raises BadRequest nami
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
 from openai_api.errors import BadRequest
-from openai_api.fields import empty_array, missing, not_empty, wrong_type, wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import empty_array, missing, not_empty, wrong_type, wrong_value
 
 # OpenAI's own default, which its clients leave out.
 DEFAULT_MODEL = "omni-moderation-latest"

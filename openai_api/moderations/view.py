@@ -11,7 +11,7 @@ from catalog.pricing import Quantities
 from catalog.resolve import Allows
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.exchange import Exchange
 from openai_api.moderations.normalise import Verdict, moderation_answer, verdict_of
@@ -24,6 +24,7 @@ from openai_api.moderations.translate import (
 )
 from openai_api.pipeline import Endpoint, Result
 from openai_api.runs import TextRuns, side_by_side
+from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 
 OPENAIS_MODELS = ("omni-moderation", "text-moderation")

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from openai_api.ids import rerank_id
 from openai_api.rerank.request import RerankRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.ids import rerank_id
 from workers_ai.errors import UnusableAnswer
 
 

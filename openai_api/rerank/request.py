@@ -7,8 +7,8 @@ has no such endpoint; the names are those that other gateways and their clients 
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
-from openai_api.fields import missing, not_empty, wrong_type, wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import missing, not_empty, wrong_type, wrong_value
 
 MOST_DOCUMENTS = 1000
 

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
@@ -15,6 +15,7 @@ from openai_api.rerank.normalise import rerank_answer, scores_of
 from openai_api.rerank.request import RerankRequest, read
 from openai_api.rerank.translate import RerankPlan, translate
 from openai_api.runs import TextRuns
+from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 
 # Query and document are read as a pair, with tokens of their own around and between them.

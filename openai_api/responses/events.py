@@ -21,7 +21,7 @@ from openai_api.responses.normalise import (
     usage_of,
 )
 from openai_api.responses.request import ResponsesRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 
 # A failed response knows few codes; the event before it has the one that says more.
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}

@@ -8,9 +8,9 @@ from typing import Any
 
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.ids import response_id, response_item_id
 from openai_api.responses.request import ResponsesRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.ids import response_id, response_item_id
 
 _PREFIXES = {"reasoning": "rs", "text": "msg", "refusal": "msg", "call": "fc"}
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}

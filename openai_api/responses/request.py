@@ -8,10 +8,10 @@ naming the `param`.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api import fields
 from openai_api.chat_completions.request import EFFORTS, check_picture_url, check_settings
 from openai_api.errors import BadRequest
-from openai_api.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire import fields
+from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system", "developer")
 ITEM_TYPES = ("message", "function_call", "function_call_output", "reasoning")

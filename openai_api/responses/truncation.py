@@ -3,7 +3,7 @@
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.length import characters, characters_of
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.token_estimate import prompt_tokens
+from openai_api.use.token_estimate import prompt_tokens
 
 # Of the window, as tokens are estimated here and counted upstream.
 FILLED_AT_MOST = 0.9

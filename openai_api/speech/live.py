@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from catalog.pricing import Quantities
 from openai_api.errors import KeyStoppedError, report
 from openai_api.exchange import Exchange
-from openai_api.recording import Metered
 from openai_api.speech.normalise import (
     SIGNATURE_BYTES,
     SoundBytes,
@@ -20,8 +19,9 @@ from openai_api.speech.normalise import (
     sound_of,
 )
 from openai_api.speech.translate import SpeechPlan
-from openai_api.streaming import StreamedResponse
-from openai_api.usage import Usage
+from openai_api.use.recording import Metered
+from openai_api.use.usage import Usage
+from openai_api.wire.streaming import StreamedResponse
 from workers_ai.answer import Answer, ByteSource
 
 # An unhurried voice, for sound whose bytes do not tell its length.

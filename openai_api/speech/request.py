@@ -6,8 +6,8 @@ Comes in: the parsed body. Goes out: a SpeechRequest. Raises BadRequest naming t
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api import fields
 from openai_api.errors import BadRequest
+from openai_api.wire import fields
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 LONGEST_INPUT = 4096

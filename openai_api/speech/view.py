@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, token_estimate
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint
@@ -16,7 +16,8 @@ from openai_api.speech.live import LiveSpeech, metered
 from openai_api.speech.normalise import SoundBytes, SoundEvents, SoundMeter, content_type
 from openai_api.speech.request import SpeechRequest
 from openai_api.speech.translate import SpeechPlan, translate
-from openai_api.streaming import EventStreamResponse, StreamedResponse
+from openai_api.use import token_estimate
+from openai_api.wire.streaming import EventStreamResponse, StreamedResponse
 from workers_ai.client import WorkersAIClient
 
 # Slower than anybody speaks, in any script.

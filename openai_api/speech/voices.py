@@ -1,7 +1,7 @@
 """OpenAI's voices → those of the model at hand. Pure. Raises BadRequest for a voice of neither."""
 
 from catalog.classification import AudioFacts
-from openai_api.fields import wrong_value
+from openai_api.wire.fields import wrong_value
 
 # For each of OpenAI's voices those nearest to it, by what listeners say of its pitch and manner;
 # the first that the model has is used, and its default where it has none of them.

@@ -9,7 +9,7 @@ import orjson
 from openai_api.errors import ApiError
 from openai_api.transcriptions.request import TranscriptionRequest
 from openai_api.transcriptions.transcript import Segment, Transcript, transcript_of
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 from workers_ai.errors import UnusableAnswer
 from workers_ai.sse import Event
 from workers_ai.whisper_languages import WHISPER_LANGUAGES

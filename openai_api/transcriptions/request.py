@@ -6,11 +6,11 @@ FileTooLarge.
 
 from dataclasses import dataclass
 
-from openai_api import fields
 from openai_api.errors import BadRequest, FileTooLarge
 from openai_api.exchange import GatewayRequest
-from openai_api.fields import wrong_value
-from openai_api.multipart import Form, Upload, form_body
+from openai_api.wire import fields
+from openai_api.wire.fields import wrong_value
+from openai_api.wire.multipart import Form, Upload, form_body
 
 # OpenAI's limit, and what its clients cut their recordings to.
 MAX_FILE_BYTES = 25 * 1024 * 1024

@@ -14,8 +14,8 @@ import orjson
 
 from catalog.classification import AudioFacts
 from catalog.snapshot import ModelRecord
-from openai_api.fields import wrong_value
 from openai_api.transcriptions.request import TranscriptionRequest
+from openai_api.wire.fields import wrong_value
 from workers_ai import audio_file
 from workers_ai.whisper_languages import WHISPER_LANGUAGES
 

@@ -9,19 +9,20 @@ from django.http.response import HttpResponseBase
 from catalog.pricing import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from openai_api import pipeline, streaming
+from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.errors import BadRequest
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
-from openai_api.recording import Metered
-from openai_api.streaming import EventStreamResponse
 from openai_api.transcriptions import request as transcription_request
 from openai_api.transcriptions.normalise import CONTENT_TYPES, TranscriptStream, body
 from openai_api.transcriptions.request import TranscriptionRequest, recording_form
 from openai_api.transcriptions.transcript import Transcript, transcript_of
 from openai_api.transcriptions.translate import TranscriptionPlan, body_of, translate
-from openai_api.usage import Usage
+from openai_api.use.recording import Metered
+from openai_api.use.usage import Usage
+from openai_api.wire import streaming
+from openai_api.wire.streaming import EventStreamResponse
 from workers_ai import audio_file
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient

@@ -10,7 +10,7 @@ from openai_api.messages.normalise import message
 from openai_api.messages.request import MessagesRequest
 from openai_api.responses.normalise import response
 from openai_api.responses.request import ResponsesRequest
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 from tests.openai_api.event_rules import assert_message, assert_response
 
 USED = Usage(prompt_tokens=20, completion_tokens=9, cached_tokens=5, reasoning_tokens=2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_api.exact_json import as_text, dump_exact, parse_exact
+from openai_api.wire.exact_json import as_text, dump_exact, parse_exact
 
 NUMBERS = ["6", "0.50", "3.10", "3e+50", "-0", "1E5", "123456789012345678901234567890", "1e999"]
 

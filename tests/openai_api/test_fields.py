@@ -3,7 +3,7 @@
 import pytest
 
 from openai_api.errors import BadRequest
-from openai_api.fields import DEEPEST_NESTING, json_object
+from openai_api.wire.fields import DEEPEST_NESTING, json_object
 
 
 def nested(opening: str, closing: str, levels: int) -> bytes:

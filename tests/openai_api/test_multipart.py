@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_api.errors import ApiError, BadRequest, BodyTooLarge
-from openai_api.multipart import SLICE_BYTES, Form, form_body, read_form
+from openai_api.wire.multipart import SLICE_BYTES, Form, form_body, read_form
 
 BOUNDARY = b"limit"
 

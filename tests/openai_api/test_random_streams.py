@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from openai_api.chat_completions.answer import ChatStream
 from openai_api.chat_completions.normalise import ChatNormaliser, Expected
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
 from tests.openai_api.schemas import CHUNK
 from workers_ai.errors import WorkersAIError
 from workers_ai.sse import EventDecoder

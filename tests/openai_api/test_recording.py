@@ -7,8 +7,8 @@ import pytest
 from catalog.pricing import UNPRICED, Prices, Quantities, prices_from_json
 from catalog.snapshot import ModelRecord
 from keys.limits.admission import Outcome
-from openai_api.recording import Metered, outcome_of
-from openai_api.usage import NOTHING, Usage
+from openai_api.use.recording import Metered, outcome_of
+from openai_api.use.usage import NOTHING, Usage
 
 # 1,000 tokens in at $1.10 a million: $0.0011, which is 100 neurons at $0.011 a thousand.
 QUANTITIES = Quantities(prompt_tokens=1_000)

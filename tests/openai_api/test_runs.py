@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from catalog.pricing import Quantities
-from openai_api.recording import NOTHING_USED, Metered, together
 from openai_api.runs import AT_ONCE, side_by_side
-from openai_api.usage import Usage
+from openai_api.use.recording import NOTHING_USED, Metered, together
+from openai_api.use.usage import Usage
 
 
 async def test_results_keep_the_order_of_their_calls() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from openai_api.sending import begun
+from openai_api.wire.sending import begun
 
 
 async def test_what_need_not_wait_is_done_at_once() -> None:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_api.errors import FileTooLarge
-from openai_api.multipart import Form, Upload
 from openai_api.transcriptions.request import MAX_FILE_BYTES, TranscriptionRequest, read
 from openai_api.transcriptions.transcript import transcript_of
 from openai_api.transcriptions.translate import media_type_of
+from openai_api.wire.multipart import Form, Upload
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import new_id

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_api.usage import Usage, UsageMeter, count, neurons, read_usage
+from openai_api.use.usage import Usage, UsageMeter, count, neurons, read_usage
 
 
 def report(prompt: Any, completion: Any, **more: Any) -> dict[str, Any]:

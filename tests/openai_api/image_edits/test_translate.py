@@ -8,7 +8,7 @@ from openai_api.image_edits.pictures import Seen
 from openai_api.image_edits.request import EditRequest
 from openai_api.image_edits.translate import EditPlan, translate
 from openai_api.images.request import ImageRequest
-from openai_api.multipart import Upload
+from openai_api.wire.multipart import Upload
 
 SIDE = Parameter("integer", minimum=256, maximum=2048)
 IMG2IMG = ImageRecipe(

@@ -22,12 +22,12 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from keys.access.key_index import index
-from openai_api.capture import KeptStream
 from openai_api.errors import ApiError, KeyStoppedError, report
 from openai_api.exchange import Exchange
-from openai_api.recording import Metered
-from openai_api.sending import begun
-from openai_api.usage import Usage
+from openai_api.use.recording import Metered
+from openai_api.use.usage import Usage
+from openai_api.wire.capture import KeptStream
+from openai_api.wire.sending import begun
 from workers_ai.answer import Answer, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event

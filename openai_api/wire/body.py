@@ -10,7 +10,7 @@ from django.conf import settings
 
 from openai_api.errors import WrongMediaType
 from openai_api.exchange import GatewayRequest
-from openai_api.fields import json_object
+from openai_api.wire.fields import json_object
 
 
 async def json_body(request: GatewayRequest) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from catalog.pricing import (
 )
 from catalog.snapshot import ModelRecord
 from keys.limits.admission import Outcome
-from openai_api import token_estimate
 from openai_api.errors import ApiError
-from openai_api.usage import NOTHING, Usage
+from openai_api.use import token_estimate
+from openai_api.use.usage import NOTHING, Usage
 
 
 class Metered(NamedTuple):

@@ -15,10 +15,10 @@ from django.conf import settings
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from openai_api.body import media_type, refuse_compressed, shown
 from openai_api.errors import BadRequest, WrongMediaType
 from openai_api.exchange import GatewayRequest
-from openai_api.fields import missing
+from openai_api.wire.body import media_type, refuse_compressed, shown
+from openai_api.wire.fields import missing
 
 # Parsed at one go; then other requests have their turn.
 SLICE_BYTES = 1024 * 1024

@@ -13,16 +13,16 @@ import orjson
 from python_multipart.multipart import parse_options_header
 
 from keys.ledger.captured import Capture, readable
-from openai_api.body import media_type
 from openai_api.errors import ApiError, BadRequest
 from openai_api.exchange import GatewayRequest
-from openai_api.multipart import read_form
-from openai_api.usage import Usage
+from openai_api.use.usage import Usage
+from openai_api.wire.body import media_type
+from openai_api.wire.multipart import read_form
 from workers_ai.sse import Event
 
 if TYPE_CHECKING:
     # `streaming` puts the one below before its writers.
-    from openai_api.streaming import StreamWriter
+    from openai_api.wire.streaming import StreamWriter
 
 # Above it looking for pictures takes long enough for others to notice.
 READ_ON_THE_LOOP_BYTES: Final = 64 * 1024
