@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
-from workers_ai.connection import Response
 from workers_ai.envelope import opened
 from workers_ai.errors import StreamCut, TimedOut, UnusableAnswer
+from workers_ai.http.connection import Response
 from workers_ai.sse import Event, EventDecoder, EventTooLarge
 
 BROKEN_OFF = "the connection to Workers AI broke in the middle"

@@ -29,7 +29,6 @@ from workers_ai.answer import (
     Timeouts,
     media_type,
 )
-from workers_ai.connection import Response
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
     AccountFault,
@@ -41,7 +40,8 @@ from workers_ai.errors import (
     WorkersAIError,
     refusal,
 )
-from workers_ai.pool import ConnectionPool
+from workers_ai.http.connection import Response
+from workers_ai.http.pool import ConnectionPool
 from workers_ai.retry import RetryPolicy
 
 # models/search answers the whole list at once today; the cap only stops a server that never ends.

@@ -19,9 +19,9 @@ from tests.workers_ai.raw_server import (
     raw_server,
     response,
 )
-from workers_ai import pool
-from workers_ai.connection import MOST_UNREAD_BYTES, Response
-from workers_ai.pool import ConnectionPool
+from workers_ai.http import pool
+from workers_ai.http.connection import MOST_UNREAD_BYTES, Response
+from workers_ai.http.pool import ConnectionPool
 
 FINE = response("200 OK", b'{"answer": 1}')
 HEADERS = ((b"host", b"upstream"),)

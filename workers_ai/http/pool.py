@@ -16,7 +16,7 @@ from typing import Any, Final
 import aiohappyeyeballs
 import httpx
 
-from workers_ai.connection import Connection, Response
+from workers_ai.http.connection import Connection, Response
 
 KEPT_IDLE_S: Final = 60.0
 ADDRESSES_KEPT_S: Final = 10.0
