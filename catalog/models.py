@@ -14,7 +14,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from catalog.classification import Classification, classification_from_json
+from catalog.classify.facts import Classification, classification_from_json
 from catalog.pricing import Prices, prices_from_json
 
 LONGEST_REFRESH: Final = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from catalog.classification import AudioFacts, ChatFacts, EmbeddingFacts, ImageRecipe
+from catalog.classify.facts import AudioFacts, ChatFacts, EmbeddingFacts, ImageRecipe
 from catalog.models import Alias, CatalogModel, current_revision
 from catalog.pricing import UNPRICED, Prices
 

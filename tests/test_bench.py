@@ -15,7 +15,7 @@ import pytest
 from bench import history, mock_upstream, pages_asked, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_listening
-from catalog.classify import classify
+from catalog.classify.by_task import classify
 from keys.models import RequestLog
 from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder

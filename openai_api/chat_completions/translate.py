@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import ChatFacts
+from catalog.classify.facts import ChatFacts
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.families import Family, family_of

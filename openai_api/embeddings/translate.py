@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import EmbeddingFacts
+from catalog.classify.facts import EmbeddingFacts
 from catalog.snapshot import ModelRecord
 from openai_api.embeddings.families import family_of
 from openai_api.embeddings.request import EmbeddingsRequest

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from catalog.classification import ImageRecipe
+from catalog.classify.facts import ImageRecipe
 from catalog.snapshot import ModelRecord
 from openai_api.errors import BadRequest
 from openai_api.image_edits.pictures import Seen

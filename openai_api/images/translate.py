@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import ImageRecipe, Parameter
+from catalog.classify.facts import ImageRecipe, Parameter
 from catalog.snapshot import ModelRecord
 from openai_api.errors import BadRequest
 from openai_api.images.request import ImageRequest

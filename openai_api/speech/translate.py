@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import AudioFacts
+from catalog.classify.facts import AudioFacts
 from catalog.snapshot import ModelRecord
 from openai_api.errors import BadRequest
 from openai_api.speech.request import SpeechRequest

@@ -1,6 +1,6 @@
 """OpenAI's voices → those of the model at hand. Pure. Raises BadRequest for a voice of neither."""
 
-from catalog.classification import AudioFacts
+from catalog.classify.facts import AudioFacts
 from openai_api.wire.fields import wrong_value
 
 # For each of OpenAI's voices those nearest to it, by what listeners say of its pitch and manner;

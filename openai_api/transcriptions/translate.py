@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import AudioFacts
+from catalog.classify.facts import AudioFacts
 from catalog.snapshot import ModelRecord
 from openai_api.transcriptions.request import TranscriptionRequest
 from openai_api.wire.fields import wrong_value

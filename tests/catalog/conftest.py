@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 
 from catalog import snapshot
-from catalog.refresh import Difference, refresh
+from catalog.refresh.run import Difference, refresh
 from tests.catalog.entries import FakeUpstream, small_catalog
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import LONGEST_REFRESH, Alias, CatalogChange, CatalogModel, RefreshRun
-from catalog.refresh import Difference
+from catalog.refresh.run import Difference
 from tests.catalog.entries import BGE, FLUX, LLAMA, FakeUpstream, entry
 from workers_ai.errors import WorkersAIError
 
@@ -43,7 +43,7 @@ def connected(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, settings:
 @pytest.fixture
 def slow_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page waits for the end of a refresh, however slow the machine is."""
-    monkeypatch.setattr("catalog.refresh_now.AT_ONCE_S", 30.0)
+    monkeypatch.setattr("catalog.refresh.in_background.AT_ONCE_S", 30.0)
 
 
 def page(client: Client, view: str, *args: object, **query: str) -> str:
@@ -273,8 +273,8 @@ def test_a_refresh_that_takes_long_tells_how_far_it_is_and_no_second_one_begins(
     connected: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("catalog.refresh_now.AT_ONCE_S", 0.0)
-    monkeypatch.setattr("catalog.refresh.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("catalog.refresh.in_background.AT_ONCE_S", 0.0)
+    monkeypatch.setattr("catalog.refresh.run.PROGRESS_EVERY_S", 0.0)
     asked, answered = threading.Event(), threading.Event()
     read = upstream.model_schema
 

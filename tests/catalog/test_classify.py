@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.classification import (
+from catalog.classify.by_task import classify, needs_schema, without_schema
+from catalog.classify.facts import (
     CHAT,
     ENDPOINTS,
     Classification,
     classification_from_json,
     classification_to_json,
 )
-from catalog.classify import classify, needs_schema, without_schema
 from tests.catalog.entries import (
     DIFFUSION,
     EMBEDDINGS,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from catalog import snapshot
-from catalog.refresh import refresh
+from catalog.refresh.run import refresh
 from catalog.resolve import listing
 from tests.catalog.entries import FakeUpstream
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.classification import ENDPOINTS, ImageRecipe
+from catalog.classify.facts import ENDPOINTS, ImageRecipe
 from catalog.errors import (
     CatalogEmpty,
     CatalogError,

@@ -5,7 +5,7 @@ import pytest
 
 from catalog import snapshot
 from catalog.models import Alias, CatalogModel
-from catalog.refresh import Difference
+from catalog.refresh.run import Difference
 from tests.catalog.entries import FLUX, LLAMA, FakeUpstream
 
 Refresh = Callable[..., Difference]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from catalog.classification import AudioFacts
+from catalog.classify.facts import AudioFacts
 from openai_api.errors import BadRequest
 from openai_api.speech.normalise import SoundMeter
 from openai_api.speech.voices import NEAREST, voice_fields

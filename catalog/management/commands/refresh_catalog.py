@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from catalog.errors import RefreshFailed
-from catalog.refresh import refresh
+from catalog.refresh.run import refresh
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from catalog.classification import ChatFacts, ReasoningEffort
+from catalog.classify.facts import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request, schema_form
 from openai_api.chat_completions import translate as translation

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from catalog.classification import CHAT, ChatFacts, Parameter
+from catalog.classify.facts import CHAT, ChatFacts, Parameter
 from catalog.snapshot import ModelRecord
 from openai_api.completions.request import read
 from openai_api.completions.translate import run_body, translate

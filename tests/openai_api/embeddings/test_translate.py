@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from catalog.classification import EmbeddingFacts
+from catalog.classify.facts import EmbeddingFacts
 from catalog.snapshot import ModelRecord
 from openai_api.embeddings.normalise import entries
 from openai_api.embeddings.request import EmbeddingsRequest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.classification import ImageRecipe, Parameter
+from catalog.classify.facts import ImageRecipe, Parameter
 from catalog.snapshot import ModelRecord
 from openai_api.image_edits.pictures import Seen
 from openai_api.image_edits.request import EditRequest

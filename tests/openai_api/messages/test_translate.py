@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalog.classification import ChatFacts
+from catalog.classify.facts import ChatFacts
 from openai_api.messages.request import read
 from openai_api.messages.translate import limit_within, translate
 

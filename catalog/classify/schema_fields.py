@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from catalog.classification import Parameter
-from catalog.schema_shapes import Shape, alternatives
+from catalog.classify.facts import Parameter
+from catalog.classify.schema_shapes import Shape, alternatives
 
 _PLAIN_KINDS = ("integer", "number", "string", "boolean")
 _DEFAULT_IN_WORDS = re.compile(

@@ -7,7 +7,7 @@ from django.db import connection
 
 from catalog.errors import RefreshFailed
 from catalog.models import RefreshRun
-from catalog.refresh import refresh
+from catalog.refresh.run import refresh
 
 logger = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from catalog.classification import classification_to_json
-from catalog.classify import classify, needs_schema, without_schema
+from catalog.classify.by_task import classify, needs_schema, without_schema
+from catalog.classify.facts import classification_to_json
 from catalog.entry import (
     author_of,
     context_window_of,

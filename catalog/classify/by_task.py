@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from catalog.classification import (
+from catalog.classify.facts import (
     CHAT,
     AudioFacts,
     ChatFacts,
@@ -19,6 +19,14 @@ from catalog.classification import (
     ImageRecipe,
     Parameter,
     ReasoningEffort,
+)
+from catalog.classify.schema_fields import parameters_of, word_of, words_of
+from catalog.classify.schema_shapes import (
+    Shape,
+    alternatives,
+    mentions_property,
+    shapes,
+    takes_array,
 )
 from catalog.entry import (
     Entry,
@@ -30,8 +38,6 @@ from catalog.entry import (
     task_of,
     whole_number,
 )
-from catalog.schema_fields import parameters_of, word_of, words_of
-from catalog.schema_shapes import Shape, alternatives, mentions_property, shapes, takes_array
 
 Schema = Mapping[str, Any]
 
