@@ -168,7 +168,7 @@ def test_an_outage_is_said_once_a_period_with_what_came_meanwhile() -> None:
 def test_only_the_first_of_many_refusals_is_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openai_api.errors._outages", Outages())
+    monkeypatch.setattr("openai_api.errors.reporting._outages", Outages())
     for number in range(50):
         report(keys.LedgerUnavailable("no database"), request_id=str(number))
     assert len(caplog.records) == 1

@@ -1,0 +1,44 @@
+"""The one place with the callers' error words: every failure on `/v1` becomes status, body and
+headers here.
+
+`tree.py` has the errors in OpenAI's terms, `rules.py` maps every other package's failures to them,
+`responses.py` and `anthropic.py` say them in another dialect, `http_response.py` makes the answer
+and `reporting.py` the line in the log.
+"""
+
+from openai_api.errors.anthropic import in_words_of_anthropic
+from openai_api.errors.http_response import error_response
+from openai_api.errors.reporting import Outages, report
+from openai_api.errors.responses import in_words_of_responses
+from openai_api.errors.rules import Rule, api_error, rule_for
+from openai_api.errors.tree import (
+    ApiError,
+    BadRequest,
+    BodyTooLarge,
+    ClientGone,
+    FileTooLarge,
+    KeyStoppedError,
+    UnknownPath,
+    WrongMediaType,
+    WrongMethod,
+)
+
+__all__ = [
+    "ApiError",
+    "BadRequest",
+    "BodyTooLarge",
+    "ClientGone",
+    "FileTooLarge",
+    "KeyStoppedError",
+    "Outages",
+    "Rule",
+    "UnknownPath",
+    "WrongMediaType",
+    "WrongMethod",
+    "api_error",
+    "error_response",
+    "in_words_of_anthropic",
+    "in_words_of_responses",
+    "report",
+    "rule_for",
+]

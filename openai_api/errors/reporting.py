@@ -1,0 +1,57 @@
+"""What the server log says of a failure: what the caller is not told, an outage not too often."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from openai_api.errors.rules import rule_for
+from openai_api.errors.tree import ApiError
+
+logger = logging.getLogger(__name__)
+
+
+class Outages:
+    """Which failure may be said again. Each refused request has its line in the access log anyway;
+    a thousand of them a second must not fill the disk with the same sentence twice."""
+
+    EVERY_S = 10.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, tuple[float, int]] = {}  # when, and how many came since unsaid
+
+    def unsaid(self, name: str) -> int | None:
+        """How many were left unsaid before this one; None to leave this one unsaid too."""
+        now = self._clock()
+        said_at, since = self._said.get(name, (-math.inf, 0))
+        if now - said_at < self.EVERY_S:
+            self._said[name] = (said_at, since + 1)
+            return None
+        self._said[name] = (now, 0)
+        return since
+
+
+_outages = Outages()
+
+
+def report(error: Exception, *, request_id: str) -> None:
+    """Writes to the server log what the caller is not told: unforeseen faults, the operator's
+    faults.
+    """
+    if isinstance(error, ApiError):
+        return
+    rule = rule_for(type(error))
+    fields = {"fields": {"request_id": request_id}}
+    if rule is None:
+        logger.error("Unforeseen failure", exc_info=error, extra=fields)
+    elif rule.outage:
+        name = type(error).__name__
+        unsaid = _outages.unsaid(name)
+        if unsaid is not None:
+            more = f" ({unsaid} more since the last such line)" if unsaid else ""
+            logger.error("%s: %s%s", name, error, more, extra=fields)
+    elif rule.operators:
+        logger.error("%s: %s", type(error).__name__, error, extra=fields)
+    elif rule.status >= 500:
+        logger.warning("%s: %s", type(error).__name__, error, extra=fields)

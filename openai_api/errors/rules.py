@@ -1,0 +1,167 @@
+"""Every failure of another package in OpenAI's terms: one table, a rule for each class.
+
+Comes in: an exception of any package's tree. Goes out: an ApiError. The trees of the other packages
+know no HTTP; `_RULES` maps each class, and a test walks the trees and fails on a class without a
+rule.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rest_framework import exceptions as drf
+
+from catalog import errors as catalog
+from keys import errors as keys
+from openai_api.errors.texts import (
+    context_text,
+    kind_of_limit,
+    needs_image_text,
+    quoted,
+    retry_after,
+    until_midnight,
+    until_reset,
+    wrong_endpoint_text,
+)
+from openai_api.errors.tree import INVALID, SERVER, ApiError
+from workers_ai import errors as upstream
+
+# Stands for the field that holds an endpoint's text, whose name its requests know.
+PROMPT = "(prompt)"
+OPERATOR_NOTE = "The operator of this gateway has to look at it; the request id helps them."
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a class of failures reads. `text` makes the message; None quotes the error itself."""
+
+    status: int
+    type: str
+    code: str | None
+    text: Callable[[Exception], str] | str | None = None
+    headers: Callable[[Exception], dict[str, str]] = field(default=lambda error: {})
+    param: str | None = None
+    operators: bool = False  # logged as an error: only the operator can mend it
+    outage: bool = False  # every request fails like this for a while: one line a period tells it
+
+
+_UNKNOWN_KEY = Rule(
+    401, INVALID, "invalid_api_key", headers=lambda e: {"WWW-Authenticate": "Bearer"}
+)
+_NOT_FOUND = Rule(404, INVALID, "model_not_found", param="model")
+_WRONG_MODEL = Rule(400, INVALID, "model_not_supported", param="model")
+_LIMIT = Rule(429, "requests", "rate_limit_exceeded", headers=retry_after)
+_BUSY = Rule(
+    429,
+    "requests",
+    "rate_limit_exceeded",
+    "Workers AI is busy at the moment. Please try again in a few seconds.",
+    headers=retry_after,
+)
+_OPERATOR = Rule(
+    502, SERVER, "upstream_misconfigured",
+    f"The gateway's own access to Workers AI was refused. {OPERATOR_NOTE}",
+    headers=lambda error: {"x-should-retry": "false"}, operators=True,
+)  # fmt: skip
+_UPSTREAM = Rule(502, SERVER, "upstream_error", "Workers AI failed to answer this request.")
+_TIMEOUT = Rule(504, SERVER, "upstream_timeout", "Workers AI did not answer in time.")
+
+_RULES: dict[type[Exception], Rule] = {
+    # keys
+    keys.KeysError: Rule(500, SERVER, None, "The gateway could not handle this key."),
+    keys.InvalidKey: _UNKNOWN_KEY,
+    keys.NotPermitted: Rule(403, INVALID, "not_allowed"),
+    keys.EndpointNotAllowed: Rule(403, INVALID, "endpoint_not_allowed"),
+    keys.AddressNotAllowed: Rule(403, INVALID, "address_not_allowed"),
+    keys.LimitReached: _LIMIT,
+    keys.TokenRateReached: Rule(429, "tokens", "rate_limit_exceeded", headers=retry_after),
+    keys.BudgetUsedUp: Rule(429, "insufficient_quota", "insufficient_quota", headers=until_reset),
+    keys.LedgerUnavailable: Rule(
+        503, SERVER, "ledger_unavailable",
+        "The gateway cannot record requests at the moment. Please try again shortly.",
+        headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
+    ),
+    keys.RowRefused: Rule(500, SERVER, None, "The request could not be recorded.", operators=True),
+    keys.CannotChangeKey: Rule(400, INVALID, None),
+    # catalog
+    catalog.CatalogError: Rule(500, SERVER, None, "The gateway could not read its model catalog."),
+    catalog.CatalogEmpty: Rule(
+        503, SERVER, "catalog_empty", headers=lambda error: {"retry-after": "30"},
+        operators=True, outage=True,
+    ),
+    catalog.ModelUnavailable: _NOT_FOUND,
+    catalog.ModelNotAllowed: Rule(403, INVALID, "model_not_allowed", param="model"),
+    catalog.WrongEndpoint: Rule(
+        400, INVALID, "model_not_supported", wrong_endpoint_text, param="model"
+    ),
+    catalog.NotRunnable: _WRONG_MODEL,
+    catalog.NeedsInputImage: Rule(
+        400, INVALID, "model_not_supported", needs_image_text, param="model"
+    ),
+    catalog.RefreshFailed: Rule(502, SERVER, "upstream_error"),
+    # workers_ai
+    upstream.WorkersAIError: _UPSTREAM,
+    upstream.Unreachable: Rule(
+        502, SERVER, "upstream_unreachable", "Workers AI could not be reached.",
+        operators=True, outage=True,
+    ),
+    upstream.TimedOut: _TIMEOUT,
+    upstream.StreamCut: Rule(
+        502, SERVER, "upstream_cut", "Workers AI broke off in the middle of its answer."
+    ),
+    upstream.UnusableAnswer: Rule(
+        502, SERVER, "upstream_empty", "Workers AI answered with nothing that can be used."
+    ),
+    upstream.Refused: _UPSTREAM,
+    upstream.BadInput: Rule(400, INVALID, "invalid_request", quoted),
+    upstream.ContextTooLong: Rule(
+        400, INVALID, "context_length_exceeded", context_text, param=PROMPT
+    ),
+    upstream.ContentRefused: Rule(400, INVALID, "content_policy_violation", quoted),
+    upstream.RequestTooLarge: Rule(
+        413, INVALID, "request_too_large", "The request is larger than Workers AI takes."
+    ),
+    upstream.ModelMissing: Rule(404, INVALID, "model_not_found", quoted, param="model"),
+    upstream.ModelNotForAccount: Rule(403, INVALID, "model_not_allowed", quoted, param="model"),
+    upstream.TryAgainSoon: _BUSY,
+    upstream.AllocationUsedUp: Rule(
+        429, "insufficient_quota", "insufficient_quota",
+        "The Cloudflare account has used up its free neurons for today; they return at 00:00 UTC.",
+        headers=until_midnight,
+    ),
+    upstream.UpstreamTimedOut: _TIMEOUT,
+    upstream.AccountFault: _OPERATOR,
+    upstream.ServerFault: _UPSTREAM,
+    # Django REST framework
+    drf.APIException: Rule(400, INVALID, None),
+}  # fmt: skip
+
+
+def rule_for(error_class: type[Exception]) -> Rule | None:
+    """The rule of the nearest class in the error's ancestry."""
+    for ancestor in error_class.__mro__:
+        rule = _RULES.get(ancestor)
+        if rule is not None:
+            return rule
+    return None
+
+
+def api_error(error: Exception, *, prompt_param: str = "messages") -> ApiError:
+    """Any failure in OpenAI's terms. What nobody foresaw is a 500 whose cause is only logged.
+
+    `prompt_param` is what the endpoint calls its text, for errors about a text that is too long.
+    """
+    if isinstance(error, ApiError):
+        return error
+    rule = rule_for(type(error))
+    if rule is None:
+        return ApiError("The gateway failed to handle this request.", code="internal_error")
+    text = rule.text(error) if callable(rule.text) else rule.text
+    kind = kind_of_limit(error) if isinstance(error, keys.LimitReached) else rule.type
+    return ApiError(
+        str(error) if text is None else text,
+        status=rule.status,
+        type=kind,
+        code=rule.code,
+        param=prompt_param if rule.param == PROMPT else rule.param,
+        headers=rule.headers(error),
+    )
