@@ -1,30 +1,21 @@
-"""The tables of keys, of the request log and of its totals."""
+"""The tables of keys, of the request log and of its totals; a key's rules stand with it."""
 
-from keys.models.key import (
-    DURATION_COUNTS,
+from keys.models.captured_text import CapturedText
+from keys.models.ended_session import EndedSession
+from keys.models.key import STATIC_KEY_NAME, USUAL_CAPTURE_DAYS, Key, KeySecret
+from keys.models.limited import LIMITS, Limited
+from keys.models.marks import LedgerMark, PruneMark
+from keys.models.owner_limits import OwnerLimits
+from keys.models.request_log import RequestLog
+from keys.models.reservation import Reservation
+from keys.models.restrictions import (
     ENDPOINTS,
-    LATENCY_BOUNDS_MS,
-    LIMITS,
-    STATIC_KEY_NAME,
-    TTFT_COUNTS,
-    USUAL_CAPTURE_DAYS,
-    CapturedText,
-    DayTotal,
-    EndedSession,
-    Key,
-    KeySecret,
-    LedgerMark,
-    Limited,
-    MonthTotal,
-    OwnerLimits,
-    PruneMark,
-    RequestLog,
-    Reservation,
-    Revision,
     validate_endpoints,
     validate_model_patterns,
     validate_networks,
 )
+from keys.models.revision import Revision
+from keys.models.totals import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS, DayTotal, MonthTotal
 
 __all__ = [
     "DURATION_COUNTS",

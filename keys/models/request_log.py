@@ -1,0 +1,81 @@
+"""The request log: one row for each admitted request."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+
+class RequestLog(models.Model):
+    """One admitted request. Written by `ledger.py` only, never changed, pruned by age.
+
+    Key, owner and model are copies without a foreign key: the row outlives all three. A number
+    that is not known is null, never 0.
+    """
+
+    started_at = models.DateTimeField()
+    request_id = models.CharField(max_length=128)
+    key_id = models.BigIntegerField(null=True)
+    key_name = models.CharField(max_length=120)
+    key_prefix = models.CharField(max_length=16)
+    owner_id = models.BigIntegerField(null=True)
+    owner_name = models.CharField(max_length=150)
+    endpoint = models.CharField(max_length=32)
+    requested_model = models.CharField(max_length=200)
+    model = models.CharField(max_length=200)
+    stream = models.BooleanField()
+    status = models.SmallIntegerField()
+    error_code = models.CharField(max_length=64)
+    error_message = models.CharField(max_length=500)
+    finish_reason = models.CharField(max_length=32)
+    end_reason = models.CharField(max_length=32)
+    prompt_tokens = models.BigIntegerField(null=True)
+    completion_tokens = models.BigIntegerField(null=True)
+    cached_tokens = models.BigIntegerField(null=True)
+    reasoning_tokens = models.BigIntegerField(null=True)
+    images = models.IntegerField(null=True)
+    audio_ms = models.BigIntegerField(null=True)
+    cost_nano_usd = models.BigIntegerField(null=True)
+    neurons_micro = models.BigIntegerField(null=True)
+    # "usage" and "header" are upstream's own measure, "price" is worked out. Null: an older row.
+    neurons_source = models.CharField(max_length=8, null=True)
+    neurons_by_price_micro = models.BigIntegerField(null=True)
+    usage_source = models.CharField(max_length=16)
+    price = models.TextField(null=True)
+    ttft_ms = models.IntegerField(null=True)
+    duration_ms = models.BigIntegerField()
+    attempts = models.SmallIntegerField()
+    client_ip = models.CharField(max_length=45)
+    user_agent = models.CharField(max_length=200)
+    user = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name = "request"
+        verbose_name_plural = "request log"
+        indexes: ClassVar = [
+            models.Index(fields=["-started_at", "-id"], name="keys_log_newest"),
+            models.Index(fields=["key_id", "-started_at", "-id"], name="keys_log_key"),
+            models.Index(fields=["owner_id", "-started_at", "-id"], name="keys_log_owner"),
+            models.Index(fields=["model", "-started_at", "-id"], name="keys_log_model"),
+            models.Index(fields=["endpoint", "-started_at", "-id"], name="keys_log_endpoint"),
+            models.Index(fields=["request_id"], name="keys_log_request_id"),
+            models.Index(
+                fields=["-started_at", "-id"],
+                condition=Q(status__gte=400),
+                name="keys_log_failed",
+            ),
+            models.Index(
+                fields=["owner_id", "-started_at", "-id"],
+                condition=Q(status__gte=400),
+                name="keys_log_owner_failed",
+            ),
+            # Of next to no rows: when Workers AI said that the neurons of the day are used up.
+            models.Index(
+                fields=["started_at", "id"],
+                condition=Q(status__gte=400, error_code="insufficient_quota"),
+                name="keys_log_used_up",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.request_id

@@ -1,0 +1,94 @@
+"""The sums of the request log by day and by month, with histograms of latency."""
+
+from typing import ClassVar, Final
+
+from django.db import models
+
+# Upper bounds, each twice the one before; the last bucket of a histogram has none.
+LATENCY_BOUNDS_MS: Final = tuple(50 * 2**step for step in range(12))
+TTFT_COUNTS: Final = tuple(f"ttft_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
+DURATION_COUNTS: Final = tuple(f"duration_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
+
+
+class Totals(models.Model):
+    """Sums of requests of one key, owner, model and endpoint. Key, owner and model are copies as in
+    the log; 0 and "" stand for none, since null is equal to nothing."""
+
+    day = models.DateField()
+    key_id = models.BigIntegerField(default=0)
+    key_name = models.CharField(max_length=120)
+    owner_id = models.BigIntegerField(default=0)
+    owner_name = models.CharField(max_length=150)
+    model = models.CharField(max_length=200)
+    endpoint = models.CharField(max_length=32)
+
+    requests = models.BigIntegerField(default=0)
+    # Status 400 and above, but for clients that left.
+    errors = models.BigIntegerField(default=0)
+    client_gone = models.BigIntegerField(default=0)
+    # Cost is not known, which is not 0.
+    unpriced = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    images = models.BigIntegerField(default=0)
+    audio_ms = models.BigIntegerField(default=0)
+    cost_nano_usd = models.BigIntegerField(default=0)
+    neurons_micro = models.BigIntegerField(default=0)
+    # What the histograms below count, added up.
+    ttft_ms = models.BigIntegerField(default=0)
+    duration_ms = models.BigIntegerField(default=0)
+
+    # Refused by a limit. These requests have no row.
+    refused_requests = models.BigIntegerField(default=0)
+    refused_tokens = models.BigIntegerField(default=0)
+    refused_concurrency = models.BigIntegerField(default=0)
+    refused_usd = models.BigIntegerField(default=0)
+    refused_neurons = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.key_name} {self.model}"
+
+
+# Histograms of the time to the first byte and in all, for percentiles.
+for _name in (*TTFT_COUNTS, *DURATION_COUNTS):
+    Totals.add_to_class(_name, models.BigIntegerField(default=0))
+
+
+class DayTotal(Totals):
+    """Of one UTC day: a request belongs to the day it began on.
+
+    They move in the transaction of the rows that they sum, so they are never behind, and outlive
+    them.
+    """
+
+    class Meta:
+        verbose_name = "day's total"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "key_id", "owner_id", "model", "endpoint"], name="keys_one_daytotal"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["key_id", "day"], name="keys_daytotal_key"),
+            models.Index(fields=["owner_id", "day"], name="keys_daytotal_owner"),
+            models.Index(fields=["model", "day"], name="keys_daytotal_model"),
+        ]
+
+
+class MonthTotal(Totals):
+    """Of a whole month that is over, under its first day: the sums of its days' totals, made and
+    taken away by `month_totals.py`. A month is all here or not at all."""
+
+    class Meta:
+        verbose_name = "month's total"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "key_id", "owner_id", "model", "endpoint"],
+                name="keys_one_monthtotal",
+            )
+        ]
