@@ -1,6 +1,7 @@
 """What the catalog knows of a model: which endpoints can run it, and how each kind is asked. Pure.
 
-`classify.py` works it out, the database keeps it as JSON, and `snapshot.py` holds it for requests.
+`by_task.py` works it out, the database keeps it as JSON, and `catalog/snapshot.py` holds it for
+requests.
 """
 
 from collections.abc import Mapping

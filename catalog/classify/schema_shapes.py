@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+Schema = Mapping[str, Any]
+
 # Real schemas nest three or four levels of alternatives; the bounds keep a hostile one harmless.
 DEEPEST = 12
 MOST_SHAPES = 64
