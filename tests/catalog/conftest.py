@@ -5,7 +5,8 @@ import pytest
 from django.test import Client
 
 from catalog import snapshot
-from catalog.refresh.run import Difference, refresh
+from catalog.refresh.difference import Difference
+from catalog.refresh.run import refresh
 from tests.catalog.entries import FakeUpstream, small_catalog
 
 

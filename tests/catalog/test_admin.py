@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from catalog.models import LONGEST_REFRESH, Alias, CatalogChange, CatalogModel, RefreshRun
-from catalog.refresh.run import Difference
+from catalog.refresh.difference import Difference
 from tests.catalog.entries import BGE, FLUX, LLAMA, FakeUpstream, entry
 from workers_ai.errors import WorkersAIError
 
@@ -274,7 +274,7 @@ def test_a_refresh_that_takes_long_tells_how_far_it_is_and_no_second_one_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("catalog.refresh.in_background.AT_ONCE_S", 0.0)
-    monkeypatch.setattr("catalog.refresh.run.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("catalog.refresh.progress.PROGRESS_EVERY_S", 0.0)
     asked, answered = threading.Event(), threading.Event()
     read = upstream.model_schema
 

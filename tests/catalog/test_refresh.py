@@ -7,7 +7,9 @@ import pytest
 
 from catalog.errors import AnswerRefused, RefreshFailed, UpstreamFailed
 from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun, current_revision
-from catalog.refresh.run import Difference, fetch, refresh, usable_entries
+from catalog.refresh.difference import Difference
+from catalog.refresh.fetch import fetch, usable_entries
+from catalog.refresh.run import refresh
 from tests.catalog.entries import (
     BGE,
     FLUX,

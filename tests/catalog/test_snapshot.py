@@ -5,7 +5,7 @@ import pytest
 
 from catalog import snapshot
 from catalog.models import Alias, CatalogModel
-from catalog.refresh.run import Difference
+from catalog.refresh.difference import Difference
 from tests.catalog.entries import FLUX, LLAMA, FakeUpstream
 
 Refresh = Callable[..., Difference]
