@@ -2,7 +2,8 @@
 
 Makes what is missing (a secret key, the database, the catalog, an operator, a first key), starts
 the bundled simulator when there are no Cloudflare credentials, and then serves until Ctrl-C.
-Secrets are printed once, when they are made. What it makes lies in `var/`, which git ignores.
+Secrets are printed once, when they are made. What it makes lies in `var/`, which git ignores, or in
+VAR_DIR.
 
 It sets environment variables before Django reads its settings, so nothing of Django is imported at
 the top.
@@ -20,7 +21,8 @@ from pathlib import Path
 from environ import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
+Env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
+VAR_DIR = BASE_DIR / (os.environ.get("VAR_DIR") or "var")
 SECRET_FILE = VAR_DIR / "secret.env"
 SIMULATOR_FILE = VAR_DIR / "simulator.env"
 UPSTREAM_FILE = VAR_DIR / "upstream"
@@ -28,7 +30,6 @@ UPSTREAM_FILE = VAR_DIR / "upstream"
 
 def main() -> int:
     os.chdir(BASE_DIR)
-    Env.read_env(BASE_DIR / ".env")
     VAR_DIR.mkdir(mode=0o700, exist_ok=True)
     fill_environment()
     simulator = None

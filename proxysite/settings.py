@@ -18,10 +18,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
 
 env = environ.Env()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+# What the gateway keeps by itself, where nothing else is named: SQLite's file and the two below.
+VAR_DIR = BASE_DIR / (env.ENVIRON.get("VAR_DIR") or "var")
 # Left by `make run`, so that the other commands meet the same gateway: its own secret, and while it
 # serves against the simulator where that is. What the environment or `.env` says comes first.
 env.read_env(VAR_DIR / "secret.env", overwrite=not env.ENVIRON.get("SECRET_KEY"))

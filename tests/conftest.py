@@ -1,5 +1,6 @@
 """Fixtures that every package's tests share: the simulator, a live gateway, a key of it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,6 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(LONGEST_FIRST))
 
     items.sort(key=turn)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line at the end that says what did not run here, and why."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple)
+    )
+    if reasons:
+        why = ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+        tests = "1 test" if reasons.total() == 1 else f"{reasons.total()} tests"
+        terminalreporter.write_line(f"Not run here, {tests}: {why}.", yellow=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

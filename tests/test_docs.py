@@ -209,7 +209,13 @@ def test_every_file_named_exists() -> None:
 
 
 def test_every_setting_named_exists() -> None:
-    elsewhere = {"ENV_FILE", "WORKERS_AI_KEY", "ENABLE_FORWARD_USER_INFO_HEADERS", "UPSTREAM_"}
+    elsewhere = {
+        "ENV_FILE",
+        "VAR_DIR",
+        "WORKERS_AI_KEY",
+        "ENABLE_FORWARD_USER_INFO_HEADERS",
+        "UPSTREAM_",
+    }
     elsewhere |= {"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL"}
     elsewhere |= {"ANTHROPIC_SMALL_FAST_MODEL"}
     for page in PAGES:

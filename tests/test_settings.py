@@ -32,8 +32,9 @@ for case in json.load(sys.stdin):
 
 
 def environment(**settings: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "ENV_FILE": os.devnull, "SECRET_KEY": SECRET, **settings}
+    names = ("PATH", "HOME", "LANG", "ENV_FILE", "VAR_DIR")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    return {**kept, "SECRET_KEY": SECRET, **settings}
 
 
 def run(*words: str, given: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":

@@ -374,7 +374,7 @@ def test_a_locked_sqlite_file_delays_rows_and_loses_none(writers, monkeypatch):
 
 def test_a_postgresql_backend_that_dies_costs_no_row(writers):
     if connection.vendor != "postgresql":
-        pytest.skip("ends a PostgreSQL backend")
+        pytest.skip("needs PostgreSQL as the database of the tests")
     writer = writers()
     for number in range(5):
         run(put_and_wait(writer, ledger_row(str(number))))
