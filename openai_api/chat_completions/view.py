@@ -11,12 +11,11 @@ from keys.access.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import GatewayView
 from openai_api.chat_completions import request as chat_request
-from openai_api.chat_completions import schema_form
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.chat_completions.translate import ChatPlan, translate
+from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.use import token_estimate

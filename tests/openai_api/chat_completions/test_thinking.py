@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_api.chat_completions.thinking import ThinkingSplitter
+from openai_api.chat_completions.normalise.thinking import ThinkingSplitter
 
 
 def split(text: str, cuts: list[int], *, opened: bool, truncated: bool = False) -> tuple[str, str]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 
-from openai_api.chat_completions.stops import StopCutter
-from openai_api.chat_completions.thinking import Pieces, ThinkingSplitter
-from openai_api.chat_completions.tool_calls import ToolCalls, leaked_calls
+from openai_api.chat_completions.normalise.stops import StopCutter
+from openai_api.chat_completions.normalise.thinking import Pieces, ThinkingSplitter
+from openai_api.chat_completions.normalise.tool_calls import ToolCalls, leaked_calls
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, NumberText, as_text, known, parse_exact, within
 from workers_ai.envelope import opened

@@ -4,7 +4,7 @@ stopped. Pure.
 
 from collections.abc import Sequence
 
-from openai_api.chat_completions.thinking import without_partial
+from openai_api.chat_completions.normalise.thinking import without_partial
 
 
 class StopCutter:

@@ -14,11 +14,11 @@ import orjson
 
 from catalog.classify.facts import ChatFacts
 from catalog.snapshot import ModelRecord
-from openai_api.chat_completions import schema_form
-from openai_api.chat_completions.families import Family, family_of
 from openai_api.chat_completions.length import most_prompt_tokens
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest, says_only_text
+from openai_api.chat_completions.translate import schema_form
+from openai_api.chat_completions.translate.families import Family, family_of
 from openai_api.errors import BadRequest
 
 # Nothing upstream for these: they are about OpenAI's own services, or name the team's people.
