@@ -9,9 +9,9 @@ from typing import Any, Final
 from django.db.models import Q
 from django.utils import timezone
 
+from keys import shown
 from keys.amounts import neurons_text, usd_text
 from keys.log.walk import Position, Sought, Walk
-from keys.member import shown
 from keys.models import LIMITS, Key, Limited, RequestLog
 from keys.reports.usage import KeyUsage, owner_usage, sums_by_day, usage_by_key
 from keys.scopes import Limits

@@ -15,9 +15,10 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from keys import shown
 from keys.errors import CannotChangeKey
 from keys.key_history import note_change, note_made
-from keys.member import policy, shown
+from keys.member import policy
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
 from keys.member.usage import (
     CHART_DAYS,

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from catalog.models import CatalogChange, CatalogModel, RefreshRun
 from catalog.successors import successor_of
+from keys import shown
 from keys.ledger.writer import ledger
-from keys.member import shown
 from keys.models import PruneMark, RequestLog, Reservation
 from keys.reports.near_limits import NearLimit, near_limits, refused_today
 from keys.reports.periods import DIMENSIONS, FIGURES, Series, UseReport, use_report

@@ -1,6 +1,6 @@
 import pytest
 
-from keys.member import shown
+from keys import shown
 
 
 @pytest.mark.parametrize(
