@@ -12,13 +12,13 @@ from django.utils import timezone
 from keys import shown
 from keys.amounts import neurons_text, usd_text
 from keys.log.walk import Position, Sought, Walk
-from keys.models import LIMITS, Key, Limited, RequestLog
-from keys.reports.usage import KeyUsage, owner_usage, sums_by_day, usage_by_key
+from keys.models import Key, RequestLog
+from keys.reports.budget_bars import Bar, bars
+from keys.reports.usage import owner_usage, sums_by_day, usage_by_key
 from keys.scopes import Limits
 
 CHART_DAYS: Final = 30
 PAGE_ROWS: Final = 50
-NEAR: Final = 80
 
 _REFUSED_WORDS: Final = {
     "refused_requests": "requests per minute",
@@ -29,66 +29,10 @@ _REFUSED_WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """How much of one limit is used, what runs now included. Without a limit there is no bar."""
-
-    label: str
-    used: str
-    running: str
-    limit: str
-    percent: int | None
-
-    @property
-    def is_full(self) -> bool:
-        return self.percent is not None and self.percent >= 100
-
-    @property
-    def is_near(self) -> bool:
-        return self.percent is not None and NEAR <= self.percent < 100
-
-
-def bars(limits: Limits, usage: KeyUsage) -> list[Bar]:
-    money = [
-        ("Today", limits.daily_budget_nano_usd, usage.day),
-        ("This month", limits.monthly_budget_nano_usd, usage.month),
-        ("In all", limits.total_budget_nano_usd, usage.total),
-    ]
-    day = usage.day
-    return [
-        *(
-            _bar(label, used.cost_nano_usd, used.reserved_nano_usd, limit, shown.usd)
-            for label, limit, used in money
-        ),
-        _bar(
-            "Neurons today",
-            day.neurons_micro,
-            day.reserved_neurons_micro,
-            limits.daily_neurons_micro,
-            shown.neurons,
-        ),
-    ]
-
-
-def _bar(label: str, used: int, running: int, limit: int | None, text: Any) -> Bar:
-    percent = None if limit is None else min(100, (used + running) * 100 // limit)
-    return Bar(
-        label=label,
-        used=text(used),
-        running=text(running) if running else "",
-        limit="" if limit is None else text(limit),
-        percent=percent,
-    )
-
-
-def limits_in(limited: Limited) -> Limits:
-    return Limits(**{name: getattr(limited, name) for name in LIMITS})
-
-
 def rules_of(key: Key) -> list[tuple[str, str]]:
     """The limits that have no bar, in words."""
     return [
-        *rates_of(limits_in(key)),
+        *rates_of(key.limits),
         *((label, ", ".join(values)) for label, values in (
             ("models", key.allowed_models),
             ("endpoints", key.allowed_endpoints),
@@ -128,7 +72,7 @@ def shown_keys(keys: list[Key]) -> list[ShownKey]:
         ShownKey(
             key=key,
             state=key.state(now),
-            bars=bars(limits_in(key), usage[key.pk]),
+            bars=bars(key.limits, usage[key.pk]),
             rules=rules_of(key),
             requests_today=usage[key.pk].day.requests,
             refused=[
@@ -153,7 +97,7 @@ class ShownOwner:
 
 def shown_owner(owner: Any) -> ShownOwner:
     limited = getattr(owner, "key_limits", None)
-    limits = Limits() if limited is None else limits_in(limited)
+    limits = Limits() if limited is None else limited.limits
     usage = owner_usage(owner.pk)
     return ShownOwner(
         bars=bars(limits, usage),

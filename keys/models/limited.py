@@ -5,6 +5,8 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import Q
 
+from keys.scopes import Limits
+
 LIMITS: Final = (
     "requests_per_minute",
     "tokens_per_minute",
@@ -32,7 +34,7 @@ def limits_above_0(prefix: str) -> list[models.BaseConstraint]:
 
 
 class Limited(models.Model):
-    """The columns of `limits.Limits`. Budgets are per calendar day and month, UTC."""
+    """The columns of `keys.scopes.Limits`. Budgets are per calendar day and month, UTC."""
 
     requests_per_minute = _positive_limit("requests per minute")
     tokens_per_minute = _positive_limit("tokens per minute")
@@ -44,3 +46,7 @@ class Limited(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**{name: getattr(self, name) for name in LIMITS})

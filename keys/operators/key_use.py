@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.views import ChangeList
 
-from keys.member.usage import bars, limits_in
 from keys.models import Key
+from keys.reports.budget_bars import bars
 from keys.reports.near_limits import fullest_budgets
 from keys.reports.periods import daily_requests
 from keys.reports.usage import key_usage
@@ -51,7 +51,7 @@ def use_of(key: Key) -> dict[str, Any]:
                 percent=bar.percent or 0,
                 is_full=bar.is_full,
             )
-            for bar in bars(limits_in(key), usage)
+            for bar in bars(key.limits, usage)
         ],
         "spark": sparkline(days, "Requests"),
         "month_requests": usage.month.requests,
