@@ -41,6 +41,7 @@ _SHOWN_AS: Final = {
 }
 
 
+@admin.register(RequestLog)
 class RequestLogAdmin(ReadOnlyAdmin):
     list_display = (
         "began",

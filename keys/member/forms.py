@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
-from keys.forms import AmountField, LinesField, RotateForm
+from keys.form_fields import AmountField, LinesField, OverlapField
 from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
 from keys.models import ENDPOINTS, Key, validate_networks
 
@@ -162,9 +162,11 @@ def limits_of(key: Key) -> dict[str, Any]:
     }
 
 
-class OwnRotateForm(RotateForm):
+class OwnRotateForm(forms.Form):
+    overlap = OverlapField()
+
     def clean_overlap(self) -> timedelta:
-        overlap = super().clean_overlap()
+        overlap: timedelta = self.cleaned_data["overlap"]
         if overlap > LONGEST_OVERLAP:
             raise ValidationError("At most 30d: until then both secrets work.")
         return overlap

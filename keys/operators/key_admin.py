@@ -20,12 +20,11 @@ from django.utils.safestring import SafeString
 
 from keys import key_text
 from keys.errors import CannotChangeKey
-from keys.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.key_choice import key_with_text
 from keys.key_json import limits_as_json, rates_and_budgets
 from keys.ledger.captured_retention import delete_of_key
-from keys.log.admin import RequestLogAdmin
-from keys.models import CapturedText, Key, KeySecret, OwnerLimits, RequestLog
+from keys.models import CapturedText, Key, KeySecret, OwnerLimits
+from keys.operators.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.operators.key_filters import ExpiringFilter, NearLimitFilter, UnusedFilter
 from keys.operators.key_use import SPARK_DAYS, KeyPage, use_of
 from keys.reports.near_limits import NEAR_PERCENT, NearLimit
@@ -34,8 +33,6 @@ from theme.audit import Audited
 from theme.model_admin import ModelAdmin
 from theme.shown import moment
 from theme.sparkline import sparkline
-
-admin.site.register(RequestLog, RequestLogAdmin)
 
 LIMIT_FIELDSETS: Any = [
     ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
