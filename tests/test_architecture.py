@@ -24,6 +24,26 @@ BEYOND = {
     Path("catalog/refresh/run.py"): frozenset({"workers_ai"}),
 }
 
+# The rooms of a package and the modules beside them, from the ground up. A room imports nothing of
+# a floor above, nor of another room on its own; on the ground the modules may use each other.
+FLOORS = {
+    "keys": (
+        {
+            *("amounts", "errors", "form_fields", "key_choice", "key_history", "key_json"),
+            *("key_text", "models", "scopes", "shown", "snippets"),
+        },
+        {"access"},
+        {"ledger"},
+        {"limits"},
+        {"reports"},
+        {"log"},
+        {"operators", "member"},
+        {"admin", "checks", "management"},
+        {"apps"},
+    ),
+}
+NO_ROOM = {"__init__", "migrations"}
+
 READS_SETTINGS = Path("workers_ai/client.py")
 
 READS_ENVIRONMENT = {Path("proxysite/settings.py"), Path("proxysite/run.py")}
@@ -61,6 +81,56 @@ def test_imports_point_one_way(package: str) -> None:
         if beyond:
             wrong[str(file)] = beyond
     assert wrong == {}
+
+
+def module_name(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def arrows(package: str) -> dict[str, set[str]]:
+    """Each module of a package → those of the same package that it imports."""
+    modules = {module_name(file): file for file in sources(package)}
+    found = {}
+    for name, file in modules.items():
+        # `from keys import models` names a module, `from keys.models import Key` what is in one.
+        found[name] = {used for used in imports(parsed(file)) if used in modules}
+        found[name] -= {name, package}
+    return found
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_every_room_has_its_floor(package: str) -> None:
+    rooms = {file.relative_to(package).parts[0].removesuffix(".py") for file in sources(package)}
+    placed = [room for floor in FLOORS[package] for room in floor]
+    assert sorted(placed) == sorted(rooms - NO_ROOM)
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_no_room_imports_from_above(package: str) -> None:
+    height = {room: number for number, floor in enumerate(FLOORS[package]) for room in floor}
+    wrong = []
+    for module, used in arrows(package).items():
+        for other in used if "." in module and room_of(module) not in NO_ROOM else ():
+            here, there = room_of(module), room_of(other)
+            is_beside = here != there and height[here] == height[there] > 0
+            if height[there] > height[here] or is_beside:
+                wrong.append(f"{module} → {other}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", sorted(FLOORS))
+def test_modules_have_no_circle(package: str) -> None:
+    left = dict(arrows(package))
+    while ends := [module for module, used in left.items() if not used & left.keys()]:
+        for module in ends:
+            del left[module]
+    assert left == {}, "each of these imports another of them"
 
 
 def test_workers_ai_needs_no_django() -> None:
