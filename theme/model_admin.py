@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 import unfold.admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 
 class ModelAdmin(unfold.admin.ModelAdmin):
@@ -12,6 +13,43 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     list_fullwidth = True
     # What to do about a list that is empty.
     when_empty: ClassVar[str] = ""
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What the list's template shows besides the rows."""
+        return {}
+
+    def object_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the template of an existing object's form shows besides the form."""
+        return {}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**self.list_context(request), **(extra_context or {})}
+        shown: HttpResponse = super().changelist_view(request, context)
+        return shown
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        more = {} if obj is None else self.object_context(request, obj)
+        shown: HttpResponse = super().render_change_form(
+            request, {**context, **more}, add, change, form_url, obj
+        )
+        return shown
+
+    def own_page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        """A page of this model's that is neither its list nor a form, in the admin's frame."""
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
+        return TemplateResponse(request, template, {**frame, **context})
 
 
 class ReadOnlyAdmin(ModelAdmin):

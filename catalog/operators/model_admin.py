@@ -16,7 +16,6 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -329,31 +328,19 @@ class CatalogModelAdmin(Audited, ModelAdmin):
             *super().get_urls(),
         ]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        extra = {
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        return {
             "may_refresh": self.has_change_permission(request),
             "last": RefreshRun.objects.filter(ok=True).first(),
             "running": RefreshRun.running(),
         }
-        return super().changelist_view(request, {**extra, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        model = self.get_object(request, object_id)
-        extra: dict[str, Any] = {}
-        if model is not None:
-            changes = CatalogChange.objects.filter(model_name=model.name)
-            extra["changes"] = changes[:CHANGES_SHOWN]
-            if model.planned_deprecation_date is not None:
-                extra["successor"] = successor_of(model, CatalogModel.objects.all())
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def object_context(self, request: HttpRequest, model: CatalogModel) -> dict[str, Any]:
+        changes = CatalogChange.objects.filter(model_name=model.name)
+        context: dict[str, Any] = {"changes": changes[:CHANGES_SHOWN]}
+        if model.planned_deprecation_date is not None:
+            context["successor"] = successor_of(model, CatalogModel.objects.all())
+        return context
 
     def refresh_now(self, request: HttpRequest) -> HttpResponse:
         if not self.has_change_permission(request):
@@ -378,17 +365,16 @@ class CatalogModelAdmin(Audited, ModelAdmin):
         if run is None:
             raise Http404("There is no such refresh.")
         is_running = run.finished_at is None
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Refresh of the catalog",
-            "run": run,
-            "is_running": is_running and run == RefreshRun.running(),
-            "broke_off": is_running and run != RefreshRun.running(),
-            "changes": run.changes.all(),
-            "may_refresh": self.has_change_permission(request),
-        }
-        return TemplateResponse(request, "admin/catalog/catalogmodel/refresh.html", context)
+        return self.own_page(
+            request,
+            "admin/catalog/catalogmodel/refresh.html",
+            "Refresh of the catalog",
+            run=run,
+            is_running=is_running and run == RefreshRun.running(),
+            broke_off=is_running and run != RefreshRun.running(),
+            changes=run.changes.all(),
+            may_refresh=self.has_change_permission(request),
+        )
 
 
 @admin.register(Alias)
@@ -421,17 +407,8 @@ class RefreshRunAdmin(ReadOnlyAdmin):
     list_filter = ("ok", "trigger")
     change_form_template = "admin/catalog/refreshrun/change_form.html"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        run = int(object_id) if object_id.isdecimal() and len(object_id) < 19 else 0
-        changes = CatalogChange.objects.filter(run_id=run)
-        extra = {"changes": changes, **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, extra)
+    def object_context(self, request: HttpRequest, run: RefreshRun) -> dict[str, Any]:
+        return {"changes": run.changes.all()}
 
 
 def _pretty(value: object) -> SafeString:

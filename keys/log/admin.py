@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -94,32 +94,18 @@ class RequestLogAdmin(ReadOnlyAdmin):
         wrapped = self.admin_site.admin_view(self.export_view)
         return [path("export.csv", wrapped, name="keys_requestlog_export"), *super().get_urls()]
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
         day = account_neuron_day()
-        context = {
+        return {
             "neuron_day": day,
             "neurons_used": f"{day.used_micro / MICRO:,.0f}",
             "neurons_free": f"{day.free_micro // MICRO:,}",
             "query": request.GET.urlencode(),
-            **(extra_context or {}),
         }
-        return super().changelist_view(request, context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        more: dict[str, Any] = {}
-        if row is not None:
-            captured = self._captured(request, row)
-            more = {"row": row, "explained": explain(row), **self._links(row), **captured}
-        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
+    def object_context(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
+        captured = self._captured(request, row)
+        return {"row": row, "explained": explain(row), **self._links(row), **captured}
 
     def _captured(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:
         text = CapturedText.of(row)

@@ -12,7 +12,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -197,16 +196,15 @@ class KeyAdmin(Audited, ModelAdmin):
         origin = request.build_absolute_uri("/").rstrip("/")
         # One that the key may use, where its patterns name one.
         model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "key": key,
-            "text": text,
-            "base_url": f"{origin}/v1",
-            "snippets": snippets(origin, text, model),
-        }
-        response = TemplateResponse(request, "admin/keys/key/shown_once.html", context)
+        response = self.own_page(
+            request,
+            "admin/keys/key/shown_once.html",
+            title,
+            key=key,
+            text=text,
+            base_url=f"{origin}/v1",
+            snippets=snippets(origin, text, model),
+        )
         response["Cache-Control"] = "no-store"
         return response
 
@@ -275,47 +273,32 @@ class KeyAdmin(Audited, ModelAdmin):
     def _confirm(
         self, request: HttpRequest, key: Key, template: str, title: str, **more: Any
     ) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "key": key,
-            "secret": self.secret(key),
-            **more,
-        }
-        return TemplateResponse(request, f"admin/keys/key/{template}", context)
+        page = f"admin/keys/key/{template}"
+        return self.own_page(request, page, title, key=key, secret=self.secret(key), **more)
 
     # --- use, and many at once ----------------------------------------------------------------
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeyPage]:
         return KeyPage
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        key = self.get_object(request, object_id)
-        use: dict[str, Any] = {} if key is None else use_of(key)
-        if key is not None:
-            use["has_captured"] = CapturedText.objects.filter(key_id=key.pk).exists()
-            use["may_delete_captured"] = request.user.has_perm("keys.delete_capturedtext")
-        return super().change_view(request, object_id, form_url, {**use, **(extra_context or {})})
+    def object_context(self, request: HttpRequest, key: Key) -> dict[str, Any]:
+        return {
+            **use_of(key),
+            "has_captured": CapturedText.objects.filter(key_id=key.pk).exists(),
+            "may_delete_captured": request.user.has_perm("keys.delete_capturedtext"),
+        }
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Key]) -> HttpResponse | None:
         keys = list(queryset.filter(revoked_at=None))
         if request.POST.get("sure") != "yes":
-            context = {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": "Revoke keys",
-                "keys": [(key, self.secret(key)) for key in keys],
-                "checkbox": ACTION_CHECKBOX_NAME,
-            }
-            return TemplateResponse(request, "admin/keys/key/revoke_selected.html", context)
+            return self.own_page(
+                request,
+                "admin/keys/key/revoke_selected.html",
+                "Revoke keys",
+                keys=[(key, self.secret(key)) for key in keys],
+                checkbox=ACTION_CHECKBOX_NAME,
+            )
         revoked = [key for key in keys if key.revoke()]
         for key in revoked:
             self.log_change(request, key, "Revoked.")
