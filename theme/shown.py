@@ -1,5 +1,6 @@
 """Values as the admin's lists show them."""
 
+import json
 from datetime import UTC, datetime
 
 from django.utils.html import format_html
@@ -17,3 +18,7 @@ def moment(when: datetime | None, never: str = "never") -> SafeString:
         f"{utc:%Y-%m-%d %H:%M:%S}",
         f"{utc:%Y-%m-%d %H:%M}",
     )
+
+
+def indented_json(value: object) -> SafeString:
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,32 @@
+"""Aliases in the admin: their own list, and the rows of them in a model's form."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from catalog.models import Alias
+from theme.audit import Audited
+from theme.model_admin import ModelAdmin, TabularInline
+
+
+class AliasInline(TabularInline):
+    model = Alias
+    extra = 1
+    fields = ("alias",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        # The table's head is the label for who sees it.
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = "Alias"
+        return field
+
+
+@admin.register(Alias)
+class AliasAdmin(Audited, ModelAdmin):
+    list_display = ("alias", "target", "created_at")
+    when_empty = "An alias lets clients ask for a model by another name, such as gpt-4o."
+    list_select_related = ("target",)
+    search_fields = ("alias", "target__name")
+    readonly_fields = ("created_at",)

@@ -1,0 +1,79 @@
+"""What the list of models can be narrowed to, beside its task."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from catalog.classify.facts import ENDPOINTS
+from catalog.models import CatalogModel
+
+Lookups = list[tuple[str, str]]
+
+
+class EndpointFilter(admin.SimpleListFilter):
+    title = "endpoint"
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [*((name, name) for name in sorted(ENDPOINTS)), ("none", "served by none")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CatalogModel]
+    ) -> QuerySet[CatalogModel]:
+        wanted = self.value()
+        if wanted is None:
+            return queryset
+        # SQLite cannot search in JSON lists, and the catalog has a hundred rows.
+        rows = queryset.values_list("pk", "classification__endpoints")
+        return queryset.filter(
+            pk__in=[
+                pk
+                for pk, endpoints in rows
+                if (wanted in (endpoints or ())) or (wanted == "none" and not endpoints)
+            ]
+        )
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+    conditions: ClassVar = {
+        "on": Q(enabled=True, retired_at__isnull=True),
+        "off": Q(enabled=False, retired_at__isnull=True),
+        "retired": Q(retired_at__isnull=False),
+        "deprecated": Q(planned_deprecation_date__isnull=False, retired_at__isnull=True),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [(state, state) for state in self.conditions]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CatalogModel]
+    ) -> QuerySet[CatalogModel]:
+        condition = self.conditions.get(self.value() or "")
+        return queryset.filter(condition) if condition else queryset
+
+
+class PriceSourceFilter(admin.SimpleListFilter):
+    title = "price from"
+    parameter_name = "price_source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
+        return [
+            ("operator", "operator"),
+            ("catalog", "catalog"),
+            ("published", "vendor's price page"),
+            ("unpriced", "nowhere: unpriced"),
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[CatalogModel]
+    ) -> QuerySet[CatalogModel]:
+        source = self.value()
+        if source is None:
+            return queryset
+        if source == "operator":
+            return queryset.filter(operator_prices__isnull=False)
+        return queryset.filter(operator_prices__isnull=True, price_source=source)
