@@ -1,0 +1,169 @@
+"""One choice of an answer: its text, thoughts and calls, until they can be given out. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from openai_api.chat_completions.normalise.expected import Expected
+from openai_api.chat_completions.normalise.stops import StopCutter
+from openai_api.chat_completions.normalise.thinking import Pieces, ThinkingSplitter
+from openai_api.chat_completions.normalise.tool_calls import ToolCalls, leaked_calls
+from openai_api.wire.exact_json import Exact, known
+from workers_ai.errors import ServerFault
+
+_FINISH = {
+    "length": "length",
+    "model_length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+
+
+@dataclass(slots=True)
+class Delta:
+    """New parts of one choice, in OpenAI's form."""
+
+    choice: int
+    parts: dict[str, Any]
+    logprobs: Any = None
+
+
+class Choice:
+    """One choice in the making. `characters` counts the text given out, to estimate usage where
+    none is reported.
+    """
+
+    __slots__ = (
+        "calls",
+        "characters",
+        "cutter",
+        "expected",
+        "finish",
+        "half_character",
+        "held",
+        "index",
+        "splitter",
+        "stop_met",
+    )
+
+    def __init__(self, index: int, expected: Expected) -> None:
+        self.index = index
+        self.expected = expected
+        self.calls = ToolCalls()
+        self.characters = 0
+        self.finish: str | None = None  # as upstream says it
+        self.stop_met = ""
+        self.half_character = ""
+        # The three ways in which text waits before it is given out; None where there is no need.
+        self.splitter = (
+            ThinkingSplitter(opened_by_template=expected.thinks_unopened)
+            if expected.thinks_inline
+            else None
+        )
+        self.held: list[str] | None = [] if expected.forced_tools else None
+        self.cutter = StopCutter(expected.stops) if expected.stops else None
+
+    def reasoning(self, text: str) -> list[Delta]:
+        """A thought that upstream tells apart from the answer itself."""
+        if not text:
+            return []
+        self.splitter = None  # so the text holds none
+        return [Delta(self.index, {"reasoning_content": self._given(text)})]
+
+    def content(self, text: str) -> list[Delta]:
+        """Text of the answer, in which thoughts and calls may be hidden."""
+        if not text:
+            return []
+        if self.half_character or "\ud800" <= text[-1] <= "\udbff":
+            text = self._whole_characters(text)
+            if not text:
+                return []
+        if self.splitter is None:
+            return self._plain(text)
+        pieces = self.splitter.feed(text)
+        if self.splitter.is_over:
+            self.splitter = None
+        return self._pieces(pieces)
+
+    def _pieces(self, pieces: Pieces) -> list[Delta]:
+        deltas = []
+        for kind, text in pieces:
+            if kind == "reasoning":
+                deltas.append(Delta(self.index, {"reasoning_content": self._given(text)}))
+            else:
+                deltas += self._plain(text)
+        return deltas
+
+    def _plain(self, text: str) -> list[Delta]:
+        if self.held is not None:
+            self.held.append(text)
+            start = "".join(self.held).lstrip()[:1] if len(self.held) < 4 else "{"
+            if start and start not in "{[`":
+                return self._release()
+            return []
+        if self.cutter is not None:
+            text = self.cutter.feed(text)
+        return [Delta(self.index, {"content": self._given(text)})] if text else []
+
+    def _release(self) -> list[Delta]:
+        held, self.held = self.held or [], None
+        text = "".join(held)
+        return self._plain(text) if text else []
+
+    def _given(self, text: str) -> str:
+        self.characters += len(text)
+        return text
+
+    def _whole_characters(self, text: str) -> str:
+        """A character that upstream split over two events as escapes comes out whole."""
+        text, self.half_character = self.half_character + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self.half_character = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def take_calls(self, entries: Any, exact: Exact) -> list[Delta]:
+        """Upstream's `tool_calls` list; `exact` has its number texts."""
+        if not entries:
+            return []
+        deltas = []
+        for part in self.calls.take(entries, exact):
+            self.characters += len(part["function"].get("arguments", ""))
+            deltas.append(Delta(self.index, {"tool_calls": [part]}))
+        return deltas
+
+    def finish_reason(self, completion_tokens: int | None) -> str:
+        """How the text ended, in OpenAI's words; raises ServerFault where it ended with an error.
+
+        `completion_tokens`: how many upstream counted, if it did.
+        """
+        if self.cutter is not None and self.cutter.cut:
+            return "stop"
+        if self.finish is None:
+            limit, used = self.expected.max_tokens, completion_tokens
+            # Old backends cut an answer at the limit without a word.
+            return "length" if limit and used and used >= limit else "stop"
+        finish = self.finish.lower()
+        if finish == "error":
+            raise ServerFault("the model stopped with an error", status=502)
+        return _FINISH.get(finish, "stop")
+
+    def end(self, *, truncated: bool) -> list[Delta]:
+        """What is left, once no text will follow; `truncated`: the output limit cut it."""
+        deltas: list[Delta] = []
+        if self.half_character:
+            self.half_character = ""
+            deltas += self.content("\N{REPLACEMENT CHARACTER}")
+        if self.splitter is not None:
+            deltas += self._pieces(self.splitter.end(truncated=truncated))
+        if self.held is not None:
+            text = "".join(self.held)
+            calls = None if self.calls else leaked_calls(text, self.expected.forced_tools)
+            if calls:
+                self.held = None
+                deltas += self.take_calls(calls, known(calls))
+            else:
+                deltas += self._release()
+        if self.cutter is not None:
+            rest = self.cutter.end()
+            deltas += [Delta(self.index, {"content": self._given(rest)})] if rest else []
+        deltas += [Delta(self.index, {"tool_calls": [part]}) for part in self.calls.end()]
+        return deltas

@@ -1,0 +1,68 @@
+"""The JSON of what upstream sends: whole bodies, events, and events that were glued together. Pure.
+
+Numbers keep their text where that matters: see `openai_api/wire/exact_json.py`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from openai_api.wire.exact_json import Exact, NumberText, parse_exact
+from workers_ai.errors import UnusableAnswer
+
+
+def loads(content: bytes) -> Any:
+    """A whole body; half characters and NaN, which orjson refuses, are no reason to lose it."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise UnusableAnswer("Workers AI answered with something that is not JSON") from None
+
+
+def lazily_exact(data: bytes) -> Exact:
+    """The same event with number texts, parsed only if it is asked for, and once."""
+    tree: list[Any] = []
+
+    def exact() -> Any:
+        if not tree:
+            tree.append(parse_exact(data))
+        return tree[0]
+
+    return exact
+
+
+_PLAIN = json.JSONDecoder()
+_EXACT = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+
+
+def documents(text: str) -> Iterator[tuple[Any, Any]]:
+    """The JSON documents in the data of one event, each also with number texts; garbage is left
+    out.
+
+    Events that upstream glued together stand here as `{…}data: {…}` or one a line.
+    """
+    position = 0
+    while position < len(text):
+        if text.startswith("data:", position):
+            position += 5
+        elif text[position].isspace():
+            position += 1
+        elif text.startswith("[DONE]", position):
+            yield "[DONE]", None
+            position += 6
+        else:
+            try:
+                plain, end = _PLAIN.raw_decode(text, position)
+                exact, _ = _EXACT.raw_decode(text, position)
+                yield plain, exact
+                position = end
+            except (ValueError, RecursionError):
+                following = text.find("data:", position + 1)
+                if following < 0:
+                    return
+                position = following
