@@ -38,8 +38,8 @@ from workers_ai.errors import (
     Unreachable,
     UnusableAnswer,
     WorkersAIError,
-    refusal,
 )
+from workers_ai.failures.reader import refusal
 from workers_ai.http.connection import Response
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.retry import RetryPolicy
@@ -276,7 +276,7 @@ class WorkersAIClient:
         try:
             body = orjson.loads(content[:MAX_ERROR_BYTES])
         except orjson.JSONDecodeError:
-            body = None  # an HTML page of a proxy in between, or nothing at all
+            body = content[:MAX_ERROR_BYTES].decode("utf-8", "replace")  # a proxy's page, or nothing
         error = refusal(
             body,
             status=response.status,

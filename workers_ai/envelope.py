@@ -4,7 +4,7 @@ opened.
 
 from typing import Any
 
-from workers_ai.errors import refusal
+from workers_ai.failures.reader import refusal
 
 
 def is_envelope(body: Any) -> bool:

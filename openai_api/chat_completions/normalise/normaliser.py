@@ -18,13 +18,8 @@ from openai_api.chat_completions.normalise.expected import Expected
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, as_text, known, parse_exact, within
 from workers_ai.envelope import opened
-from workers_ai.errors import (
-    ServerFault,
-    StreamCut,
-    UnusableAnswer,
-    first_error,
-    refusal,
-)
+from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer
+from workers_ai.failures.reader import refusal
 from workers_ai.sse import Event
 
 # The fields of an event of the older form that says a text and, at most, what was used.
@@ -328,6 +323,4 @@ def _is_text_part(part: Any) -> bool:
 
 def in_band_error(body: dict[str, Any]) -> Exception:
     """An error that upstream sent where an answer belongs."""
-    code, _ = first_error(body)
-    status = code if code is not None and 400 <= code <= 599 else 502
-    return refusal(body, status=status)
+    return refusal(body, status=200)
