@@ -276,7 +276,9 @@ class WorkersAIClient:
         try:
             body = orjson.loads(content[:MAX_ERROR_BYTES])
         except orjson.JSONDecodeError:
-            body = content[:MAX_ERROR_BYTES].decode("utf-8", "replace")  # a proxy's page, or nothing
+            body = content[:MAX_ERROR_BYTES].decode(
+                "utf-8", "replace"
+            )  # a proxy's page, or nothing
         error = refusal(
             body,
             status=response.status,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from workers_ai.errors import (
     Refused,
+    SchemaUnmet,
     ServerFault,
     TimedOut,
     TryAgainSoon,
@@ -37,6 +38,8 @@ class RetryPolicy:
         """
         if attempt > self.retries or not worth_repeating(error, repeatable=repeatable):
             return None
+        if isinstance(error, SchemaUnmet) and attempt > 1:
+            return None  # a schema that this model misses twice is too hard for it
         backoff_s = min(self.longest_delay_s, self.first_delay_s * 2 ** (attempt - 1))
         delay_s = backoff_s * random.uniform(0.5, 1.0)
         asked_s = error.retry_after_s if isinstance(error, Refused) else None
@@ -51,6 +54,6 @@ def worth_repeating(error: WorkersAIError, *, repeatable: bool) -> bool:
         return repeatable or not error.sent
     if isinstance(error, TimedOut):
         return error.phase == "connect"
-    if isinstance(error, UpstreamTimedOut):
+    if isinstance(error, UpstreamTimedOut | SchemaUnmet):
         return repeatable
     return isinstance(error, TryAgainSoon | ServerFault)

@@ -3,6 +3,7 @@
 import orjson
 
 from openai_api.errors.tree import ApiError
+from workers_ai.failures.token_counts import counts_in
 
 _ANTHROPIC_TYPES = {
     401: "authentication_error",
@@ -22,11 +23,21 @@ def in_words_of_anthropic(error: ApiError, *, request_id: str) -> tuple[int, byt
     kind = _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     message = error.as_dict()["message"] or ""
     if error.code == "context_length_exceeded":
-        # The words by which agents know that it is time to shorten the conversation.
-        message = f"prompt is too long: {message}"
+        # The words, and the numbers, by which agents know that the conversation must be shortened.
+        message = f"prompt is too long: {_tokens_over(message)}{message}"
     body = {
         "type": "error",
         "error": {"type": kind, "message": message},
         "request_id": request_id,
     }
     return status, orjson.dumps(body)
+
+
+def _tokens_over(message: str) -> str:
+    """`N tokens > M maximum. ` as Anthropic has it, where the message names both numbers."""
+    tokens = counts_in(message)
+    if tokens.window is None:
+        return ""
+    prompt_alone = tokens.prompt is not None and tokens.prompt > tokens.window
+    asked = tokens.prompt if prompt_alone else tokens.asked
+    return "" if asked is None else f"{asked} tokens > {tokens.window} maximum. "

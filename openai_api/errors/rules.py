@@ -13,11 +13,16 @@ from rest_framework import exceptions as drf
 from catalog import errors as catalog
 from keys import errors as keys
 from openai_api.errors.texts import (
+    PROMPT,
     context_text,
+    field_named,
+    final,
     kind_of_limit,
     needs_image_text,
+    policy_text,
     quoted,
     retry_after,
+    spend_limit_text,
     until_midnight,
     until_reset,
     wrong_endpoint_text,
@@ -25,8 +30,8 @@ from openai_api.errors.texts import (
 from openai_api.errors.tree import INVALID, SERVER, ApiError
 from workers_ai import errors as upstream
 
-# Stands for the field that holds an endpoint's text, whose name its requests know.
-PROMPT = "(prompt)"
+# Stands for the field that upstream's words name.
+NAMED = "(named)"
 OPERATOR_NOTE = "The operator of this gateway has to look at it; the request id helps them."
 
 
@@ -112,7 +117,9 @@ _RULES: dict[type[Exception], Rule] = {
         502, SERVER, "upstream_empty", "Workers AI answered with nothing that can be used."
     ),
     upstream.Refused: _UPSTREAM,
-    upstream.BadInput: Rule(400, INVALID, "invalid_request", quoted),
+    upstream.BadInput: Rule(400, INVALID, "invalid_request", quoted, param=NAMED),
+    upstream.LimitTooLarge: Rule(400, INVALID, "invalid_request", quoted, param="max_tokens"),
+    upstream.SchemaUnmet: Rule(400, INVALID, "invalid_request", quoted, param="response_format"),
     upstream.ContextTooLong: Rule(
         400, INVALID, "context_length_exceeded", context_text, param=PROMPT
     ),
@@ -127,6 +134,13 @@ _RULES: dict[type[Exception], Rule] = {
         429, "insufficient_quota", "insufficient_quota",
         "The Cloudflare account has used up its free neurons for today; they return at 00:00 UTC.",
         headers=until_midnight,
+    ),
+    upstream.SpendLimitReached: Rule(
+        429, "insufficient_quota", "insufficient_quota", spend_limit_text, headers=final,
+        operators=True, outage=True,
+    ),
+    upstream.PolicyDenied: Rule(
+        403, INVALID, "policy_denied", policy_text, headers=final, operators=True, outage=True
     ),
     upstream.UpstreamTimedOut: _TIMEOUT,
     upstream.AccountFault: _OPERATOR,
@@ -157,11 +171,12 @@ def api_error(error: Exception, *, prompt_param: str = "messages") -> ApiError:
         return ApiError("The gateway failed to handle this request.", code="internal_error")
     text = rule.text(error) if callable(rule.text) else rule.text
     kind = kind_of_limit(error) if isinstance(error, keys.LimitReached) else rule.type
+    param = field_named(error) or None if rule.param == NAMED else rule.param
     return ApiError(
         str(error) if text is None else text,
         status=rule.status,
         type=kind,
         code=rule.code,
-        param=prompt_param if rule.param == PROMPT else rule.param,
+        param=prompt_param if param == PROMPT else param,
         headers=rule.headers(error),
     )

@@ -12,6 +12,10 @@ from django.conf import settings
 
 from catalog import errors as catalog
 from openai_api.served import SERVED
+from workers_ai.errors import ContextTooLong
+
+# Stands for the field that holds an endpoint's text, whose name its requests know.
+PROMPT = "(prompt)"
 
 
 def retry_after(error: Exception) -> dict[str, str]:
@@ -49,20 +53,64 @@ def quoted(error: Exception) -> str:
     return f"Workers AI refused the request: {upstream_text(error)}"
 
 
-_TWO_NUMBERS = re.compile(r"\((\d+)\)\D*\((\d+)\)")
-
-
 def context_text(error: Exception) -> str:
-    """Upstream's words for a prompt that is too long, in OpenAI's."""
-    message = upstream_text(error)
-    found = _TWO_NUMBERS.search(message)
-    if found is None:
+    """What upstream says of a prompt that is too long, in OpenAI's sentence, which clients read
+    numbers from; upstream's own words where it names none.
+    """
+    assert isinstance(error, ContextTooLong)
+    tokens = error.tokens
+    if tokens.window is None or (tokens.asked is None and tokens.prompt is None):
+        message = upstream_text(error)
+        if message.startswith("This model's maximum context length"):
+            return message
         return f"This model's maximum context length is exceeded: {message}"
+    if tokens.asked is None:
+        asked, reduce = f"your messages resulted in {tokens.prompt} tokens", "messages"
+    else:
+        parts = (
+            f" ({tokens.prompt} in the messages, {tokens.output} in the completion)"
+            if tokens.prompt is not None and tokens.output is not None
+            else ", the completion's limit included"
+        )
+        asked, reduce = f"you requested {tokens.asked} tokens{parts}", "messages or completion"
     return (
-        f"This model's maximum context length is {found[2]} tokens. However, you requested "
-        f"{found[1]} tokens, the completion's limit included. "
-        "Please reduce the length of the messages or completion."
+        f"This model's maximum context length is {tokens.window} tokens. However, {asked}. "
+        f"Please reduce the length of the {reduce}."
     )
+
+
+def spend_limit_text(error: Exception) -> str:
+    return f"A spend limit of this gateway's Cloudflare account is reached: {upstream_text(error)}"
+
+
+def policy_text(error: Exception) -> str:
+    return (
+        f"A policy of the operator's Cloudflare AI Gateway denies this request: "
+        f"{upstream_text(error)}"
+    )
+
+
+def final(error: Exception) -> dict[str, str]:
+    """No retry helps; upstream's own word on when one does, where it gave one."""
+    headers = {"x-should-retry": "false"}
+    if getattr(error, "retry_after_s", None) is not None:
+        headers |= retry_after(error)
+    return headers
+
+
+# JSON pointers in upstream's words, such as "Type mismatch of '/messages/0/content'".
+_POINTER = re.compile(r"'/(\w{1,60})")
+_TEXT_FIELDS = frozenset({"prompt", "text", "texts", "input", "inputs", "query", "contexts"})
+_LONG_TEXT = re.compile(r"\binput (?:text|prompt)\b", re.IGNORECASE)
+
+
+def field_named(error: Exception) -> str:
+    """The field that upstream's words are about; `PROMPT` for the endpoint's text, or empty."""
+    message = upstream_text(error)
+    pointer = _POINTER.search(message)
+    if pointer is not None:
+        return PROMPT if pointer[1] in _TEXT_FIELDS else pointer[1]
+    return PROMPT if _LONG_TEXT.search(message) else ""
 
 
 def wrong_endpoint_text(error: Exception) -> str:

@@ -233,7 +233,7 @@ async def test_a_schema_has_input_and_output(upstream: RunningSimulator) -> None
         ("html-502", errors.ServerFault),
         ("insufficient-balance", errors.AccountFault),
         ("semantic-422", errors.BadInput),
-        ("success-false", errors.BadInput),
+        ("success-false", errors.SchemaUnmet),
         ("drop", errors.Unreachable),
     ],
 )

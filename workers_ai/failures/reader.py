@@ -11,7 +11,7 @@ source of Cloudflare's own clients; read up to November 2026.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from workers_ai.errors import (
     AccountFault,
@@ -37,7 +37,6 @@ from workers_ai.errors import (
 from workers_ai.failures import body as bodies
 from workers_ai.failures.token_counts import counts_in
 
-
 # What a failure is about stands in its first words; the rest may quote the request.
 LONGEST_WORDS: Final = 2_000
 
@@ -57,9 +56,7 @@ class Wording:
         return self.said.search(text) is not None
 
 
-def _said(
-    error: type[Refused], *patterns: str, statuses: frozenset[int] | None = None
-) -> Wording:
+def _said(error: type[Refused], *patterns: str, statuses: frozenset[int] | None = None) -> Wording:
     return Wording(error, re.compile("|".join(patterns), re.IGNORECASE), statuses)
 
 
@@ -94,7 +91,8 @@ BY_WORDS: Final = (
         r"\bnsfw\b",
         r"blocked due to security",
         r"\b(?:content|safety|moderation|usage) (?:policy|policies|filter\w*|system|guidelines)\b",
-        r"\b(?:unsafe|inappropriate|prohibited|harmful|sensitive|explicit) (?:content|prompt|image)",
+        r"\b(?:unsafe|inappropriate|prohibited|harmful|sensitive|explicit) "
+        r"(?:content|prompt|image)",
         r"\bguardrails?\b",
         r"moderation",
     ),
@@ -122,6 +120,13 @@ BY_WORDS: Final = (
         r"too many (?:input |prompt )?tokens",
         r"`inputs` (?:tokens|must have less than)",
         statuses=frozenset({200, 400, 403, 413, 422, 500}),
+    ),
+    # gpt-oss wrote a header that its server cannot read: "Unknown recipient: …" [S]. The request
+    # is not to blame, and usually passes when it is sent again.
+    _said(
+        ServerFault,
+        r"\bunknown (?:recipient|channel)\b",
+        r"unexpected tokens? remaining in message header",
     ),
     # Terms that a first request accepts: 5016 [D]
     _said(

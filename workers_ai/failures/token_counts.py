@@ -32,6 +32,8 @@ WORDINGS: Final = tuple(
         # completion)".
         rf"maximum context length is {WINDOW} tokens{_GAP}requested {ASKED} tokens"
         rf"(?:\s*\({PROMPT} in the [a-z ]{{1,20}}[,;] {OUTPUT} in the completion)?",
+        # OpenAI: "… However, your messages resulted in 24010 tokens".
+        rf"maximum context length is {WINDOW} tokens{_GAP}resulted in {PROMPT} tokens",
         # vLLM: "'max_tokens' … is too large: 32000. This model's maximum context length is 24000
         # tokens and your request has 20164 input tokens".
         rf"too large: {OUTPUT}\.{_GAP}maximum context length is {WINDOW} tokens{_GAP}"
@@ -54,16 +56,16 @@ WORDINGS: Final = tuple(
         # "max_completion_tokens is too large: 262144. This model supports at most 256000 completion
         # tokens".
         rf"too large: {OUTPUT}\.{_GAP}(?:at most|maximum of) {MOST}",
+        # TGI: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and
+        # 256 `max_new_tokens`".
+        rf"must be <= {WINDOW}\. Given: {PROMPT} `inputs`[^\d]{{0,40}}{OUTPUT} `max_new_tokens`",
+        rf"less than {WINDOW} tokens\. Given: {PROMPT}",
         # "max_tokens (32000) exceeds the maximum of 8192", "max_tokens must be less than or equal
         # to 8192".
         rf"max_(?:completion_|new_|output_)?tokens['\"`]?\s*\({OUTPUT}\){_GAP}"
         rf"(?:at most|maximum|limit)(?: of| is)?\s*\(?{MOST}",
         rf"max_(?:completion_|new_|output_)?tokens['\"`]?\s*(?:must|should) be"
         rf"{_GAP}(?:<=|equal to|at most|than) {MOST}",
-        # TGI: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens and
-        # 256 `max_new_tokens`".
-        rf"must be <= {WINDOW}\. Given: {PROMPT} `inputs`[^\d]{{0,40}}{OUTPUT} `max_new_tokens`",
-        rf"less than {WINDOW} tokens\. Given: {PROMPT}",
         # Anthropic's: "prompt is too long: 210000 tokens > 200000 maximum".
         rf"prompt is too long: {PROMPT} tokens > {WINDOW}",
         # "… exceeds the limit of 512 tokens", with no other number.
