@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from catalog.classify.facts import Classification, classification_from_json
-from catalog.pricing import Prices, prices_from_json
+from catalog.pricing.prices import Prices, prices_from_json
 
 LONGEST_REFRESH: Final = timedelta(minutes=5)
 SOURCES = [

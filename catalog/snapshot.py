@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from catalog.classify.facts import AudioFacts, ChatFacts, EmbeddingFacts, ImageRecipe
 from catalog.models import Alias, CatalogModel, current_revision
-from catalog.pricing import UNPRICED, Prices
+from catalog.pricing.prices import UNPRICED, Prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
-from catalog.pricing import Quantities, estimate_upper, neurons_micro_from_cost
+from catalog.pricing.costs import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from keys.limits.admission import admit, check_permitted

@@ -12,7 +12,8 @@ from catalog.operators.alias_admin import AliasInline
 from catalog.operators.model_filters import EndpointFilter, PriceSourceFilter, StateFilter
 from catalog.operators.model_form import CatalogModelForm
 from catalog.operators.refresh_pages import RefreshPages
-from catalog.pricing import UNITS, neuron_text, price_text, prices_from_json
+from catalog.pricing.prices import UNITS, prices_from_json
+from catalog.pricing.texts import neuron_text, price_text
 from catalog.successors import successor_of
 from theme.audit import Audited
 from theme.shown import indented_json

@@ -6,15 +6,15 @@ from typing import Any
 from django import forms
 
 from catalog.models import CatalogModel
-from catalog.pricing import (
+from catalog.pricing.prices import (
     HIGHEST_USD,
     UNITS,
-    plain,
     prices_from_json,
     prices_from_usd,
     prices_to_json,
     usd_quotes,
 )
+from catalog.pricing.texts import plain
 
 
 def _usd_field(wording: str) -> forms.DecimalField:

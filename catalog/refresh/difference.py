@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.models import CatalogModel
-from catalog.pricing import price_text, prices_from_json
+from catalog.pricing.prices import prices_from_json
+from catalog.pricing.texts import price_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from catalog.entry import (
 )
 from catalog.errors import AnswerRefused, shown
 from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun, next_revision
-from catalog.pricing import prices_to_json
-from catalog.published_prices import prices_of
+from catalog.pricing.prices import prices_to_json
+from catalog.pricing.published import prices_of
 from catalog.refresh.difference import Change, Difference, change_text, what_changed
 from catalog.refresh.fetch import Fetched
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from catalog.pricing import Quantities
+from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.pictures import NamedPart, inline_parts

@@ -6,7 +6,8 @@ No field is null: what is not known is left out.
 
 from typing import Any
 
-from catalog.pricing import Quantities, usd_per_token_strings
+from catalog.pricing.costs import Quantities
+from catalog.pricing.texts import usd_per_token_strings
 from catalog.resolve import Listed
 from catalog.snapshot import ModelRecord
 from openai_api.images.translate import USUAL_SIDE, USUAL_STEPS

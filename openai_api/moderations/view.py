@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
 from catalog.errors import ModelNotFound
-from catalog.pricing import Quantities
+from catalog.pricing.costs import Quantities
 from catalog.resolve import Allows
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 
-from catalog.pricing import Quantities
+from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from openai_api import pipeline

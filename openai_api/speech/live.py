@@ -7,7 +7,7 @@ bytes can only break off, and events end with an error. The ticket is settled on
 import asyncio
 from collections.abc import AsyncIterator
 
-from catalog.pricing import Quantities
+from catalog.pricing.costs import Quantities
 from openai_api.errors import KeyStoppedError, report
 from openai_api.exchange import Exchange
 from openai_api.speech.normalise import (

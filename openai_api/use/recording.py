@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 import orjson
 
-from catalog.pricing import (
-    Prices,
+from catalog.pricing.costs import (
     Quantities,
     cost_from_neurons,
     cost_nano_usd,
     neurons_micro,
     neurons_micro_from_cost,
-    prices_to_json,
 )
+from catalog.pricing.prices import Prices, prices_to_json
 from catalog.snapshot import ModelRecord
 from keys.limits.admission import Outcome
 from openai_api.errors import ApiError

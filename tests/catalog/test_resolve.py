@@ -19,7 +19,7 @@ from catalog.errors import (
     UnpricedModel,
     WrongEndpoint,
 )
-from catalog.pricing import Prices
+from catalog.pricing.prices import Prices
 from catalog.resolve import listed, listing, newest, resolve, why_not
 from catalog.snapshot import EMPTY, ModelRecord, Snapshot
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.pricing import UNPRICED, Prices, Quantities, prices_from_json
+from catalog.pricing.costs import Quantities
+from catalog.pricing.prices import UNPRICED, Prices, prices_from_json
 from catalog.snapshot import ModelRecord
 from keys.limits.admission import Outcome
 from openai_api.use.recording import Metered, outcome_of

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog.pricing import Quantities
+from catalog.pricing.costs import Quantities
 from openai_api.runs import AT_ONCE, side_by_side
 from openai_api.use.recording import NOTHING_USED, Metered, together
 from openai_api.use.usage import Usage

@@ -1,13 +1,13 @@
 """Prices that stand on the vendor's price page and not in its catalog (read 2026-10).
 
 Used only for a model whose catalog entry prices nothing: no price at all, or zeros alone, as aura-1
-has it. An operator's own price beats both. Amounts are USD as `pricing.UNITS` words them.
+has it. An operator's own price beats both. Amounts are USD as `prices.UNITS` words them.
 """
 
 from decimal import Decimal
 
 from catalog.entry import Entry, name_of, properties_of
-from catalog.pricing import UNPRICED, Prices, parse_prices, prices_from_usd
+from catalog.pricing.prices import UNPRICED, Prices, parse_prices, prices_from_usd
 
 _QUOTES: dict[str, dict[str, str]] = {
     "@cf/black-forest-labs/flux-1-schnell": {"tiles": "0.0000528", "steps": "0.0001056"},

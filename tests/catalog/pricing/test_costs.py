@@ -7,24 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.pricing import (
-    UNITS,
-    UNPRICED,
-    Prices,
+from catalog.pricing.costs import (
     Quantities,
     cost_from_neurons,
     cost_nano_usd,
     estimate_upper,
     neurons_micro,
     neurons_micro_from_cost,
+)
+from catalog.pricing.prices import (
+    UNITS,
+    UNPRICED,
+    Prices,
     parse_prices,
-    price_text,
     prices_from_json,
     prices_from_usd,
     prices_to_json,
-    usd_per_token_strings,
     usd_quotes,
 )
+from catalog.pricing.texts import price_text, usd_per_token_strings
 from tests.catalog.entries import usd
 
 

@@ -1,5 +1,5 @@
-from catalog.pricing import Quantities, cost_nano_usd
-from catalog.published_prices import prices_of
+from catalog.pricing.costs import Quantities, cost_nano_usd
+from catalog.pricing.published import prices_of
 from tests.catalog.entries import FLUX, TOKEN_PRICE, entry, usd
 
 
