@@ -34,7 +34,7 @@ from bench.history import LOG_DAYS, OWNERS, RARE_ERROR, RARE_MODEL, USES  # noqa
 from bench.processes import cpu_s, parent_of  # noqa: E402
 from keys.models import Key, RequestLog  # noqa: E402
 from keys.reports.periods import DIMENSIONS, FIGURES  # noqa: E402
-from proxysite.dashboard.page import PERIODS  # noqa: E402
+from proxysite.dashboard.addresses import PERIODS  # noqa: E402
 
 LOG = "/admin/keys/requestlog/"
 # How far back the link to older rows is followed on a page of the log.

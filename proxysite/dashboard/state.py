@@ -1,0 +1,97 @@
+"""How things stand now: who is near a limit, the neurons of the day, the ledger, the catalog."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.urls import reverse
+
+from catalog.models import CatalogChange, CatalogModel, RefreshRun
+from catalog.successors import successor_of
+from keys import shown
+from keys.ledger.writer import ledger
+from keys.models import PruneMark, RequestLog, Reservation
+from keys.reports.near_limits import NearLimit, near_limits, refused_today
+from keys.reports.usage import account_neuron_day
+from proxysite.dashboard.addresses import rows_url
+from theme.bars import Bar
+
+NEAR_SHOWN: Final = 8
+CHANGES_SHOWN: Final = 5
+AN_OLD_CATALOG: Final = timedelta(hours=26)
+
+
+def limits_context(now: datetime) -> dict[str, Any]:
+    near = near_limits(now)
+    today = now.astimezone(UTC).date()
+    return {
+        "near": [_near_bar(one) for one in near[:NEAR_SHOWN]],
+        "near_count": len(near),
+        "refused": [
+            Bar(
+                name=one.name,
+                value=f"{one.count:,}",
+                note=", ".join(f"{count:,} by {words}" for words, count in one.by),
+                percent=0,
+                url=rows_url(today, today, key=str(one.key_id)),
+            )
+            for one in refused_today(now)[:NEAR_SHOWN]
+        ],
+    }
+
+
+def _near_bar(near: NearLimit) -> Bar:
+    text = shown.neurons if near.field == "daily_neurons_micro" else shown.usd
+    view, pk = ("key", near.key_id) if near.key_id else ("ownerlimits", near.owner_id)
+    return Bar(
+        name=near.name if near.key_id else f"all keys of {near.name}",
+        value=f"{near.percent}%",
+        note=f"{text(near.used)} of {text(near.limit)}, {near.what}",
+        percent=min(100, near.percent),
+        is_full=near.percent >= 100,
+        url=reverse(f"admin:keys_{view}_change", args=[pk]),
+    )
+
+
+def neuron_day_context(now: datetime) -> dict[str, Any]:
+    day = account_neuron_day(now)
+    return {
+        "day": day,
+        "used": shown.neurons(day.used_micro),
+        "free": shown.neurons(day.free_micro),
+        "percent": min(100, day.used_micro * 100 // day.free_micro) if day.free_micro else 0,
+        "url": rows_url(day.day, day.day),
+    }
+
+
+def ledger_context(now: datetime) -> dict[str, Any]:
+    """As this worker's writer has it."""
+    health = ledger.health()
+    return {
+        "problem": health.problem,
+        "waiting": health.depth,
+        "reserved": Reservation.objects.filter(expires_at__gt=now).count(),
+        "newest": RequestLog.objects.order_by("-started_at", "-id").first(),
+        "pruned_before": PruneMark.current(),
+    }
+
+
+def catalog_context(now: datetime) -> dict[str, Any]:
+    listed = CatalogModel.objects.filter(retired_at=None)
+    last = RefreshRun.objects.filter(ok=True).first()
+    going = list(listed.exclude(planned_deprecation_date=None).order_by("planned_deprecation_date"))
+    models = list(listed)
+    return {
+        "last": last,
+        "is_old": last is None or now - last.started_at > AN_OLD_CATALOG,
+        "failed": RefreshRun.objects.filter(ok=False).first() if _last_failed() else None,
+        "count": len(models),
+        "off": sum(not model.enabled for model in models),
+        "unpriced": sum(model.effective_price_source == "unpriced" for model in models),
+        "changes": list(CatalogChange.objects.all()[:CHANGES_SHOWN]),
+        "going": [(model, successor_of(model, models)) for model in going[:NEAR_SHOWN]],
+    }
+
+
+def _last_failed() -> bool:
+    ended = RefreshRun.objects.exclude(ok=None).values_list("ok", flat=True).first()
+    return ended is False

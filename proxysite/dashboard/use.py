@@ -1,0 +1,257 @@
+"""Use over a period: figures, the chart and its legend, the largest users, latency, failures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from keys import shown
+from keys.models import RequestLog
+from keys.reports.periods import DIMENSIONS, FIGURES, Series, UseReport, use_report
+from proxysite.dashboard.addresses import PERIODS, Asked, rows_url
+from theme.bars import Bar
+from theme.chart import Bucket, Chart, stacked
+
+# Of how many failures, the newest, the codes are counted: a step along the index of failures.
+FAILURES_READ: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    name: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    name: str
+    value: str
+    note: str
+    chart_url: str
+    rows_url: str
+    is_chosen: bool
+
+
+def use_context(asked: Asked, now: datetime) -> dict[str, Any]:
+    today = now.astimezone(UTC).date()
+    buckets = _buckets(asked.days, today)
+    begin = buckets[0].begin
+    report = use_report(
+        begin,
+        today + timedelta(days=1),
+        asked.figure,
+        asked.by,
+        by_month=buckets[0].begin < buckets[0].end,
+    )
+    text = _text_of(asked.figure)
+    names = [series.name for series in report.series]
+    amounts = [[_within(series, bucket) for bucket in buckets] for series in report.series]
+    return {
+        "periods": [
+            Choice(name, asked.but(days=days), days == asked.days) for days, name in PERIODS.items()
+        ],
+        "stacks": [Choice(by.title(), asked.but(by=by), by == asked.by) for by in DIMENSIONS],
+        "tiles": _tiles(asked, report),
+        "figure": FIGURES[asked.figure][0],
+        "by": asked.by,
+        "period": PERIODS[asked.days],
+        "chart": _linked(stacked(buckets, names, amounts, text)),
+        "legend": _legend(asked, report, text),
+        "table": _table(buckets, amounts, text),
+        "tops": [
+            (
+                f"Top {dimension}s by {FIGURES[asked.figure][0].lower()}",
+                _tops(asked, report, dimension),
+            )
+            for dimension in ("key", "owner", "model")
+        ],
+        "latency": _latency(report),
+        "mix": _mix(report),
+        "failures": _failures(report),
+    }
+
+
+def _buckets(days: int, today: date) -> list[Bucket]:
+    """Days, oldest first; of a year, its calendar months."""
+    if days <= 31:
+        begin = today - timedelta(days=days - 1)
+        each = [begin + timedelta(days=at) for at in range(days)]
+        return [Bucket(day, day, f"{day:%d %b}") for day in each]
+    firsts = [today.replace(day=1)]
+    while len(firsts) < 12:
+        firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
+    ends = [today, *(first - timedelta(days=1) for first in firsts)]
+    return [
+        Bucket(first, end, f"{first:%b %Y}")
+        for first, end in reversed(list(zip(firsts, ends, strict=False)))
+    ]
+
+
+def _within(series: Series, bucket: Bucket) -> int:
+    if bucket.begin == bucket.end:
+        return series.by_day.get(bucket.begin, 0)
+    return sum(amount for day, amount in series.by_day.items() if bucket.begin <= day <= bucket.end)
+
+
+def _text_of(figure: str) -> Callable[[int], str]:
+    return {"cost": shown.usd, "neurons": shown.neurons}.get(figure, shown.short)
+
+
+_ROWS_OF: Final = {"errors": {"status_class": "failed"}, "images": {"endpoint": "images"}}
+
+
+def _tiles(asked: Asked, report: UseReport) -> list[Tile]:
+    sums, last = report.sums, report.end - timedelta(days=1)
+    notes = {
+        "requests": f"{shown.short(_refused(sums))} more refused",
+        "errors": _share(sums["errors"], sums["requests"]),
+        "tokens_cached": _share(sums["cached_tokens"], sums["prompt_tokens"]),
+        "cost": f"{sums['unpriced']:,} unpriced" if sums["unpriced"] else "",
+    }
+    return [
+        Tile(
+            name=name,
+            value=_text_of(figure)(sums[column]),
+            note=notes.get(figure, ""),
+            chart_url=asked.but(figure=figure),
+            rows_url=rows_url(report.begin, last, **_ROWS_OF.get(figure, {})),
+            is_chosen=figure == asked.figure,
+        )
+        for figure, (name, column) in FIGURES.items()
+    ]
+
+
+def _refused(sums: dict[str, int]) -> int:
+    return sum(amount for name, amount in sums.items() if name.startswith("refused_"))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part * 100 / whole:.1f}%" if whole else ""
+
+
+def _linked(chart: Chart | None) -> dict[str, Any] | None:
+    """The chart, each column with the address of its rows."""
+    if chart is None:
+        return None
+    columns = [(rows_url(column.begin, column.end), column) for column in chart.columns]
+    return {"numbers": chart, "columns": columns}
+
+
+def _legend(asked: Asked, report: UseReport, text: Callable[[int], str]) -> list[Bar]:
+    whole = sum(series.total for series in report.series) or 1
+    last = report.end - timedelta(days=1)
+    return [
+        Bar(
+            name=series.name,
+            value=text(series.total),
+            note=_share(series.total, whole),
+            percent=series.total * 100 // whole,
+            # Rows of nobody and of all others together have no filter.
+            url=rows_url(report.begin, last, **{asked.by: series.value})
+            if series.value not in ("", "0")
+            else "",
+            series=number,
+        )
+        for number, series in enumerate(report.series, 1)
+    ]
+
+
+def _table(
+    buckets: list[Bucket], amounts: list[list[int]], text: Callable[[int], str]
+) -> list[tuple[str, str, list[str]]]:
+    """The chart as rows of text, newest first: bucket, address of its rows, one text a series."""
+    return [
+        (
+            bucket.name,
+            rows_url(bucket.begin, bucket.end),
+            [text(line[at]) for line in amounts],
+        )
+        for at, bucket in reversed(list(enumerate(buckets)))
+    ]
+
+
+def _tops(asked: Asked, report: UseReport, dimension: str) -> list[Bar]:
+    """The largest of the chosen figure, and what else they stand for."""
+    rows, text = report.tops[dimension], _text_of(asked.figure)
+    highest = max((row.amount for row in rows), default=1)
+    last = report.end - timedelta(days=1)
+    return [
+        Bar(
+            name=row.name,
+            value=text(row.amount),
+            note=f"{shown.short(row.requests)} requests, "
+            f"{_share(row.errors, row.requests) or '0%'} failed, {shown.usd(row.cost_nano_usd)}",
+            percent=row.amount * 100 // highest,
+            url=rows_url(report.begin, last, **{dimension: row.value})
+            if row.value not in ("", "0")
+            else "",
+        )
+        for row in rows
+    ]
+
+
+def _latency(report: UseReport) -> list[tuple[str, str, str]]:
+    def text(value: float | None) -> str:
+        return "–" if value is None else shown.seconds(round(value))
+
+    return [
+        (name, text(first), text(whole))
+        for name, first, whole in zip(
+            ("half within", "90% within", "99% within"),
+            report.first_byte_ms,
+            report.whole_ms,
+            strict=True,
+        )
+    ]
+
+
+_MIX: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
+    ("failed", "errors", {"status_class": "failed"}),
+    ("client left", "client_gone", {"status_class": "gone"}),
+    ("refused: requests per minute", "refused_requests", {}),
+    ("refused: tokens per minute", "refused_tokens", {}),
+    ("refused: requests at once", "refused_concurrency", {}),
+    ("refused: a budget", "refused_usd", {}),
+    ("refused: neurons of the day", "refused_neurons", {}),
+)
+
+
+def _mix(report: UseReport) -> list[Bar]:
+    """What went wrong, by kind. Refusals have no rows."""
+    sums, last = report.sums, report.end - timedelta(days=1)
+    whole = sum(sums[column] for _, column, _ in _MIX) or 1
+    return [
+        Bar(
+            name=name,
+            value=f"{sums[column]:,}",
+            note=_share(sums[column], whole),
+            percent=sums[column] * 100 // whole,
+            url=rows_url(report.begin, last, **filters) if filters else "",
+        )
+        for name, column, filters in _MIX
+        if sums[column]
+    ]
+
+
+def _failures(report: UseReport) -> list[Bar]:
+    """The codes of the newest failures, which no total knows."""
+    begin = datetime.combine(report.begin, datetime.min.time(), UTC)
+    newest = RequestLog.objects.filter(status__gte=400, started_at__gte=begin)
+    codes = newest.order_by("-started_at", "-id").values_list("error_code", flat=True)
+    counted: dict[str, int] = {}
+    for code in codes[:FAILURES_READ]:
+        if code:
+            counted[code] = counted.get(code, 0) + 1
+    whole = sum(counted.values()) or 1
+    last = report.end - timedelta(days=1)
+    return [
+        Bar(
+            name=code,
+            value=f"{count:,}",
+            note=_share(count, whole),
+            percent=count * 100 // whole,
+            url=rows_url(report.begin, last, error=code),
+        )
+        for code, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    ]
