@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from catalog.snapshot import ModelRecord
+from openai_api.chat_completions.length import CHARACTERS_PER_TOKEN_AT_LEAST
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.chat_completions.translate import CHARACTERS_PER_TOKEN_AT_LEAST
 from openai_api.messages.request import Blocks, MessagesRequest
 
 # Claude Code begins its system prompt with a line for Anthropic's books that differs in every

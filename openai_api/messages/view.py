@@ -13,7 +13,7 @@ from openai_api.base import GatewayView, WholeResponse
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
-from openai_api.chat_completions.length import characters
+from openai_api.chat_completions.length import characters_of
 from openai_api.chat_completions.retold import Retold
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
@@ -41,7 +41,8 @@ def read_prompt(body: dict[str, Any]) -> Asked:
 
 
 def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
-    asked.chat.max_tokens = limit_within(model, asked.itself.max_tokens, characters(asked.chat))
+    length = characters_of(asked.chat.messages, asked.chat.tools)
+    asked.chat.max_tokens = limit_within(model, asked.itself.max_tokens, length)
     return retold.plan(asked, model)
 
 

@@ -1,7 +1,7 @@
 """`truncation: auto`: the oldest messages are left out until the rest fits the model. Pure."""
 
 from catalog.snapshot import ModelRecord
-from openai_api.chat_completions.length import characters, characters_of
+from openai_api.chat_completions.length import characters_of
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.use.token_estimate import prompt_tokens
 
@@ -21,12 +21,12 @@ def truncate(asked: ChatRequest, model: ModelRecord) -> None:
         (n for n, m in enumerate(messages) if m["role"] not in ("system", "developer")),
         len(messages),
     )
-    length = characters(asked)
+    length = characters_of(messages, asked.tools)
     kept = head
     for start in range(head, len(messages)):
         if messages[start]["role"] != "tool":
             kept = start
             if prompt_tokens(model.name, length) <= room:
                 break
-        length -= characters_of(messages[start])
+        length -= characters_of([messages[start]])
     asked.messages = messages[:head] + messages[kept:]

@@ -11,7 +11,7 @@ from catalog.classify.facts import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request
 from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
-from openai_api.chat_completions.translate import plan as translation
+from openai_api.chat_completions.translate import messages as translation
 from openai_api.errors import BadRequest
 from workers_ai.errors import BadInput
 

@@ -1,0 +1,134 @@
+"""A chat's messages as a model takes them: texts, pictures, and earlier calls. Pure."""
+
+import base64
+from typing import Any
+
+import orjson
+
+from catalog.classify.facts import ChatFacts
+from openai_api.chat_completions.request import says_only_text
+from openai_api.chat_completions.translate.families import Family
+from openai_api.errors import BadRequest
+
+
+def types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
+    """Of all contents that are made of parts."""
+    return {
+        part["type"]
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    }
+
+
+def messages_for(
+    messages: list[dict[str, Any]], facts: ChatFacts, family: Family
+) -> tuple[list[dict[str, Any]], list[int] | None]:
+    """The messages as this model takes them, and a picture that goes beside them."""
+    image: str | None = None
+    sent = []
+    last_call_ids: list[str] = []
+    for position, message in enumerate(messages):
+        role, content = message["role"], message.get("content")
+        out: dict[str, Any] = {"role": "system" if role == "developer" else role}
+        if says_only_text(message):
+            out["content"] = content
+            sent.append(out)
+            continue
+        if facts.image_input == "top_level" and "image_url" in types_of_parts([message]):
+            image = _image_url(content)
+            content = [part for part in content or [] if part.get("type") != "image_url"]
+        out["content"] = content_for(content)
+        calls = message.get("tool_calls") or _calls_of_function(message, position)
+        if calls:
+            out["tool_calls"] = [_call(call, position, n) for n, call in enumerate(calls)]
+            last_call_ids = [call["id"] for call in out["tool_calls"]]
+            if family.repeats_calls_in_content and not out["content"]:
+                out["content"] = _calls_as_text(out["tool_calls"])
+        if role == "tool":
+            out["tool_call_id"] = message["tool_call_id"]
+        elif role == "function":
+            out["role"] = "tool"
+            out["tool_call_id"] = last_call_ids[0] if last_call_ids else f"call_{position}"
+        reasoning = message.get("reasoning_content") or message.get("reasoning")
+        if role == "assistant" and isinstance(reasoning, str):
+            # Where vLLM reads earlier thoughts; inside the content they confuse the model.
+            out["reasoning"] = reasoning
+        if facts.dialect == "openai" and isinstance(message.get("name"), str):
+            out["name"] = message["name"]
+        sent.append(out)
+    return sent, _picture(image)
+
+
+def content_for(content: Any) -> Any:
+    """Text alone becomes one string, which every model takes; pictures keep their parts."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if all(part.get("type") in ("text", "refusal") for part in content):
+        return "\n".join(part.get("text") or part.get("refusal") or "" for part in content)
+    return [_part(part) for part in content]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    if part.get("type") == "image_url" and isinstance(part["image_url"], str):
+        return {"type": "image_url", "image_url": {"url": part["image_url"]}}
+    return part
+
+
+def _image_url(content: Any) -> str:
+    urls = [
+        part["image_url"]["url"] if isinstance(part["image_url"], dict) else part["image_url"]
+        for part in content
+        if part.get("type") == "image_url"
+    ]
+    return str(urls[-1])
+
+
+def _picture(url: str | None) -> list[int] | None:
+    """The older vision model takes the picture as byte values, in a field of its own."""
+    if url is None:
+        return None
+    head, _, data = url.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64"):
+        raise BadRequest(
+            "This model takes images as base64 data URLs only.",
+            param="messages",
+            code="unsupported_content",
+        )
+    try:
+        return list(base64.b64decode(data, validate=True))
+    except ValueError:
+        raise BadRequest(
+            "The image's data URL does not hold valid base64.",
+            param="messages",
+            code="invalid_image",
+        ) from None
+
+
+def _calls_of_function(message: dict[str, Any], position: int) -> list[dict[str, Any]]:
+    call = message.get("function_call")
+    if not isinstance(call, dict) or not call.get("name"):
+        return []
+    return [{"id": f"call_{position}", "function": call}]
+
+
+def _call(call: dict[str, Any], position: int, number: int) -> dict[str, Any]:
+    function = call["function"]
+    return {
+        "id": call.get("id") or f"call_{position}_{number}",
+        "type": "function",
+        "function": {"name": function["name"], "arguments": function.get("arguments") or "{}"},
+    }
+
+
+def _calls_as_text(calls: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        '{"name": '
+        + orjson.dumps(call["function"]["name"]).decode()
+        + ', "parameters": '
+        + call["function"]["arguments"]
+        + "}"
+        for call in calls
+    )

@@ -1,0 +1,102 @@
+"""A chat's settings as a model takes them: sampling, the form of the answer, reasoning. Pure."""
+
+from typing import Any
+
+from catalog.classify.facts import ChatFacts
+from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.translate import schema_form
+from openai_api.chat_completions.translate.families import Family
+
+# Nothing upstream for these: they are about OpenAI's own services, or name the team's people.
+NOT_FORWARDED = frozenset(
+    {
+        *("user", "metadata", "store", "service_tier", "safety_identifier", "verbosity"),
+        *("prompt_cache_retention", "modalities", "audio", "prediction", "web_search_options"),
+        *("moderation", "functions", "function_call"),
+    }
+)
+# What the schema of the older models takes, when the catalog could not read one.
+LEGACY_SETTINGS = frozenset(
+    {
+        *("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty"),
+        *("presence_penalty", "lora", "raw", "guided_json"),
+    }
+)
+LOWEST_TOP_P = 0.001
+NEARLY_ZERO_TEMPERATURE = 1e-8
+LEGACY_SEEDS = 9_999_999_999
+
+
+def settings_for(settings: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
+    sent = {name: value for name, value in settings.items() if name not in NOT_FORWARDED}
+    if sent.get("top_p") is not None:
+        sent["top_p"] = max(sent["top_p"], LOWEST_TOP_P)
+    if sent.get("seed") is not None and _numbers_seeds_from_one(facts):
+        sent["seed"] = _legacy_seed(sent["seed"])
+    if facts.dialect != "legacy":
+        return sent
+    known = LEGACY_SETTINGS | facts.parameters.keys()
+    sent = {name: value for name, value in sent.items() if name in known}
+    if sent.get("temperature") == 0:
+        sent["temperature"] = NEARLY_ZERO_TEMPERATURE
+    if "top_k" in sent:
+        sent["top_k"] = min(50, max(1, sent["top_k"]))
+    for name in ("frequency_penalty", "presence_penalty", "repetition_penalty"):
+        if name in sent:
+            sent[name] = min(2, max(0, sent[name]))
+    return sent
+
+
+def _numbers_seeds_from_one(facts: ChatFacts) -> bool:
+    """Also the schema of gpt-oss, which is of the newer kind otherwise."""
+    seed = facts.parameters.get("seed")
+    return facts.dialect == "legacy" or (seed is not None and seed.minimum == 1)
+
+
+def _legacy_seed(seed: int) -> int:
+    return seed if 1 <= seed <= LEGACY_SEEDS else abs(seed) % LEGACY_SEEDS + 1
+
+
+def response_format_for(
+    wanted: dict[str, Any] | None, model: str, facts: ChatFacts, family: Family
+) -> dict[str, Any]:
+    """JSON mode in the form this model takes."""
+    if wanted is None:
+        return {}
+    guided = family.guides_json or (facts.guided_json and not facts.json_mode)
+    if wanted["type"] == "json_object":
+        if guided:
+            return {"guided_json": {"type": "object"}}
+        return {"response_format": {"type": "json_object"}}
+    envelope = wanted["json_schema"]
+    schema = envelope.get("schema", {} if "name" in envelope else envelope)
+    if guided:
+        return {"guided_json": schema}
+    form = envelope if schema_form.is_enveloped(model) else schema
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+
+def reasoning_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
+    """The effort in the words this model knows; nothing for models without such a control.
+
+    What the catalog says of a model wins over what is known of its family.
+    """
+    effort = asked.reasoning_effort
+    if effort is None:
+        return {}
+    if family.thinking_switch:
+        switches = {family.thinking_switch: effort != "none"}
+        if family.low_effort_switch and effort in ("minimal", "low"):
+            switches[family.low_effort_switch] = True
+        given = asked.settings.get("chat_template_kwargs") or {}
+        return {"chat_template_kwargs": {**switches, **given}}
+    known = facts.reasoning_effort
+    if known is not None and known.supported:
+        sent = effort if effort in known.supported else known.normalizes_to.get(effort)
+        if sent is None:
+            sent = (family.efforts or {}).get(effort)
+        return {"reasoning_effort": sent} if sent in known.supported else {}
+    if family.efforts is not None:
+        sent = family.efforts.get(effort)
+        return {"reasoning_effort": sent} if sent else {}
+    return {"reasoning_effort": effort} if facts.dialect == "openai" and facts.reasoning else {}
