@@ -250,7 +250,7 @@ ALLOW_UNPRICED_MODELS = yes_or_no("ALLOW_UNPRICED_MODELS", True)
 
 LEDGER_QUEUE_ROWS = whole_number("LEDGER_QUEUE_ROWS", 10_000, 1, 10_000_000)
 LEDGER_GROUP_ROWS = whole_number("LEDGER_GROUP_ROWS", 500, 1, 100_000)
-LEDGER_COMMIT_DELAY_MS = whole_number("LEDGER_COMMIT_DELAY_MS", 0, 0, 60_000)
+LEDGER_COMMIT_DELAY_MS = whole_number("LEDGER_COMMIT_DELAY_MS", 0, 0, 15_000)
 LOG_RETENTION_DAYS = whole_number("LOG_RETENTION_DAYS", 0, 0, 36_500)
 
 # --- Serving ----------------------------------------------------------------------------------
@@ -415,6 +415,9 @@ def database(database_url: str) -> dict[str, Any]:
             **config.get("OPTIONS", {}),
         }
     elif engine == "django.db.backends.postgresql":
+        # A pooler such as PgBouncer may give each statement another of its connections, so nothing
+        # outlives a transaction; what is read in one go fits in memory.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = True
         config["OPTIONS"] = {
             # A server that fell silent, or moved to another host, is given up in this time, and not
             # when TCP does so after a quarter of an hour. Seconds, but for the last one.

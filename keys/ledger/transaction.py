@@ -171,6 +171,11 @@ class SqliteTransaction(GroupTransaction):
         return value.hex
 
 
+# Should this machine fall silent in the middle of a group, the server must not keep its locks for
+# hours: other workers wait for them, and so does its own next try. Longer than any drill's delay.
+_GIVE_UP_SILENT_CLIENT_MS: Final = 20_000
+
+
 class PostgresqlTransaction(GroupTransaction):
     def __init__(self, durable: bool) -> None:
         super().__init__(durable)
@@ -203,7 +208,10 @@ class PostgresqlTransaction(GroupTransaction):
             self._cursor.execute(script)
 
     def _begin(self) -> None:
-        self._statements.append("BEGIN")
+        # Of this transaction alone: a pooler would give what is set for longer to somebody else.
+        self._statements.append(
+            f"BEGIN;\nSET LOCAL idle_in_transaction_session_timeout TO {_GIVE_UP_SILENT_CLIENT_MS}"
+        )
         if not self._durable:
             self._statements.append("SET LOCAL synchronous_commit TO OFF")
 

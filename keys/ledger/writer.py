@@ -120,15 +120,6 @@ class _Waiting:
         return self.values is not None or self.refusals is not None
 
 
-# Within 20 seconds; PostgreSQL's settings for one session.
-_GIVE_UP_SILENT_CLIENT: Final = """
-    SELECT set_config('tcp_keepalives_idle', '10', false),
-        set_config('tcp_keepalives_interval', '5', false),
-        set_config('tcp_keepalives_count', '2', false),
-        set_config('tcp_user_timeout', '15000', false)
-"""
-
-
 class LedgerWriter:
     """Start it in the process that serves: a thread does not survive a fork."""
 
@@ -522,11 +513,6 @@ class LedgerWriter:
             with connection.cursor() as cursor:
                 cursor.execute("PRAGMA journal_mode=WAL")
                 cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_MS}")
-        else:
-            # Should this machine fall silent in the middle of a group, the server must not keep its
-            # locks for hours: other workers wait for them, and so does its own next try.
-            with connection.cursor() as cursor:
-                cursor.execute(_GIVE_UP_SILENT_CLIENT)
         # Outside the group's transaction, so that `_claim_group` always has a row to wait for.
         LedgerMark.objects.get_or_create(
             writer=self._writer_id,

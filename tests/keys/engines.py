@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -71,6 +72,46 @@ def postgres_process() -> Iterator["PostgresServer"]:
             yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def pooled(server: "PostgresServer") -> Iterator[str]:
+    """PgBouncer in transaction mode before `server`; yields a DATABASE_URL.
+
+    Each transaction gets the next of four connections, so that whatever is expected to outlive one
+    is missed at once; with PgBouncer's own choice it would be missed under load alone.
+    """
+    program = needs.program("pgbouncer")
+    port = _free_port()
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
+        parts = urlsplit(server.url)
+        settings = Path(folder) / "pgbouncer.ini"
+        settings.write_text(
+            f"""
+            [databases]
+            postgres = host={parts.hostname} port={parts.port} user={parts.username}
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            unix_socket_dir =
+            auth_type = any
+            pool_mode = transaction
+            default_pool_size = 4
+            min_pool_size = 4
+            server_round_robin = 1
+            """.replace("  ", "")
+        )
+        # As nobody where the tests run as root, which it refuses to be.
+        as_user = {"user": "nobody"} if os.getuid() == 0 else {}
+        Path(folder).chmod(0o755)
+        process = subprocess.Popen([program, "-q", str(settings)], **as_user)  # type: ignore[call-overload]
+        url = f"postgres://gateway@127.0.0.1:{port}/postgres"
+        try:
+            _until_answers(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 class PostgresServer:
