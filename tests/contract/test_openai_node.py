@@ -22,8 +22,8 @@ from tests.openai_api.chats import (
 )
 from tests.openai_api.schemas import assert_chunks, assert_completion, assert_text_chunks
 from workers_ai import audio_file
-from workers_ai.simulator.embeddings import vector
 from workers_ai.simulator.serve import RunningSimulator
+from workers_ai.simulator.tasks.embeddings import vector
 
 EVERY_DIALECT = [LEGACY, OPENAI, VLLM, SGLANG, REASONING, THINK]
 CALLING = [OPENAI, VLLM, SGLANG, REASONING]

@@ -16,8 +16,8 @@ from openai.types.audio import (
 
 from tests.gateway import GatewayProcess
 from workers_ai import audio_file
-from workers_ai.simulator import sound
 from workers_ai.simulator.serve import RunningSimulator
+from workers_ai.simulator.tasks import sound
 
 AURA = "@cf/deepgram/aura-1"
 TURBO = "@cf/openai/whisper-large-v3-turbo"

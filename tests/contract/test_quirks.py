@@ -12,7 +12,7 @@ from openai import OpenAI
 from tests.contract.quirks import BROKEN, PARIS, QUIRKS, Quirk
 from tests.openai_api.chats import events, opened
 from tests.openai_api.schemas import assert_chunks
-from workers_ai.simulator.scenarios import REGISTRY
+from workers_ai.simulator.scenarios.asked import REGISTRY
 
 every_quirk = pytest.mark.parametrize("quirk", QUIRKS, ids=str)
 every_break = pytest.mark.parametrize("quirk", BROKEN, ids=str)

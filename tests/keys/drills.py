@@ -101,7 +101,7 @@ def cost_by_hand(row: RequestLog) -> int:
 
 def _published_prices() -> dict[str, dict[str, Decimal]]:
     listed = json.loads(
-        (ROOT / "workers_ai/simulator/catalog/search.json").read_text(), parse_float=Decimal
+        (ROOT / "workers_ai/simulator/models/bundled/search.json").read_text(), parse_float=Decimal
     )
     return {
         entry["name"]: {price["unit"]: price["price"] for price in prop["value"]}

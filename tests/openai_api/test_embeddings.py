@@ -11,8 +11,8 @@ import pytest
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, new_id
-from workers_ai.simulator.embeddings import vector
 from workers_ai.simulator.serve import RunningSimulator
+from workers_ai.simulator.tasks.embeddings import vector
 
 BASE = "@cf/baai/bge-base-en-v1.5"  # 100 texts a run, 768 dimensions, two poolings
 M3 = "@cf/baai/bge-m3"

@@ -15,8 +15,8 @@ from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import new_id
 from workers_ai import audio_file
-from workers_ai.simulator import sound
 from workers_ai.simulator.serve import RunningSimulator
+from workers_ai.simulator.tasks import sound
 
 AURA = "@cf/deepgram/aura-1"
 ENGLISH = "@cf/deepgram/aura-2-en"

@@ -18,8 +18,8 @@ from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import new_id
 from workers_ai.errors import UnusableAnswer
-from workers_ai.simulator import sound
 from workers_ai.simulator.serve import RunningSimulator
+from workers_ai.simulator.tasks import sound
 
 WHISPER = "@cf/openai/whisper"  # bytes in, words and vtt out
 TURBO = "@cf/openai/whisper-large-v3-turbo"  # base64 in JSON in, segments out

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers_ai import audio_file
-from workers_ai.simulator import sound
+from workers_ai.simulator.tasks import sound
 
 TEXT = "one two three four five six"  # 2.4 seconds
 MADE = {

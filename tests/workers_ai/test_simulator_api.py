@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from workers_ai.simulator import DEFAULT_API_TOKEN
-from workers_ai.simulator.catalog import Catalog, CatalogError
+from workers_ai.simulator.models.catalog import Catalog, CatalogError
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 
 LLAMA = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"

@@ -8,8 +8,8 @@ import httpx
 import orjson
 import pytest
 
-from workers_ai.simulator.drawing import draw
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
+from workers_ai.simulator.tasks.drawing import draw
 
 LLAMA = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 OLD = "@cf/meta/llama-3-8b-instruct"

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from workers_ai.simulator.registry import REGISTRY, UnknownScenario, checked
+from workers_ai.simulator.scenarios.registry import REGISTRY, UnknownScenario, checked
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 
 KIMI = "@cf/moonshotai/kimi-k2.6"

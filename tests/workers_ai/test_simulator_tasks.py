@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from workers_ai import audio_file
-from workers_ai.simulator import sound
-from workers_ai.simulator.drawing import draw
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
+from workers_ai.simulator.tasks import sound
+from workers_ai.simulator.tasks.drawing import draw
 
 PHOENIX = "@cf/leonardo/phoenix-1.0"
 SCHNELL = "@cf/black-forest-labs/flux-1-schnell"

@@ -1,8 +1,8 @@
 """The ASGI application: reads a request, checks credentials, routes it, sends the answer.
 
 Plain ASGI without a framework, so that a scenario can send any bytes at any time. A request to the
-API goes through `scenarios.answer`, which lets the scenarios that were asked for change the answer
-or replace it.
+API goes through `scenarios/asked.py`, which lets the scenarios that were asked for change the
+answer or replace it.
 """
 
 import asyncio
@@ -14,15 +14,16 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from workers_ai.simulator import control, scenarios
+from workers_ai.simulator import control
 from workers_ai.simulator.access import Access
 from workers_ai.simulator.calls import Call, World
-from workers_ai.simulator.catalog import Catalog
 from workers_ai.simulator.forms import FormError, read_form
+from workers_ai.simulator.models.catalog import Catalog
 from workers_ai.simulator.pacing import Pace
 from workers_ai.simulator.recording import Recorder, RequestRecord, shown_headers
 from workers_ai.simulator.replies import AnyReply, NoReply, Refusal, Reply, StreamReply, failure
 from workers_ai.simulator.routes import handle, route_of
+from workers_ai.simulator.scenarios.asked import LastingScenarios, answer
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -51,7 +52,7 @@ class Simulator:
         self.access = Access(account, token)
         self.gateways = gateways
         self.recorder = Recorder()
-        self.lasting = scenarios.LastingScenarios()
+        self.lasting = LastingScenarios()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -97,7 +98,7 @@ class Simulator:
         except Refusal as refusal:
             reply: AnyReply = failure(refusal.status, refusal.code, refusal.message)
         else:
-            reply = await scenarios.answer(call, self.lasting, handle)
+            reply = await answer(call, self.lasting, handle)
             if not isinstance(reply, NoReply):
                 reply.headers.setdefault("cf-ai-req-id", str(uuid.uuid4()))
                 if "cf-aig-gateway-id" in headers:

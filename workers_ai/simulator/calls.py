@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator.catalog import Catalog
+from workers_ai.simulator.models.catalog import Catalog
 from workers_ai.simulator.pacing import Pace
 from workers_ai.simulator.replies import BadInput, Refusal
 

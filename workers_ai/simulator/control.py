@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workers_ai.simulator.registry import REGISTRY, UnknownScenario, checked
 from workers_ai.simulator.replies import Reply, bare
+from workers_ai.simulator.scenarios.registry import REGISTRY, UnknownScenario, checked
 
 if TYPE_CHECKING:
     from workers_ai.simulator.app import Simulator

@@ -2,17 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from workers_ai.simulator import (
-    audio,
-    chat,
-    embeddings,
-    images,
-    picture_tasks,
-    responses,
-    text_tasks,
-)
 from workers_ai.simulator.calls import Call
+from workers_ai.simulator.chat import completions, responses
 from workers_ai.simulator.replies import AnyReply, BadInput, Refusal, bare, failure, success
+from workers_ai.simulator.tasks import audio, embeddings, images, pictures, texts
 
 _METHODS = {
     "models/search": ("GET",),
@@ -84,9 +77,9 @@ async def chat_completions(call: Call) -> AnyReply:
     if entry["task"]["name"] != "Text Generation" or "/clef" in call.model:
         raise BadInput("oneOf at '/' not met, 0 matches: the model takes no messages")
     if "guard" in call.model:
-        verdict = await text_tasks.guard(call)
+        verdict = await texts.guard(call)
         return bare(verdict.data["result"], cf_ai_neurons=verdict.headers["cf-ai-neurons"])
-    return await chat.chat_completions(call)
+    return await completions.chat_completions(call)
 
 
 async def openai_embeddings(call: Call) -> AnyReply:
@@ -135,24 +128,24 @@ def runner_of(call: Call) -> Callable[[Call], Awaitable[AnyReply]]:
 
 
 _RUNNERS_BY_NAME: dict[str, Callable[[Call], Awaitable[AnyReply]]] = {
-    "/clef": text_tasks.answer_clef,
-    "llama-guard": text_tasks.guard,
+    "/clef": texts.answer_clef,
+    "llama-guard": texts.guard,
     "gpt-oss": responses.run,
     "reranker": embeddings.score_contexts,
 }
 _RUNNERS_BY_TASK: dict[str, Callable[[Call], Awaitable[AnyReply]]] = {
-    "Text Generation": chat.run,
+    "Text Generation": completions.run,
     "Text-to-Image": images.generate,
     "Text Embeddings": embeddings.run,
-    "Text Classification": text_tasks.judge_sentiment,
+    "Text Classification": texts.judge_sentiment,
     "Automatic Speech Recognition": audio.transcribe,
     "Text-to-Speech": audio.speak,
     "Voice Activity Detection": audio.turn,
-    "Translation": text_tasks.translate,
-    "Summarization": text_tasks.summarise,
-    "Image Classification": picture_tasks.classify,
-    "Object Detection": picture_tasks.detect,
-    "Image-to-Text": picture_tasks.describe,
+    "Translation": texts.translate,
+    "Summarization": texts.summarise,
+    "Image Classification": pictures.classify,
+    "Object Detection": pictures.detect,
+    "Image-to-Text": pictures.describe,
 }
 
 

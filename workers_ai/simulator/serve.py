@@ -18,9 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 from workers_ai.simulator.app import Simulator
-from workers_ai.simulator.catalog import CatalogError
+from workers_ai.simulator.models.catalog import CatalogError
 from workers_ai.simulator.recording import RequestRecord
-from workers_ai.simulator.registry import checked
+from workers_ai.simulator.scenarios.registry import checked
 
 API_PATH = "/client/v4"
 

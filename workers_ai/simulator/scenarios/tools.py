@@ -7,15 +7,15 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator import chunks
-from workers_ai.simulator.answer_scenarios import choices_of
-from workers_ai.simulator.answers import ToolCall, text_of
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.chunks import DONE, TRAILING_USAGE, chunk, content, ending, role
-from workers_ai.simulator.registry import Params, Proceed, scenario, whole
+from workers_ai.simulator.chat.answers import ToolCall, text_of
+from workers_ai.simulator.chat.schema_values import value_for
+from workers_ai.simulator.chat.streams import Step, paced
 from workers_ai.simulator.replies import AnyReply, StreamReply
-from workers_ai.simulator.schema_values import value_for
-from workers_ai.simulator.streams import Step, paced
+from workers_ai.simulator.scenarios import chunks
+from workers_ai.simulator.scenarios.answers import choices_of
+from workers_ai.simulator.scenarios.chunks import DONE, TRAILING_USAGE, chunk, content, ending, role
+from workers_ai.simulator.scenarios.registry import Params, Proceed, scenario, whole
 
 _WEATHER = ToolCall("get_weather", {"location": "SF"})
 

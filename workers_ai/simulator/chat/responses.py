@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator import chat
 from workers_ai.simulator.calls import Call
+from workers_ai.simulator.chat import completions
+from workers_ai.simulator.chat.streams import Generated
 from workers_ai.simulator.replies import AnyReply, BadInput, Reply, bare, model_message, success
-from workers_ai.simulator.streams import Generated
 
 
 async def create(call: Call) -> Reply:
@@ -23,7 +23,7 @@ async def create(call: Call) -> Reply:
 async def run(call: Call) -> AnyReply:
     """`/ai/run` of gpt-oss: the key of the body says which of the three forms it is."""
     if "input" not in call.json_object():
-        return await chat.run(call)
+        return await completions.run(call)
     made = await _generated(call)
     return success(response_object(made), cf_ai_neurons=str(made.usage["neurons"]))
 
@@ -34,8 +34,8 @@ async def _generated(call: Call) -> Generated:
         raise BadInput("required properties at '/' are 'input'")
     if body.get("stream"):
         raise BadInput("streaming is not supported for the Responses API")
-    made = chat.generate(call, as_chat(body))[0]
-    await chat.think(call, [made])
+    made = completions.generate(call, as_chat(body))[0]
+    await completions.think(call, [made])
     return made
 
 

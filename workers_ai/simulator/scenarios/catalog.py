@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.fault_scenarios import error_reply
-from workers_ai.simulator.registry import Params, Proceed, scenario
 from workers_ai.simulator.replies import AnyReply, Reply, success
+from workers_ai.simulator.scenarios.faults import error_reply
+from workers_ai.simulator.scenarios.registry import Params, Proceed, scenario
 
 
 async def _models(call: Call, proceed: Proceed) -> list[dict[str, Any]] | None:

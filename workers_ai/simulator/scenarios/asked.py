@@ -13,16 +13,17 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator import answer_scenarios as answer_scenarios
-from workers_ai.simulator import catalog_scenarios as catalog_scenarios
-from workers_ai.simulator import fault_scenarios as fault_scenarios
-from workers_ai.simulator import stream_scenarios as stream_scenarios
-from workers_ai.simulator import tool_scenarios as tool_scenarios
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.registry import REGISTRY as REGISTRY
-from workers_ai.simulator.registry import UnknownScenario as UnknownScenario
-from workers_ai.simulator.registry import Wanted, checked
 from workers_ai.simulator.replies import AnyReply, failure
+from workers_ai.simulator.scenarios import (  # noqa: F401  each registers its scenarios
+    answers,
+    catalog,
+    faults,
+    streams,
+    tools,
+)
+from workers_ai.simulator.scenarios.registry import REGISTRY as REGISTRY
+from workers_ai.simulator.scenarios.registry import UnknownScenario, Wanted, checked
 
 _PARAMS = re.compile(r'([\w-]+)=("[^"]*"|[^\s\]]+)')
 _DIRECTIVE = re.compile(r'\s?\[simulate\s+([\w-]+)((?:\s+[\w-]+=(?:"[^"]*"|[^\s\]]+))*)\s*\]\s?')

@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.families import properties
-from workers_ai.simulator.metering import count_tokens, token_neurons, token_usage
+from workers_ai.simulator.models.families import properties
+from workers_ai.simulator.models.metering import count_tokens, token_neurons, token_usage
 from workers_ai.simulator.pacing import TASK_SECONDS
 from workers_ai.simulator.replies import BadInput, Reply, bare, success
 from workers_ai.simulator.validation import require_valid

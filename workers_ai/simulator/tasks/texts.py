@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from workers_ai.simulator.answers import text_of
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.metering import count_tokens, token_neurons, token_usage
+from workers_ai.simulator.chat.answers import text_of
+from workers_ai.simulator.models.metering import count_tokens, token_neurons, token_usage
 from workers_ai.simulator.pacing import TASK_SECONDS
 from workers_ai.simulator.replies import Refusal, Reply, model_message, success
 from workers_ai.simulator.validation import problems, require_valid

@@ -10,17 +10,23 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from workers_ai.simulator.chat_schemas import (
+from workers_ai.simulator.models.chat_schemas import (
     gpt_oss_schema,
     guard_schema,
     legacy_schema,
     openai_schema,
 )
-from workers_ai.simulator.families import context_window, family_of, flag, properties, sees_images
-from workers_ai.simulator.metering import price_list
+from workers_ai.simulator.models.families import (
+    context_window,
+    family_of,
+    flag,
+    properties,
+    sees_images,
+)
+from workers_ai.simulator.models.metering import price_list
 from workers_ai.simulator.replies import Reply, bare, success
 
-BUNDLED = Path(__file__).parent / "catalog"
+BUNDLED = Path(__file__).parent / "bundled"
 
 # Upstream answers these with an empty schema.
 _WITHOUT_SCHEMA = ("qwq-32b", "granite-4.0-h-micro")

@@ -5,11 +5,11 @@ import binascii
 from typing import Any, NamedTuple
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.drawing import dimensions, draw, in_base64
 from workers_ai.simulator.forms import FormError, read_form
-from workers_ai.simulator.metering import image_neurons
+from workers_ai.simulator.models.metering import image_neurons
 from workers_ai.simulator.pacing import IMAGE_SECONDS
 from workers_ai.simulator.replies import BadInput, Refusal, Reply, model_message, success
+from workers_ai.simulator.tasks.drawing import dimensions, draw, in_base64
 from workers_ai.simulator.validation import byte_values, require_valid
 
 FORM_SIDE = (256, 1920)

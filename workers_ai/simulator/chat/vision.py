@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 
-from workers_ai.simulator.answers import Picture
+from workers_ai.simulator.chat.answers import Picture
 from workers_ai.simulator.replies import Refusal, model_message
 
 _COLOURS = {

@@ -7,8 +7,14 @@ from typing import Any
 import orjson
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.registry import Params, Proceed, UnknownScenario, scenario, whole
 from workers_ai.simulator.replies import AnyReply, Reply, StreamReply, bare, success
+from workers_ai.simulator.scenarios.registry import (
+    Params,
+    Proceed,
+    UnknownScenario,
+    scenario,
+    whole,
+)
 
 
 @whole("envelope", "an envelope where there is none, and none where there is one", "9.1")

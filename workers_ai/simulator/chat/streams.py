@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from workers_ai.simulator.answers import ToolCall
-from workers_ai.simulator.families import Family
+from workers_ai.simulator.chat.answers import ToolCall
+from workers_ai.simulator.models.families import Family
 from workers_ai.simulator.pacing import FIRST_TOKEN_SECONDS, TOKEN_SECONDS, Pace
 
 DONE = b"data: [DONE]\n\n"

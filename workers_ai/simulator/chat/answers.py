@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator.schema_values import proper_names, value_for
+from workers_ai.simulator.chat.schema_values import proper_names, value_for
 
 _CAPITALS = {
     "france": "Paris", "germany": "Berlin", "italy": "Rome", "spain": "Madrid", "japan": "Tokyo",

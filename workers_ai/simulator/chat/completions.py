@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
-from workers_ai.simulator.answers import Picture, Question, Thought, answer, text_of
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.chat_schemas import legacy_schema, openai_schema
-from workers_ai.simulator.families import (
+from workers_ai.simulator.chat.answers import Picture, Question, Thought, answer, text_of
+from workers_ai.simulator.chat.streams import Generated, paced, steps_of
+from workers_ai.simulator.chat.vision import look_at_bytes, looked_at
+from workers_ai.simulator.models.chat_schemas import legacy_schema, openai_schema
+from workers_ai.simulator.models.families import (
     Family,
     context_window,
     family_of,
@@ -17,7 +19,7 @@ from workers_ai.simulator.families import (
     reasons,
     sees_images,
 )
-from workers_ai.simulator.metering import (
+from workers_ai.simulator.models.metering import (
     IMAGE_TOKENS,
     MESSAGE_OVERHEAD_TOKENS,
     count_tokens,
@@ -35,9 +37,7 @@ from workers_ai.simulator.replies import (
     model_message,
     success,
 )
-from workers_ai.simulator.streams import Generated, paced, steps_of
 from workers_ai.simulator.validation import byte_values, require_valid
-from workers_ai.simulator.vision import look_at_bytes, looked_at
 
 CACHE_BLOCK_TOKENS = 16
 # Below this a reasoning model cannot get as far as a forced call.

@@ -5,9 +5,8 @@ import binascii
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from workers_ai.simulator import sound
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.metering import audio_neurons, speech_neurons
+from workers_ai.simulator.models.metering import audio_neurons, speech_neurons
 from workers_ai.simulator.pacing import TASK_SECONDS, TOKEN_SECONDS
 from workers_ai.simulator.replies import (
     AnyReply,
@@ -18,6 +17,7 @@ from workers_ai.simulator.replies import (
     model_message,
     success,
 )
+from workers_ai.simulator.tasks import sound
 from workers_ai.simulator.validation import byte_values, require_valid
 from workers_ai.whisper_languages import WHISPER_LANGUAGES
 

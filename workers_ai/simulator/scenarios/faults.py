@@ -8,15 +8,6 @@ from typing import Any
 import orjson
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.registry import (
-    Layer,
-    Params,
-    Proceed,
-    UnknownScenario,
-    bytewise,
-    forever,
-    scenario,
-)
 from workers_ai.simulator.replies import (
     PLATFORM_CODES,
     AnyReply,
@@ -26,6 +17,15 @@ from workers_ai.simulator.replies import (
     failure,
     model_message,
     success,
+)
+from workers_ai.simulator.scenarios.registry import (
+    Layer,
+    Params,
+    Proceed,
+    UnknownScenario,
+    bytewise,
+    forever,
+    scenario,
 )
 
 # Code → HTTP status and text, as the errors page and observers have them.

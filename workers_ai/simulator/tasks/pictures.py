@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from workers_ai.simulator.answers import Picture
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.metering import (
+from workers_ai.simulator.chat.answers import Picture
+from workers_ai.simulator.chat.streams import DONE, Step, event, paced
+from workers_ai.simulator.chat.vision import look_at_bytes, looked_at
+from workers_ai.simulator.models.metering import (
     IMAGE_TOKENS,
     count_tokens,
     neurons,
@@ -15,9 +17,7 @@ from workers_ai.simulator.metering import (
 )
 from workers_ai.simulator.pacing import TASK_SECONDS
 from workers_ai.simulator.replies import AnyReply, BadInput, Refusal, Reply, StreamReply, success
-from workers_ai.simulator.streams import DONE, Step, event, paced
 from workers_ai.simulator.validation import byte_values, require_valid
-from workers_ai.simulator.vision import look_at_bytes, looked_at
 
 
 async def _picture(call: Call) -> tuple[Picture, dict[str, Any]]:

@@ -4,10 +4,19 @@ from collections.abc import AsyncIterator, Iterable
 
 import orjson
 
-from workers_ai.simulator import chunks
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.chunks import DONE, TRAILING_USAGE, USAGE, chunk, content, ending, role
-from workers_ai.simulator.registry import (
+from workers_ai.simulator.replies import AnyReply, StreamReply, bare, success
+from workers_ai.simulator.scenarios import chunks
+from workers_ai.simulator.scenarios.chunks import (
+    DONE,
+    TRAILING_USAGE,
+    USAGE,
+    chunk,
+    content,
+    ending,
+    role,
+)
+from workers_ai.simulator.scenarios.registry import (
     Params,
     Proceed,
     UnknownScenario,
@@ -15,7 +24,6 @@ from workers_ai.simulator.registry import (
     scenario,
     wire,
 )
-from workers_ai.simulator.replies import AnyReply, StreamReply, bare, success
 
 # --- What they say ----------------------------------------------------------------------------
 

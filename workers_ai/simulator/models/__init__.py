@@ -1,0 +1,1 @@
+"""The models that the simulator has: entries, schemas, families, prices, and counting tokens."""

@@ -1,0 +1,1 @@
+"""Models that do not chat: embeddings, pictures, sound, and small tasks on texts."""
