@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from workers_ai.simulator import control
 from workers_ai.simulator.access import Access
 from workers_ai.simulator.calls import Call, World
+from workers_ai.simulator.control import Control
 from workers_ai.simulator.forms import FormError, read_form
 from workers_ai.simulator.models.catalog import Catalog
 from workers_ai.simulator.pacing import Pace
@@ -53,6 +53,7 @@ class Simulator:
         self.gateways = gateways
         self.recorder = Recorder()
         self.lasting = LastingScenarios()
+        self.control = Control(self.lasting, self.recorder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,7 +73,7 @@ class Simulator:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         path = scope["path"]
         if path.startswith("/simulator/"):
-            reply = control.answer(self, scope["method"], path, query, body)
+            reply = self.control.answer(scope["method"], path, query, body)
             await _send(reply, send, scope, None)
             return
         record = RequestRecord(
