@@ -29,8 +29,8 @@ BEYOND = {
 FLOORS = {
     "keys": (
         {
-            *("amounts", "errors", "form_fields", "key_choice", "key_history", "key_json"),
-            *("key_text", "models", "scopes", "shown", "snippets"),
+            *("amounts", "csv_cells", "errors", "form_fields", "key_choice", "key_history"),
+            *("key_json", "key_text", "models", "scopes", "shown", "snippets"),
         },
         {"access"},
         {"ledger"},

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
 from keys.amounts import neurons_text, usd_text
+from keys.csv_cells import cell
 from keys.key_json import iso
 from keys.log.walk import Sought, Walk
 from keys.models import RequestLog
@@ -72,21 +73,9 @@ def csv_texts(rows: Iterable[RequestLog]) -> Iterator[str]:
     piece.seek(0)
     piece.truncate()
     for number, row in enumerate(rows, 1):
-        writer.writerow([_cell(value) for value in row_as_json(row).values()])
+        writer.writerow([cell(value) for value in row_as_json(row).values()])
         if number % PIECE_ROWS == 0:
             yield piece.getvalue()
             piece.seek(0)
             piece.truncate()
     yield piece.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    text = str(value)
-    # A spreadsheet runs a cell that begins like a formula, and callers choose some of these texts.
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
