@@ -8,6 +8,7 @@ import orjson
 
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.chat import completions
+from workers_ai.simulator.chat.generate import generate
 from workers_ai.simulator.chat.streams import Generated
 from workers_ai.simulator.replies import AnyReply, BadInput, Reply, bare, model_message, success
 
@@ -34,7 +35,7 @@ async def _generated(call: Call) -> Generated:
         raise BadInput("required properties at '/' are 'input'")
     if body.get("stream"):
         raise BadInput("streaming is not supported for the Responses API")
-    made = completions.generate(call, as_chat(body))[0]
+    made = generate(call, as_chat(body))[0]
     await completions.think(call, [made])
     return made
 

@@ -10,12 +10,6 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from workers_ai.simulator.models.chat_schemas import (
-    gpt_oss_schema,
-    guard_schema,
-    legacy_schema,
-    openai_schema,
-)
 from workers_ai.simulator.models.families import (
     context_window,
     family_of,
@@ -23,7 +17,10 @@ from workers_ai.simulator.models.families import (
     properties,
     sees_images,
 )
+from workers_ai.simulator.models.legacy_schema import legacy_schema
 from workers_ai.simulator.models.metering import price_list
+from workers_ai.simulator.models.openai_schema import openai_schema
+from workers_ai.simulator.models.special_schemas import gpt_oss_schema, guard_schema
 from workers_ai.simulator.replies import Reply, bare, success
 
 BUNDLED = Path(__file__).parent / "bundled"

@@ -19,7 +19,9 @@ from workers_ai.simulator.scenarios import (  # noqa: F401  each registers its s
     answers,
     catalog,
     faults,
-    streams,
+    stream_bytes,
+    stream_chunks,
+    stream_ends,
     tools,
 )
 from workers_ai.simulator.scenarios.registry import REGISTRY as REGISTRY
