@@ -75,12 +75,3 @@ def _look_up(digest: bytes) -> None:
         index.lookup(digest)
     finally:
         connection.close()
-
-
-class WholeResponse(HttpResponseBase):
-    """A body that is there. Django's constructor is not called: it makes a jar for cookies and
-    looks through every header for what a caller might have smuggled into it."""
-
-    def __init__(self, content: bytes, *, content_type: str = "application/json") -> None:
-        self.content = content
-        self.headers = {"Content-Type": content_type}  # type: ignore[assignment]

@@ -18,13 +18,12 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from keys.limits.admission import admit, check_permitted
 from openai_api import upstream
-from openai_api.base import WholeResponse
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.use.recording import Metered
 from openai_api.wire.body import json_body
 from openai_api.wire.capture import KeptBody, note_answer
-from openai_api.wire.streaming import EventStreamResponse, StreamedResponse
+from openai_api.wire.http_response import EventStreamResponse, StreamedResponse, WholeResponse
 from workers_ai.client import WorkersAIClient
 
 LONGEST_USER = 200

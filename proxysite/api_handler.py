@@ -19,7 +19,7 @@ from django.urls import Resolver404, get_resolver
 
 from openai_api.errors import ClientGone, UnknownPath, error_response
 from openai_api.urls import FIRST_SEGMENTS, urlpatterns
-from openai_api.wire.streaming import StreamedResponse
+from openai_api.wire.http_response import StreamedResponse
 from proxysite.access_log import log_request
 from proxysite.api_request import ApiRequest, Receive
 from proxysite.cors import Headers, cors_headers, preflight_headers

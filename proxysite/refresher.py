@@ -16,7 +16,7 @@ from catalog import snapshot
 from keys.access.key_index import index
 from keys.access.signed_out import signed_out
 from keys.ledger.captured_retention import CapturedSweep
-from openai_api.wire.streaming import stop_streams_of_dead_keys
+from openai_api.wire.http_response import stop_streams_of_dead_keys
 
 logger = logging.getLogger(__name__)
 

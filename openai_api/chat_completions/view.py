@@ -21,7 +21,8 @@ from openai_api.pipeline import Endpoint, Result
 from openai_api.use import token_estimate
 from openai_api.use.recording import Metered, metered_tokens
 from openai_api.wire import streaming
-from openai_api.wire.streaming import EventStreamResponse, StreamWriter
+from openai_api.wire.http_response import EventStreamResponse
+from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError

@@ -23,7 +23,7 @@ from openai_api.runs import side_by_side
 from openai_api.use import token_estimate
 from openai_api.use.recording import Metered, together
 from openai_api.wire import streaming
-from openai_api.wire.streaming import EventStreamResponse
+from openai_api.wire.http_response import EventStreamResponse
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import UnusableAnswer, WorkersAIError

@@ -12,7 +12,8 @@ from django.http.response import HttpResponseBase
 from keys.access.key_index import KeyRecord
 from keys.reports.usage import KeyUsage, Usage, key_usage, owner_usage
 from keys.scopes import Limits
-from openai_api.base import GatewayView, WholeResponse
+from openai_api.base import GatewayView
+from openai_api.wire.http_response import WholeResponse
 
 NANO = Decimal(10**9)
 MICRO = Decimal(10**6)

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from openai_api import pipeline
-from openai_api.base import GatewayView, WholeResponse
+from openai_api.base import GatewayView
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
@@ -24,7 +24,7 @@ from openai_api.messages.request import MessagesRequest
 from openai_api.messages.translate import limit_within, translate
 from openai_api.pipeline import Endpoint, Result
 from openai_api.use.token_estimate import prompt_tokens
-from openai_api.wire.streaming import EventStreamResponse
+from openai_api.wire.http_response import EventStreamResponse, WholeResponse
 from workers_ai.client import WorkersAIClient
 
 Asked = Retold[MessagesRequest]

@@ -9,10 +9,11 @@ from django.http.response import HttpResponseBase
 from catalog import resolve
 from catalog.snapshot import current
 from keys.access.key_index import KeyRecord
-from openai_api.base import GatewayView, WholeResponse
+from openai_api.base import GatewayView
 from openai_api.errors import BadRequest
 from openai_api.model_list.entry import model_entry
 from openai_api.served import PROTOCOLS, SERVED
+from openai_api.wire.http_response import WholeResponse
 
 
 class ModelsView(GatewayView):

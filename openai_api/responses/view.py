@@ -21,7 +21,7 @@ from openai_api.responses.normalise import response
 from openai_api.responses.request import ResponsesRequest
 from openai_api.responses.translate import translate
 from openai_api.responses.truncation import truncate
-from openai_api.wire.streaming import EventStreamResponse
+from openai_api.wire.http_response import EventStreamResponse
 from workers_ai.client import WorkersAIClient
 
 Asked = Retold[ResponsesRequest]

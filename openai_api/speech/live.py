@@ -21,7 +21,7 @@ from openai_api.speech.normalise import (
 from openai_api.speech.translate import SpeechPlan
 from openai_api.use.recording import Metered
 from openai_api.use.usage import Usage
-from openai_api.wire.streaming import StreamedResponse
+from openai_api.wire.http_response import StreamedResponse
 from workers_ai.answer import Answer, ByteSource
 
 # An unhurried voice, for sound whose bytes do not tell its length.

@@ -12,7 +12,7 @@ import orjson
 
 from openai_api.errors import ApiError
 from openai_api.speech.translate import BYTES_PER_SAMPLE, SAMPLES_PER_SECOND
-from openai_api.wire.streaming import BrokenOff
+from openai_api.wire.http_response import BrokenOff
 from workers_ai import audio_file
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer

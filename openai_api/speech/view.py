@@ -17,7 +17,7 @@ from openai_api.speech.normalise import SoundBytes, SoundEvents, SoundMeter, con
 from openai_api.speech.request import SpeechRequest
 from openai_api.speech.translate import SpeechPlan, translate
 from openai_api.use import token_estimate
-from openai_api.wire.streaming import EventStreamResponse, StreamedResponse
+from openai_api.wire.http_response import EventStreamResponse, StreamedResponse
 from workers_ai.client import WorkersAIClient
 
 # Slower than anybody speaks, in any script.

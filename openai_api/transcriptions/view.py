@@ -22,7 +22,7 @@ from openai_api.transcriptions.translate import TranscriptionPlan, body_of, tran
 from openai_api.use.recording import Metered
 from openai_api.use.usage import Usage
 from openai_api.wire import streaming
-from openai_api.wire.streaming import EventStreamResponse
+from openai_api.wire.http_response import EventStreamResponse
 from workers_ai import audio_file
 from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient

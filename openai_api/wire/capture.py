@@ -7,7 +7,7 @@ the writer of a stream and notes the texts in what it gives out. Both note into 
 
 import asyncio
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 from python_multipart.multipart import parse_options_header
@@ -18,11 +18,8 @@ from openai_api.exchange import GatewayRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.body import media_type
 from openai_api.wire.multipart import read_form
+from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.sse import Event
-
-if TYPE_CHECKING:
-    # `streaming` puts the one below before its writers.
-    from openai_api.wire.streaming import StreamWriter
 
 # Above it looking for pictures takes long enough for others to notice.
 READ_ON_THE_LOOP_BYTES: Final = 64 * 1024
@@ -62,7 +59,7 @@ class KeptBody:
 class KeptStream:
     """A StreamWriter whose texts are noted as they go out."""
 
-    def __init__(self, writer: "StreamWriter", capture: Capture) -> None:
+    def __init__(self, writer: StreamWriter, capture: Capture) -> None:
         self._writer = writer
         self._capture = capture
         self._kind = TEXT

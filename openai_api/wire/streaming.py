@@ -1,212 +1,40 @@
-"""Streams out: blocks of events to the client, comments in silence, and an end that is recorded.
+"""Streams out: upstream's events in the client's form, and an end that is recorded.
 
 `stream` calls upstream and waits for its first event, so that a failure before it is an ordinary
 error answer. `LiveStream` then gives upstream's events to an endpoint's writer and its chunks to
 the client; the ledger row is committed before the last of them leaves, whatever happens to client,
-upstream or task. `EventStreamResponse` delivers, as `StreamedResponse` does for other bodies.
+upstream or task. `http_response.py` delivers, with comments in silence.
 """
 
 import asyncio
-import logging
 from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Collection,
-    Coroutine,
-    MutableMapping,
 )
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
-from django.http.response import HttpResponseBase
 
-from keys.access.key_index import index
-from openai_api.errors import ApiError, KeyStoppedError, report
+from openai_api.errors import ApiError
 from openai_api.exchange import Exchange
 from openai_api.use.recording import Metered
-from openai_api.use.usage import Usage
 from openai_api.wire.capture import KeptStream
-from openai_api.wire.sending import begun
+from openai_api.wire.http_response import EventStreamResponse
+from openai_api.wire.keep_alive import PING
+from openai_api.wire.live import LiveAnswer
+from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.answer import Answer, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event
-
-logger = logging.getLogger(__name__)
 
 # After upstream's end it may still send usage before it closes; it does not get long.
 LATE_USAGE_S = 2.0
 
 
-class StreamWriter(Protocol):
-    """An endpoint's normaliser and its form of events. Pure: bytes come out, nothing is sent."""
-
-    @property
-    def answered(self) -> bool:
-        """Whether upstream has begun an answer."""
-
-    @property
-    def done(self) -> bool:
-        """Whether upstream has said that this was all."""
-
-    @property
-    def finish_reason(self) -> str:
-        """How the answer ended, after `end`."""
-
-    def events(self, events: Collection[Event]) -> bytes:
-        """What the events of one network read become."""
-
-    def whole(self, content: bytes) -> bytes:
-        """What an answer that came as JSON becomes."""
-
-    def end(self) -> bytes:
-        """What closes the answer; raises where it is not complete."""
-
-    def last(self, usage: Usage) -> bytes:
-        """The very last bytes, after the row is committed."""
-
-    def failed(self, error: ApiError) -> bytes:
-        """The event that ends a stream that failed."""
-
-    def anew(self) -> "StreamWriter":
-        """An unused writer, for a second try."""
-
-
 Ask = Callable[[bool], Awaitable[Answer | EventSource]]
 # Writer, whether the answer is partial, upstream's answer → what was used.
 Meter = Callable[[Any, bool, Answer | EventSource | None], Metered]
-
-Send = Callable[[MutableMapping[str, Any]], Coroutine[Any, Any, None]]
-
-PING = b": ping\n\n"
-
-_live: "set[StreamedResponse]" = set()
-
-
-class BrokenOff(Exception):
-    """A body cannot be completed and has no form in which to say so; what happened is recorded."""
-
-
-class StreamedResponse(HttpResponseBase):
-    """A body whose blocks are sent as they are made."""
-
-    streaming = True
-    is_async = True
-
-    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int, content_type: str) -> None:
-        super().__init__(content_type=content_type)
-        self["X-Accel-Buffering"] = "no"
-        self.blocks = blocks
-        self.key_id = key_id
-        self.key_stopped = False
-        self._task: asyncio.Task[Any] | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self.blocks
-
-    async def send_blocks(self, send: Send) -> None:
-        """Sends the body to its end. The generator is closed on every way out."""
-        self._task = asyncio.current_task()
-        _live.add(self)
-        try:
-            await self._send(send)
-        except BrokenOff:
-            # Without HTTP's own ending the server cuts the connection, and so the client learns it.
-            return
-        finally:
-            _live.discard(self)
-            await self.blocks.aclose()  # type: ignore[attr-defined]
-
-    async def _send(self, send: Send) -> None:
-        async for block in self.blocks:
-            await send({"type": "http.response.body", "body": block, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    def stop_for_key(self) -> None:
-        """The key is no longer in force: the generator learns it by being cancelled."""
-        if not self.key_stopped and self._task is not None:
-            self.key_stopped = True
-            self._task.cancel()
-
-    def forgive_cancel(self) -> bool:
-        """Whether a cancel came from `stop_for_key` alone, and then takes it back."""
-        task = self._task
-        return self.key_stopped and task is not None and task.uncancel() == 0
-
-
-class EventStreamResponse(StreamedResponse):
-    """A `text/event-stream`, with a comment in each long silence."""
-
-    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
-        super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
-        self["Cache-Control"] = "no-cache"
-        self._asgi_send: Send | None = None
-        self._silence: _KeepAlive | None = None
-
-    async def _send(self, send: Send) -> None:
-        self._asgi_send = send
-        silence = self._silence = _KeepAlive(send, settings.KEEPALIVE_INTERVAL)
-        try:
-            async for block in self.blocks:
-                silence.broken()
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-            silence.end()
-            await send({"type": "http.response.body", "body": b""})
-        finally:
-            silence.end()
-
-    def push(self, block: bytes) -> Awaitable[None] | None:
-        """Sends a block while the generator of `blocks` waits; it then awaits what this returns,
-        if anything, before the next one.
-        """
-        assert self._asgi_send is not None
-        assert self._silence is not None
-        self._silence.broken()
-        message = {"type": "http.response.body", "body": block, "more_body": True}
-        return begun(self._asgi_send(message))
-
-
-def stop_streams_of_dead_keys() -> None:
-    """Ends the streams whose key was revoked, expired or deleted since they began."""
-    for stream in list(_live):
-        if not index.is_live(stream.key_id):
-            stream.stop_for_key()
-
-
-class _KeepAlive:
-    """Sends a comment after each `interval_s` of silence. One timer a stream, nothing a chunk."""
-
-    def __init__(self, send: Send, interval_s: float) -> None:
-        self._send = send
-        self._interval_s = interval_s
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
-        self._pinging: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(interval_s, self._look)
-
-    def broken(self) -> None:
-        self._last = self._loop.time()
-
-    def _look(self) -> None:
-        silent_s = self._loop.time() - self._last
-        if silent_s < self._interval_s - 0.001:
-            self._timer = self._loop.call_later(self._interval_s - silent_s, self._look)
-            return
-        if self._pinging is None or self._pinging.done():
-            self._pinging = self._loop.create_task(self._ping())
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(self._interval_s, self._look)
-
-    async def _ping(self) -> None:
-        try:
-            await self._send({"type": "http.response.body", "body": PING, "more_body": True})
-        except (OSError, RuntimeError):
-            logger.debug("a keep-alive comment found no reader")
-
-    def end(self) -> None:
-        self._timer.cancel()
-        if self._pinging is not None:
-            self._pinging.cancel()
 
 
 async def stream(
@@ -234,12 +62,11 @@ async def stream(
     return response
 
 
-class LiveStream:
+class LiveStream(LiveAnswer):
     """One stream in flight, from upstream's first event to the committed row."""
 
     def __init__(self, exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter) -> None:
-        self.response: EventStreamResponse | None = None
-        self._exchange = exchange
+        super().__init__(exchange)
         self._writer = writer
         self._ask = ask
         self._meter = meter
@@ -303,18 +130,15 @@ class LiveStream:
             yield tail + self._writer.last(metered.usage)
         except (asyncio.CancelledError, GeneratorExit) as gone:
             opening.cancel()
-            if isinstance(gone, GeneratorExit) or not self._stopped_for_key():
-                self._exchange.abandoned()
-                raise
-            yield await self._failed(KeyStoppedError("The API key is no longer in force."))
+            yield await self.broken_off(gone)
         except Exception as error:
-            yield await self._failed(error)
+            yield await self.failed(error)
         finally:
             await self._close()
 
     def _pass_on(self, events: list[Event]) -> Awaitable[None] | None:
         """Chunks of one network read, sent before this returns unless the client is slow."""
-        assert self.response is not None
+        assert isinstance(self.response, EventStreamResponse)
         assert self._events is not None
         block = self._writer.events(events)
         if self._writer.done:
@@ -332,16 +156,11 @@ class LiveStream:
         except TimeoutError:
             return
 
-    def _stopped_for_key(self) -> bool:
-        return self.response is not None and self.response.forgive_cancel()
-
-    async def _failed(self, error: Exception) -> bytes:
-        report(error, request_id=self._exchange.request.request_id)
-        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
-        return self._writer.failed(shown)
-
     def used_so_far(self) -> Metered:
         return self._meter(self._writer, True, self._answer)
+
+    def failure(self, error: ApiError) -> bytes:
+        return self._writer.failed(error)
 
     async def _close(self) -> None:
         if isinstance(self._answer, EventSource):

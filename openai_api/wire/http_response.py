@@ -1,0 +1,113 @@
+"""Answers of three kinds: a body that is there, one sent block by block, a stream of events."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+
+from keys.access.key_index import index
+from openai_api.wire.keep_alive import KeepAlive, Send
+from openai_api.wire.sending import begun
+
+_live: "set[StreamedResponse]" = set()
+
+
+class WholeResponse(HttpResponseBase):
+    """A body that is there. Django's constructor is not called: it makes a jar for cookies and
+    looks through every header for what a caller might have smuggled into it."""
+
+    def __init__(self, content: bytes, *, content_type: str = "application/json") -> None:
+        self.content = content
+        self.headers = {"Content-Type": content_type}  # type: ignore[assignment]
+
+
+class BrokenOff(Exception):
+    """A body cannot be completed and has no form in which to say so; what happened is recorded."""
+
+
+class StreamedResponse(HttpResponseBase):
+    """A body whose blocks are sent as they are made."""
+
+    streaming = True
+    is_async = True
+
+    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int, content_type: str) -> None:
+        super().__init__(content_type=content_type)
+        self["X-Accel-Buffering"] = "no"
+        self.blocks = blocks
+        self.key_id = key_id
+        self.key_stopped = False
+        self._task: asyncio.Task[Any] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.blocks
+
+    async def send_blocks(self, send: Send) -> None:
+        """Sends the body to its end. The generator is closed on every way out."""
+        self._task = asyncio.current_task()
+        _live.add(self)
+        try:
+            await self._send(send)
+        except BrokenOff:
+            # Without HTTP's own ending the server cuts the connection, and so the client learns it.
+            return
+        finally:
+            _live.discard(self)
+            await self.blocks.aclose()  # type: ignore[attr-defined]
+
+    async def _send(self, send: Send) -> None:
+        async for block in self.blocks:
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def stop_for_key(self) -> None:
+        """The key is no longer in force: the generator learns it by being cancelled."""
+        if not self.key_stopped and self._task is not None:
+            self.key_stopped = True
+            self._task.cancel()
+
+    def forgive_cancel(self) -> bool:
+        """Whether a cancel came from `stop_for_key` alone, and then takes it back."""
+        task = self._task
+        return self.key_stopped and task is not None and task.uncancel() == 0
+
+
+class EventStreamResponse(StreamedResponse):
+    """A `text/event-stream`, with a comment in each long silence."""
+
+    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
+        super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
+        self["Cache-Control"] = "no-cache"
+        self._asgi_send: Send | None = None
+        self._silence: KeepAlive | None = None
+
+    async def _send(self, send: Send) -> None:
+        self._asgi_send = send
+        silence = self._silence = KeepAlive(send, settings.KEEPALIVE_INTERVAL)
+        try:
+            async for block in self.blocks:
+                silence.broken()
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            silence.end()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            silence.end()
+
+    def push(self, block: bytes) -> Awaitable[None] | None:
+        """Sends a block while the generator of `blocks` waits; it then awaits what this returns,
+        if anything, before the next one.
+        """
+        assert self._asgi_send is not None
+        assert self._silence is not None
+        self._silence.broken()
+        message = {"type": "http.response.body", "body": block, "more_body": True}
+        return begun(self._asgi_send(message))
+
+
+def stop_streams_of_dead_keys() -> None:
+    """Ends the streams whose key was revoked, expired or deleted since they began."""
+    for stream in list(_live):
+        if not index.is_live(stream.key_id):
+            stream.stop_for_key()

@@ -1,0 +1,47 @@
+"""Answers that are sent while they are being made, and how they end before they are complete."""
+
+import asyncio
+from abc import ABC, abstractmethod
+
+from openai_api.errors import ApiError, KeyStoppedError, report
+from openai_api.exchange import Exchange
+from openai_api.use.recording import Metered
+from openai_api.wire.http_response import StreamedResponse
+
+
+class LiveAnswer(ABC):
+    """One answer in flight. Set `response` before its blocks are sent.
+
+    Its generator of blocks settles the ticket on every way out: with `broken_off` when the task is
+    cancelled or the generator is closed, with `failed` when anything else fails.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.response: StreamedResponse | None = None
+        self._exchange = exchange
+
+    @abstractmethod
+    def used_so_far(self) -> Metered:
+        """What is to be paid if the answer ends here."""
+
+    @abstractmethod
+    def failure(self, error: ApiError) -> bytes:
+        """The last bytes of an answer that failed; raises BrokenOff where there can be none."""
+
+    async def broken_off(self, gone: asyncio.CancelledError | GeneratorExit) -> bytes:
+        """The last bytes when the key was stopped; raises `gone` when nobody reads any more."""
+        stopped_for_key = (
+            isinstance(gone, asyncio.CancelledError)
+            and self.response is not None
+            and self.response.forgive_cancel()
+        )
+        if not stopped_for_key:
+            self._exchange.abandoned()
+            raise gone
+        return await self.failed(KeyStoppedError("The API key is no longer in force."))
+
+    async def failed(self, error: Exception) -> bytes:
+        """The last bytes after a failure, which is logged and recorded."""
+        report(error, request_id=self._exchange.request.request_id)
+        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
+        return self.failure(shown)
