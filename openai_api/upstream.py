@@ -2,7 +2,8 @@
 
 import asyncio
 
-from workers_ai.client import WorkersAIClient, from_settings
+from workers_ai.client import WorkersAIClient
+from workers_ai.configured import client_from_settings
 
 _client: WorkersAIClient | None = None
 _loop: asyncio.AbstractEventLoop | None = None
@@ -13,7 +14,7 @@ def client() -> WorkersAIClient:
     global _client, _loop
     loop = asyncio.get_running_loop()
     if _client is None or _loop is not loop:
-        _client, _loop = from_settings(), loop
+        _client, _loop = client_from_settings(), loop
     return _client
 
 

@@ -320,25 +320,3 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return seconds if 0 <= seconds < 1e9 else None
-
-
-def from_settings() -> WorkersAIClient:
-    """A client of the account that Django's settings name."""
-    from django.conf import settings
-
-    return WorkersAIClient(
-        Account(
-            settings.CLOUDFLARE_ACCOUNT_ID,
-            settings.CLOUDFLARE_API_TOKEN,
-            settings.CLOUDFLARE_API_BASE_URL,
-            settings.CLOUDFLARE_AI_GATEWAY,
-        ),
-        timeouts=Timeouts(
-            connect_s=settings.UPSTREAM_CONNECT_TIMEOUT,
-            pool_s=settings.UPSTREAM_POOL_TIMEOUT,
-            first_byte_s=settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
-            idle_s=settings.UPSTREAM_IDLE_TIMEOUT,
-        ),
-        retry=RetryPolicy(settings.UPSTREAM_RETRIES, settings.UPSTREAM_RETRY_BUDGET),
-        max_connections=settings.UPSTREAM_MAX_CONNECTIONS,
-    )

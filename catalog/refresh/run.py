@@ -15,7 +15,7 @@ from catalog.refresh.difference import Difference
 from catalog.refresh.fetch import Fetched, Upstream, fetch
 from catalog.refresh.progress import RunProgress
 from catalog.refresh.store import store
-from workers_ai import client as workers_ai_client
+from workers_ai import configured
 
 
 def refresh(
@@ -45,7 +45,7 @@ def refresh(
 def _connect() -> Upstream:
     if not settings.CLOUDFLARE_ACCOUNT_ID:
         raise UpstreamFailed("CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN are not set.")
-    return workers_ai_client.from_settings()
+    return configured.client_from_settings()
 
 
 async def _fetched_through(connect: Callable[[], Upstream], progress: RunProgress) -> Fetched:

@@ -37,7 +37,7 @@ def admin_user(db: None) -> User:
 @pytest.fixture
 def connected(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.CLOUDFLARE_ACCOUNT_ID = "0" * 32
-    monkeypatch.setattr("workers_ai.client.from_settings", lambda: upstream)
+    monkeypatch.setattr("workers_ai.configured.client_from_settings", lambda: upstream)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _connected(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.CLOUDFLARE_ACCOUNT_ID = "0" * 32
-    monkeypatch.setattr("workers_ai.client.from_settings", lambda: upstream)
+    monkeypatch.setattr("workers_ai.configured.client_from_settings", lambda: upstream)
 
 
 def test_prints_added_changed_and_retired(

@@ -1,0 +1,27 @@
+"""The client as Django's settings describe it: the only file of this package that reads them."""
+
+from django.conf import settings
+
+from workers_ai.answer import Timeouts
+from workers_ai.client import Account, WorkersAIClient
+from workers_ai.retry import RetryPolicy
+
+
+def client_from_settings() -> WorkersAIClient:
+    """A client of the account that Django's settings name."""
+    return WorkersAIClient(
+        Account(
+            settings.CLOUDFLARE_ACCOUNT_ID,
+            settings.CLOUDFLARE_API_TOKEN,
+            settings.CLOUDFLARE_API_BASE_URL,
+            settings.CLOUDFLARE_AI_GATEWAY,
+        ),
+        timeouts=Timeouts(
+            connect_s=settings.UPSTREAM_CONNECT_TIMEOUT,
+            pool_s=settings.UPSTREAM_POOL_TIMEOUT,
+            first_byte_s=settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
+            idle_s=settings.UPSTREAM_IDLE_TIMEOUT,
+        ),
+        retry=RetryPolicy(settings.UPSTREAM_RETRIES, settings.UPSTREAM_RETRY_BUDGET),
+        max_connections=settings.UPSTREAM_MAX_CONNECTIONS,
+    )
