@@ -8,7 +8,9 @@ import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
+import django
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 try:
@@ -39,9 +41,6 @@ logconfig_dict = settings.LOGGING
 
 def on_starting(server: object) -> None:
     """Runs the system checks before any worker: errors stop the start, warnings are logged."""
-    import django
-    from django.core.checks import run_checks
-
     django.setup()
     problems = run_checks()
     for problem in problems:

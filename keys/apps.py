@@ -7,5 +7,5 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from keys import checks  # noqa: F401
-        from keys.access import signed_out  # noqa: F401
+        from keys import checks  # noqa: F401  registers them
+        from keys.access import signed_out  # noqa: F401  connects its signal

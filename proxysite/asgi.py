@@ -15,7 +15,7 @@ from django.core.asgi import get_asgi_application
 site = get_asgi_application()
 
 # Django must be set up before anything that imports models.
-from proxysite import health  # noqa: E402
+from proxysite import health, metrics  # noqa: E402
 from proxysite.access_log import log_request  # noqa: E402
 from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
 from proxysite.api_request import Receive  # noqa: E402
@@ -74,9 +74,6 @@ async def serve_small(
 
 
 async def serve_metrics(scope: dict[str, Any], send: Send) -> None:
-    # Only here: where nobody asks for metrics, no worker carries the library.
-    from proxysite import metrics
-
     client_ip = scope["client"][0] if scope.get("client") else ""
     request_id = request_id_for(dict(scope["headers"]).get(b"x-request-id"))
     if metrics.is_allowed(client_ip):

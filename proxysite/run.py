@@ -5,8 +5,8 @@ the bundled simulator when there are no Cloudflare credentials, and then serves 
 Secrets are printed once, when they are made. What it makes lies in `var/`, which git ignores, or in
 VAR_DIR.
 
-It sets environment variables before Django reads its settings, so nothing of Django is imported at
-the top.
+Django reads its settings when they are first asked for, which is after `fill_environment`, and has
+models from `check_settings` on: they alone are imported where they are used.
 """
 
 import os
@@ -18,7 +18,16 @@ import sys
 import time
 from pathlib import Path
 
+import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import ERROR, run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
 from environ import Env
+
+from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 Env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
@@ -75,10 +84,6 @@ def keep(path: Path, values: dict[str, str]) -> None:
 
 def check_settings() -> None:
     """Reads the settings for the first time: a bad value ends the start with its own line."""
-    import django
-    from django.core.checks import ERROR, run_checks
-    from django.core.exceptions import ImproperlyConfigured
-
     try:
         django.setup()
     except ImproperlyConfigured as error:
@@ -91,17 +96,11 @@ def check_settings() -> None:
 
 def credentials_are_set() -> bool:
     """Whether the operator gave any; a run that was killed may have left the simulator's behind."""
-    from django.conf import settings
-
-    from workers_ai.simulator import DEFAULT_ACCOUNT_ID
-
     return settings.CLOUDFLARE_ACCOUNT_ID not in ("", DEFAULT_ACCOUNT_ID)
 
 
 def free_address() -> str:
     """`host:port` to serve on, after seeing that nobody else does."""
-    from django.conf import settings
-
     host, port = settings.HOST, settings.PORT
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -127,10 +126,6 @@ def start_simulator() -> "subprocess.Popen[str]":
     base_url = process.stdout.readline().strip().rpartition(" ")[2]
     if not base_url.startswith("http"):
         raise Stop("The bundled Workers AI simulator did not start.")
-    from django.conf import settings
-
-    from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
-
     values = {
         "CLOUDFLARE_ACCOUNT_ID": DEFAULT_ACCOUNT_ID,
         "CLOUDFLARE_API_TOKEN": DEFAULT_API_TOKEN,
@@ -143,9 +138,6 @@ def start_simulator() -> "subprocess.Popen[str]":
 
 
 def prepare_database() -> None:
-    from django.core.management import call_command
-    from django.db import DatabaseError
-
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
@@ -158,8 +150,6 @@ def refresh_catalog(*, simulated: bool) -> None:
     The simulator's models and Cloudflare's are not the same, so a change from one to the other is
     no mistake that the refresh has to guard against.
     """
-    from django.core.management import CommandError, call_command
-
     from catalog.models import CatalogModel
 
     known = CatalogModel.objects.filter(retired_at=None).exists()
@@ -181,8 +171,6 @@ def refresh_catalog(*, simulated: bool) -> None:
 
 def prepare_operator_and_key() -> None:
     """An operator and a first key when there are none; both secrets are printed this once."""
-    from django.contrib.auth import get_user_model
-
     from keys.models import Key
 
     users = get_user_model().objects
@@ -198,8 +186,6 @@ def prepare_operator_and_key() -> None:
 
 
 def announce(address: str, *, simulated: bool) -> None:
-    from django.db import connection
-
     connection.close()  # the workers make their own
     if simulated:
         print(

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog import errors
 from catalog.classify.facts import ENDPOINTS, ImageRecipe
 from catalog.errors import (
     CatalogEmpty,
@@ -235,8 +236,6 @@ def test_what_is_listed_runs_and_what_runs_is_listed(
 
 
 def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
-    from catalog import errors
-
     drawn = set(re.findall(r"\w+", errors.__doc__.split("\n\n", 2)[1] if errors.__doc__ else ""))
     real = {
         name

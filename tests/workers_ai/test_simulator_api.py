@@ -1,5 +1,6 @@
 """The simulator over a real port: credentials, envelope, catalog, errors."""
 
+import argparse
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from workers_ai.simulator import DEFAULT_API_TOKEN
 from workers_ai.simulator.models.catalog import Catalog, CatalogError
-from workers_ai.simulator.serve import RunningSimulator, running_simulator
+from workers_ai.simulator.serve import RunningSimulator, running_simulator, serve_forever
 
 LLAMA = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 
@@ -199,10 +200,6 @@ def test_recorded_requests_can_be_read_over_http(
 
 
 def test_a_taken_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
-    import argparse
-
-    from workers_ai.simulator.serve import serve_forever
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

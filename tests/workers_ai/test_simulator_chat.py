@@ -2,11 +2,13 @@
 
 import base64
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from PIL import Image
 
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 from workers_ai.simulator.tasks.drawing import draw
@@ -210,10 +212,6 @@ def test_old_models_take_the_bare_schema_and_misread_an_envelope(api: httpx.Clie
 
 
 def test_the_real_size_and_colour_of_a_picture_are_told(api: httpx.Client) -> None:
-    from io import BytesIO
-
-    from PIL import Image
-
     out = BytesIO()
     Image.new("RGB", (31, 17), (220, 30, 30)).save(out, "PNG")
     url = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -1,8 +1,10 @@
-"""Looking at a picture: its real size and main colour. Pillow is loaded by the first picture."""
+"""Looking at a picture: its real size and main colour."""
 
 import base64
 import binascii
 import io
+
+from PIL import Image, UnidentifiedImageError
 
 from workers_ai.simulator.chat.answers import Picture
 from workers_ai.simulator.replies import Refusal, model_message
@@ -30,8 +32,6 @@ def looked_at(url: object) -> Picture:
 
 
 def look_at_bytes(data: bytes) -> Picture:
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(io.BytesIO(data)) as image:
             width, height = image.size

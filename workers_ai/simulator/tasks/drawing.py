@@ -5,11 +5,9 @@ import colorsys
 import hashlib
 import io
 import textwrap
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from PIL.ImageFont import FreeTypeFont, ImageFont
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 
 def draw(
@@ -24,8 +22,6 @@ def draw(
     mask: bytes | None = None,
 ) -> bytes:
     """A picture of the prompt's words. Drawn over `base` when there is one; within `mask` only."""
-    from PIL import Image, ImageDraw
-
     image = _background(prompt, seed, width, height)
     if base is not None:
         original = Image.open(io.BytesIO(base)).convert("RGB").resize((width, height))
@@ -54,16 +50,12 @@ def draw(
     return out.getvalue()
 
 
-def _font(size: int) -> "FreeTypeFont | ImageFont":
-    from PIL import ImageFont as fonts
-
-    return fonts.load_default(size=size)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=size)
 
 
-def _background(prompt: str, seed: int, width: int, height: int) -> "Image":
+def _background(prompt: str, seed: int, width: int, height: int) -> Image.Image:
     """A gradient whose colours depend on the prompt and the seed."""
-    from PIL import Image
-
     digest = hashlib.sha256(f"{seed}:{prompt}".encode()).digest()
     hue = digest[0] / 255
     ends = [
@@ -89,8 +81,6 @@ def _fitted(text: str, width: int, height: int) -> tuple[list[str], int]:
 
 def dimensions(data: bytes) -> tuple[int, int]:
     """Width and height; raises `ValueError` for anything that is no picture."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.size
