@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from catalog.pricing.costs import Quantities
-from openai_api.errors import KeyStoppedError, report
+from openai_api.errors import ApiError
 from openai_api.exchange import Exchange
 from openai_api.speech.normalise import (
     SIGNATURE_BYTES,
@@ -21,15 +21,15 @@ from openai_api.speech.normalise import (
 from openai_api.speech.translate import SpeechPlan
 from openai_api.use.recording import Metered
 from openai_api.use.usage import Usage
-from openai_api.wire.http_response import StreamedResponse
+from openai_api.wire.live import LiveAnswer
 from workers_ai.answer import Answer, ByteSource
 
 # An unhurried voice, for sound whose bytes do not tell its length.
 USUAL_MS_PER_CHARACTER = 70
 
 
-class LiveSpeech:
-    """One answer in flight. Set `response` before its blocks are sent."""
+class LiveSpeech(LiveAnswer):
+    """One speech in flight, from upstream's first bytes to the committed row."""
 
     def __init__(
         self,
@@ -38,8 +38,7 @@ class LiveSpeech:
         answer: Answer | ByteSource,
         writer: SoundBytes | SoundEvents,
     ) -> None:
-        self.response: StreamedResponse | None = None
-        self._exchange = exchange
+        super().__init__(exchange)
         self._plan = plan
         self._answer = answer
         self._writer = writer
@@ -73,25 +72,17 @@ class LiveSpeech:
             )
             yield self._writer.last()
         except (asyncio.CancelledError, GeneratorExit) as gone:
-            if isinstance(gone, GeneratorExit) or not self._stopped_for_key():
-                self._exchange.abandoned()
-                raise
-            yield await self._failed(KeyStoppedError("The API key is no longer in force."))
+            yield await self.broken_off(gone)
         except Exception as error:
-            yield await self._failed(error)
+            yield await self.failed(error)
         finally:
             await self._close()
 
     def used_so_far(self) -> Metered:
         return metered(self._plan, self._answer, self._meter, partial=True)
 
-    def _stopped_for_key(self) -> bool:
-        return self.response is not None and self.response.forgive_cancel()
-
-    async def _failed(self, error: Exception) -> bytes:
-        report(error, request_id=self._exchange.request.request_id)
-        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
-        return self._writer.failed(shown)
+    def failure(self, error: ApiError) -> bytes:
+        return self._writer.failed(error)
 
     async def _close(self) -> None:
         if isinstance(self._answer, ByteSource):

@@ -35,12 +35,13 @@ async def whole(
     """The sound as bytes."""
     live = await _spoken(exchange, plan, client, SoundBytes())
     first = await live.begin()
-    live.response = StreamedResponse(
+    response = StreamedResponse(
         live.blocks(first),
         key_id=exchange.key.id,
         content_type=content_type(plan.response_format, first),
     )
-    return live.response
+    live.response = response
+    return response
 
 
 async def streamed(
