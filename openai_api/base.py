@@ -1,4 +1,4 @@
-"""The view that all endpoints build on: DRF's authentication and errors under an async dispatch.
+"""The views that all endpoints build on: DRF's authentication and errors under an async dispatch.
 
 DRF's own dispatch is synchronous and would put each request on a thread. This one authenticates
 from memory, calls the handler and turns every failure into OpenAI's error body. Nothing here may
@@ -7,7 +7,7 @@ touch the database.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import connection
 from django.http.response import HttpResponseBase
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from keys.access.key_index import KeyRecord, index
 from keys.errors import KeyUnknownSoFar, MissingKey
 from openai_api.errors import ClientGone, WrongMethod, error_response
+from openai_api.pipeline import Endpoint, answer
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
@@ -67,6 +68,15 @@ class GatewayView(APIView):
                 assert isinstance(key, KeyRecord)
                 return key
         raise MissingKey
+
+
+class EndpointView(GatewayView):
+    """An endpoint whose requests are posted and go through the pipeline."""
+
+    endpoint: ClassVar[Endpoint[Any, Any]]
+
+    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
+        return await answer(self.endpoint, request, key)
 
 
 def _look_up(digest: bytes) -> None:

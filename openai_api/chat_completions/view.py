@@ -1,15 +1,10 @@
 """`POST /v1/chat/completions`: the folder's steps put together, whole and streamed."""
 
-from typing import Any
-
 from django.conf import settings
-from django.http.response import HttpResponseBase
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
@@ -166,6 +161,5 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
 )
 
 
-class ChatCompletionsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(CHAT, request, key)
+class ChatCompletionsView(EndpointView):
+    endpoint = CHAT

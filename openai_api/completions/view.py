@@ -4,13 +4,10 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.http.response import HttpResponseBase
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.chat_completions.view import metered
@@ -128,6 +125,5 @@ COMPLETIONS: Endpoint[CompletionRequest, CompletionPlan] = Endpoint(
 )
 
 
-class CompletionsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(COMPLETIONS, request, key)
+class CompletionsView(EndpointView):
+    endpoint = COMPLETIONS

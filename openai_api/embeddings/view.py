@@ -3,13 +3,9 @@
 from functools import partial
 from typing import Any
 
-from django.http.response import HttpResponseBase
-
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.embeddings.normalise import embeddings_answer, entries
 from openai_api.embeddings.request import EmbeddingsRequest, read
 from openai_api.embeddings.translate import Batch, EmbeddingsPlan, translate
@@ -65,6 +61,5 @@ EMBEDDINGS: Endpoint[EmbeddingsRequest, EmbeddingsPlan] = Endpoint(
 )
 
 
-class EmbeddingsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(EMBEDDINGS, request, key)
+class EmbeddingsView(EndpointView):
+    endpoint = EMBEDDINGS

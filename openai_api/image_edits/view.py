@@ -1,15 +1,10 @@
 """`POST /v1/images/edits`: pictures in, made ready in a thread, then drawn as any picture is."""
 
-from typing import Any
-
 from django.conf import settings
-from django.http.response import HttpResponseBase
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.image_edits import request as edit_request
 from openai_api.image_edits.pictures import as_jpeg, as_mask, in_thread, look
@@ -76,6 +71,5 @@ IMAGE_EDITS: Endpoint[EditRequest, EditPlan] = Endpoint(
 )
 
 
-class ImageEditsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(IMAGE_EDITS, request, key)
+class ImageEditsView(EndpointView):
+    endpoint = IMAGE_EDITS

@@ -5,13 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.http.response import HttpResponseBase
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.images import request as image_request
 from openai_api.images.normalise import Picture, image_answer, picture_of
@@ -98,6 +95,5 @@ IMAGES: Endpoint[ImageRequest, ImagePlan] = Endpoint(
 )
 
 
-class ImageGenerationsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(IMAGES, request, key)
+class ImageGenerationsView(EndpointView):
+    endpoint = IMAGES

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView, GatewayView
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
@@ -82,9 +82,11 @@ MESSAGES: Endpoint[Asked, ChatPlan] = Endpoint(
 PROMPT_ONLY = replace(MESSAGES, read=read_prompt)
 
 
-class MessagesView(GatewayView):
+class MessagesView(EndpointView):
+    endpoint = MESSAGES
+
     async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        response = await pipeline.answer(MESSAGES, request, key)
+        response = await super().post(request, key)
         response["request-id"] = request.request_id
         return response
 

@@ -1,18 +1,13 @@
 """`POST /v1/moderations`: each text is judged by itself, side by side."""
 
 from functools import partial
-from typing import Any
-
-from django.http.response import HttpResponseBase
 
 from catalog import resolve as catalog
 from catalog.errors import ModelNotFound
 from catalog.pricing.costs import Quantities
 from catalog.resolve import Allows
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.moderations.normalise import Verdict, moderation_answer, verdict_of
 from openai_api.moderations.request import ModerationRequest, read
@@ -73,6 +68,5 @@ MODERATIONS: Endpoint[ModerationRequest, ModerationPlan] = Endpoint(
 )
 
 
-class ModerationsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(MODERATIONS, request, key)
+class ModerationsView(EndpointView):
+    endpoint = MODERATIONS

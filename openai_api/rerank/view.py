@@ -1,14 +1,8 @@
 """`POST /v1/rerank`: one run, and its scores in the form that other gateways give them."""
 
-from typing import Any
-
-from django.http.response import HttpResponseBase
-
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.rerank.normalise import rerank_answer, scores_of
@@ -53,6 +47,5 @@ RERANK: Endpoint[RerankRequest, RerankPlan] = Endpoint(
 )
 
 
-class RerankView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(RERANK, request, key)
+class RerankView(EndpointView):
+    endpoint = RERANK

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-from django.http.response import HttpResponseBase
-
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.chat_completions import retold
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
@@ -67,6 +63,5 @@ RESPONSES: Endpoint[Asked, ChatPlan] = Endpoint(
 )
 
 
-class ResponsesView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(RESPONSES, request, key)
+class ResponsesView(EndpointView):
+    endpoint = RESPONSES

@@ -1,14 +1,8 @@
 """`POST /v1/audio/speech`: a text read aloud, sent on while it is being spoken."""
 
-from typing import Any
-
-from django.http.response import HttpResponseBase
-
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint
 from openai_api.speech import request as speech_request
@@ -84,6 +78,5 @@ SPEECH: Endpoint[SpeechRequest, SpeechPlan] = Endpoint(
 )
 
 
-class SpeechView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(SPEECH, request, key)
+class SpeechView(EndpointView):
+    endpoint = SPEECH

@@ -1,16 +1,12 @@
 """`POST /v1/audio/transcriptions` and `/v1/audio/translations`: a recording written down."""
 
 import asyncio
+from dataclasses import replace
 from functools import partial
-from typing import Any
-
-from django.http.response import HttpResponseBase
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
-from openai_api import pipeline
-from openai_api.base import GatewayView
+from openai_api.base import EndpointView
 from openai_api.errors import BadRequest
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
@@ -131,22 +127,14 @@ TRANSCRIPTIONS: Endpoint[TranscriptionRequest, TranscriptionPlan] = Endpoint(
     whole=whole,
     streamed=streamed,
 )
-TRANSLATIONS: Endpoint[TranscriptionRequest, TranscriptionPlan] = Endpoint(
-    name="translations",
-    body=recording_form,
-    read=transcription_request.read,
-    plan=partial(translate, task="translate"),
-    most=most,
-    whole=whole,
-    streamed=streamed,
+TRANSLATIONS = replace(
+    TRANSCRIPTIONS, name="translations", plan=partial(translate, task="translate")
 )
 
 
-class TranscriptionsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(TRANSCRIPTIONS, request, key)
+class TranscriptionsView(EndpointView):
+    endpoint = TRANSCRIPTIONS
 
 
-class TranslationsView(GatewayView):
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await pipeline.answer(TRANSLATIONS, request, key)
+class TranslationsView(EndpointView):
+    endpoint = TRANSLATIONS
