@@ -1,14 +1,23 @@
-"""Requests of other dialects that run as chats: their own form, and chat's beside it."""
+"""Endpoints of other dialects whose requests run as chats: each form and chat's form beside it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import view as chat
+from openai_api.chat_completions.answer import dumps
+from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.pictures import NamedPart, inline_parts
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan
+from openai_api.exchange import Exchange
+from openai_api.pipeline import Endpoint, Result
+from openai_api.use.usage import Usage
+from openai_api.wire.http_response import EventStreamResponse
+from openai_api.wire.stream_writer import StreamWriter
+from workers_ai.client import WorkersAIClient
 
 
 class Told(Protocol):
@@ -43,7 +52,58 @@ class Retold(Generic[ToldT]):
         return self.itself.user
 
 
-async def prepare(asked: Retold[ToldT]) -> None:
+def reader(
+    read: Callable[[dict[str, Any]], ToldT],
+    translate: Callable[[ToldT], tuple[ChatRequest, list[NamedPart]]],
+) -> Callable[[dict[str, Any]], Retold[ToldT]]:
+    """Reads a body with `read` and puts the chat beside it that `translate` makes of it."""
+
+    def read_both(body: dict[str, Any]) -> Retold[ToldT]:
+        itself = read(body)
+        return Retold(itself, *translate(itself))
+
+    return read_both
+
+
+def endpoint(
+    name: str,
+    *,
+    read: Callable[[dict[str, Any]], Retold[ToldT]],
+    plan: Callable[[Retold[ToldT], ModelRecord], ChatPlan],
+    answer: Callable[[ToldT, ChatNormaliser, list[Delta], Usage], dict[str, Any]],
+    writer: Callable[[Exchange, Retold[ToldT], ChatPlan], StreamWriter],
+) -> Endpoint[Retold[ToldT], ChatPlan]:
+    """An endpoint whose requests run as chats.
+
+    `answer` makes the whole answer of what the chat gave, `writer` the events of a stream.
+    """
+
+    async def whole(
+        exchange: Exchange, asked: Retold[ToldT], plan: ChatPlan, client: WorkersAIClient
+    ) -> Result:
+        machine, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
+        body = answer(asked.itself, machine, deltas, used.usage)
+        return Result(dumps(body), used, finish_reason=machine.finish_reason)
+
+    async def streamed(
+        exchange: Exchange, asked: Retold[ToldT], plan: ChatPlan, client: WorkersAIClient
+    ) -> EventStreamResponse:
+        events = writer(exchange, asked, plan)
+        return await chat.stream_to(events, exchange, asked.chat, plan, client)
+
+    return Endpoint(
+        name=name,
+        read=read,
+        prepare=_prepare,
+        plan=plan,
+        most=_most,
+        most_prompt_tokens=ChatPlan.most_prompt_tokens,
+        whole=whole,
+        streamed=streamed,
+    )
+
+
+async def _prepare(asked: Retold[ToldT]) -> None:
     await inline_parts(asked.pictures)
 
 
@@ -51,5 +111,5 @@ def plan(asked: Retold[ToldT], model: ModelRecord) -> ChatPlan:
     return chat.plan(asked.chat, model)
 
 
-def most(asked: Retold[ToldT], plan: ChatPlan, model: ModelRecord) -> Quantities:
+def _most(asked: Retold[ToldT], plan: ChatPlan, model: ModelRecord) -> Quantities:
     return chat.most(asked.chat, plan, model)

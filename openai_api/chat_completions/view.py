@@ -7,7 +7,7 @@ from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
-from openai_api.chat_completions.normalise import ChatNormaliser, Delta
+from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
 from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
@@ -92,10 +92,7 @@ async def _answered_once(
         raise
     assert isinstance(answer, Answer)
     exchange.attempts += answer.attempts
-    machine = ChatNormaliser(plan.expected)
-    deltas = machine.take_whole(answer.content)
-    deltas += machine.end()
-    return answer, machine, deltas
+    return answer, *read_whole(answer.content, plan.expected)
 
 
 async def streamed(

@@ -8,7 +8,7 @@ from django.conf import settings
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
-from openai_api.chat_completions.normalise import ChatNormaliser, Delta
+from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.chat_completions.view import metered
 from openai_api.completions.normalise import TextStream, choice_of, text_completion
@@ -92,10 +92,7 @@ async def _answered(
     answer = await ask(exchange, plan, call, client, stream=False)
     assert isinstance(answer, Answer)
     exchange.attempts += answer.attempts
-    machine = ChatNormaliser(call.expected)
-    deltas = machine.take_whole(answer.content)
-    deltas += machine.end()
-    return answer, machine, deltas
+    return answer, *read_whole(answer.content, call.expected)
 
 
 async def streamed(

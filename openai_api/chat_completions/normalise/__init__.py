@@ -2,6 +2,6 @@
 
 from openai_api.chat_completions.normalise.choice import Delta
 from openai_api.chat_completions.normalise.expected import Expected
-from openai_api.chat_completions.normalise.normaliser import ChatNormaliser
+from openai_api.chat_completions.normalise.normaliser import ChatNormaliser, read_whole
 
-__all__ = ["ChatNormaliser", "Delta", "Expected"]
+__all__ = ["ChatNormaliser", "Delta", "Expected", "read_whole"]

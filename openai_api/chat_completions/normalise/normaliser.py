@@ -321,6 +321,14 @@ def _is_text_part(part: Any) -> bool:
     )
 
 
+def read_whole(content: bytes, expected: Expected) -> tuple[ChatNormaliser, list[Delta]]:
+    """All deltas of an answer that came as one JSON body; raises what reading one raises."""
+    machine = ChatNormaliser(expected)
+    deltas = machine.take_whole(content)
+    deltas += machine.end()
+    return machine, deltas
+
+
 def in_band_error(body: dict[str, Any]) -> Exception:
     """An error that upstream sent where an answer belongs."""
     return refusal(body, status=200)
