@@ -1,0 +1,10 @@
+"""Reads and checks what `POST /v1/messages` accepts."""
+
+from openai_api.messages.request.messages_request import (
+    Blocks,
+    MessagesRequest,
+    read,
+    read_prompt,
+)
+
+__all__ = ["Blocks", "MessagesRequest", "read", "read_prompt"]

@@ -1,0 +1,5 @@
+"""Reads and checks what `POST /v1/responses` accepts."""
+
+from openai_api.responses.request.responses_request import Items, ResponsesRequest, read
+
+__all__ = ["Items", "ResponsesRequest", "read"]
