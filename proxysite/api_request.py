@@ -116,10 +116,11 @@ class ApiRequest(ASGIRequest):
 
 
 def _by_name(headers: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """What is sent twice is joined, as HTTP has it."""
+    """What is sent twice is joined, as HTTP has it; in one go, however often it is sent."""
     by_name = dict(headers)
     if len(by_name) < len(headers):
-        by_name = {}
+        values: dict[bytes, list[bytes]] = {}
         for name, value in headers:
-            by_name[name] = by_name[name] + b"," + value if name in by_name else value
+            values.setdefault(name, []).append(value)
+        by_name = {name: b",".join(sent) for name, sent in values.items()}
     return by_name
