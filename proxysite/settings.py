@@ -269,6 +269,9 @@ ALLOWED_HOSTS = listed(
     "host names such as gateway.example.com, without a scheme or a port",
 )
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+COOKIE_PREFIX = parsed(
+    "COOKIE_PREFIX", "gateway", matching(r"[A-Za-z0-9_-]{1,40}"), "letters, digits, - and _"
+)
 CORS_ALLOWED_ORIGINS = listed("CORS_ALLOWED_ORIGINS")
 FORWARDED_ALLOW_IPS = listed(
     "FORWARDED_ALLOW_IPS",
@@ -474,6 +477,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # Other hosts of the domain are not the gateway's to decide for, so neither their inclusion nor
 # browsers' preload lists are asked for, and Django need not remind of them.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# Names of its own: a browser sends the cookies of one host name to every site on it, whatever the
+# port, and those that are called as every Django site's would sign people out of each other.
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}_session"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}_csrf"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}_language"
+MESSAGE_STORAGE = "proxysite.messages.Messages"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -95,6 +95,7 @@ BAD = [
     ("ALLOWED_HOSTS", "gateway.example.com:8000", "without a scheme or a port"),
     ("CSRF_TRUSTED_ORIGINS", "gateway.example.com", "origins"),
     ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
+    ("COOKIE_PREFIX", "my site", "letters"),
     ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
     ("FORWARDED_ALLOW_IPS", "nginx", "addresses or networks"),
     ("METRICS_ALLOWED_NETWORKS", "prometheus", "networks such as"),

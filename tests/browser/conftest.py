@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -76,7 +77,8 @@ def watched_page(
     options = {"viewport": {"width": 1280, "height": 900}, "base_url": gateway.url, **options}
     context = browser.new_context(**options)
     if user is not None:
-        session = {"name": "sessionid", "value": gateway.session_of(user), "url": gateway.url}
+        name, value = settings.SESSION_COOKIE_NAME, gateway.session_of(user)
+        session = {"name": name, "value": value, "url": gateway.url}
         context.add_cookies([session])
     page = context.new_page()
     page.on("console", note)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from django.conf import settings
 
 from tests.gateway import GatewayProcess, running_gateway
 from tests.keys import drills
@@ -264,7 +265,7 @@ async def test_100_idle_streams_take_no_database_connection_and_no_thread(shared
 def test_pages_leave_no_database_connection_behind(shared: Shared) -> None:
     def visit() -> int:
         # A session that nobody knows is looked for in the database, and sent to the login.
-        cookies = {"sessionid": "0123456789abcdef0123456789abcdef"}
+        cookies = {settings.SESSION_COOKIE_NAME: "0123456789abcdef0123456789abcdef"}
         with httpx.Client(base_url=shared.gateway.url, cookies=cookies) as browser:
             return browser.get("/admin/keys/key/").status_code
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from tests.gateway import GatewayProcess, running_gateway
@@ -95,7 +96,7 @@ def test_pages_work(gateway: GatewayProcess) -> None:
     operator = gateway.database(
         lambda: get_user_model().objects.create_superuser("pooled", password="x")
     )
-    cookies = {"sessionid": gateway.session_of(operator)}
+    cookies = {settings.SESSION_COOKIE_NAME: gateway.session_of(operator)}
     pages = ("/", "/usage/", "/requests/", "/admin/", "/admin/keys/key/", "/admin/keys/requestlog/")
     with httpx.Client(base_url=gateway.url, cookies=cookies, timeout=30) as browser:
         assert {path: browser.get(path).status_code for path in pages} == dict.fromkeys(pages, 200)

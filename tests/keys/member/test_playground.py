@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from keys.models import Key
@@ -74,7 +75,7 @@ class Browser:
         self.gateway, self.http, self.key = gateway, http, key
 
     def post(self, path: str, **form: Any) -> httpx.Response:
-        csrf = self.http.cookies["csrftoken"]
+        csrf = self.http.cookies[settings.CSRF_COOKIE_NAME]
         return self.http.post(path, data=form, headers={"X-CSRFToken": csrf})
 
     def token(self) -> str:
@@ -94,7 +95,7 @@ class Browser:
 def browser(gateway: GatewayProcess) -> Iterator[Browser]:
     name = f"player-{uuid.uuid4().hex[:8]}"
     key, _ = gateway.issue("play", owner=name, allowed_models=["@cf/meta/*"])
-    cookies = {"sessionid": gateway.session_of(key.owner)}
+    cookies = {settings.SESSION_COOKIE_NAME: gateway.session_of(key.owner)}
     with httpx.Client(base_url=gateway.url, cookies=cookies, timeout=30) as http:
         assert http.get("/playground/").status_code == 200
         yield Browser(gateway, http, key)
@@ -127,7 +128,7 @@ def test_a_token_is_the_key_to_the_api_until_the_key_is_revoked(browser: Browser
 def test_a_token_ends_with_signing_out(browser: Browser) -> None:
     token = browser.token()
     assert browser.chat(token).status_code == 200
-    form = {"csrfmiddlewaretoken": browser.http.cookies["csrftoken"]}
+    form = {"csrfmiddlewaretoken": browser.http.cookies[settings.CSRF_COOKIE_NAME]}
     assert browser.http.post("/accounts/logout/", data=form).status_code == 302
     browser.gateway.wait_until(
         lambda: browser.chat(token).status_code == 401, "the token is out of use", 5

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from tests.gateway import GatewayProcess, running_gateway
@@ -89,7 +90,7 @@ def account(site: GatewayProcess) -> Account:
 
 def begin(http: httpx.Client, next_page: str = "") -> httpx.Response:
     http.get(IN)
-    form = {"csrfmiddlewaretoken": http.cookies["csrftoken"], "next": next_page}
+    form = {"csrfmiddlewaretoken": http.cookies[settings.CSRF_COOKIE_NAME], "next": next_page}
     return http.post(START, data=form)
 
 
