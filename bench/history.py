@@ -2,7 +2,8 @@
 
 The totals are of the whole year, the rows of its last 30 days. For how fast the operators' pages
 answer, and for pictures of them; the two are made apart, so `check_ledger` differs on such a
-database.
+database. What a request costs follows from the bundled catalog's prices and from what it used, by
+the gateway's own functions.
 """
 
 import argparse
@@ -10,7 +11,9 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
@@ -23,6 +26,13 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from catalog.pricing.costs import (  # noqa: E402
+    Quantities,
+    cost_nano_usd,
+    neurons_micro_from_cost,
+)
+from catalog.pricing.prices import Prices, prices_to_json  # noqa: E402
+from catalog.pricing.published import prices_of  # noqa: E402
 from keys.ledger import month_totals  # noqa: E402
 from keys.models import (  # noqa: E402
     DURATION_COUNTS,
@@ -32,6 +42,7 @@ from keys.models import (  # noqa: E402
     KeySecret,
     RequestLog,
 )
+from workers_ai.simulator.models.catalog import Catalog  # noqa: E402
 
 OWNERS = (
     "ada",
@@ -46,14 +57,32 @@ OWNERS = (
     "joan",
 )
 APPS = ("laptop", "chat app", "nightly reports", "support bot", "notebook", "code review")
-# Model, endpoint, nano-USD and tokens of a usual request.
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A model, where it is used, and what a usual request of it uses."""
+
+    model: str
+    endpoint: str
+    used: Quantities
+
+
+def _text(prompt: int, completion: int) -> Quantities:
+    return Quantities(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=prompt // 5)
+
+
 USES = (
-    ("@cf/openai/gpt-oss-120b", "chat", 420_000, 1_800),
-    ("@cf/meta/llama-3.3-70b-instruct-fp8-fast", "chat", 690_000, 900),
-    ("@cf/qwen/qwen3-embedding-0.6b", "embeddings", 9_000, 700),
-    ("@cf/black-forest-labs/flux-1-schnell", "images", 640_000, 0),
-    ("@cf/meta/llama-4-scout-17b-16e-instruct", "responses", 350_000, 1_100),
-    ("@cf/openai/whisper-large-v3-turbo", "transcriptions", 260_000, 0),
+    Use("@cf/openai/gpt-oss-120b", "chat", _text(1_200, 400)),
+    Use("@cf/meta/llama-3.3-70b-instruct-fp8-fast", "chat", _text(900, 180)),
+    Use("@cf/qwen/qwen3-embedding-0.6b", "embeddings", Quantities(prompt_tokens=700)),
+    Use(
+        "@cf/black-forest-labs/flux-1-schnell",
+        "images",
+        Quantities(images=1, width=1024, height=1024, steps=4),
+    ),
+    Use("@cf/meta/llama-4-scout-17b-16e-instruct", "responses", _text(1_100, 260)),
+    Use("@cf/openai/whisper-large-v3-turbo", "transcriptions", Quantities(audio_ms=45_000)),
 )
 ERRORS = (
     (429, "rate_limit_exceeded", "upstream_error", "Workers AI is busy; try again soon."),
@@ -67,7 +96,23 @@ BUSIEST_SHARE = 0.3
 RARE_ROWS = 3
 RARE_MODEL = "@cf/baai/bge-reranker-base"
 RARE_ERROR = "server_error"
-NANO_USD_A_NEURON = 11_000
+
+
+@cache
+def catalog_prices(model: str) -> Prices:
+    """As a refresh from the bundled catalog would store them; the model must have a price."""
+    entry = Catalog().entry(model)
+    assert entry is not None, model
+    prices, _ = prices_of(entry)
+    assert prices.is_known, model
+    return prices
+
+
+def _cost(use: Use, used: Quantities) -> int:
+    """nano-USD"""
+    cost = cost_nano_usd(catalog_prices(use.model), used)
+    assert cost is not None
+    return cost
 
 
 def make_keys(number: int, dice: random.Random) -> list[Key]:
@@ -118,38 +163,50 @@ def make_totals(keys: list[Key], days: int, dice: random.Random) -> None:
         )
 
 
-def _total(
-    day: date, key: Key, use: tuple[str, str, int, int], dice: random.Random, share: float
-) -> DayTotal:
-    model, endpoint, nano_usd, tokens = use
+def _total(day: date, key: Key, use: Use, dice: random.Random, share: float) -> DayTotal:
     quiet = 0.3 if day.weekday() >= 5 else 1
     requests = int(dice.randrange(20, 120) * share * quiet) + 1
     errors = dice.randrange(0, max(1, requests // 25) + 1)
     fast = requests // 3
-    cost = nano_usd * requests * dice.randrange(8, 13) // 10
+    used = _of_many(use.used, requests, tenths=dice.randrange(8, 13))
+    cost = _cost(use, used)
     return DayTotal(
         day=day,
         key_id=key.pk,
         key_name=key.name,
         owner_id=key.owner_id or 0,
         owner_name=key.owner.username if key.owner else "",
-        model=model,
-        endpoint=endpoint,
+        model=use.model,
+        endpoint=use.endpoint,
         requests=requests,
         errors=errors,
         client_gone=dice.randrange(0, 2),
         refused_requests=dice.choice((0, 0, 0, 4)),
         refused_usd=dice.choice((0, 0, 0, 0, 0, 2)),
-        prompt_tokens=tokens * requests,
-        completion_tokens=tokens * requests // 3,
-        cached_tokens=tokens * requests // 5,
-        images=requests if endpoint == "images" else 0,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cached_tokens=used.cached_tokens,
+        images=used.images,
+        audio_ms=used.audio_ms,
         cost_nano_usd=cost,
-        neurons_micro=cost * 1000 // NANO_USD_A_NEURON,
+        neurons_micro=neurons_micro_from_cost(cost),
         ttft_ms=150 * fast + 300 * (requests - fast),
         duration_ms=600 * fast + 2_400 * (requests - fast),
         **{TTFT_COUNTS[2]: fast, TTFT_COUNTS[3]: requests - fast},
         **{DURATION_COUNTS[4]: fast, DURATION_COUNTS[6]: requests - fast},
+    )
+
+
+def _of_many(used: Quantities, requests: int, *, tenths: int) -> Quantities:
+    """What so many requests use together, each of so many tenths of the usual length."""
+    many = requests * tenths
+    return used._replace(
+        prompt_tokens=used.prompt_tokens * many // 10,
+        completion_tokens=used.completion_tokens * many // 10,
+        cached_tokens=used.cached_tokens * many // 10,
+        audio_ms=used.audio_ms * many // 10,
+        images=used.images * requests,
+        requests=requests,
     )
 
 
@@ -183,6 +240,7 @@ def _rare_rows(begin: datetime, keys: list[Key], dice: random.Random) -> Iterato
         row = _row(7, begin - timedelta(minutes=RARE_ROWS - n), keys[-1:], dice)
         row.request_id = f"req-rare-{n}"
         row.requested_model = row.model = RARE_MODEL
+        row.price = _price_text(RARE_MODEL)
         row.endpoint = "rerank"
         row.status, row.error_code = 500, RARE_ERROR
         yield row
@@ -228,11 +286,14 @@ def copy_rows(have: int, number: int, round_s: int) -> None:
 def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> RequestLog:
     # The first is of an app that everybody uses.
     key = keys[0 if dice.random() < BUSIEST_SHARE else dice.randrange(len(keys))]
-    model, endpoint, nano_usd, tokens = USES[dice.randrange(len(USES))]
+    use = USES[dice.randrange(len(USES))]
     status, code, end, message = (
         ERRORS[dice.randrange(len(ERRORS))] if n % 30 == 7 else (200, "", "complete", "")
     )
     answered = status == 200
+    used = use.used if answered else Quantities()
+    cost = _cost(use, used) if answered else 0
+    neurons = neurons_micro_from_cost(cost)
     return RequestLog(
         started_at=started_at,
         request_id=f"req-{n:08x}",
@@ -241,23 +302,26 @@ def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> 
         key_prefix=key.prefix,
         owner_id=key.owner_id,
         owner_name=key.owner.username if key.owner else "",
-        endpoint=endpoint,
-        requested_model=model,
-        model=model,
-        stream=endpoint in ("chat", "responses") and n % 3 > 0,
+        endpoint=use.endpoint,
+        requested_model=use.model,
+        model=use.model,
+        stream=use.endpoint in ("chat", "responses") and n % 3 > 0,
         status=status,
         error_code=code,
         error_message=message,
-        finish_reason="stop" if answered and tokens else "",
+        finish_reason="stop" if used.completion_tokens else "",
         end_reason=end,
-        prompt_tokens=tokens if answered and tokens else None,
-        completion_tokens=tokens // 3 if answered and tokens else None,
-        cached_tokens=tokens // 5 if answered and tokens else None,
-        images=1 if endpoint == "images" else None,
-        cost_nano_usd=nano_usd if answered else 0,
-        neurons_micro=nano_usd * 1000 // NANO_USD_A_NEURON if answered else 0,
+        prompt_tokens=used.prompt_tokens or None,
+        completion_tokens=used.completion_tokens or None,
+        cached_tokens=used.cached_tokens or None,
+        images=used.images or None,
+        audio_ms=used.audio_ms or None,
+        cost_nano_usd=cost,
+        neurons_micro=neurons,
+        neurons_source="price" if answered else "none",
+        neurons_by_price_micro=neurons,
         usage_source="upstream" if answered else "none",
-        price=_price_text(nano_usd, tokens) if tokens else None,
+        price=_price_text(use.model),
         ttft_ms=120 + n % 400 if answered else None,
         duration_ms=700 + n % 4_000,
         attempts=1 if answered else 3,
@@ -266,10 +330,9 @@ def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> 
     )
 
 
-def _price_text(nano_usd: int, tokens: int) -> str:
-    """At which the tokens in, and a third of them out at three times the price, cost so much."""
-    a_million = nano_usd * 10**6 // (2 * tokens)
-    return json.dumps({"amounts": {"input_tokens": a_million, "output_tokens": 3 * a_million}})
+@cache
+def _price_text(model: str) -> str:
+    return json.dumps(prices_to_json(catalog_prices(model)))
 
 
 def main() -> None:

@@ -16,7 +16,9 @@ from bench import history, mock_upstream, pages_asked, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_listening
 from catalog.classify.by_task import classify
-from keys.models import RequestLog
+from catalog.pricing.costs import cost_nano_usd
+from catalog.pricing.prices import prices_from_json
+from keys.models import DayTotal, RequestLog
 from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder
 
@@ -229,15 +231,19 @@ def test_the_page_shows_how_the_cost_grows_when_it_was_measured() -> None:
 # --- pages on a large log -----------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_history_lies_in_the_order_of_its_time_and_its_pages_are_asked(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def made_history(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FIRST_ROWS", 20)
     dice = random.Random(1)
     keys = history.make_keys(3, dice)
     history.make_totals(keys, 40, dice)
     history.make_rows(keys, 50, dice)
+
+
+@pytest.mark.usefixtures("made_history")
+def test_a_history_lies_in_the_order_of_its_time_and_its_pages_are_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     moments = list(RequestLog.objects.order_by("pk").values_list("started_at", flat=True))
     assert len(moments) == 50 + history.RARE_ROWS
     assert moments == sorted(moments)
@@ -246,3 +252,29 @@ def test_a_history_lies_in_the_order_of_its_time_and_its_pages_are_asked(
     asker.ask_log("rare", [{"model": history.RARE_MODEL, "stream": "no"}])
     assert [line.pages for line in asker.lines] == [1, 1]
     assert "dashboard" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("made_history")
+def test_a_history_costs_what_the_catalog_says_and_a_neuron_11_000_nano_usd() -> None:
+    usual = {use.model: use.used for use in history.USES}
+    answered = RequestLog.objects.filter(status=200)
+    for made in [*answered, *DayTotal.objects.all()]:
+        # Neither a row nor a total has the size of pictures and their steps.
+        used = usual[made.model]._replace(
+            prompt_tokens=made.prompt_tokens or 0,
+            completion_tokens=made.completion_tokens or 0,
+            cached_tokens=made.cached_tokens or 0,
+            images=made.images or 0,
+            audio_ms=made.audio_ms or 0,
+        )
+        assert made.cost_nano_usd == cost_nano_usd(history.catalog_prices(made.model), used)
+        assert made.cost_nano_usd > 0
+        assert abs(made.neurons_micro * 11_000 - made.cost_nano_usd * 10**6) < 11_000
+    for row in RequestLog.objects.all():
+        assert prices_from_json(json.loads(row.price)) == history.catalog_prices(row.model)
+
+
+def test_a_made_up_price_stands_in_the_bundled_catalog() -> None:
+    """By hand, of the catalog as it is: 700 tokens at 0.012 USD a million."""
+    use = next(use for use in history.USES if use.endpoint == "embeddings")
+    assert cost_nano_usd(history.catalog_prices(use.model), use.used) == 8_400
