@@ -15,7 +15,7 @@ import orjson
 
 from workers_ai.envelope import opened
 from workers_ai.errors import StreamCut, TimedOut, UnusableAnswer
-from workers_ai.http.connection import Response
+from workers_ai.http.decoded import AnyResponse
 from workers_ai.sse import Event, EventDecoder, EventTooLarge
 
 BROKEN_OFF = "the connection to Workers AI broke in the middle"
@@ -95,7 +95,7 @@ class StreamedAnswer:
     """
 
     def __init__(
-        self, response: Response, silence: "Silence", *, attempts: int, idle_s: float
+        self, response: AnyResponse, silence: "Silence", *, attempts: int, idle_s: float
     ) -> None:
         self.headers = response.headers
         self.attempts = attempts
@@ -126,7 +126,7 @@ class EventSource(StreamedAnswer):
     """Iterate for lists of events, one list a network read; or have them delivered."""
 
     def __init__(
-        self, response: Response, silence: "Silence", *, attempts: int, idle_s: float
+        self, response: AnyResponse, silence: "Silence", *, attempts: int, idle_s: float
     ) -> None:
         super().__init__(response, silence, attempts=attempts, idle_s=idle_s)
         self._decoder = EventDecoder()

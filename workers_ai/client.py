@@ -40,7 +40,8 @@ from workers_ai.errors import (
     WorkersAIError,
 )
 from workers_ai.failures.reader import refusal
-from workers_ai.http.connection import Response
+from workers_ai.http.codings import ACCEPT_ENCODING
+from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.retry import RetryPolicy
 
@@ -99,6 +100,7 @@ class WorkersAIClient:
             (b"authorization", f"Bearer {account.api_token}".encode()),
             (b"user-agent", b"workers-ai-gateway"),
             (b"accept", b"*/*"),
+            (b"accept-encoding", ACCEPT_ENCODING),
         ]
         self._route = (
             [(b"cf-aig-gateway-id", account.ai_gateway.encode())] if account.ai_gateway else []
@@ -246,7 +248,7 @@ class WorkersAIClient:
             raise self._refused(response, body)
         return Answer(response.status, response.headers, body, attempt)
 
-    async def _first_byte(self, silence: Silence, asked: Awaitable[Response]) -> Response:
+    async def _first_byte(self, silence: Silence, asked: Awaitable[AnyResponse]) -> AnyResponse:
         try:
             return await silence.wait_for(asked)
         except httpx.PoolTimeout:
@@ -255,12 +257,14 @@ class WorkersAIClient:
             raise TimedOut("connect", self.timeouts.connect_s) from None
         except httpx.ConnectError:
             raise Unreachable("no connection to Workers AI", sent=False) from None
+        except httpx.DecodingError as error:
+            raise UnusableAnswer(f"Workers AI's answer cannot be decoded: {error}") from None
         except httpx.HTTPError:
             raise Unreachable(
                 "Workers AI closed the connection without an answer", sent=True
             ) from None
 
-    async def _rest(self, response: Response, silence: Silence) -> bytes:
+    async def _rest(self, response: AnyResponse, silence: Silence) -> bytes:
         chunks: list[bytes] = []
         try:
             while chunk := await silence.wait_for(response.read()):
@@ -272,7 +276,7 @@ class WorkersAIClient:
             response.close()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _refused(self, response: Response, content: bytes) -> Refused:
+    def _refused(self, response: AnyResponse, content: bytes) -> Refused:
         try:
             body = orjson.loads(content[:MAX_ERROR_BYTES])
         except orjson.JSONDecodeError:

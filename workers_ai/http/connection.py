@@ -1,23 +1,25 @@
-"""One HTTP/1.1 connection to Cloudflare, and the answer that is on its way over it.
+"""One HTTP/1.1 connection to Cloudflare.
 
-httptools takes HTTP apart, as it does in the server in front. A stream can be taken in the very
-call in which its bytes arrive, without waking a task for each of them.
+httptools takes HTTP apart, as it does in the server in front, and is stricter about it than most
+clients; what it lets pass and we do not stands in `_refused`. Nothing here grows with what upstream
+sends: a body goes on as it comes, and everything else of an answer has a bound.
 
 Failures are httpx's: RemoteProtocolError before the head of an answer, ReadError after it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import httptools
 import httpx
 
-# What an answer may hold back from a slow reader before its connection stops reading.
-MOST_UNREAD_BYTES: Final = 256 * 1024
+from workers_ai.http.response import Response
 
-# What arrived → None, or what has to be awaited before more is wanted.
-Take = Callable[[bytes], Awaitable[None] | None]
+# Status line and headers of an answer, with those of the answers below 200 before it; afterwards
+# what may come between two pieces of its body, such as trailers. A read more may be looked at.
+MOST_HEAD_BYTES: Final = 64 * 1024
+MOST_HEADERS: Final = 256
 
 
 class Owner(Protocol):
@@ -28,146 +30,6 @@ class Owner(Protocol):
 
     def is_lost(self, connection: "Connection") -> None:
         """It is closed."""
-
-
-class Response:
-    """An answer as it arrives. `status` and `headers`, whose names are in lower case, are there
-    after `begun`. Has one reader; close it unless it was read to its end.
-    """
-
-    __slots__ = (
-        "_connection",
-        "_ended",
-        "_failure",
-        "_stopped",
-        "_take",
-        "_unread",
-        "_unread_bytes",
-        "_waiter",
-        "headers",
-        "status",
-    )
-
-    def __init__(self, connection: "Connection") -> None:
-        self.status = 0
-        self.headers: dict[str, str] = {}
-        self._connection = connection
-        self._unread: list[bytes] = []
-        self._unread_bytes = 0
-        self._ended = False
-        self._failure: httpx.TransportError | None = None
-        self._take: Take | None = None
-        self._stopped = False
-        self._waiter: asyncio.Future[Awaitable[None] | None] | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether all of it was read."""
-        return self._ended and not self._unread
-
-    async def begun(self) -> None:
-        """Waits for status and headers."""
-        while not self.status:
-            if self._failure is not None:
-                raise self._failure
-            await self._news()
-
-    async def read(self) -> bytes:
-        """What came since the last read, at least a byte; empty at the end."""
-        while not self._unread:
-            if self._failure is not None:
-                raise self._failure
-            if self._ended:
-                return b""
-            await self._news()
-        return self._taken()
-
-    async def deliver(self, take: Take) -> Awaitable[None] | None:
-        """Gives `take` what each network read brings, in the moment it does. Returns at the end,
-        after `stop`, or with what `take` wants to be awaited first; then call it again.
-
-        What `take` raises is raised here.
-        """
-        if self._unread:
-            first = take(self._taken())
-            if first is not None or self._stopped:
-                return first
-        if self._failure is not None:
-            raise self._failure
-        if self._ended:
-            return None
-        self._connection.resume()
-        self._take = take
-        try:
-            waits_for = await self._news()
-        finally:
-            self._take = None
-        if self._failure is not None and waits_for is None:
-            raise self._failure
-        return waits_for
-
-    def stop(self) -> None:
-        """Ends `deliver` after the read that it is at; what comes later can be read."""
-        self._stopped = True
-
-    def close(self) -> None:
-        """Gives up what has not come yet, and the connection with it."""
-        if not self._ended:
-            self._connection.abort()
-
-    async def _news(self) -> Awaitable[None] | None:
-        waiter = self._waiter = self._connection.loop.create_future()
-        try:
-            return await waiter
-        finally:
-            if self._waiter is waiter:  # and not yet that of who reads on
-                self._waiter = None
-
-    def _taken(self) -> bytes:
-        unread = self._unread
-        data = unread[0] if len(unread) == 1 else b"".join(unread)
-        unread.clear()
-        self._unread_bytes = 0
-        self._connection.resume()
-        return data
-
-    # --- from the connection ------------------------------------------------------------------
-
-    def began(self, status: int, headers: dict[str, str]) -> None:
-        self.status, self.headers = status, headers
-        self._wake()
-
-    def arrived(self, data: bytes) -> None:
-        waiter = self._waiter
-        if self._take is None or waiter is None or waiter.done():
-            self._unread.append(data)
-            self._unread_bytes += len(data)
-            if self._unread_bytes > MOST_UNREAD_BYTES:
-                self._connection.pause()
-            self._wake()
-            return
-        try:
-            waits_for = self._take(data)
-        except Exception as error:
-            waiter.set_exception(error)
-            return
-        if waits_for is not None:
-            self._connection.pause()
-            waiter.set_result(waits_for)
-        elif self._stopped:
-            waiter.set_result(None)
-
-    def ended(self) -> None:
-        self._ended = True
-        self._wake()
-
-    def failed(self, failure: httpx.TransportError) -> None:
-        self._failure = failure
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class Connection(asyncio.Protocol):
@@ -182,14 +44,18 @@ class Connection(asyncio.Protocol):
         # What the parser found in the read that it is at.
         self._parts: list[bytes] = []
         self._headers: dict[str, str] = {}
+        self._repeated_headers = 0
         self._is_complete = False
         self._can_stay = False
+        self._refused = ""
+        # Bytes of this answer since there was a piece of a body.
+        self._without_body = 0
         # The parser calls it for each piece of a body, a chunk of a stream; so nothing is between.
         self.on_body = self._parts.append
         self._parser = httptools.HttpResponseParser(self)
-        # What other clients take as well: it is not for us to be stricter with Cloudflare.
+        # What other clients take as well, and what no two of them could read in different ways.
         self._parser.set_dangerous_leniencies(
-            lenient_headers=True,
+            lenient_chunked_length=True,
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
         )
@@ -204,6 +70,7 @@ class Connection(asyncio.Protocol):
         assert self._response is None
         response = self._response = Response(self)
         self._is_complete = False
+        self._without_body = 0
         if content:
             self._transport.writelines((head, content))
         else:
@@ -242,50 +109,83 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            failure = f"no HTTP: {error}"
+            failure = self._refused or f"this is no HTTP: {error}"
         parts = self._parts
         if parts:
             arrived = parts[0] if len(parts) == 1 else b"".join(parts)
             parts.clear()
+            self._without_body = 0
             response.arrived(arrived)
+        else:
+            self._without_body += len(data)
+            if self._without_body > MOST_HEAD_BYTES and not failure:
+                failure = f"more than {MOST_HEAD_BYTES} bytes of headers"
         if self._is_complete:
             self._finish(response, can_stay=self._can_stay and not failure)
         elif failure:
             self._fail(response, failure)
 
+    def eof_received(self) -> None:
+        """Upstream sends no more. Whatever it would still take of the request is of no use."""
+        response = self._response
+        if response is not None:
+            self._ended_by_peer(response, "Workers AI closed the connection")
+        self.abort()
+
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         response = self._response
-        if response is not None:
-            if error is None and _ends_with_connection(response):
-                self._response = None
-                response.ended()
-            else:
-                self._fail(response, "the connection was closed")
+        if response is not None and error is None:
+            self._ended_by_peer(response, "the connection was closed")
+        elif response is not None:
+            self._fail(response, f"the connection broke: {error}")
         self._owner.is_lost(self)
 
     # --- httptools' ---------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
         if self._is_complete:
-            raise ValueError("bytes behind the end of the answer that was asked for")
+            self._refuse("bytes behind the end of the answer that was asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         key, text = name.lower().decode("latin-1"), value.decode("latin-1")
         headers = self._headers
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        if key not in headers:
+            headers[key] = text
+            return
+        headers[key] = f"{headers[key]}, {text}"
+        self._repeated_headers += 1
+        if self._repeated_headers > MOST_HEADERS:
+            self._refuse(f"more than {MOST_HEADERS} headers")
 
     def on_headers_complete(self) -> None:
         headers, self._headers = self._headers, {}
+        self._repeated_headers = 0
+        if len(headers) > MOST_HEADERS:
+            self._refuse(f"more than {MOST_HEADERS} headers")
         status = self._parser.get_status_code()
+        if status < 100:
+            self._refuse(f"a status of {status}")
+        # Chunked is all that a client must know and that anybody sends.
+        coding = headers.get("transfer-encoding")
+        if coding is not None and coding.strip().lower() != "chunked":
+            self._refuse("a transfer-encoding other than chunked")
         # Those below 200 announce another one.
         if status >= 200 and self._response is not None:
             self._response.began(status, headers)
 
     def on_message_complete(self) -> None:
-        if self._response is not None and self._response.status:
+        response = self._response
+        if response is not None and response.status:
+            # What is there now are trailers, of which nothing here has a use.
+            self._headers.clear()
             self._is_complete = True
-            self._can_stay = self._parser.should_keep_alive()
+            self._can_stay = self._parser.should_keep_alive() and _has_one_end(response.headers)
+
+    def _refuse(self, why: str) -> None:
+        """Ends the parser's work, from within one of its calls."""
+        self._refused = why
+        raise ValueError(why)
 
     # ------------------------------------------------------------------------------------------
 
@@ -302,6 +202,13 @@ class Connection(asyncio.Protocol):
         else:
             transport.abort()
 
+    def _ended_by_peer(self, response: Response, why: str) -> None:
+        if _ends_with_connection(response):
+            self._response = None
+            response.ended()
+        else:
+            self._fail(response, why)
+
     def _fail(self, response: Response, why: str) -> None:
         self._response = None
         failure = httpx.ReadError if response.status else httpx.RemoteProtocolError
@@ -315,5 +222,12 @@ def _ends_with_connection(response: Response) -> bool:
     return (
         response.status > 0
         and "content-length" not in headers
-        and "chunked" not in headers.get("transfer-encoding", "").lower()
+        and "transfer-encoding" not in headers
     )
+
+
+def _has_one_end(headers: Mapping[str, str]) -> bool:
+    """Whether it does not say both. Chunks count then (RFC 9112 section 6.3), but whoever is
+    between here and there may have counted bytes: what comes next may be anybody's.
+    """
+    return "content-length" not in headers or "transfer-encoding" not in headers

@@ -3,7 +3,7 @@
 The one that was used last is used next, so that those that are not needed get old and are closed.
 Failures are httpx's, told apart by whether the request may have been sent: ConnectError and
 ConnectTimeout when it certainly was not, PoolTimeout when no connection was free,
-RemoteProtocolError when the connection broke before the answer began.
+RemoteProtocolError when the connection broke before the answer began, or it is no HTTP.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from typing import Any, Final
 import aiohappyeyeballs
 import httpx
 
-from workers_ai.http.connection import Connection, Response
+from workers_ai.http.connection import Connection
+from workers_ai.http.decoded import AnyResponse, decoded
 
 KEPT_IDLE_S: Final = 60.0
 ADDRESSES_KEPT_S: Final = 10.0
@@ -56,8 +57,12 @@ class ConnectionPool:
         target: bytes,
         headers: Sequence[tuple[bytes, bytes]],
         content: bytes = b"",
-    ) -> Response:
-        """Sends a request and waits for the head of its answer. No header may hold a line break."""
+    ) -> AnyResponse:
+        """Sends a request and waits for the head of its answer. No header may hold a line break.
+
+        A compressed body is decoded as it is read; raises httpx.DecodingError for what nobody was
+        told that we take.
+        """
         lines = [b"%b %b HTTP/1.1" % (method, target)]
         lines += [b"%b: %b" % header for header in headers]
         if content or method != b"GET":
@@ -66,10 +71,10 @@ class ConnectionPool:
         response = connection.send(b"\r\n".join(lines) + b"\r\n\r\n", content)
         try:
             await response.begun()
+            return decoded(response) if "content-encoding" in response.headers else response
         except BaseException:
             response.close()
             raise
-        return response
 
     async def aclose(self) -> None:
         """Closes every connection, whatever is under way on it."""

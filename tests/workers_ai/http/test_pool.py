@@ -1,4 +1,4 @@
-"""Connections to upstream: how they are shared, kept and given up, and odd HTTP on them."""
+"""Connections to upstream: how they are shared, kept and given up, and what they deliver."""
 
 import asyncio
 import ssl
@@ -10,66 +10,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.workers_ai.http.pools import FINE, asked, pool_of, until, whole, writing
 from tests.workers_ai.raw_server import (
     STREAM_HEAD,
-    Answer,
-    RawServer,
     chunked,
     listening,
     raw_server,
     response,
 )
 from workers_ai.http import pool
-from workers_ai.http.connection import MOST_UNREAD_BYTES, Response
 from workers_ai.http.pool import ConnectionPool
-
-FINE = response("200 OK", b'{"answer": 1}')
-HEADERS = ((b"host", b"upstream"),)
-
-
-@asynccontextmanager
-async def pool_of(
-    server: RawServer | str, *, max_connections: int = 10, pool_s: float = 5
-) -> AsyncIterator[ConnectionPool]:
-    url = server if isinstance(server, str) else server.url
-    made = ConnectionPool(
-        httpx.URL(url), max_connections=max_connections, connect_s=5, pool_s=pool_s
-    )
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-async def asked(pool: ConnectionPool, content: bytes = b"{}") -> Response:
-    return await pool.request(b"POST", b"/", HEADERS, content)
-
-
-async def whole(response: Response) -> bytes:
-    parts = []
-    while part := await response.read():
-        parts.append(part)
-    return b"".join(parts)
-
-
-def writing(*answers: bytes) -> tuple[Answer, list[asyncio.StreamWriter]]:
-    """A server that answers with these in turn, then with the last; and its connections so far."""
-    left, connections = list(answers), []
-
-    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        if writer not in connections:
-            connections.append(writer)
-        writer.write(left.pop(0) if len(left) > 1 else left[0])
-
-    return answer, connections
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Lets the loop turn until something holds."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  nothing sets an event
-            await asyncio.sleep(0.001)
-
+from workers_ai.http.response import MOST_UNREAD_BYTES, Response
 
 # --- Sharing ----------------------------------------------------------------------------------
 
@@ -247,108 +198,6 @@ async def test_tls_is_checked_and_spoken(
         async with pool_of(other_name) as pool:
             with pytest.raises(httpx.ConnectError, match="certificate"):
                 await asked(pool)
-
-
-# --- Odd HTTP ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("step", [1, 7])
-async def test_an_answer_in_small_pieces_is_the_same(step: int) -> None:
-    sent = STREAM_HEAD + chunked(b"data: 1\n\n") + chunked(b"data: 2\n\n") + b"0\r\n\r\n"
-
-    async def in_pieces(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        for start in range(0, len(sent), step):
-            writer.write(sent[start : start + step])
-            await writer.drain()
-            await asyncio.sleep(0)
-
-    async with raw_server(in_pieces) as server, pool_of(server) as pool:
-        for _ in range(2):
-            assert await whole(await asked(pool)) == b"data: 1\n\ndata: 2\n\n"
-
-
-async def test_an_answer_without_a_length_ends_with_its_connection() -> None:
-    async def until_closed(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\nall of it")
-        await writer.drain()
-        writer.close()
-
-    async with raw_server(until_closed) as server, pool_of(server) as pool:
-        assert await whole(await asked(pool)) == b"all of it"
-
-
-async def test_answers_below_200_only_announce_one() -> None:
-    hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
-    answer, connections = writing(hints + FINE)
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        for _ in range(2):
-            response = await asked(pool)
-            assert response.status == 200
-            assert "link" not in response.headers
-            assert await whole(response) == b'{"answer": 1}'
-    assert len(connections) == 1
-
-
-async def test_an_answer_without_a_body_leaves_the_connection_as_it_was() -> None:
-    answer, connections = writing(b"HTTP/1.1 204 No Content\r\n\r\n", FINE)
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        assert await whole(await asked(pool)) == b""
-        assert await whole(await asked(pool)) == b'{"answer": 1}'
-    assert len(connections) == 1
-
-
-async def test_what_follows_an_answer_is_nobodys() -> None:
-    other = response("200 OK", b'{"of": "somebody else"}')
-    answer, connections = writing(FINE + other)
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        for _ in range(2):
-            assert await whole(await asked(pool)) == b'{"answer": 1}'
-    assert len(connections) == 2
-
-
-async def test_an_answer_before_the_request_was_sent_is_taken() -> None:
-    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(response("413 Too Large", b"{}"))
-        await asyncio.Event().wait()
-
-    async with listening(at_once) as port, pool_of(f"http://127.0.0.1:{port}") as pool:
-        answer = await asked(pool, b"x" * 20_000_000)
-        assert answer.status == 413
-        assert await whole(answer) == b"{}"
-        # What is left of that body must not be read as the next request.
-        assert not pool._idle
-
-
-async def test_headers_that_come_twice_are_joined() -> None:
-    answer, _ = writing(response("200 OK", b"", "X-Way: a", "x-way: b"))
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        assert (await asked(pool)).headers["x-way"] == "a, b"
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"SSH-2.0-OpenSSH\r\n",
-        b"\x16\x03\x01\x00\x05",
-        b"HTTP/1.1 abc\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
-    ],
-)
-async def test_garbage_is_no_answer(garbage: bytes) -> None:
-    answer, _ = writing(garbage)
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        with pytest.raises(httpx.RemoteProtocolError):
-            await asked(pool)
-
-
-async def test_garbage_in_a_body_comes_after_what_was_good() -> None:
-    answer, _ = writing(STREAM_HEAD + chunked(b"data: 1\n\n") + b"zz\r\n")
-    async with raw_server(answer) as server, pool_of(server) as pool:
-        response = await asked(pool)
-        assert await response.read() == b"data: 1\n\n"
-        with pytest.raises(httpx.ReadError):
-            await response.read()
 
 
 # --- Delivery ---------------------------------------------------------------------------------

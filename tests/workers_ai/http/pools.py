@@ -1,0 +1,58 @@
+"""What the tests of connections share: a pool against a raw server, and asking through it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+
+from tests.workers_ai.raw_server import Answer, RawServer, response
+from workers_ai.http.pool import ConnectionPool
+from workers_ai.http.response import Response
+
+FINE = response("200 OK", b'{"answer": 1}')
+HEADERS = ((b"host", b"upstream"),)
+
+
+@asynccontextmanager
+async def pool_of(
+    server: RawServer | str, *, max_connections: int = 10, pool_s: float = 5
+) -> AsyncIterator[ConnectionPool]:
+    url = server if isinstance(server, str) else server.url
+    made = ConnectionPool(
+        httpx.URL(url), max_connections=max_connections, connect_s=5, pool_s=pool_s
+    )
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def asked(pool: ConnectionPool, content: bytes = b"{}") -> Response:
+    return await pool.request(b"POST", b"/", HEADERS, content)
+
+
+async def whole(response: Response) -> bytes:
+    parts = []
+    while part := await response.read():
+        parts.append(part)
+    return b"".join(parts)
+
+
+def writing(*answers: bytes) -> tuple[Answer, list[asyncio.StreamWriter]]:
+    """A server that answers with these in turn, then with the last; and its connections so far."""
+    left, connections = list(answers), []
+
+    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        if writer not in connections:
+            connections.append(writer)
+        writer.write(left.pop(0) if len(left) > 1 else left[0])
+
+    return answer, connections
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Lets the loop turn until something holds."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  nothing sets an event
+            await asyncio.sleep(0.001)
