@@ -232,6 +232,16 @@ def texts(
     return tuple(value)
 
 
+def strings(values: list[Any], param: str, *, most: int) -> tuple[str, ...]:
+    """The strings of a list that may hold `most` of them, without those that are empty."""
+    for position, item in enumerate(values):
+        if not isinstance(item, str):
+            raise wrong_type(f"{param}[{position}]", "a string", item)
+    if len(values) > most:
+        raise wrong_value(param, f"at most {most} strings", len(values))
+    return tuple(item for item in values if item)
+
+
 def not_empty(value: str, param: str) -> str:
     if not value:
         raise BadRequest(f"Invalid '{param}': it is empty.", param=param, code="empty_string")

@@ -2,13 +2,12 @@
 
 from openai_api.chat_completions.request.chat_request import (
     EFFORTS,
-    ROLES,
     ChatRequest,
-    check_picture_url,
     check_settings,
     read,
-    says_only_text,
 )
+from openai_api.chat_completions.request.messages import ROLES, check_picture_url, says_only_text
+from openai_api.chat_completions.request.tools import choice_without_tools
 
 __all__ = [
     "EFFORTS",
@@ -16,6 +15,7 @@ __all__ = [
     "ChatRequest",
     "check_picture_url",
     "check_settings",
+    "choice_without_tools",
     "read",
     "says_only_text",
 ]

@@ -1,5 +1,6 @@
 """Reads and checks what `POST /v1/responses` accepts."""
 
-from openai_api.responses.request.responses_request import Items, ResponsesRequest, read
+from openai_api.responses.request.items import Items
+from openai_api.responses.request.responses_request import ResponsesRequest, read
 
 __all__ = ["Items", "ResponsesRequest", "read"]

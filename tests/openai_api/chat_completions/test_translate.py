@@ -10,6 +10,7 @@ import pytest
 from catalog.classify.facts import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request
+from openai_api.chat_completions.request import messages as request_messages
 from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
 from openai_api.chat_completions.translate import messages as translation
 from openai_api.errors import BadRequest
@@ -78,7 +79,7 @@ def test_messages_of_text_alone_are_taken_as_any_other(
             return refused.param, refused.message
 
     short = list(map(taken, messages))
-    for module in (request, translation):
+    for module in (request_messages, translation):
         monkeypatch.setattr(module, "says_only_text", lambda message: False)
     assert short == list(map(taken, messages))
 

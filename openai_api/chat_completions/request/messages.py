@@ -1,0 +1,121 @@
+"""The messages of a chat request, checked part by part. Pure."""
+
+from typing import Any
+
+from openai_api.errors import BadRequest
+from openai_api.wire import fields, nested_fields
+from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+
+SPEAKERS = ("user", "assistant", "system", "developer")
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
+PICTURE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
+
+
+def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = fields.filled_sequence(body, "messages", "message")
+    for position, message in enumerate(messages):
+        if not says_only_text(message):
+            _check_message(message, f"messages[{position}]")
+    return messages
+
+
+def says_only_text(message: Any) -> bool:
+    """Whether it has a speaker, a text and no other field, as nearly all messages: then it is
+    right, and there is nothing in it to translate but the speaker.
+    """
+    return (
+        isinstance(message, dict)
+        and len(message) == 2
+        and isinstance(message.get("content"), str)
+        and message.get("role") in SPEAKERS
+    )
+
+
+def _check_message(message: Any, at: str) -> None:
+    if not isinstance(message, dict):
+        raise wrong_type(at, "an object", message)
+    role = message.get("role")
+    if role is None:
+        raise missing(f"{at}.role")
+    if role not in ROLES:
+        raise wrong_value(f"{at}.role", one_of(ROLES), role)
+    content = message.get("content")
+    if isinstance(content, list):
+        for number, part in enumerate(content):
+            _check_part(part, f"{at}.content[{number}]")
+    elif content is None:
+        if role not in ("assistant", "function"):
+            if "content" in message:
+                raise wrong_type(f"{at}.content", "a string or an array of parts", content)
+            raise missing(f"{at}.content")
+    elif not isinstance(content, str):
+        raise wrong_type(f"{at}.content", "a string or an array of parts", content)
+    _check_calls(message.get("tool_calls"), f"{at}.tool_calls")
+    call = message.get("function_call")
+    if call is not None:
+        _check_called(call, f"{at}.function_call")
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        raise missing(f"{at}.tool_call_id")
+
+
+def _check_part(part: Any, at: str) -> None:
+    kind = nested_fields.kind(part, at, PART_TYPES)
+    if kind in ("text", "refusal") and not isinstance(part.get(kind), str):
+        raise wrong_type(f"{at}.{kind}", "a string", part.get(kind))
+    if kind in ("file", "input_audio") and not isinstance(part.get(kind), dict):
+        raise wrong_type(f"{at}.{kind}", "an object", part.get(kind))
+    if kind == "image_url":
+        image = part.get("image_url")
+        url = image.get("url") if isinstance(image, dict) else image
+        if not isinstance(url, str):
+            raise wrong_type(f"{at}.image_url.url", "a string", url)
+        check_picture_url(url, f"{at}.image_url.url")
+
+
+def check_picture_url(url: str, param: str) -> None:
+    """A picture is an http(s) URL or a base64 data URL of a format that the models read."""
+    scheme = url[:30].partition(":")[0].lower()
+    if scheme in ("http", "https"):
+        return
+    # Not `partition`, which copies the picture.
+    comma = url.find(",")
+    head, has_data = url[: max(comma, 0)], comma + 1 < len(url)
+    if scheme != "data" or not head.lower().endswith(";base64") or not has_data:
+        raise BadRequest(
+            f"Invalid '{param}': it takes an http(s) URL or a data URL such as "
+            "'data:image/png;base64,…'.",
+            param=param,
+            code="invalid_image_url",
+        )
+    media_type = head[5:].partition(";")[0].strip().lower()
+    if media_type not in PICTURE_TYPES:
+        raise BadRequest(
+            f"Invalid '{param}': pictures of type '{media_type[:60]}' are read by no model. "
+            f"Use one of {', '.join(PICTURE_TYPES)}.",
+            param=param,
+            code="unsupported_image",
+        )
+
+
+def _check_calls(calls: Any, at: str) -> None:
+    if calls is None:
+        return
+    if not isinstance(calls, list):
+        raise wrong_type(at, "an array", calls)
+    for number, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        _check_called(function, f"{at}[{number}].function")
+        if call.get("id") is not None and not isinstance(call["id"], str):
+            raise wrong_type(f"{at}[{number}].id", "a string", call["id"])
+
+
+def _check_called(function: Any, at: str) -> None:
+    """A function that an earlier answer called."""
+    if not isinstance(function, dict):
+        raise wrong_type(at, "an object", function)
+    if not isinstance(function.get("name"), str):
+        raise wrong_type(f"{at}.name", "a string", function.get("name"))
+    arguments = function.get("arguments")
+    if arguments is not None and not isinstance(arguments, str):
+        raise wrong_type(f"{at}.arguments", "a string", arguments)

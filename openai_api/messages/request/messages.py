@@ -1,0 +1,152 @@
+"""The system prompt and the messages of a Messages request, checked block by block. Pure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from openai_api.chat_completions.request import check_picture_url
+from openai_api.errors import BadRequest
+from openai_api.wire import fields, nested_fields
+from openai_api.wire.fields import missing, wrong_type, wrong_value
+
+ROLES = ("user", "assistant", "system")
+USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result")
+ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
+RESULT_BLOCKS = ("text", "image", "document", "search_result")
+
+Blocks = list[dict[str, Any]]
+
+
+def system_of(body: dict[str, Any]) -> str | Blocks | None:
+    system = body.get("system")
+    if system is None or isinstance(system, str):
+        return system
+    if not isinstance(system, list):
+        raise wrong_type("system", "a string or an array of text blocks", system)
+    for number, block in enumerate(system):
+        _check_block(block, f"system[{number}]", ("text",))
+    return system
+
+
+def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+    messages = fields.filled_sequence(body, "messages", "message")
+    calls: set[str] = set()
+    for position, message in enumerate(messages):
+        _check_message(message, f"messages[{position}]", calls)
+    return messages
+
+
+def _check_message(message: Any, at: str, calls: set[str]) -> None:
+    if not isinstance(message, dict):
+        raise wrong_type(at, "an object", message)
+    role = message.get("role")
+    if role is None:
+        raise missing(f"{at}.role")
+    if role not in ROLES:
+        raise wrong_value(f"{at}.role", "'user' or 'assistant'", role)
+    content = message.get("content")
+    if content is None:
+        raise missing(f"{at}.content")
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise wrong_type(f"{at}.content", "a string or an array of blocks", content)
+    types = ASSISTANT_BLOCKS if role == "assistant" else USER_BLOCKS
+    for number, block in enumerate(content):
+        inner = f"{at}.content[{number}]"
+        _check_block(block, inner, types)
+        if block["type"] == "tool_use":
+            calls.add(block["id"])
+        elif block["type"] == "tool_result" and block["tool_use_id"] not in calls:
+            raise BadRequest(
+                f"'{inner}' answers the tool_use_id '{block['tool_use_id'][:60]}', "
+                "which no 'tool_use' block before it has.",
+                param=f"{inner}.tool_use_id",
+                code="invalid_value",
+            )
+
+
+def _check_block(block: Any, at: str, types: tuple[str, ...]) -> None:
+    check = _CHECKS.get(nested_fields.kind(block, at, types))
+    if check is not None:
+        check(block, at)
+
+
+def _check_text(block: dict[str, Any], at: str) -> None:
+    nested_fields.text(block, at, "text", may_be_empty=True)
+
+
+def _check_thinking(block: dict[str, Any], at: str) -> None:
+    nested_fields.text(block, at, "thinking", may_be_empty=True)
+
+
+def _check_image(block: dict[str, Any], at: str) -> None:
+    source = _source(block, at, ("base64", "url"))
+    if source["type"] == "url":
+        url = nested_fields.text(source, f"{at}.source", "url", may_be_empty=True)
+        check_picture_url(url, f"{at}.source.url")
+        return
+    media_type = nested_fields.text(source, f"{at}.source", "media_type", may_be_empty=True)
+    data = nested_fields.text(source, f"{at}.source", "data", may_be_empty=True)
+    check_picture_url(f"data:{media_type};base64,{data[:1]}", f"{at}.source")
+
+
+def _check_document(block: dict[str, Any], at: str) -> None:
+    source = _source(block, at, ("text", "content", "base64"))
+    if source["type"] == "content":
+        _check_texts(source.get("content"), f"{at}.source.content")
+        return
+    nested_fields.text(source, f"{at}.source", "data", may_be_empty=True)
+    if source["type"] == "base64":
+        nested_fields.text(source, f"{at}.source", "media_type", may_be_empty=True)
+
+
+def _source(block: dict[str, Any], at: str, types: tuple[str, ...]) -> dict[str, Any]:
+    source = block.get("source")
+    if not isinstance(source, dict):
+        raise wrong_type(f"{at}.source", "an object", source)
+    kind = source.get("type")
+    if kind not in types:
+        takes = " or ".join(f"'{t}'" for t in types)
+        raise wrong_value(f"{at}.source.type", f"{takes}, as no files are kept here", kind)
+    return source
+
+
+def _check_texts(content: Any, at: str) -> None:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise wrong_type(at, "a string or an array of text blocks", content)
+    for number, block in enumerate(content):
+        _check_block(block, f"{at}[{number}]", ("text",))
+
+
+def _check_search_result(block: dict[str, Any], at: str) -> None:
+    _check_texts(block.get("content"), f"{at}.content")
+
+
+def _check_call(block: dict[str, Any], at: str) -> None:
+    for name in ("id", "name"):
+        nested_fields.text(block, at, name)
+    if not isinstance(block.get("input"), dict):
+        raise wrong_type(f"{at}.input", "an object", block.get("input"))
+
+
+def _check_result(block: dict[str, Any], at: str) -> None:
+    nested_fields.text(block, at, "tool_use_id", may_be_empty=True)
+    content = block.get("content")
+    if isinstance(content, list):
+        for number, part in enumerate(content):
+            _check_block(part, f"{at}.content[{number}]", RESULT_BLOCKS)
+    elif content is not None and not isinstance(content, str):
+        raise wrong_type(f"{at}.content", "a string or an array of blocks", content)
+
+
+_CHECKS: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "text": _check_text,
+    "thinking": _check_thinking,
+    "image": _check_image,
+    "document": _check_document,
+    "search_result": _check_search_result,
+    "tool_use": _check_call,
+    "tool_result": _check_result,
+}

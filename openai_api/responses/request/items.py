@@ -1,0 +1,117 @@
+"""The input of a Responses request: messages, calls, their results and thoughts. Pure."""
+
+from typing import Any
+
+from openai_api.chat_completions.request import check_picture_url
+from openai_api.errors import BadRequest
+from openai_api.wire import nested_fields
+from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+
+ROLES = ("user", "assistant", "system", "developer")
+ITEM_TYPES = ("message", "function_call", "function_call_output", "reasoning")
+PART_TYPES = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
+
+Items = list[dict[str, Any]]
+
+
+def items_of(body: dict[str, Any]) -> Items:
+    given = body.get("input")
+    if given is None:
+        raise missing("input")
+    if isinstance(given, str):
+        return [{"role": "user", "content": given}]
+    if not isinstance(given, list):
+        raise wrong_type("input", "a string or an array of items", given)
+    if not given:
+        raise BadRequest(
+            "Invalid 'input': empty array. Expected a string or an array with at least one item.",
+            param="input",
+            code="empty_array",
+        )
+    calls: set[str] = set()
+    for position, item in enumerate(given):
+        _check_item(item, f"input[{position}]", calls)
+    return given
+
+
+def _check_item(item: Any, at: str, calls: set[str]) -> None:
+    if not isinstance(item, dict):
+        raise wrong_type(at, "an object", item)
+    kind = item.get("type") or "message"
+    if kind == "item_reference":
+        raise BadRequest(
+            f"'{at}' refers to a stored item, and this gateway stores none: send the item itself.",
+            param=at,
+            code="unsupported_value",
+        )
+    if kind not in ITEM_TYPES:
+        raise wrong_value(f"{at}.type", one_of(ITEM_TYPES), kind)
+    if kind == "message":
+        _check_message(item, at)
+    elif kind == "reasoning":
+        for group in ("summary", "content"):
+            for number, part in enumerate(nested_fields.sequence(item, at, group)):
+                if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+                    raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
+    else:
+        call_id = nested_fields.text(item, at, "call_id")
+        if kind == "function_call":
+            nested_fields.text(item, at, "name")
+            nested_fields.text(item, at, "arguments", may_be_empty=True)
+            calls.add(call_id)
+        else:
+            _check_output(item, at)
+            if call_id not in calls:
+                raise BadRequest(
+                    "No tool call found for function call output with call_id "
+                    f"'{call_id[:60]}': the 'function_call' item must stand before it.",
+                    param=at,
+                    code="invalid_value",
+                )
+
+
+def _check_message(item: dict[str, Any], at: str) -> None:
+    role = item.get("role")
+    if role is None:
+        raise missing(f"{at}.role")
+    if role not in ROLES:
+        raise wrong_value(f"{at}.role", one_of(ROLES), role)
+    content = item.get("content")
+    if content is None:
+        raise missing(f"{at}.content")
+    _check_content(content, f"{at}.content")
+
+
+def _check_output(item: dict[str, Any], at: str) -> None:
+    output = item.get("output")
+    if output is None:
+        raise missing(f"{at}.output")
+    _check_content(output, f"{at}.output")
+
+
+def _check_content(content: Any, at: str) -> None:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise wrong_type(at, "a string or an array of parts", content)
+    for number, part in enumerate(content):
+        _check_part(part, f"{at}[{number}]")
+
+
+def _check_part(part: Any, at: str) -> None:
+    kind = nested_fields.kind(part, at, PART_TYPES)
+    if kind in ("input_image", "input_file"):
+        if part.get("file_id") is not None:
+            raise BadRequest(
+                f"'{at}.file_id' is not supported: this gateway keeps no files. "
+                "Send the data itself.",
+                param=f"{at}.file_id",
+                code="unsupported_parameter",
+            )
+        if kind == "input_image":
+            url = nested_fields.text(part, at, "image_url")
+            check_picture_url(url, f"{at}.image_url")
+        else:
+            nested_fields.text(part, at, "file_data")
+    else:
+        nested_fields.text(part, at, "refusal" if kind == "refusal" else "text", may_be_empty=True)
