@@ -32,6 +32,7 @@ if not env.str("CLOUDFLARE_ACCOUNT_ID", default="") and not env.str(
     env.read_env(VAR_DIR / "simulator.env", overwrite=True)
 
 T = TypeVar("T")
+Default = TypeVar("Default", int, None)
 
 
 class SettingError(ImproperlyConfigured):
@@ -58,14 +59,15 @@ def parsed(name: str, default: T, parse: Callable[[str], T], takes: str) -> T:
         raise bad_setting(name, got, takes) from None
 
 
-def whole_number(name: str, default: int, low: int, high: int) -> int:
+def whole_number(name: str, default: Default, low: int, high: int) -> int | Default:
     def parse(got: str) -> int:
         number = int(got)
         if not low <= number <= high:
             raise ValueError
         return number
 
-    return parsed(name, default, parse, f"a whole number from {low} to {high}")
+    takes = f"a whole number from {low} to {high}"
+    return parsed(name, default, parse, takes)
 
 
 def seconds(name: str, default: float, low: float = 0.05, high: float = 86_400) -> float:
@@ -227,7 +229,7 @@ if any(_oidc.values()) and not all(_oidc.values()):
 
 # --- What requests may ask for ----------------------------------------------------------------
 
-DEFAULT_MAX_TOKENS = whole_number("DEFAULT_MAX_TOKENS", 4096, 1, 1_000_000)
+DEFAULT_MAX_TOKENS = whole_number("DEFAULT_MAX_TOKENS", None, 1, 1_000_000)
 DEFAULT_IMAGE_MODEL = text("DEFAULT_IMAGE_MODEL")
 DEFAULT_IMAGE_SIZE = parsed(
     "DEFAULT_IMAGE_SIZE",

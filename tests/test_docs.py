@@ -351,7 +351,7 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     assert values_with(lines, tmp_path / "shown") == defaults
     for name, default in defaults.items():
         if name not in DERIVED:
-            assert bool(shown()[name]) == (default not in ("", [])), name
+            assert bool(shown()[name]) == (default not in ("", [], None)), name
 
 
 def test_the_readme_has_the_settings_of_the_example() -> None:

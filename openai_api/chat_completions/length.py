@@ -2,20 +2,26 @@
 Pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from catalog.classify.facts import ChatFacts
+from catalog import learnt
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
-from openai_api.use.token_estimate import most_tokens
+from openai_api.use.token_estimate import generous_tokens, likely_tokens, most_tokens
 
-# For room that is surely there, and for prompts that surely do not fit.
-CHARACTERS_PER_TOKEN_AT_LEAST = 3
-CHARACTERS_PER_TOKEN_AT_MOST = 8
+# For prompts that surely do not fit: rows of blanks are what tokenizers shorten most.
+CHARACTERS_PER_TOKEN_AT_MOST: Final = 16
+# A prompt of fewer characters than this part of the window need not be reckoned closely.
+LONG_PROMPT: Final = 8
+LIKELY_AND_SPARE: Final = 1.1
+LEAST_ROOM: Final = 256
+# Where neither the catalog nor upstream says how much a model can give.
+LIMIT_IN_AN_UNKNOWN_WINDOW: Final = 4_096
 # What models' templates put around a prompt and around each of its messages, and the most that
 # one picture counts for.
 TOKENS_AROUND_A_PROMPT: Final = 16
@@ -37,17 +43,50 @@ def characters_of(messages: Iterable[dict[str, Any]], tools: Sequence[dict[str, 
     return total
 
 
-def default_limit(
-    model: ModelRecord, facts: ChatFacts, characters: int, default_max_tokens: int
+def room_for_an_answer(
+    model: ModelRecord, payload: Mapping[str, Any], characters: int
+) -> int | None:
+    """Tokens that the window leaves beside the prompt; None for a model without a known window.
+
+    Generously reckoned, so that upstream does not refuse prompt and limit together; a prompt that
+    may fill the window is reckoned as it most likely is.
+    """
+    window = learnt.window_of(model)
+    if window is None:
+        return None
+    if characters > window // LONG_PROMPT:
+        likely = math.ceil(_tokens_of(payload, likely_tokens) * LIKELY_AND_SPARE)
+        generous = max(likely, _tokens_of(payload, generous_tokens))
+        room = window - generous
+        if room < window // LONG_PROMPT:
+            room = window - likely
+    else:
+        room = window - _tokens_of(payload, most_tokens)
+    return max(room, LEAST_ROOM)
+
+
+def output_limit(
+    asked: ChatRequest,
+    model: ModelRecord,
+    payload: Mapping[str, Any],
+    characters: int,
+    *,
+    default: int | None,
 ) -> int:
-    """An output limit that suits a chat and fits the context; upstream's would be 256 tokens."""
-    limit = default_max_tokens
-    if facts.max_output_tokens:
-        limit = min(limit, facts.max_output_tokens)
-    if model.context_window:
-        room = model.context_window - characters // CHARACTERS_PER_TOKEN_AT_LEAST - 64
-        limit = min(limit, max(room, 256))
-    return limit
+    """The output limit to send.
+
+    A client's own limit is kept, where its dialect does not let an answer end with the window. With
+    none it is `default`, or else as much as the model gives and the window leaves: upstream's own
+    default would be 256 tokens.
+    """
+    if asked.max_tokens is not None and not asked.limit_may_shrink:
+        return asked.max_tokens
+    limits = (
+        asked.max_tokens or default,
+        learnt.most_output_of(model),
+        room_for_an_answer(model, payload, characters),
+    )
+    return min((limit for limit in limits if limit), default=LIMIT_IN_AN_UNKNOWN_WINDOW)
 
 
 def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> None:
@@ -56,7 +95,7 @@ def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> Non
     if not window:
         return
     prompt = characters // CHARACTERS_PER_TOKEN_AT_MOST
-    completion = asked.max_tokens or 0
+    completion = 0 if asked.limit_may_shrink else asked.max_tokens or 0
     if prompt + completion <= window:
         return
     raise BadRequest(
@@ -70,30 +109,37 @@ def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> Non
 
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:
     """Of what is sent upstream, tools and schemas included."""
+    return _tokens_of(payload, most_tokens)
+
+
+def _tokens_of(payload: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
+    """Of all texts in the payload, by `reckon`, and of what stands around and beside them."""
     total = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":
-            total += sum(map(_most_of_message, value))
+            total += sum(_tokens_of_message(message, reckon) for message in value)
         elif name == "image":
             total += MOST_TOKENS_OF_A_PICTURE
         elif isinstance(value, dict | list):
-            total += len(orjson.dumps(value))
+            total += reckon(orjson.dumps(value).decode())
     return total
 
 
-def _most_of_message(message: Mapping[str, Any]) -> int:
+def _tokens_of_message(message: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
     total = TOKENS_AROUND_A_MESSAGE
     for name, value in message.items():
         if isinstance(value, str):
-            total += 0 if name == "role" else most_tokens(value)
+            total += 0 if name == "role" else reckon(value)
         elif name == "content" and isinstance(value, list):
-            total += sum(map(_most_of_part, value))
+            total += sum(_tokens_of_part(part, reckon) for part in value)
         elif value is not None:
-            total += len(orjson.dumps(value))
+            total += reckon(orjson.dumps(value).decode())
     return total
 
 
-def _most_of_part(part: Mapping[str, Any]) -> int:
+def _tokens_of_part(part: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
     if part["type"] == "text":
-        return most_tokens(part["text"])
-    return MOST_TOKENS_OF_A_PICTURE if part["type"] == "image_url" else len(orjson.dumps(part))
+        return reckon(part["text"])
+    if part["type"] == "image_url":
+        return MOST_TOKENS_OF_A_PICTURE
+    return reckon(orjson.dumps(part).decode())

@@ -9,8 +9,9 @@ from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
 from openai_api.chat_completions.pictures import inline_pictures
+from openai_api.chat_completions.repair import Repairs
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
+from openai_api.chat_completions.translate import ChatPlan, body_of, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.use import token_estimate
@@ -30,10 +31,9 @@ def plan(asked: ChatRequest, model: ModelRecord) -> ChatPlan:
 def most(asked: ChatRequest, plan: ChatPlan, model: ModelRecord) -> Quantities:
     """The most that the answer can use: the whole prompt and every token of the limit."""
     choices = asked.settings.get("n") or 1
-    limit = plan.expected.max_tokens or settings.DEFAULT_MAX_TOKENS
     return Quantities(
         prompt_tokens=token_estimate.prompt_tokens(model.name, plan.prompt_characters),
-        completion_tokens=limit * choices,
+        completion_tokens=plan.usual_tokens * choices,
     )
 
 
@@ -45,16 +45,29 @@ async def ask(
     *,
     stream: bool,
 ) -> Answer | EventSource:
-    """One call upstream; a second one when the model wants its JSON schema in the other form."""
+    """Upstream's answer, to the payload or to what became of it where that was refused."""
     assert exchange.model is not None
     affinity = exchange.affinity(plan_.conversation)
-    try:
-        return await client.chat(plan_.body(stream=stream), affinity=affinity, stream=stream)
-    except BadInput as error:
-        if not schema_form.learn(exchange.model.name, error):
-            raise
-    again = plan(asked, exchange.model)
-    return await client.chat(again.body(stream=stream), affinity=affinity, stream=stream)
+    repairs = Repairs(
+        plan_.payload,
+        asked,
+        exchange.model,
+        limit_field=plan_.limit_field,
+        limit_may_shrink=plan_.limit_may_shrink,
+    )
+    while True:
+        streamed = stream and not repairs.unstreamed
+        try:
+            answer = await client.chat(
+                body_of(repairs.payload, stream=streamed), affinity=affinity, stream=streamed
+            )
+        except BadInput as refusal:
+            if not repairs.after(refusal):
+                raise
+            exchange.attempts += refusal.attempts
+        else:
+            repairs.helped()
+            return answer
 
 
 async def whole(

@@ -27,7 +27,7 @@ class CompletionPlan:
 
 
 def translate(
-    asked: CompletionRequest, model: ModelRecord, *, default_max_tokens: int
+    asked: CompletionRequest, model: ModelRecord, *, default_max_tokens: int | None
 ) -> CompletionPlan:
     """The plan for this model; raises BadRequest."""
     calls = []

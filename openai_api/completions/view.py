@@ -8,9 +8,9 @@ from django.conf import settings
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
+from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
 from openai_api.chat_completions.translate import ChatPlan
-from openai_api.chat_completions.view import metered
 from openai_api.completions.normalise import TextStream, choice_of, text_completion
 from openai_api.completions.request import CompletionRequest, read
 from openai_api.completions.translate import CompletionPlan, run_body, translate
@@ -31,7 +31,7 @@ def plan(asked: CompletionRequest, model: ModelRecord) -> CompletionPlan:
 
 
 def most(asked: CompletionRequest, plan: CompletionPlan, model: ModelRecord) -> Quantities:
-    limits = [call.expected.max_tokens or settings.DEFAULT_MAX_TOKENS for call in plan.calls]
+    limits = [call.usual_tokens for call in plan.calls]
     prompts = [
         token_estimate.prompt_tokens(model.name, call.prompt_characters) for call in plan.calls
     ]
@@ -42,6 +42,7 @@ def most(asked: CompletionRequest, plan: CompletionPlan, model: ModelRecord) -> 
 
 async def ask(
     exchange: Exchange,
+    asked: CompletionRequest,
     plan: CompletionPlan,
     call: ChatPlan,
     client: WorkersAIClient,
@@ -52,8 +53,7 @@ async def ask(
     assert exchange.model is not None
     if not plan.takes_messages:
         return await client.run(exchange.model.name, run_body(call))
-    affinity = exchange.affinity(call.conversation)
-    return await client.chat(call.body(stream=stream), affinity=affinity, stream=stream)
+    return await chat.ask(exchange, asked.chat, call, client, stream=stream)
 
 
 async def whole(
@@ -65,17 +65,17 @@ async def whole(
     exchange.used_so_far = lambda: together([*done, *waiting.values()], partial=True)
 
     async def choose(number: int, call: ChatPlan) -> tuple[dict[str, Any], str]:
-        waiting[number] = metered(exchange, call, ChatNormaliser(call.expected), partial=True)
+        waiting[number] = chat.metered(exchange, call, ChatNormaliser(call.expected), partial=True)
         try:
             try:
-                answer, machine, deltas = await _answered(exchange, plan, call, client)
+                answer, machine, deltas = await _answered(exchange, asked, plan, call, client)
             except UnusableAnswer:
-                answer, machine, deltas = await _answered(exchange, plan, call, client)
+                answer, machine, deltas = await _answered(exchange, asked, plan, call, client)
         except WorkersAIError:
             exchange.spent = together(done, partial=True)
             raise
         del waiting[number]
-        done.append(metered(exchange, call, machine, answer=answer))
+        done.append(chat.metered(exchange, call, machine, answer=answer))
         return choice_of(number, machine, deltas), machine.finish_reason
 
     answers = await side_by_side(partial(choose, n, call) for n, call in enumerate(plan.calls))
@@ -86,10 +86,14 @@ async def whole(
 
 
 async def _answered(
-    exchange: Exchange, plan: CompletionPlan, call: ChatPlan, client: WorkersAIClient
+    exchange: Exchange,
+    asked: CompletionRequest,
+    plan: CompletionPlan,
+    call: ChatPlan,
+    client: WorkersAIClient,
 ) -> tuple[Answer, ChatNormaliser, list[Delta]]:
     """Upstream's answer as the machine read it; raises UnusableAnswer for an empty one."""
-    answer = await ask(exchange, plan, call, client, stream=False)
+    answer = await ask(exchange, asked, plan, call, client, stream=False)
     assert isinstance(answer, Answer)
     exchange.attempts += answer.attempts
     return answer, *read_whole(answer.content, call.expected)
@@ -103,8 +107,8 @@ async def streamed(
     return await streaming.stream(
         exchange,
         TextStream(call.expected, include_usage=asked.chat.include_usage),
-        lambda stream: ask(exchange, plan, call, client, stream=stream),
-        lambda writer, partial, answer: metered(
+        lambda stream: ask(exchange, asked, plan, call, client, stream=stream),
+        lambda writer, partial, answer: chat.metered(
             exchange, call, writer.machine, partial=partial, answer=answer
         ),
     )

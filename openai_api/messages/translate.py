@@ -8,8 +8,6 @@ from typing import Any
 
 import orjson
 
-from catalog.snapshot import ModelRecord
-from openai_api.chat_completions.length import CHARACTERS_PER_TOKEN_AT_LEAST
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.messages.request import Blocks, MessagesRequest
@@ -17,9 +15,6 @@ from openai_api.messages.request import Blocks, MessagesRequest
 # Claude Code begins its system prompt with a line for Anthropic's books that differs in every
 # request; a model's prompt cache would never find the same beginning again.
 _BILLING = "x-anthropic-billing-header:"
-
-# Tokens that the chat template adds, and those that an answer gets in the tightest window.
-ROOM_TO_SPARE, LOWEST_LIMIT = 64, 256
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -33,6 +28,8 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         messages=conversation.messages,
         stream=asked.stream,
         max_tokens=asked.max_tokens,
+        # Agents ask for the limit of the models they know.
+        limit_may_shrink=True,
         tools=[_tool(tool) for tool in asked.tools],
         tool_choice=_tool_choice(asked),
         response_format=_response_format(asked.schema),
@@ -42,20 +39,6 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         settings=_settings(asked),
     )
     return chat, conversation.pictures
-
-
-def limit_within(model: ModelRecord, limit: int, characters: int) -> int:
-    """The output limit as this model can have it beside a prompt of so many characters.
-
-    Agents ask for the limit of the models they know; there, too, an answer just ends where the
-    window does. A prompt that fills the window by itself is refused later.
-    """
-    if model.chat is not None and model.chat.max_output_tokens:
-        limit = min(limit, model.chat.max_output_tokens)
-    if model.context_window:
-        room = model.context_window - characters // CHARACTERS_PER_TOKEN_AT_LEAST - ROOM_TO_SPARE
-        limit = min(limit, max(room, LOWEST_LIMIT))
-    return limit
 
 
 class _Conversation:

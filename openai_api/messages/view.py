@@ -6,12 +6,10 @@ from typing import Any
 import orjson
 from django.http.response import HttpResponseBase
 
-from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
 from openai_api import pipeline
 from openai_api.base import EndpointView, GatewayView
 from openai_api.chat_completions import retold
-from openai_api.chat_completions.length import characters_of
 from openai_api.chat_completions.retold import Retold
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
@@ -19,18 +17,12 @@ from openai_api.messages import request as messages_request
 from openai_api.messages.events import MessageStream
 from openai_api.messages.normalise import message
 from openai_api.messages.request import MessagesRequest
-from openai_api.messages.translate import limit_within, translate
+from openai_api.messages.translate import translate
 from openai_api.pipeline import Endpoint
 from openai_api.use.token_estimate import prompt_tokens
 from openai_api.wire.http_response import WholeResponse
 
 Asked = Retold[MessagesRequest]
-
-
-def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
-    length = characters_of(asked.chat.messages, asked.chat.tools)
-    asked.chat.max_tokens = limit_within(model, asked.itself.max_tokens, length)
-    return retold.plan(asked, model)
 
 
 def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> MessageStream:
@@ -46,7 +38,7 @@ def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> MessageStream:
 MESSAGES: Endpoint[Asked, ChatPlan] = retold.endpoint(
     "messages",
     read=retold.reader(messages_request.read, translate),
-    plan=plan,
+    plan=retold.plan,
     answer=message,
     writer=writer,
 )

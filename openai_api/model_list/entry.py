@@ -6,6 +6,7 @@ No field is null: what is not known is left out.
 
 from typing import Any
 
+from catalog import learnt
 from catalog.pricing.costs import Quantities
 from catalog.pricing.texts import usd_per_token_strings
 from catalog.resolve import Listed
@@ -31,8 +32,16 @@ def model_entry(listed: Listed) -> dict[str, Any]:
     }
     if record.description:
         entry["description"] = record.description
-    if record.context_window is not None:
-        entry["context_length"] = record.context_window
+    window = learnt.window_of(record)
+    if window is not None:
+        entry["context_length"] = window
+    most_output = learnt.most_output_of(record)
+    if window is not None and "chat" in record.endpoints:
+        entry["top_provider"] = {
+            "context_length": window,
+            "max_completion_tokens": min(window, most_output or window),
+            "is_moderated": False,
+        }
     parameters = record.chat.supported_parameters if record.chat is not None else ()
     if parameters:
         entry["supported_parameters"] = list(parameters)

@@ -272,11 +272,11 @@ def sent(upstream: RunningSimulator) -> Any:
     return upstream.requests[-1].body
 
 
-def test_max_tokens_left_out_means_the_gateways_default(
+def test_max_tokens_left_out_means_as_much_as_the_model_gives(
     client: httpx.Client, upstream: RunningSimulator
 ) -> None:
     ask(client)
-    assert sent(upstream)["max_tokens"] == 4096
+    assert sent(upstream)["max_tokens"] > 16_000
 
 
 def test_max_completion_tokens_is_the_limit_that_is_sent(

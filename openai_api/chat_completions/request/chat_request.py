@@ -27,6 +27,8 @@ class ChatRequest:
     stream: bool = False
     include_usage: bool = False
     max_tokens: int | None = None
+    # In the caller's dialect an answer just ends where the window does, whatever limit was asked.
+    limit_may_shrink: bool = False
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: Any = None
     legacy_functions: bool = False

@@ -1,5 +1,5 @@
 """Translates an OpenAI chat request to Workers AI's payload for one model."""
 
-from openai_api.chat_completions.translate.plan import ChatPlan, translate
+from openai_api.chat_completions.translate.plan import ChatPlan, body_of, translate
 
-__all__ = ["ChatPlan", "translate"]
+__all__ = ["ChatPlan", "body_of", "translate"]

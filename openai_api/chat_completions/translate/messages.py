@@ -26,14 +26,17 @@ def messages_for(
 ) -> tuple[list[dict[str, Any]], list[int] | None]:
     """The messages as this model takes them, and a picture that goes beside them."""
     image: str | None = None
-    sent = []
+    sent: list[dict[str, Any]] = []
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
         out: dict[str, Any] = {"role": "system" if role == "developer" else role}
         if says_only_text(message):
             out["content"] = content
-            sent.append(out)
+            if out["role"] == "system" and len(sent) == 1 and sent[0]["role"] == "system":
+                _join_instructions(sent[0], content)
+            else:
+                sent.append(out)
             continue
         if facts.image_input == "top_level" and "image_url" in types_of_parts([message]):
             image = _image_url(content)
@@ -114,13 +117,36 @@ def _calls_of_function(message: dict[str, Any], position: int) -> list[dict[str,
     return [{"id": f"call_{position}", "function": call}]
 
 
+def _join_instructions(first: dict[str, Any], content: Any) -> None:
+    """Instructions at the beginning become one message: some templates refuse a second, and those
+    that take it read the same.
+    """
+    if isinstance(first["content"], str) and isinstance(content, str):
+        first["content"] = f"{first['content']}\n\n{content}" if first["content"] else content
+
+
 def _call(call: dict[str, Any], position: int, number: int) -> dict[str, Any]:
     function = call["function"]
     return {
         "id": call.get("id") or f"call_{position}_{number}",
         "type": "function",
-        "function": {"name": function["name"], "arguments": function.get("arguments") or "{}"},
+        "function": {"name": function["name"], "arguments": _object(function.get("arguments"))},
     }
+
+
+def _object(arguments: Any) -> str:
+    """Arguments as a JSON object: servers refuse any other, and with it every later turn of the
+    conversation. What the model once wrote badly is kept, as text in an object.
+    """
+    if not arguments:
+        return "{}"
+    try:
+        read = orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        read = arguments
+    if isinstance(read, dict):
+        return str(arguments)
+    return "{}" if read is None else orjson.dumps({"arguments": read}).decode()
 
 
 def _calls_as_text(calls: list[dict[str, Any]]) -> str:

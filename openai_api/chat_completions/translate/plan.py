@@ -6,7 +6,7 @@ upstream's unreadable schema errors are not needed to say so.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,8 +15,8 @@ from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.length import (
     characters_of,
     check_length,
-    default_limit,
     most_prompt_tokens,
+    output_limit,
 )
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest
@@ -31,30 +31,46 @@ from openai_api.chat_completions.translate.settings import (
 from openai_api.chat_completions.translate.tools import forced_tools, tools_for
 from openai_api.errors import BadRequest
 
+# Of an answer without a limit: far more than most have, and far less than a window.
+USUAL_TOKENS: Final = 4_096
+
 
 @dataclass(frozen=True, slots=True)
 class ChatPlan:
-    """One upstream call: `payload` without `stream`, `prompt_characters` for estimates."""
+    """One upstream call: `payload` without `stream`, `prompt_characters` for estimates.
+
+    `limit_field` holds the output limit; with `limit_may_shrink` it is not one that the client
+    insists on. `usual_tokens`: tokens of an answer that are counted before it comes.
+    """
 
     payload: dict[str, Any]
     expected: Expected
     prompt_characters: int
     conversation: str
+    limit_field: str
+    limit_may_shrink: bool
+    usual_tokens: int
 
     def most_prompt_tokens(self) -> int:
         return most_prompt_tokens(self.payload)
 
-    def body(self, *, stream: bool) -> bytes:
-        if not stream:
-            return orjson.dumps(self.payload)
-        # Usage is always asked for: accounting does not depend on what the client wants to see.
-        return orjson.dumps(
-            {**self.payload, "stream": True, "stream_options": {"include_usage": True}}
-        )
+
+def body_of(payload: dict[str, Any], *, stream: bool) -> bytes:
+    """What goes upstream."""
+    if not stream:
+        return orjson.dumps(payload)
+    # Usage is always asked for: accounting does not depend on what the client wants to see.
+    return orjson.dumps({**payload, "stream": True, "stream_options": {"include_usage": True}})
 
 
-def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int) -> ChatPlan:
-    """The plan for this model; raises BadRequest."""
+def translate(
+    asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int | None
+) -> ChatPlan:
+    """The plan for this model; raises BadRequest.
+
+    `default_max_tokens`: the output limit of requests that name none; None for as much as the model
+    gives.
+    """
     facts = model.chat or ChatFacts()
     family = family_of(model.name)
     _refuse_what_the_model_lacks(asked, model, facts)
@@ -64,16 +80,16 @@ def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
     if image is not None:
         payload["image"] = image
-    limit = asked.max_tokens or default_limit(model, facts, characters, default_max_tokens)
     payload |= settings_for(asked.settings, facts)
     payload |= tools_for(asked, facts, family)
-    payload |= response_format_for(asked.response_format, model.name, facts, family)
+    payload |= response_format_for(asked.response_format, facts, family)
     payload |= reasoning_for(asked, facts, family)
     cuts_itself = facts.dialect == "legacy" and "stop" not in facts.parameters
     if asked.stops and not cuts_itself:
         payload["stop"] = list(asked.stops)
     for name in family.drops:
         payload.pop(name, None)
+    limit = output_limit(asked, model, payload, characters, default=default_max_tokens)
     payload[family.limit_field] = limit
     return ChatPlan(
         payload=payload,
@@ -88,6 +104,9 @@ def translate(asked: ChatRequest, model: ModelRecord, *, default_max_tokens: int
         ),
         prompt_characters=characters,
         conversation=conversation_of(asked),
+        limit_field=family.limit_field,
+        limit_may_shrink=asked.max_tokens is None or asked.limit_may_shrink,
+        usual_tokens=limit if asked.max_tokens is not None else min(limit, USUAL_TOKENS),
     )
 
 

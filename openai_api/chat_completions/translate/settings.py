@@ -4,7 +4,6 @@ from typing import Any
 
 from catalog.classify.facts import ChatFacts
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.chat_completions.translate import schema_form
 from openai_api.chat_completions.translate.families import Family
 
 # Nothing upstream for these: they are about OpenAI's own services, or name the team's people.
@@ -58,9 +57,13 @@ def _legacy_seed(seed: int) -> int:
 
 
 def response_format_for(
-    wanted: dict[str, Any] | None, model: str, facts: ChatFacts, family: Family
+    wanted: dict[str, Any] | None, facts: ChatFacts, family: Family
 ) -> dict[str, Any]:
-    """JSON mode in the form this model takes."""
+    """JSON mode in the form this model takes.
+
+    Cloudflare's own clients send the bare schema to every model. Those that insist on OpenAI's
+    envelope around it say so when they refuse it, which `repair` then mends.
+    """
     if wanted is None:
         return {}
     guided = family.guides_json or (facts.guided_json and not facts.json_mode)
@@ -72,8 +75,7 @@ def response_format_for(
     schema = envelope.get("schema", {} if "name" in envelope else envelope)
     if guided:
         return {"guided_json": schema}
-    form = envelope if schema_form.is_enveloped(model) else schema
-    return {"response_format": {"type": "json_schema", "json_schema": form}}
+    return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def reasoning_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:

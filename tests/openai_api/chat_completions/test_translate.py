@@ -11,10 +11,9 @@ from catalog.classify.facts import ChatFacts, ReasoningEffort
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import request
 from openai_api.chat_completions.request import messages as request_messages
-from openai_api.chat_completions.translate import ChatPlan, schema_form, translate
+from openai_api.chat_completions.translate import ChatPlan, body_of, translate
 from openai_api.chat_completions.translate import messages as translation
 from openai_api.errors import BadRequest
-from workers_ai.errors import BadInput
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 WEATHER = {"type": "function", "function": {"name": "get_weather"}}
@@ -32,12 +31,12 @@ LEGACY = model(dialect="legacy")
 
 def plan(to: ModelRecord | None = None, **fields: Any) -> ChatPlan:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
-    return translate(request.read(body), to or model(), default_max_tokens=4096)
+    return translate(request.read(body), to or model(), default_max_tokens=None)
 
 
 def sent(to: ModelRecord | None = None, **fields: Any) -> dict[str, Any]:
     """The payload as upstream would parse it."""
-    payload: dict[str, Any] = orjson.loads(plan(to, **fields).body(stream=False))
+    payload: dict[str, Any] = orjson.loads(body_of(plan(to, **fields).payload, stream=False))
     return payload
 
 
@@ -216,20 +215,66 @@ def test_values_that_older_models_refuse_are_brought_into_range(
 
 
 def test_a_limit_is_always_sent() -> None:
-    assert sent()["max_tokens"] == 4096
+    assert sent()["max_tokens"] > 20_000  # of a window of 24,000
     assert sent(max_completion_tokens=7)["max_tokens"] == 7
     assert sent(max_tokens=5)["max_tokens"] == 5
 
 
-def test_the_default_limit_leaves_room_for_the_prompt() -> None:
-    message = {"role": "user", "content": "word " * 10_000}
-    limit = sent(messages=[message])["max_tokens"]
-    assert 256 <= limit < 24_000 - 50_000 // 3
+@pytest.mark.parametrize("text", ["word ", "字", "7", "x = [1, 2];\n"])
+@pytest.mark.parametrize("characters", [10, 4_000, 15_000])
+def test_without_a_limit_an_answer_gets_what_the_window_leaves(text: str, characters: int) -> None:
+    words = text * (characters // len(text))
+    limit = sent(messages=[{"role": "user", "content": words}])["max_tokens"]
+    most_likely = {"word ": 0.25, "字": 1.1, "7": 1.0, "x = [1, 2];\n": 0.6}[text] * len(words)
+    assert limit >= 256
+    assert limit <= 24_000
+    if most_likely < 12_000:
+        assert limit + most_likely <= 24_000
+
+
+def test_a_limit_of_the_operators_is_the_one_that_is_sent() -> None:
+    asked = request.read({"model": "m", "messages": [{"role": "user", "content": "Hi"}]})
+    payload = translate(asked, model("@cf/acme/m"), default_max_tokens=77).payload
+    assert payload["max_tokens"] == 77
+
+
+def test_instructions_at_the_beginning_become_one_message() -> None:
+    said = [
+        {"role": "system", "content": "One."},
+        {"role": "developer", "content": "Two."},
+        {"role": "user", "content": "Hi"},
+        {"role": "system", "content": "Late."},
+    ]
+    roles = [(m["role"], m["content"]) for m in sent(messages=said)["messages"]]
+    assert roles == [("system", "One.\n\nTwo."), ("user", "Hi"), ("system", "Late.")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mended"),
+    [
+        ('{"city":"Oslo"}', '{"city":"Oslo"}'),
+        ("", "{}"),
+        ("null", "{}"),
+        ("[]", '{"arguments":[]}'),
+        ('{"city": "Os', '{"arguments":"{\\"city\\": \\"Os"}'),
+        ('"Oslo"', '{"arguments":"Oslo"}'),
+        ('{"a":1}{"b":2}', '{"arguments":"{\\"a\\":1}{\\"b\\":2}"}'),
+    ],
+)
+def test_arguments_of_earlier_calls_are_objects(arguments: str, mended: str) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    said = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "ok"},
+    ]
+    [sent_call] = sent(messages=said)["messages"][1]["tool_calls"]
+    assert sent_call["function"]["arguments"] == mended
 
 
 def test_glm_4_7_flash_gets_its_limit_under_the_newer_name_and_no_tool_choice() -> None:
     payload = sent(model("@cf/zai-org/glm-4.7-flash"), tools=[WEATHER], tool_choice="auto", top_k=3)
-    assert payload["max_completion_tokens"] == 4096
+    assert payload["max_completion_tokens"] > 20_000
     assert not {"max_tokens", "tool_choice", "top_k"} & set(payload)
 
 
@@ -291,17 +336,6 @@ def json_schema() -> dict[str, Any]:
 def test_the_schema_is_sent_bare() -> None:
     wanted = sent(response_format=json_schema())["response_format"]
     assert wanted == {"type": "json_schema", "json_schema": SCHEMA}
-
-
-def test_a_model_that_was_seen_to_want_the_envelope_gets_it() -> None:
-    name = "@cf/acme/wants-a-name"
-    refusal = BadInput(
-        "required properties at '/response_format/json_schema' are 'name'", status=400, code=5006
-    )
-    assert schema_form.learn(name, refusal)
-    assert not schema_form.learn(name, refusal)
-    wanted = sent(model(name), response_format=json_schema())["response_format"]
-    assert wanted["json_schema"] == ENVELOPE
 
 
 def test_mistral_is_guided() -> None:

@@ -1,13 +1,11 @@
 """Anthropic's messages as those of a chat."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from catalog.classify.facts import ChatFacts
 from openai_api.messages.request import read
-from openai_api.messages.translate import limit_within, translate
+from openai_api.messages.translate import translate
 
 IMAGE = {
     "type": "image",
@@ -140,21 +138,3 @@ def test_tools_are_those_of_a_chat(choice: Any, sent: Any, settings: dict[str, A
     function = {"name": "f", "parameters": {"type": "object"}, "description": "d"}
     assert chat.tools == [{"type": "function", "function": function}]
     assert (chat.tool_choice, chat.settings) == (sent, settings)
-
-
-@pytest.mark.parametrize(
-    ("window", "most", "asked", "sent"),
-    [
-        (None, None, 32000, 32000),
-        (128_000, None, 32000, 32000),
-        (128_000, 8000, 32000, 8000),
-        (24_000, None, 32000, 24_000 - 1000 - 64),
-        (24_000, None, 900, 900),
-        (1000, None, 32000, 256),
-    ],
-)
-def test_the_limit_fits_the_model(
-    window: int | None, most: int | None, asked: int, sent: int
-) -> None:
-    model: Any = SimpleNamespace(context_window=window, chat=ChatFacts(max_output_tokens=most))
-    assert limit_within(model, asked, 3000) == sent

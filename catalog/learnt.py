@@ -1,0 +1,105 @@
+"""What models' refusals taught this process, beyond what the catalog says. In memory only.
+
+A habit is a form that a model's server insists on, such as one tool call a turn; it is learnt from
+the refusal that names it, and from then on requests go out in that form at once. A ceiling is a
+limit that upstream named and that is lower than the catalog's. Both last until the process ends:
+a model that is mended upstream is found so after a restart.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from catalog.snapshot import ModelRecord
+
+MODELS_KEPT: Final = 2_000
+LONGEST_SOURCE: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Upstream's words that taught it, and when (epoch seconds)."""
+
+    source: str
+    learnt_at: float
+
+
+@dataclass(slots=True)
+class Learnt:
+    """Of one model. Ceilings are tokens."""
+
+    habits: dict[str, Lesson] = field(default_factory=dict)
+    context_window: int | None = None
+    most_output: int | None = None
+    ceilings: dict[str, Lesson] = field(default_factory=dict)
+
+
+NOTHING: Final = Learnt()
+_learnt: dict[str, Learnt] = {}
+
+
+def of(model: str) -> Learnt:
+    """What is known of a model; never to be changed by the caller."""
+    return _learnt.get(model, NOTHING)
+
+
+def everything() -> Mapping[str, Learnt]:
+    return _learnt
+
+
+def window_of(record: ModelRecord) -> int | None:
+    """The context window in tokens: the catalog's, or a smaller one that upstream named."""
+    named = of(record.name).context_window
+    return named if named is not None else record.context_window
+
+
+def most_output_of(record: ModelRecord) -> int | None:
+    """The highest output limit in tokens, where the catalog or upstream names one."""
+    named = of(record.name).most_output
+    if named is not None:
+        return named
+    return record.chat.max_output_tokens if record.chat is not None else None
+
+
+def habit(model: str, name: str, source: str) -> bool:
+    """Notes a habit; whether it is new."""
+    known = _known(model)
+    if name in known.habits:
+        return False
+    known.habits[name] = _lesson(source)
+    return True
+
+
+def context_window(model: str, tokens: int, source: str, *, listed: int | None) -> None:
+    """Notes the window that upstream named, where it is smaller than the one known so far."""
+    known = _known(model)
+    smallest = min((value for value in (known.context_window, listed) if value), default=None)
+    if smallest is None or tokens < smallest:
+        known.context_window = tokens
+        known.ceilings["context_window"] = _lesson(source)
+
+
+def most_output(model: str, tokens: int, source: str) -> None:
+    """Notes the highest output limit that upstream named, where it is lower than before."""
+    known = _known(model)
+    if known.most_output is None or tokens < known.most_output:
+        known.most_output = tokens
+        known.ceilings["most_output"] = _lesson(source)
+
+
+def forget() -> None:
+    _learnt.clear()
+
+
+def _known(model: str) -> Learnt:
+    known = _learnt.get(model)
+    if known is None:
+        if len(_learnt) >= MODELS_KEPT:
+            _learnt.clear()
+        known = _learnt[model] = Learnt()
+    return known
+
+
+def _lesson(source: str) -> Lesson:
+    return Lesson(source[:LONGEST_SOURCE], time.time())
