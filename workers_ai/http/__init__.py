@@ -1,0 +1,1 @@
+"""HTTP/1.1 with upstream: connections, and the pool that keeps them."""
