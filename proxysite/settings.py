@@ -138,6 +138,28 @@ def url(name: str, default: str) -> str:
     return parsed(name, default, parse, "an http:// or https:// URL without a query")
 
 
+LONGEST_ISSUER = 200
+
+
+def issuer(got: str) -> str:
+    """Who can read or change what it answers can be anybody here, so it speaks TLS, unless it is on
+    this machine. Its name is a column of everybody's identity. For `parsed`."""
+    parts = urlsplit(got)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(got)):
+        raise ValueError
+    if not parts.hostname or parts.query or parts.fragment or len(got) > LONGEST_ISSUER:
+        raise ValueError
+    return got.rstrip("/")
+
+
+def is_loopback(got: str) -> bool:
+    host = urlsplit(got).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def scheme_of(got: str) -> str:
     """What a message may quote of a URL that may hold a password."""
     scheme, mark, _ = got.partition("://")
@@ -205,7 +227,13 @@ MEMBER_KEY_LIMITS = listed(
 
 # --- Single sign-on ---------------------------------------------------------------------------
 
-OIDC_ISSUER = url("OIDC_ISSUER", "")
+OIDC_ISSUER = parsed(
+    "OIDC_ISSUER",
+    "",
+    issuer,
+    f"an https:// URL without a query, of at most {LONGEST_ISSUER} characters; http:// on this "
+    "machine only",
+)
 OIDC_CLIENT_ID = text("OIDC_CLIENT_ID")
 OIDC_CLIENT_SECRET = text("OIDC_CLIENT_SECRET")
 OIDC_NAME = text("OIDC_NAME", "single sign-on")
@@ -214,6 +242,7 @@ OIDC_EMAIL_DOMAINS = listed(
     parse=lambda got: matching(r"[a-z0-9-]+(\.[a-z0-9-]+)+")(got.lower()),
     takes="domains such as example.com, without an @",
 )
+OIDC_TRUST_EMAIL = yes_or_no("OIDC_TRUST_EMAIL", False)
 _oidc = {
     "OIDC_ISSUER": OIDC_ISSUER,
     "OIDC_CLIENT_ID": OIDC_CLIENT_ID,
@@ -366,7 +395,8 @@ if OIDC_ISSUER:
         "openid_connect": {
             "APPS": [
                 {
-                    "provider_id": "sso",
+                    # An identity is this and the `sub` that the issuer gives it.
+                    "provider_id": OIDC_ISSUER,
                     "name": OIDC_NAME,
                     "client_id": OIDC_CLIENT_ID,
                     "secret": OIDC_CLIENT_SECRET,
@@ -379,6 +409,10 @@ if OIDC_ISSUER:
     ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
     ACCOUNT_PREVENT_ENUMERATION = False
     SOCIALACCOUNT_EMAIL_REQUIRED = False
+    # Rows of another issuer have no provider any more that could be asked for a name.
+    SOCIALACCOUNT_SOCIALACCOUNT_STR = lambda identity: f"{identity.uid} at {identity.provider}"  # noqa: E731
+    # What commands change is noted under an account of this name.
+    ACCOUNT_USERNAME_BLACKLIST = ["manage.py"]
 
 ROOT_URLCONF = "proxysite.urls"
 ASGI_APPLICATION = "proxysite.asgi.application"

@@ -80,7 +80,13 @@ BAD = [
     ("MEMBER_KEY_LIMITS", "rpm=60, daily-usd=0.000", "limits such as"),
     ("MEMBER_KEY_LIMITS", "models=a b", "limits such as"),
     ("OIDC_ISSUER", "login.example.com", "http"),
+    ("OIDC_ISSUER", "http://login.example.com", "https"),
+    ("OIDC_ISSUER", "http://10.0.0.7/realms/team", "https"),
+    ("OIDC_ISSUER", "http://localhost.example.com", "https"),
+    ("OIDC_ISSUER", "https://login.example.com/?tenant=1", "without a query"),
+    ("OIDC_ISSUER", "https://login.example.com/" + "x" * 200, "at most 200"),
     ("OIDC_EMAIL_DOMAINS", "@example.com", "domains"),
+    ("OIDC_TRUST_EMAIL", "entra", "true or false"),
     ("LEDGER_QUEUE_ROWS", "many", "whole number"),
     ("LEDGER_GROUP_ROWS", "0", "whole number"),
     ("LEDGER_COMMIT_DELAY_MS", "-1", "whole number"),
@@ -145,6 +151,20 @@ def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:
     (line,) = said_by([{"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_SECRET": "very-secret"}])
     assert line.startswith("OIDC_CLIENT_ID is not set but OIDC_ISSUER is")
     assert "very-secret" not in line
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *("https://login.example.com", "https://login.example.com/realms/team/"),
+        *("http://127.0.0.1:9000", "http://localhost:9000/realms/team", "http://[::1]:9000"),
+    ],
+)
+def test_an_issuer_speaks_tls_or_is_on_this_machine(issuer: str) -> None:
+    (line,) = said_by(
+        [{"OIDC_ISSUER": issuer, "OIDC_CLIENT_ID": "gateway", "OIDC_CLIENT_SECRET": "x"}]
+    )
+    assert line == ""
 
 
 def test_a_postgresql_that_falls_silent_is_given_up_as_soon_as_its_url_says() -> None:

@@ -1,23 +1,28 @@
 """Single sign-on by OpenID Connect, through django-allauth. Imported only where it is configured.
 
-Of allauth there is one page, the one that the provider sends people back to. Who comes from the
-provider for the first time is the account here that has their verified address, or else a new one
-without a password. Where an account has the address and the provider does not say that it is
-theirs, they stay out: it may be somebody else's.
+Of allauth there is one page, the one that the provider sends people back to. A person is an issuer
+and the `sub` that it knows them by. Who comes for the first time is the account here that has their
+address, if the address counts (`claims.py`) and nobody else of this issuer is that account already;
+or else a new account without a password. An address that does not count leads to no account and is
+kept as no account's.
 """
 
 import logging
 from typing import Any, NoReturn
 
 import requests
+from allauth.account.adapter import get_adapter as account_adapter
+from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.providers.openid_connect.views import callback
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
-from django.db import DataError, IntegrityError
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
@@ -25,16 +30,25 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from keys.member.claims import Address, address_in, problem_with
+
 logger = logging.getLogger(__name__)
 
-PROVIDER = "sso"
 # How a provider shows that is down, or does not answer as OpenID Connect says.
-UNUSABLE = (requests.RequestException, LookupError, TypeError, ValueError)
+UNUSABLE = (requests.RequestException, AttributeError, LookupError, TypeError, ValueError)
 FAILED = "Signing in with {} failed. Try again, or ask an operator of this gateway."
 NOT_FOR_YOU = "{} knows you, but your account may not use this gateway. An operator can help."
+NOT_VERIFIED = (
+    "{} knows you but does not say that your address is verified, so your account may not use this "
+    "gateway. An operator can help."
+)
 TAKEN = (
     "An account here has your address already, and {} does not say that the address is "
     "verified. An operator of this gateway can help."
+)
+SOMEBODY_ELSES = (
+    "An account here has your address already, and {} knows its person by another identity than "
+    "yours. An operator of this gateway can help."
 )
 
 
@@ -48,26 +62,52 @@ class Adapter(DefaultSocialAccountAdapter):
         logger.warning("Single sign-on failed: %s", str(reason).partition("\n")[0][:200])
         refuse(request, FAILED)
 
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: Any) -> Any:
+        user = super().populate_user(request, sociallogin, data)
+        address = _address(sociallogin)
+        user.email = address.text if address.counts else ""
+        return user
+
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        if not _domain_is_allowed(_address(sociallogin)):
+        problem = problem_with(sociallogin.account.extra_data)
+        if problem is not None:
+            self.on_authentication_error(request, None, error=problem)
+        address = _address(sociallogin)
+        if settings.OIDC_EMAIL_DOMAINS and address.domain not in settings.OIDC_EMAIL_DOMAINS:
             refuse(request, NOT_FOR_YOU)
         if not sociallogin.is_existing:
-            self._connect(request, sociallogin)
-        if sociallogin.is_existing and not sociallogin.user.is_active:
-            refuse(request, NOT_FOR_YOU)
+            self._connect(request, sociallogin, address)
+        if settings.OIDC_EMAIL_DOMAINS and not address.counts:
+            refuse(request, NOT_VERIFIED)
+        if sociallogin.is_existing:
+            if not sociallogin.user.is_active:
+                refuse(request, NOT_FOR_YOU)
+            _keep_address(sociallogin.user, address)
+        # Whatever comes of them is decided here, and not by allauth once more.
+        sociallogin.email_addresses = []
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return True
 
-    def _connect(self, request: HttpRequest, sociallogin: Any) -> None:
-        address = _address(sociallogin)
-        if not address:
-            return
-        users = list(get_user_model().objects.filter(email__iexact=address)[:2])
+    def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> Any:
+        user = sociallogin.user
+        user.set_unusable_password()
+        account_adapter(request).populate_username(request, user)
+        with transaction.atomic():
+            # As for an account that was there before: allauth's own list of addresses stays empty.
+            sociallogin.save(request, connect=True)
+        return user
+
+    def _connect(self, request: HttpRequest, sociallogin: Any, address: Address) -> None:
+        users = _accounts_with(address.text)
         if not users:
             return
-        if len(users) > 1 or not _is_verified(sociallogin):
+        if len(users) > 1 or not address.counts:
             refuse(request, TAKEN)
+        here = SocialAccount.objects.filter(user=users[0], provider=sociallogin.account.provider)
+        if here.exists():
+            # Another `sub` of this issuer: an address that went over to somebody new.
+            refuse(request, SOMEBODY_ELSES)
         sociallogin.connect(request, users[0])
 
 
@@ -86,7 +126,7 @@ def start(request: HttpRequest) -> HttpResponse:
         next_page = ""
     adapter = Adapter(request)
     try:
-        provider = adapter.get_provider(request, PROVIDER)
+        provider = adapter.get_provider(request, settings.OIDC_ISSUER)
         onward = provider.redirect(request, process=AuthProcess.LOGIN, next_url=next_page or None)
     except UNUSABLE as error:
         return _failed(request, error)
@@ -99,8 +139,9 @@ def start(request: HttpRequest) -> HttpResponse:
 def back(request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
         response: HttpResponse = callback(request, provider_id)
-    except (*UNUSABLE, DataError, IntegrityError) as error:
-        # The answer holds what no table takes, or the same person came twice at once.
+    except (*UNUSABLE, DataError, ImproperlyConfigured, IntegrityError) as error:
+        # The answer holds what no table takes, which allauth lays at the settings' door where it is
+        # a long `sub`; or the same person came twice at once.
         return _failed(request, error)
     return response
 
@@ -113,24 +154,33 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
         return response
 
 
-def _claims(sociallogin: Any) -> dict[str, Any]:
-    claims = sociallogin.account.get_provider_account().get_user_data()
-    return claims if isinstance(claims, dict) else {}
+def _address(sociallogin: Any) -> Address:
+    sources = sociallogin.account.extra_data
+    return address_in(sources, all_are_trusted=settings.OIDC_TRUST_EMAIL)
 
 
-def _address(sociallogin: Any) -> str:
-    address = _claims(sociallogin).get("email")
-    return address if isinstance(address, str) else ""
+def _accounts_with(address: str) -> list[Any]:
+    """Those whose address it is by an operator's word or a provider's; two are enough to know that
+    there is more than one."""
+    if not address:
+        return []
+    # An earlier release kept addresses that nobody had verified, and said so in this table.
+    unverified = EmailAddress.objects.filter(email__iexact=address, verified=False)
+    users = get_user_model().objects.filter(email__iexact=address)
+    return list(users.exclude(pk__in=unverified.values("user_id"))[:2])
 
 
-def _is_verified(sociallogin: Any) -> bool:
-    # Some providers send the word.
-    return _claims(sociallogin).get("email_verified") in (True, "true")
-
-
-def _domain_is_allowed(address: str) -> bool:
-    allowed = settings.OIDC_EMAIL_DOMAINS
-    return not allowed or address.rpartition("@")[2].lower() in allowed
+def _keep_address(user: Any, address: Address) -> None:
+    """A person's address moves with them at the provider, or the old one would lead whoever gets it
+    next to this account. Where another account has the new one, both stay as they are."""
+    if not address.counts:
+        return
+    EmailAddress.objects.filter(user=user, email__iexact=address.text).update(verified=True)
+    others = get_user_model().objects.filter(email__iexact=address.text).exclude(pk=user.pk)
+    if user.email.lower() == address.text.lower() or others.exists():
+        return
+    user.email = address.text
+    user.save(update_fields=["email"])
 
 
 urlpatterns = [
@@ -139,7 +189,7 @@ urlpatterns = [
     path(
         "accounts/sso/callback/",
         back,
-        {"provider_id": PROVIDER},
+        {"provider_id": settings.OIDC_ISSUER},
         name="openid_connect_callback",
     ),
 ]

@@ -1,6 +1,7 @@
 """A provider of OpenID Connect on loopback, as small as one can be: code flow, with PKCE checked.
 
-`person` is who signs in next, as claims; the provider asks nobody for a password.
+`person` is who signs in next, as claims; the provider asks nobody for a password. `identity` is
+what the ID token says otherwise than userinfo; where it is None there is no ID token.
 """
 
 import base64
@@ -27,6 +28,9 @@ class OpenIdProvider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.issuer = f"http://127.0.0.1:{self.server_port}"
         self.person: dict[str, Any] = {}
+        self.identity: dict[str, Any] | None = {}
+        self.told: dict[str, str] = {}
+        self.asked_for: list[str] = []
         self.is_down = False
         self.codes: dict[str, dict[str, str]] = {}
         self.tokens: dict[str, dict[str, Any]] = {}
@@ -39,6 +43,7 @@ class OpenIdProvider(ThreadingHTTPServer):
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "jwks_uri": f"{self.issuer}/keys",
             "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            **self.told,
         }
 
     def authorize(self, asked: dict[str, str]) -> str:
@@ -60,9 +65,12 @@ class OpenIdProvider(ThreadingHTTPServer):
         self.tokens[token] = dict(self.person)
         now = int(time.time())
         claims = {"iss": self.issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 300}
-        claims |= {"sub": self.person.get("sub", "")}
+        answer = {"access_token": token, "token_type": "Bearer"}
+        if self.identity is None:
+            return answer
+        claims |= {"sub": self.person.get("sub", ""), **self.identity}
         id_token = jwt.encode(claims, CLIENT_SECRET, algorithm="HS256")
-        return {"access_token": token, "token_type": "Bearer", "id_token": id_token}
+        return {**answer, "id_token": id_token}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.server.asked_for.append(parts.path)
         if self.server.is_down:
             self._answer(503, {})
         elif parts.path == "/.well-known/openid-configuration":
