@@ -5,6 +5,9 @@ password is looked at, in the database, so that tries at once and tries on sever
 share one count, and is taken back when the password was right. Over a limit the backend raises
 `TooManySignIns`, which `LoginThrottleMiddleware` turns into a page with 429 and `Retry-After`.
 A name that nobody has counts as any other, so nothing tells which names there are.
+
+Who goes to the provider of single sign-on counts as well, until they come back as somebody: each
+way out makes a session.
 """
 
 import hashlib
@@ -17,15 +20,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils import timezone
 
+from keys.member.sign_in import came_back
 from proxysite.models import FailedSignIns
 
 WINDOW: Final = timedelta(minutes=5)
@@ -35,6 +40,8 @@ WINDOW: Final = timedelta(minutes=5)
 OF_ACCOUNT_AND_ADDRESS: Final = 5
 OF_ADDRESS: Final = 20
 OF_ACCOUNT: Final = 100
+# On the way to the provider of single sign-on and not back yet.
+AWAY_OF_ADDRESS: Final = 20
 # Nobody needs a row this long after its window.
 KEPT: Final = timedelta(hours=1)
 
@@ -110,6 +117,24 @@ def begin_try(counts: list[Count], now: datetime | None = None) -> None:
             row.save(update_fields=["count", "window_ends_at"])
 
 
+def away_from(request: HttpRequest) -> Count:
+    network = _network(request.META.get("REMOTE_ADDR", ""))
+    return Count(_hash("single sign-on", network), AWAY_OF_ADDRESS)
+
+
+def note_return(sender: object, request: HttpRequest, **event: object) -> None:
+    FailedSignIns.objects.filter(whose=away_from(request).whose, count__gt=0).update(
+        count=F("count") - 1
+    )
+
+
+came_back.connect(note_return, dispatch_uid="proxysite.login_throttle")
+
+
+def _page_of(request: HttpRequest) -> str | None:
+    return None if request.resolver_match is None else request.resolver_match.view_name
+
+
 def take_back(counts: list[Count]) -> None:
     """The password was right. Failures of others from the same address go on counting."""
     both, *wider = counts
@@ -155,11 +180,26 @@ class LoginThrottleMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        if request.method != "POST" or _page_of(request) != "single_sign_on":
+            return None
+        try:
+            begin_try([away_from(request)])
+        except TooManySignIns as error:
+            return _refused(request, error, resolve_url(settings.LOGIN_URL))
+        return None
+
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, TooManySignIns):
             return None
-        minutes = math.ceil(error.retry_after_s / 60)
-        response = render(request, "too_many_sign_ins.html", {"minutes": minutes}, status=429)
-        response["Retry-After"] = str(error.retry_after_s)
-        response["Cache-Control"] = "no-store"
-        return response
+        return _refused(request, error, request.path)
+
+
+def _refused(request: HttpRequest, error: TooManySignIns, page: str) -> HttpResponse:
+    context = {"minutes": math.ceil(error.retry_after_s / 60), "page": page}
+    response = render(request, "too_many_sign_ins.html", context, status=429)
+    response["Retry-After"] = str(error.retry_after_s)
+    response["Cache-Control"] = "no-store"
+    return response

@@ -15,6 +15,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 PAGES_AT_ONCE: Final = 8
+SIGN_ONS_AT_ONCE: Final = 3
+SIGN_ON_PATH: Final = "/accounts/sso/"
 
 Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -28,6 +30,7 @@ class PageLimitMiddleware:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
         self._turn = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._sign_on_turn = asyncio.Semaphore(SIGN_ONS_AT_ONCE)
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
@@ -36,7 +39,8 @@ class PageLimitMiddleware:
         return self.__acall__(request) if self.is_async else self.get_response(request)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        async with self._turn:
+        asks_provider = request.path_info.startswith(SIGN_ON_PATH)
+        async with self._sign_on_turn if asks_provider else self._turn:
             try:
                 response = self.get_response(request)
                 assert not isinstance(response, HttpResponseBase)

@@ -2,7 +2,7 @@
 
 It looks every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
 disabled model is out of use on every worker within five seconds. Once a minute it also deletes
-captured text whose days are over.
+captured text and sessions whose time is over.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from keys.access.key_index import index
 from keys.access.signed_out import signed_out
 from keys.ledger.captured_retention import CapturedSweep
 from openai_api.wire.http_response import stop_streams_of_dead_keys
+from proxysite.session_sweep import SessionSweep
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Refresher:
         self._stop = threading.Event()
         self._loaded = False
         self._captured_sweep = CapturedSweep()
+        self._session_sweep = SessionSweep()
         self._thread = threading.Thread(target=self._run, name="refresher", daemon=True)
         self.healthy = True
 
@@ -64,6 +66,7 @@ class Refresher:
                 snapshot.poll()
                 self._say(True)
                 self._captured_sweep.look()
+                self._session_sweep.look()
             except Exception as error:
                 # Whatever it is: without this thread a revoked key would stay in force here.
                 self._say(False, error)

@@ -5,8 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.dispatch import Signal
 from django.http import HttpResponse
 from django.urls import reverse_lazy
+
+# Sent with the request of whoever the provider of single sign-on knows, let in or not.
+came_back = Signal()
 
 
 class SignInView(LoginView):

@@ -21,6 +21,7 @@ from allauth.socialaccount.providers.openid_connect.views import callback
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DataError, IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -31,6 +32,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from keys.member.claims import Address, address_in, problem_with
+from keys.member.provider import Provider, ProviderSession
+from keys.member.sign_in import came_back
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +54,16 @@ SOMEBODY_ELSES = (
     "yours. An operator of this gateway can help."
 )
 
+# Of a session that nobody has signed in with, after which allauth takes no answer any more either.
+UNFINISHED_S = 600
+_provider = Provider(settings.OIDC_ISSUER)
+
 
 class Adapter(DefaultSocialAccountAdapter):
     """Who gets in. allauth calls the methods in the order in which they stand."""
+
+    def get_requests_session(self) -> ProviderSession:
+        return ProviderSession(_provider)
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, **details: Any
@@ -72,6 +82,7 @@ class Adapter(DefaultSocialAccountAdapter):
         problem = problem_with(sociallogin.account.extra_data)
         if problem is not None:
             self.on_authentication_error(request, None, error=problem)
+        came_back.send(sender=None, request=request)
         address = _address(sociallogin)
         if settings.OIDC_EMAIL_DOMAINS and address.domain not in settings.OIDC_EMAIL_DOMAINS:
             refuse(request, NOT_FOR_YOU)
@@ -130,6 +141,8 @@ def start(request: HttpRequest) -> HttpResponse:
         onward = provider.redirect(request, process=AuthProcess.LOGIN, next_url=next_page or None)
     except UNUSABLE as error:
         return _failed(request, error)
+    if not request.user.is_authenticated:
+        request.session.set_expiry(UNFINISHED_S)
     context = {"address": onward["Location"], "name": settings.OIDC_NAME}
     return render(request, "member/onward.html", context)
 
@@ -152,6 +165,14 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     except ImmediateHttpResponse as refusal:
         response: HttpResponse = refusal.response
         return response
+
+
+def _keep_session(sender: object, request: HttpRequest, **event: object) -> None:
+    """Who began with the provider may sign in by password all the same: Django's own event."""
+    request.session.set_expiry(None)
+
+
+user_logged_in.connect(_keep_session, dispatch_uid="keys.member.single_sign_on")
 
 
 def _address(sociallogin: Any) -> Address:

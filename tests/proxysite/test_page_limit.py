@@ -4,7 +4,7 @@ import asyncio
 
 from django.http import HttpRequest, HttpResponse
 
-from proxysite.page_limit import PAGES_AT_ONCE, PageLimitMiddleware
+from proxysite.page_limit import PAGES_AT_ONCE, SIGN_ONS_AT_ONCE, PageLimitMiddleware
 
 
 async def test_of_many_pages_at_once_only_some_are_answered_at_a_time() -> None:
@@ -46,3 +46,29 @@ async def test_a_page_that_fails_or_is_left_makes_room_for_the_next() -> None:
         task.cancel()
     assert (await asyncio.wait_for(answer, 20)).status_code == 200
     assert all(isinstance(each.exception(), ValueError) for each in tasks[::2])
+
+
+async def test_pages_that_wait_for_the_provider_hold_up_no_others() -> None:
+    answered = asyncio.Event()
+    asking = 0
+
+    async def page(request: HttpRequest) -> HttpResponse:
+        nonlocal asking
+        if request.path_info != "/":
+            asking += 1
+            await answered.wait()
+        return HttpResponse("here")
+
+    def request(path: str) -> HttpRequest:
+        made = HttpRequest()
+        made.path_info = path
+        return made
+
+    limit = PageLimitMiddleware(page)
+    paths = ["/accounts/sso/", "/accounts/sso/callback/"] * PAGES_AT_ONCE
+    waiting = [asyncio.ensure_future(limit(request(path))) for path in paths]
+    for _ in range(PAGES_AT_ONCE):
+        assert (await asyncio.wait_for(limit(request("/")), 20)).status_code == 200
+    assert asking == SIGN_ONS_AT_ONCE
+    answered.set()
+    assert len(await asyncio.gather(*waiting)) == len(paths)

@@ -2,8 +2,10 @@
 
 import html
 import re
+import socket
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,8 +13,12 @@ import httpx
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.utils import timezone
 
+from proxysite.models import FailedSignIns
 from tests.gateway import GatewayProcess, running_gateway
 from tests.keys.member.openid_provider import (
     CLIENT_ID,
@@ -150,16 +156,23 @@ def account(site: GatewayProcess) -> Account:
 
 def begin(http: httpx.Client, next_page: str = "") -> httpx.Response:
     http.get(IN)
-    form = {"csrfmiddlewaretoken": http.cookies[settings.CSRF_COOKIE_NAME], "next": next_page}
-    return http.post(START, data=form)
+    return http.post(START, data={"csrfmiddlewaretoken": csrf(http), "next": next_page})
+
+
+def csrf(http: httpx.Client) -> str:
+    return http.cookies[settings.CSRF_COOKIE_NAME]
 
 
 def sign_in(http: httpx.Client, next_page: str = "") -> httpx.Response:
-    onward = begin(http, next_page)
-    assert onward.status_code == 200, onward.text
-    found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', onward.text)
-    assert found, onward.text
-    return http.get(html.unescape(found[1]))
+    return http.get(onward(begin(http, next_page)))
+
+
+def onward(page: httpx.Response) -> str:
+    """Where the page leads to by itself."""
+    assert page.status_code == 200, page.text
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]+)"', page.text)
+    assert found, page.text
+    return html.unescape(found[1])
 
 
 def name_in(response: httpx.Response) -> str | None:
@@ -239,13 +252,27 @@ def test_an_account_that_is_not_active_stays_out(
     assert name_in(page) is None and "may not use this gateway" in page.text
 
 
-def test_a_provider_that_is_down_is_told_and_passwords_go_on(
+def test_a_provider_that_goes_down_is_told_and_passwords_go_on(
     browser: httpx.Client, provider: OpenIdProvider, person: dict[str, Any]
 ) -> None:
+    back = httpx.get(onward(begin(browser))).headers["location"]
     provider.is_down = True
-    page = begin(browser)
+    page = browser.get(back)
     assert page.status_code == 200 and page.url.path == IN
     assert "Signing in with Example &amp; Co failed" in page.text
+    assert 'name="password"' in page.text
+
+
+def test_what_the_provider_says_of_itself_is_asked_once_in_a_while(
+    browser: httpx.Client, provider: OpenIdProvider, person: dict[str, Any]
+) -> None:
+    sign_in(browser)
+    provider.asked_for.clear()
+    for _ in range(3):
+        browser.cookies.clear()
+        sign_in(browser)
+    assert provider.asked_for.count("/userinfo") == 3
+    assert not [path for path in provider.asked_for if "configuration" in path]
 
 
 def test_an_answer_without_a_subject_is_a_failure_and_no_crash(
@@ -269,9 +296,7 @@ def test_a_made_up_way_back_signs_nobody_in(browser: httpx.Client, query: str) -
 def test_a_way_back_is_good_in_one_browser_only(
     browser: httpx.Client, site: GatewayProcess, person: dict[str, Any]
 ) -> None:
-    found = re.search(r"0;url=([^\"]+)", begin(browser).text)
-    assert found
-    back = httpx.get(html.unescape(found[1])).headers["location"]
+    back = httpx.get(onward(begin(browser))).headers["location"]
     with httpx.Client(follow_redirects=True) as other:
         assert name_in(other.get(back)) is None
 
@@ -460,3 +485,99 @@ def test_nobody_gets_the_name_of_the_account_of_the_commands(
 ) -> None:
     person["preferred_username"] = "manage.py"
     assert name_in(sign_in(browser)) not in (None, "manage.py")
+
+
+# --- What anybody can ask for -----------------------------------------------------------------
+
+
+def sessions(site: GatewayProcess) -> int:
+    return site.database(Session.objects.count)
+
+
+def forget_starts(site: GatewayProcess) -> None:
+    site.database(lambda: FailedSignIns.objects.all().delete())
+
+
+def test_ways_out_that_nobody_comes_back_by_are_bounded_by_address(
+    site: GatewayProcess, browser: httpx.Client, person: dict[str, Any]
+) -> None:
+    forget_starts(site)
+    before, statuses = sessions(site), []
+    for _ in range(23):
+        browser.cookies.clear()
+        statuses.append(begin(browser).status_code)
+    assert statuses == [200] * 20 + [429] * 3
+    assert sessions(site) - before == 20
+    refused = begin(browser)
+    assert "Wait 5 minutes" in refused.text and f'href="{IN}"' in refused.text
+    assert int(refused.headers["retry-after"]) > 200
+    # Passwords have counts of their own.
+    form = {"username": "x", "password": "y", "csrfmiddlewaretoken": csrf(browser)}
+    assert browser.post(IN, data=form).status_code == 200
+    forget_starts(site)
+
+
+def test_who_comes_back_counts_no_more_let_in_or_not(
+    site: GatewayProcess, browser: httpx.Client, person: dict[str, Any]
+) -> None:
+    forget_starts(site)
+    for address in (person["email"], "x@example.net"):
+        browser.cookies.clear()
+        sign_in(browser)
+        person["email"] = address
+    assert site.database(lambda: FailedSignIns.objects.get().count) == 0
+
+
+def test_a_session_that_nobody_signed_in_with_ends_in_minutes(
+    site: GatewayProcess, browser: httpx.Client, person: dict[str, Any]
+) -> None:
+    def left_s() -> float:
+        key = browser.cookies[settings.SESSION_COOKIE_NAME]
+        session = site.database(lambda: Session.objects.get(pk=key))
+        return (session.expire_date - timezone.now()).total_seconds()
+
+    page = begin(browser)
+    assert 0 < left_s() <= 600
+    browser.get(onward(page))
+    assert left_s() > 86_400
+
+
+def test_who_turns_to_a_password_on_the_way_stays_as_long_as_others(
+    site: GatewayProcess, browser: httpx.Client, person: dict[str, Any]
+) -> None:
+    # Hashed as gateways do, and not as tests.
+    hashed = make_password("a password of theirs", hasher="pbkdf2_sha256")
+    site.database(lambda: get_user_model().objects.create(username=person["sub"], password=hashed))
+    begin(browser)
+    form = {"username": person["sub"], "password": "a password of theirs"}
+    page = browser.post(IN, data={**form, "csrfmiddlewaretoken": csrf(browser)})
+    assert name_in(page) == person["sub"]
+    key = browser.cookies[settings.SESSION_COOKIE_NAME]
+    session = site.database(lambda: Session.objects.get(pk=key))
+    assert (session.expire_date - timezone.now()).days > 10
+
+
+def test_a_made_up_way_back_makes_no_session(site: GatewayProcess, browser: httpx.Client) -> None:
+    before = sessions(site)
+    for number in range(5):
+        browser.cookies.clear()
+        browser.get(f"{BACK}?code=x&state={number}")
+    assert sessions(site) == before
+
+
+def test_a_provider_that_says_nothing_holds_up_nobody_else(
+    beside: Callable[..., GatewayProcess], browser: httpx.Client
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        gateway = beside(OIDC_ISSUER=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        forget_starts(gateway)
+        with ThreadPoolExecutor(12) as pool:
+            waiting = [pool.submit(one_start, gateway) for _ in range(12)]
+            for _ in range(5):
+                assert httpx.get(gateway.url + IN, timeout=30).status_code == 200
+            assert all("failed" in page.result() for page in waiting)
+
+
+def one_start(gateway: GatewayProcess) -> str:
+    with httpx.Client(base_url=gateway.url, timeout=60, follow_redirects=True) as http:
+        return begin(http).text

@@ -1,0 +1,151 @@
+"""How the provider of single sign-on is asked: within bounds, over TLS, and no more than needed.
+
+allauth asks through the session that it gets from the adapter; each page makes one of its own. What
+they share is the provider's configuration, which is fetched once in a while, by one page.
+"""
+
+import io
+import ssl
+import threading
+import time
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+# Of one answer. A provider that takes a connection and says nothing is given up in ANSWER_S.
+CONNECT_S: Final = 3.0
+ANSWER_S: Final = 4.0
+MOST_BYTES: Final = 1024 * 1024
+CONFIGURATION_KEPT_S: Final = 600.0
+# After a failure nobody asks for so long: the pages that wait would all wait for the same.
+FAILURE_KEPT_S: Final = 5.0
+
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
+_CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
+
+
+class UnusableProvider(requests.RequestException):
+    """What the provider is asked, or answers, may not be used. The text is for the log."""
+
+
+class ProviderSession(requests.Session):
+    """For one page. Raises `requests.RequestException` for every failure."""
+
+    def __init__(self, provider: "Provider") -> None:
+        super().__init__()
+        self._provider = provider
+        # Python's own look into SSL_CERT_FILE, which `requests` does not know.
+        paths = ssl.get_default_verify_paths()
+        if paths.cafile is not None and paths.cafile != paths.openssl_cafile:
+            self.verify = paths.cafile
+
+    def request(  # type: ignore[override]
+        self, method: str, url: str, **options: Any
+    ) -> requests.Response:
+        if method == "GET" and url == self._provider.issuer + _CONFIGURATION_PATH:
+            return _response_of(self._provider.configuration(self))
+        return self.ask(method, url, **options)
+
+    def ask(self, method: str, url: str, **options: Any) -> requests.Response:
+        if not is_protected(url):
+            raise UnusableProvider(f"{_shown(url)} is not https")
+        begun_at = time.monotonic()
+        options |= {"timeout": (CONNECT_S, ANSWER_S), "stream": True, "allow_redirects": False}
+        with super().request(method, url, **options) as response:
+            if response.is_redirect:
+                raise UnusableProvider(f"{_shown(url)} leads elsewhere")
+            body = _read(response, begun_at + ANSWER_S)
+        response.raw = io.BytesIO(body)
+        return response
+
+
+class Provider:
+    """One issuer. `configuration` may be called from many threads."""
+
+    def __init__(self, issuer: str) -> None:
+        self.issuer = issuer
+        self._lock = threading.Lock()
+        self._kept = b""
+        self._failure = ""
+        self._good_until = 0.0
+
+    def configuration(self, session: ProviderSession) -> bytes:
+        """The body of the issuer's configuration, checked. Who comes while it is being fetched
+        waits for the same answer."""
+        with self._lock:
+            if time.monotonic() >= self._good_until:
+                self._fetch(session)
+            if self._failure:
+                raise UnusableProvider(self._failure)
+            return self._kept
+
+    def _fetch(self, session: ProviderSession) -> None:
+        try:
+            response = session.ask("GET", self.issuer + _CONFIGURATION_PATH)
+            response.raise_for_status()
+            self._check(response.json())
+            self._kept, self._failure = response.content, ""
+            self._good_until = time.monotonic() + CONFIGURATION_KEPT_S
+        except requests.RequestException as error:
+            self._failure = str(error) or type(error).__name__
+            self._good_until = time.monotonic() + FAILURE_KEPT_S
+
+    def _check(self, configuration: Any) -> None:
+        if not isinstance(configuration, dict):
+            raise UnusableProvider("the configuration is no object")
+        # https://openid.net/specs/openid-connect-discovery-1_0.html, section 4.3: an identity is
+        # the issuer's by this name, so it has one.
+        name = configuration.get("issuer")
+        if not isinstance(name, str) or name.rstrip("/") != self.issuer:
+            raise UnusableProvider(
+                f"OIDC_ISSUER is {self.issuer!r}, and the provider there calls itself "
+                f"{str(name)[:200]!r}: they must be the same"
+            )
+        for endpoint in _ENDPOINTS:
+            url = configuration.get(endpoint, self.issuer)
+            if not isinstance(url, str) or not is_protected(url):
+                raise UnusableProvider(f"the provider's {endpoint} is not https")
+
+
+def is_protected(url: str) -> bool:
+    """Over TLS, or not leaving this machine."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return parts.scheme == "https"
+    try:
+        return ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
+
+
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """What comes in time, as it comes: a read of a whole answer would wait as long as anything at
+    all arrives now and then."""
+    body = bytearray()
+    try:
+        while chunk := response.raw.read1(65_536, decode_content=True):
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise UnusableProvider(f"more than {MOST_BYTES:,} bytes came")
+            if time.monotonic() > deadline:
+                raise UnusableProvider(f"no whole answer came within {ANSWER_S:g} s")
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    return bytes(body)
+
+
+def _response_of(body: bytes) -> requests.Response:
+    response = requests.Response()
+    response.status_code = 200
+    response.headers["Content-Type"] = "application/json"
+    response.raw = io.BytesIO(body)
+    return response
+
+
+def _shown(url: str) -> str:
+    """Without what may hold a code or a token."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{parts.path}"[:200]
