@@ -123,7 +123,8 @@ def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
         if calls:
             message["content"] = message["content"] or None
             if machine.expected.legacy_functions:
-                message["function_call"], reason = calls[0]["function"], "function_call"
+                message["function_call"] = calls[0]["function"]
+                reason = "function_call" if reason == "tool_calls" else reason
             else:
                 message["tool_calls"] = calls
         choices.append(

@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.chat_completions.normalise.expected import Expected
+from openai_api.chat_completions.normalise.leaked_calls import (
+    is_plain_call,
+    leaked_calls,
+    may_become_call,
+)
 from openai_api.chat_completions.normalise.stops import StopCutter
 from openai_api.chat_completions.normalise.thinking import Pieces, ThinkingSplitter
-from openai_api.chat_completions.normalise.tool_calls import ToolCalls, leaked_calls
+from openai_api.chat_completions.normalise.tool_calls import ToolCalls
 from openai_api.wire.exact_json import Exact, known
 from workers_ai.errors import ServerFault
 
@@ -16,6 +21,10 @@ _FINISH = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
+
+
+# Pieces of a text after which its beginning is surely known.
+LOOKED_AT_PIECES = 32
 
 
 @dataclass(slots=True)
@@ -59,7 +68,8 @@ class Choice:
             if expected.thinks_inline
             else None
         )
-        self.held: list[str] | None = [] if expected.forced_tools else None
+        holds = expected.forced_tools or expected.offered_tools
+        self.held: list[str] | None = [] if holds else None
         self.cutter = StopCutter(expected.stops) if expected.stops else None
 
     def reasoning(self, text: str) -> list[Delta]:
@@ -96,13 +106,28 @@ class Choice:
     def _plain(self, text: str) -> list[Delta]:
         if self.held is not None:
             self.held.append(text)
-            start = "".join(self.held).lstrip()[:1] if len(self.held) < 4 else "{"
-            if start and start not in "{[`":
-                return self._release()
-            return []
+            return [] if self._may_hold_call() else self._release()
         if self.cutter is not None:
             text = self.cutter.feed(text)
         return [Delta(self.index, {"content": self._given(text)})] if text else []
+
+    def _may_hold_call(self) -> bool:
+        """Whether the text held back may still be a call. Looked at only while it is short."""
+        assert self.held is not None
+        if len(self.held) > LOOKED_AT_PIECES:
+            return True
+        begun = "".join(self.held)
+        if self.expected.forced_tools:
+            start = begun.lstrip()[:1]
+            return not start or start in "{[`"
+        return may_become_call(begun, self.expected.offered_tools)
+
+    def _leaked(self, text: str) -> list[dict[str, Any]] | None:
+        if self.calls:
+            return None
+        if self.expected.forced_tools:
+            return leaked_calls(text, self.expected.forced_tools)
+        return leaked_calls(text, self.expected.offered_tools) if is_plain_call(text) else None
 
     def _release(self) -> list[Delta]:
         held, self.held = self.held or [], None
@@ -156,7 +181,7 @@ class Choice:
             deltas += self._pieces(self.splitter.end(truncated=truncated))
         if self.held is not None:
             text = "".join(self.held)
-            calls = None if self.calls else leaked_calls(text, self.expected.forced_tools)
+            calls = self._leaked(text)
             if calls:
                 self.held = None
                 deltas += self.take_calls(calls, known(calls))

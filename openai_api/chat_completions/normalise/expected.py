@@ -9,7 +9,8 @@ class Expected:
 
     `thinks_inline`: thoughts may stand in the text between tags; `thinks_unopened`: also without
     the opening tag. `forced_tools`: names of which one had to be called; empty when none was
-    forced.
+    forced. `offered_tools`: names that may be called, where the answer is not asked for in JSON
+    (`in_json`).
     `max_tokens`: the output limit that was sent. `legacy_functions`: the client speaks `functions`,
     not `tools`.
     """
@@ -18,6 +19,8 @@ class Expected:
     thinks_inline: bool = False
     thinks_unopened: bool = False
     forced_tools: frozenset[str] = frozenset()
+    offered_tools: frozenset[str] = frozenset()
+    in_json: bool = False
     max_tokens: int | None = None
     legacy_functions: bool = False
     # Sequences to cut the answer at, for models that do not do so themselves.

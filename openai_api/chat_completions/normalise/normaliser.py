@@ -283,8 +283,10 @@ class ChatNormaliser:
         """
         if isinstance(value, str):
             return value
-        if isinstance(value, list) and value and all(_is_text_part(part) for part in value):
-            return "".join(part["text"] for part in value)
+        in_parts = isinstance(value, list) and path[-1] == "content" and all(map(_is_text, value))
+        # A list of texts may be the very answer that was asked for in JSON.
+        if in_parts and not (self.expected.in_json and any(isinstance(p, str) for p in value)):
+            return "".join(part if isinstance(part, str) else part["text"] for part in value)
         return as_text(within(exact, *path)())
 
     def _finish(self, state: Choice, reason: Any) -> None:
@@ -309,12 +311,14 @@ class ChatNormaliser:
             reason = state.finish_reason(self.usage.completion_tokens)
             self.cut_short = self.cut_short or reason == "length"
             deltas += state.end(truncated=reason == "length")
-            self.finish_reasons[index] = "tool_calls" if state.calls else reason
+            # A call that the limit cut off is told from a bad one by nothing else.
+            called = bool(state.calls) and reason != "length"
+            self.finish_reasons[index] = "tool_calls" if called else reason
         return deltas
 
 
-def _is_text_part(part: Any) -> bool:
-    return (
+def _is_text(part: Any) -> bool:
+    return isinstance(part, str) or (
         isinstance(part, dict)
         and part.get("type") in ("text", "output_text")
         and isinstance(part.get("text"), str)

@@ -4,11 +4,9 @@ Whole and flat or in pieces, with and without index, id and type, arguments as t
 ids repeated on every piece, and null sentinels that close a call.
 """
 
-import json
-from collections.abc import Collection
 from typing import Any
 
-from openai_api.wire.exact_json import Exact, as_text, parse_exact, within
+from openai_api.wire.exact_json import Exact, as_text, within
 from openai_api.wire.ids import tool_call_id
 
 Delta = dict[str, Any]
@@ -143,43 +141,3 @@ def _starts_another(call: _Call, name: str, upstream_id: str | None) -> bool:
     if upstream_id is not None and call.upstream_id is not None:
         return upstream_id != call.upstream_id and bool(name)
     return False
-
-
-def leaked_calls(text: str, tools: Collection[str]) -> list[dict[str, Any]] | None:
-    """The calls that a model wrote as text although it was made to call a tool; None when it is
-    text.
-
-    Forms seen: `{"name", "arguments"}`, `{"name", "parameters"}`, a list of these, and `{"name",
-    …}` with the arguments beside the name. Only names of `tools` count.
-    """
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```"):
-        text = text[3:-3].removeprefix("json").strip()
-    try:
-        tree = parse_exact(text)
-    except (ValueError, RecursionError):
-        return None
-    entries = tree if isinstance(tree, list) else [tree]
-    calls = []
-    for entry in entries:
-        if not isinstance(entry, dict) or entry.get("name") not in tools:
-            return None
-        arguments: Any = entry
-        for key in ("arguments", "parameters"):
-            if key in entry:
-                arguments = entry[key]
-                break
-        else:
-            arguments = {name: value for name, value in entry.items() if name != "name"}
-        if isinstance(arguments, str) and not _is_json(arguments):
-            arguments = {"input": arguments}
-        calls.append({"name": entry["name"], "arguments": as_text(arguments)})
-    return calls or None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

@@ -28,7 +28,7 @@ from openai_api.chat_completions.translate.settings import (
     response_format_for,
     settings_for,
 )
-from openai_api.chat_completions.translate.tools import forced_tools, tools_for
+from openai_api.chat_completions.translate.tools import forced_tools, offered_tools, tools_for
 from openai_api.errors import BadRequest
 
 # Of an answer without a limit: far more than most have, and far less than a window.
@@ -98,6 +98,8 @@ def translate(
             thinks_inline=family.thinks_in_text or facts.reasoning,
             thinks_unopened=family.thinks_in_text,
             forced_tools=forced_tools(asked),
+            offered_tools=offered_tools(asked),
+            in_json=asked.response_format is not None,
             max_tokens=limit,
             legacy_functions=asked.legacy_functions,
             stops=asked.stops if cuts_itself else (),

@@ -71,6 +71,13 @@ def _one_type(prop: dict[str, Any], *, typed: bool) -> dict[str, str]:
     return {"type": next(named, "string")}
 
 
+def offered_tools(asked: ChatRequest) -> frozenset[str]:
+    """Names that the model may call, unless the answer itself is to be JSON."""
+    if asked.tool_choice == "none" or asked.response_format is not None:
+        return frozenset()
+    return frozenset(tool.get("function", tool)["name"] for tool in asked.tools)
+
+
 def forced_tools(asked: ChatRequest) -> frozenset[str]:
     choice = asked.tool_choice
     if isinstance(choice, dict):
