@@ -1,0 +1,1 @@
+"""`POST /v1/completions`: OpenAI's older text completions, each choice a chat of its own."""

@@ -1,0 +1,1 @@
+"""`POST /v1/images/edits`: pictures drawn from a text and other pictures."""

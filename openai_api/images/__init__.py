@@ -1,0 +1,1 @@
+"""`POST /v1/images/generations`: pictures drawn from a text."""
