@@ -100,7 +100,6 @@ IMPORTED_LATE = {
 
 LONGEST_MODULE = 400
 LISTS_OF_DATA = {"proxysite/settings.py"}
-TO_BE_CUT = {"keys/ledger/writer.py"}
 
 READS_SETTINGS = Path("workers_ai/configured.py")
 
@@ -273,7 +272,7 @@ def test_modules_are_short_enough_to_read() -> None:
         for file in every_source()
         if len((ROOT / file).read_text().splitlines()) >= LONGEST_MODULE
     }
-    assert long <= LISTS_OF_DATA | TO_BE_CUT
+    assert long <= LISTS_OF_DATA
 
 
 def test_every_package_tells_its_job() -> None:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keys import errors
-from keys.ledger import budgets
-from keys.ledger import writer as ledger
+from keys.ledger import budgets, leases
 from keys.ledger.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
 from keys.ledger.transaction import group_transaction
 from keys.ledger.writer import LedgerWriter
@@ -403,7 +402,7 @@ def test_what_runs_through_an_outage_longer_than_its_lease_still_counts(writers,
     key = record(Limits(daily_budget_nano_usd=100))
     first = run(reserved(writer, key))
     clock.now += LEASE.total_seconds() + 1
-    writer._heartbeat_at = 0.0  # due since long: the database was away
+    writer._leases.extend_at = 0.0  # due since long: the database was away
     assert isinstance(run(reserved(writer, key)), errors.BudgetUsedUp)
     first.settle_nowait(done())
 
@@ -415,7 +414,7 @@ def test_what_was_swept_while_its_worker_reached_no_database_is_set_aside_again(
     clock.now += LEASE.total_seconds() + budgets.SWEPT_AFTER.total_seconds() + 1
     budgets.sweep(datetime.fromtimestamp(clock.now, UTC))
     assert not Reservation.objects.exists()
-    writer._heartbeat_at = 0.0  # due since long
+    writer._leases.extend_at = 0.0  # due since long
     second.settle_nowait(done(30))
     refusal = run(reserved(writer, key, cost=20))
     assert "$0.00000001 is left" in str(refusal)
@@ -442,7 +441,7 @@ def test_leases_that_ended_in_an_outage_count_until_their_workers_can_extend_the
     others.stop(5)
     writer = writers(Interrupted)
     assert isinstance(run(reserved(writer, key)), errors.BudgetUsedUp)
-    monkeypatch.setattr(ledger, "RETURN_S", 0.0)  # the other worker is dead
+    monkeypatch.setattr(leases, "RETURN_S", 0.0)  # the other worker is dead
     run(reserved(writer, key)).settle_nowait(done())
     running.withdraw()
 

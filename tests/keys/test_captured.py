@@ -14,8 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from keys.ledger import captured_retention
-from keys.ledger import writer as ledger
+from keys.ledger import captured_retention, queue
 from keys.ledger.captured import (
     FIRST_CHARACTERS,
     LAST_CHARACTERS,
@@ -26,6 +25,7 @@ from keys.ledger.captured import (
     without_bytes,
 )
 from keys.ledger.captured_retention import CapturedSweep
+from keys.ledger.writer import LedgerWriter
 from keys.log.export import csv_texts
 from keys.models import CapturedText, Key, RequestLog
 from tests.keys.factories import issued, ledger_row, log_row, user
@@ -97,8 +97,8 @@ def test_no_text_that_tells_of_a_row_shows_what_was_captured() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_text_is_let_go_when_too_many_rows_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "CAPTURED_ROWS", 1)
-    writer = ledger.LedgerWriter()
+    monkeypatch.setattr(queue, "CAPTURED_ROWS", 1)
+    writer = LedgerWriter()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

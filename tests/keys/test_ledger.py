@@ -14,8 +14,10 @@ from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
+from keys.ledger import connection as ledger_connection
+from keys.ledger import mark, waiting
 from keys.ledger import rows as ledger_rows
-from keys.ledger import writer as ledger_module
+from keys.ledger.mark import WriterMark
 from keys.ledger.rows import LedgerRow
 from keys.ledger.writer import LedgerWriter
 from keys.models import Key, LedgerMark, RequestLog, Revision
@@ -137,7 +139,7 @@ def test_the_loop_is_called_once_for_a_group(writers, monkeypatch):
         original = loop.call_soon_threadsafe
 
         def counted(callback, *args, **kwargs):
-            if callback is ledger_module._resolve:
+            if callback is waiting._resolve:
                 calls.append(callback)
             return original(callback, *args, **kwargs)
 
@@ -205,7 +207,7 @@ def test_a_ledger_made_before_a_fork_takes_a_mark_of_its_own(writers, monkeypatc
     parent = writers()
     run(put_and_wait(parent, ledger_row("1")))
     parent.stop(5)
-    monkeypatch.setattr(ledger_module.os, "getpid", lambda: -1)
+    monkeypatch.setattr(mark.os, "getpid", lambda: -1)
     parent.start()
     run(put_and_wait(parent, ledger_row("2")))
     assert LedgerMark.objects.count() == 2
@@ -309,18 +311,20 @@ def test_a_commit_whose_answer_was_lost_is_not_repeated(writers):
     assert sorted(request_ids()) == ["1", "2"]
 
 
-def test_a_commit_that_failed_is_repeated(writers):
-    class Unlucky(LedgerWriter):
-        failures = 3
+def test_a_commit_that_failed_is_repeated(writers, monkeypatch):
+    failures = [1, 2, 3]
+    move = WriterMark.move
 
-        def _claim_group(self, transaction):
-            claimed = super()._claim_group(transaction)
-            if self.failures:
-                self.failures -= 1
-                raise OperationalError("connection lost before commit")
-            return claimed
+    def unlucky(mark, transaction):
+        moved = move(mark, transaction)
+        if failures:
+            failures.pop()
+            raise OperationalError("connection lost before commit")
+        return moved
 
-    run(put_and_wait(writers(Unlucky), ledger_row("1")))
+    monkeypatch.setattr(WriterMark, "move", unlucky)
+    run(put_and_wait(writers(), ledger_row("1")))
+    assert not failures
     assert request_ids() == ["1"]
 
 
@@ -356,7 +360,7 @@ def locked_database():
 def test_a_locked_sqlite_file_delays_rows_and_loses_none(writers, monkeypatch):
     if connection.vendor != "sqlite":
         pytest.skip("locks a SQLite file")
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_MS", 20)
+    monkeypatch.setattr(ledger_connection, "LOCK_WAIT_MS", 20)
     writer = writers()
     run(put_and_wait(writer, ledger_row("0")))
 
@@ -514,19 +518,21 @@ def test_rows_may_come_from_any_thread(writers):
     assert RequestLog.objects.count() == 20
 
 
-def test_the_ledgers_connection_commits_to_disk_before_it_says_so(writers):
+def test_the_ledgers_connection_commits_to_disk_before_it_says_so(writers, monkeypatch):
     if connection.vendor != "sqlite":
         pytest.skip("SQLite's setting")
     seen = []
 
-    class Curious(LedgerWriter):
-        def _claim_group(self, transaction):
-            raw = connection.connection
-            seen.append(raw.execute("PRAGMA synchronous").fetchone()[0])
-            seen.append(raw.execute("PRAGMA journal_mode").fetchone()[0])
-            return super()._claim_group(transaction)
+    move = WriterMark.move
 
-    writer = writers(Curious)
+    def curious(mark, transaction):
+        raw = connection.connection
+        seen.append(raw.execute("PRAGMA synchronous").fetchone()[0])
+        seen.append(raw.execute("PRAGMA journal_mode").fetchone()[0])
+        return move(mark, transaction)
+
+    monkeypatch.setattr(WriterMark, "move", curious)
+    writer = writers()
 
     async def main():
         for _ in range(3):
@@ -561,7 +567,7 @@ def test_a_connection_that_cannot_even_be_closed_is_replaced(writers, monkeypatc
             if self.failures:
                 self.failures -= 1
                 connection.close()
-                monkeypatch.setattr(ledger_module.connection, "_close", self._fail, raising=False)
+                monkeypatch.setattr(connection, "_close", self._fail, raising=False)
                 raise OperationalError("gone")
             monkeypatch.undo()
             super()._write(group)

@@ -1,0 +1,60 @@
+"""What the ledger's thread does beside groups: keep the leases of what is reserved here, delete
+those that others left behind, sum a month that is over."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from keys.ledger import budgets, month_totals
+from keys.ledger.connection import LONGEST_RETRY_S, LedgerConnection
+from keys.ledger.leases import Leases
+from keys.ledger.transaction import group_transaction
+
+logger = logging.getLogger(__name__)
+
+SWEEP_EVERY_S: Final = 60.0
+
+
+class Chores:
+    def __init__(
+        self, leases: Leases, connection: LedgerConnection, clock: Callable[[], float]
+    ) -> None:
+        self._leases = leases
+        self._connection = connection
+        self._clock = clock
+        self._sweep_at = 0.0
+
+    def due_at(self) -> float:
+        """By the monotonic clock."""
+        if self._leases.are_held:
+            return min(self._sweep_at, self._leases.extend_at)
+        return self._sweep_at
+
+    def do(self) -> None:
+        """Those that are due. Raises nothing."""
+        now = time.monotonic()
+        is_beat = self._leases.are_held and now >= self._leases.extend_at
+        is_sweep = now >= self._sweep_at
+        if not (is_beat or is_sweep):
+            return
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        self._leases.extend_at = now + budgets.HEARTBEAT_S
+        self._sweep_at = now + SWEEP_EVERY_S
+        try:
+            self._connection.prepare()
+            if is_beat:
+                with group_transaction() as transaction:
+                    self._leases.extend(transaction, moment)
+            if is_sweep:
+                budgets.sweep(self._leases.lapsed_by())
+                month_totals.make_next(moment.date())
+        except Exception as error:
+            # The next group will say more; the leases last for three beats.
+            logger.debug("The ledger's chores failed: %s", type(error).__name__)
+            self._leases.note_away()
+            self._connection.drop()
+            self._leases.extend_at = now + LONGEST_RETRY_S
+        else:
+            self._leases.note_back()

@@ -1,0 +1,133 @@
+"""One group of what waits, written in one transaction: rows, totals, releases and claims."""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from django.db import connection
+
+from keys.ledger import budgets, month_totals
+from keys.ledger import rows as ledger_rows
+from keys.ledger.connection import LedgerConnection
+from keys.ledger.leases import Leases
+from keys.ledger.mark import WriterMark
+from keys.ledger.rows import LedgerRow
+from keys.ledger.totals import Sums
+from keys.ledger.transaction import GroupTransaction, group_transaction
+from keys.ledger.waiting import Waiting
+
+LAST_USED_EVERY_S: Final = 60.0
+
+
+class GroupWriter:
+    def __init__(
+        self,
+        mark: WriterMark,
+        leases: Leases,
+        own_connection: LedgerConnection,
+        *,
+        commit_delay_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._mark = mark
+        self._leases = leases
+        self._connection = own_connection
+        self._commit_delay_s = commit_delay_s
+        self._clock = clock
+        self._last_used: dict[int, float] = {}
+        self._closed_months = budgets.ClosedMonths()
+
+    def write(self, group: list[Waiting]) -> None:
+        """When it returns, the group is in."""
+        lasting = [waiting for waiting in group if waiting.lasts]
+        claims = [waiting for waiting in group if waiting.claim is not None]
+        released = [waiting.released for waiting in group if waiting.released is not None]
+        if not (lasting or claims or released):
+            return
+        self._connection.prepare()
+        used: dict[int, float] = {}
+        with (
+            connection.wrap_database_errors,
+            group_transaction(durable=bool(lasting)) as transaction,
+        ):
+            if lasting:
+                if not self._mark.move(transaction):
+                    return
+                used = self._write_rows(lasting, transaction)
+            # First what is free again, then who may have it.
+            if released:
+                budgets.release(released, transaction)
+            if claims:
+                self._decide(claims, released, transaction)
+            if self._commit_delay_s:
+                time.sleep(self._commit_delay_s)
+        self._last_used.update(used)
+
+    def _write_rows(self, group: list[Waiting], transaction: GroupTransaction) -> dict[int, float]:
+        rows = [waiting.row for waiting in group if waiting.row is not None]
+        values = [waiting.values for waiting in group if waiting.values is not None]
+        sums = _sums_of(group)
+        ledger_rows.insert(transaction, values)
+        ledger_rows.store_captured(rows, transaction)
+        month_totals.forget_late(sums.days, budgets.utc_day(self._clock()), transaction)
+        sums.write(transaction)
+        return self._touch_keys(rows, transaction)
+
+    def _decide(
+        self,
+        group: list[Waiting],
+        released: Sequence[uuid.UUID],
+        transaction: GroupTransaction,
+    ) -> None:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if self._leases.are_held and time.monotonic() >= self._leases.extend_at:
+            # After an outage: what runs here must count, though no lease could be extended.
+            self._leases.extend(transaction, now, released=released)
+        claims = [waiting.claim for waiting in group if waiting.claim is not None]
+        decisions = budgets.decide(
+            claims,
+            transaction,
+            writer=self._mark.writer,
+            now=now,
+            closed=self._closed_months,
+            lapsed_by=self._leases.lapsed_by(),
+            tried=[waiting.claim.id for waiting in group if waiting.tried and waiting.claim],
+        )
+        for waiting, claim in zip(group, claims, strict=True):
+            waiting.shortfall = decisions[claim.id]
+
+    def _touch_keys(self, rows: list[LedgerRow], transaction: GroupTransaction) -> dict[int, float]:
+        """`last_used_at` moves at most once a minute a key, and without a new revision."""
+        used: dict[int, float] = {}
+        for row in rows:
+            if row.key_id is None:
+                continue
+            last = max(used.get(row.key_id, 0.0), self._last_used.get(row.key_id, 0.0))
+            if row.started_at - last >= LAST_USED_EVERY_S or row.key_id in used:
+                used[row.key_id] = max(last, row.started_at)
+        if len(self._last_used) > 10_000:
+            self._last_used.clear()
+        if used:
+            # In one order everywhere, so that two writers never wait for each other in a circle.
+            moments = [
+                (transaction.moment(datetime.fromtimestamp(used[key_id], UTC)), key_id)
+                for key_id in sorted(used)
+            ]
+            transaction.change(
+                "UPDATE keys_key SET last_used_at = ? "
+                "WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
+                [(moment, key_id, moment) for moment, key_id in moments],
+            )
+        return used
+
+
+def _sums_of(group: list[Waiting]) -> Sums:
+    sums = Sums()
+    for waiting in group:
+        if waiting.row is not None and waiting.values is not None:
+            ledger_rows.add_to(sums, waiting.row, waiting.values)
+        for (place, names, kind), count in (waiting.refusals or {}).items():
+            sums.add_refusals(place, names, kind, count)
+    return sums

@@ -1,0 +1,128 @@
+"""The queue between the event loop and the ledger's thread, and what makes a group.
+
+Rows and what requests give back are written in the order in which they came. Claims come after
+every row before them: what is spent must be in the totals by then. Refusals are only counted here,
+and go with the next group.
+"""
+
+import threading
+import time
+import uuid
+from collections import deque
+from itertools import islice
+from typing import Final
+
+from keys.ledger.captured import TOO_MUCH_WAITED
+from keys.ledger.totals import Names, Place
+from keys.ledger.waiting import Refusals, Waiting
+
+# A commit costs far more than a row. After a group of n the next one waits until n squared times
+# this has passed since that group began, so that rows share commits under load; after a rest, or
+# after its own reservation, a lone row is written at once.
+SPACING_S: Final = 0.001
+LONGEST_SPACING_S: Final = 0.012
+# Refusals are counted in the next group of rows, or after this when there is none: somebody who
+# hammers at a limit costs a commit a second.
+REFUSALS_WAIT_S: Final = 1.0
+# With more rows than these waiting, captured texts are let go: they are what takes memory.
+CAPTURED_ROWS: Final = 500
+
+
+class LedgerQueue:
+    """`full_rows` bounds the rows that wait, `group_rows` those of one group."""
+
+    def __init__(self, *, full_rows: int, group_rows: int) -> None:
+        self._full_rows = full_rows
+        self._group_rows = group_rows
+        self._queue: deque[Waiting] = deque()
+        # Rows that are queued or in hand, which is what the bound is for.
+        self.rows_waiting = 0
+        # Claims that nobody has looked at: whoever gives up takes his back out, so that during an
+        # outage there are no more than requests that wait.
+        self._claims: dict[uuid.UUID, Waiting] = {}
+        self._arrived = threading.Condition()
+        self.stopping = threading.Event()
+        self._next_group_at = 0.0
+        self._refusals: Refusals = {}
+        self._refusals_due_at = 0.0
+
+    # --- from the event loop ------------------------------------------------------------------
+
+    def put(self, waiting: Waiting) -> None:
+        with self._arrived:
+            self._queue.append(waiting)
+            if waiting.row is not None:
+                self.rows_waiting += 1
+                if waiting.row.captured is not None and self.rows_waiting > CAPTURED_ROWS:
+                    waiting.row.captured = TOO_MUCH_WAITED
+            if waiting.released is not None:
+                self._claims.pop(waiting.released, None)
+            self._arrived.notify()
+
+    def put_claim(self, id: uuid.UUID, waiting: Waiting) -> None:
+        with self._arrived:
+            self._claims[id] = waiting
+            self._arrived.notify()
+
+    def release(self, reservation: uuid.UUID) -> None:
+        """Give back what a claim set aside, should it have."""
+        with self._arrived:
+            if self._claims.pop(reservation, None) is None:
+                self._queue.append(Waiting(released=reservation))
+                self._arrived.notify()
+
+    def count_refusal(self, place: Place, names: Names, kind: str) -> None:
+        what = (place, names, kind)
+        with self._arrived:
+            if not self._refusals:
+                self._refusals_due_at = time.monotonic() + REFUSALS_WAIT_S
+                self._arrived.notify()
+            self._refusals[what] = self._refusals.get(what, 0) + 1
+
+    def stop(self) -> None:
+        """Wake the thread to write what is left, and to end then."""
+        with self._arrived:
+            self.stopping.set()
+            self._arrived.notify()
+
+    @property
+    def is_full(self) -> bool:
+        return self.rows_waiting >= self._full_rows
+
+    def oldest(self) -> Waiting | None:
+        with self._arrived:
+            return self._queue[0] if self._queue else None
+
+    # --- on the ledger's thread ---------------------------------------------------------------
+
+    def next_group(self, chore_at: float) -> list[Waiting]:
+        """Wait for something to write. Empty when a chore is due, at `chore_at` by the monotonic
+        clock, or when the ledger is to stop and all is written."""
+        with self._arrived:
+            while not (self._queue or self._claims):
+                due_at = min(chore_at, self._refusals_due_at) if self._refusals else chore_at
+                due_in_s = due_at - time.monotonic()
+                if self.stopping.is_set() or due_in_s <= 0:
+                    break
+                self._arrived.wait(due_in_s)
+        early_s = self._next_group_at - time.monotonic()
+        if early_s > 0 and 0 < len(self._queue) + len(self._claims) < self._group_rows:
+            time.sleep(early_s)
+        with self._arrived:
+            size = min(len(self._queue), self._group_rows)
+            group = [self._queue.popleft() for _ in range(size)]
+            if not self._queue:
+                ids = list(islice(self._claims, self._group_rows))
+                group += [self._claims.pop(each) for each in ids]
+            size = len(group)
+            due = size or self.stopping.is_set() or self._refusals_due_at <= time.monotonic()
+            if self._refusals and due:
+                group.append(Waiting(refusals=self._refusals))
+                self._refusals = {}
+        spacing_s = min(SPACING_S * size * size, LONGEST_SPACING_S)
+        self._next_group_at = time.monotonic() + spacing_s
+        return group
+
+    def rows_no_more_wait(self, count: int) -> None:
+        with self._arrived:
+            self.rows_waiting -= count
