@@ -9,6 +9,8 @@ from catalog.refresh.difference import Difference
 from catalog.refresh.run import refresh
 from tests.catalog.entries import FakeUpstream, small_catalog
 
+Refresh = Callable[..., Difference]
+
 
 @pytest.fixture(autouse=True)
 def _empty_snapshot() -> Iterator[None]:
@@ -23,7 +25,7 @@ def upstream() -> FakeUpstream:
 
 
 @pytest.fixture
-def refreshed(upstream: FakeUpstream, db: Any) -> Callable[..., Difference]:
+def refreshed(upstream: FakeUpstream, db: Any) -> Refresh:
     """Refresh from the fake upstream; already done once."""
 
     def again(**options: Any) -> Difference:

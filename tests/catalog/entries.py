@@ -26,6 +26,11 @@ def entry(name: str, task: str = "Text Generation", price: Any = None, **propert
     }
 
 
+def input_of(**fields: Json) -> Json:
+    """A schema whose input is one object with these fields."""
+    return {"input": {"type": "object", "properties": fields}}
+
+
 def usd(price: Any, unit: str) -> Json:
     return {"unit": unit, "price": price, "currency": "USD"}
 

@@ -1,4 +1,3 @@
-import json
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,23 +15,10 @@ from catalog.pricing.costs import (
     neurons_micro_from_cost,
 )
 from catalog.pricing.prices import (
-    UNITS,
     UNPRICED,
     Prices,
-    parse_prices,
-    prices_from_json,
-    prices_from_usd,
-    prices_to_json,
-    usd_quotes,
 )
-from catalog.pricing.texts import price_text, usd_per_token_strings
-from tests.catalog.entries import usd
-
-
-def priced(*quotes: tuple[Any, str]) -> Prices:
-    prices = parse_prices([usd(price, unit) for price, unit in quotes])
-    assert prices.unmetered == ()
-    return prices
+from tests.catalog.pricing.quoted import AMOUNTS, CACHED, priced
 
 
 # nano-USD computed by hand: quantity times price in USD, times 1e9.
@@ -106,11 +92,6 @@ def test_tiles_and_steps_add_up_for_every_picture() -> None:
     assert cost_nano_usd(prices, used) == 3 * (4 * 52_800 + 4 * 105_600)
 
 
-CACHED = priced(
-    (1.4, "per M input tokens"), (4.4, "per M output tokens"), (0.26, "per M cached input tokens")
-)
-
-
 def test_cached_tokens_are_part_of_the_prompt_and_cost_less() -> None:
     used = Quantities(prompt_tokens=376, cached_tokens=320, completion_tokens=10)
     assert cost_nano_usd(CACHED, used) == 56 * 1_400 + 320 * 260 + 10 * 4_400
@@ -140,74 +121,6 @@ def test_halves_round_up_once_at_the_end() -> None:
     assert cost_nano_usd(prices, Quantities(prompt_tokens=1)) == 1  # 0.5
     # Two halves are one, not two.
     assert cost_nano_usd(prices, Quantities(prompt_tokens=1, completion_tokens=1)) == 1
-
-
-@pytest.mark.parametrize(
-    ("wording", "unit"),
-    [
-        ("per M input tokens", "input_tokens"),
-        ("per 1M input tokens", "input_tokens"),
-        ("Per Million Input Tokens", "input_tokens"),
-        ("  per  M  cached-input tokens ", "cached_input_tokens"),
-        ("per 1,000 characters", "characters"),
-        ("per 1k input chars", "characters"),
-        ("per 512×512 tile", "tiles"),
-        ("per 512 x 512 tile", "tiles"),
-        ("per output 512 by 512 tile per step", "output_tile_steps"),
-        ("per request", "requests"),
-    ],
-)
-def test_a_unit_is_known_however_it_is_worded(wording: str, unit: str) -> None:
-    assert set(priced((1, wording)).amounts) == {unit}
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        usd(1, "per fortnight"),
-        usd("free", "per M input tokens"),
-        usd(-1, "per M input tokens"),
-        usd(float("nan"), "per M input tokens"),
-        usd(float("inf"), "per M input tokens"),
-        usd(True, "per M input tokens"),
-        usd(10**12, "per M input tokens"),
-        {"unit": "per M input tokens", "price": 1, "currency": "EUR"},
-        {"price": 1},
-        "0.5",
-        None,
-    ],
-)
-def test_what_cannot_be_metered_is_kept_in_sight(odd: object) -> None:
-    prices = parse_prices([usd(2.25, "per M output tokens"), odd])
-    assert set(prices.amounts) == {"output_tokens"}
-    assert len(prices.unmetered) == 1
-    assert "not metered" in price_text(prices)
-
-
-@pytest.mark.parametrize("odd", [None, "free", 5, {}, []])
-def test_no_list_of_prices_is_no_price(odd: object) -> None:
-    assert parse_prices(odd) == UNPRICED
-
-
-def test_the_smallest_published_price_is_exact() -> None:
-    assert priced((2.51e-06, "per inference request")).amounts["requests"] == 2_510_000_000
-
-
-AMOUNTS = st.dictionaries(
-    st.sampled_from(sorted(UNITS)), st.integers(min_value=0, max_value=10**16), min_size=1
-)
-
-
-@given(amounts=AMOUNTS)
-def test_prices_survive_storing_and_the_operators_form(amounts: dict[str, int]) -> None:
-    prices = Prices(amounts)
-    assert prices_from_json(json.loads(json.dumps(prices_to_json(prices)))) == prices
-    assert prices_from_usd(usd_quotes(prices)) == prices
-
-
-def test_stored_units_of_another_release_are_not_metered() -> None:
-    prices = prices_from_json({"amounts": {"output_tokens": 5, "thoughts": 7}})
-    assert prices == Prices({"output_tokens": 5}, ("thoughts",))
 
 
 COUNTS = st.integers(min_value=0, max_value=10**9)
@@ -270,31 +183,6 @@ def test_neurons_and_money_convert_both_ways() -> None:
 )
 def test_measured_neurons_are_read_from_numbers_and_text(measured: Any, micro: int | None) -> None:
     assert neurons_micro(measured) == micro
-
-
-def test_list_prices_are_plain_decimals_per_token() -> None:
-    assert usd_per_token_strings(CACHED) == {
-        "prompt": "0.0000014",
-        "completion": "0.0000044",
-        "input_cache_read": "0.00000026",
-    }
-
-
-def test_every_model_has_a_prompt_and_a_completion_price() -> None:
-    assert usd_per_token_strings(UNPRICED) == {"prompt": "0", "completion": "0"}
-
-
-def test_a_picture_is_priced_as_it_usually_comes() -> None:
-    prices = priced((0.015, "per first MP (1024x1024)"))
-    strings = usd_per_token_strings(prices, Quantities(images=1, width=1024, height=1024))
-    assert strings["image"] == "0.015"
-
-
-def test_price_text_reads_like_the_catalog() -> None:
-    assert price_text(CACHED) == (
-        "$1.4 per M input tokens · $0.26 per M cached input tokens · $4.4 per M output tokens"
-    )
-    assert price_text(priced((2.51e-06, "per request"))) == "$0.00000251 per request"
 
 
 def test_the_upper_estimate_holds_when_an_operator_prices_cached_tokens_above_new_ones() -> None:

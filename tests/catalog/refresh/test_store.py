@@ -1,29 +1,20 @@
-import json
-from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import pytest
 
-from catalog.errors import AnswerRefused, RefreshFailed, UpstreamFailed
-from catalog.models import Alias, CatalogChange, CatalogModel, RefreshRun, current_revision
-from catalog.refresh.difference import Difference
-from catalog.refresh.fetch import fetch, usable_entries
+from catalog.errors import AnswerRefused
+from catalog.models import Alias, CatalogChange, CatalogModel, current_revision
 from catalog.refresh.run import refresh
+from tests.catalog.conftest import Refresh
 from tests.catalog.entries import (
-    BGE,
-    FLUX,
     LEGACY_CHAT,
     LLAMA,
     OPENAI_CHAT,
-    TOKEN_PRICE,
     FakeUpstream,
     entry,
     usd,
 )
-from workers_ai.errors import StreamCut, WorkersAIError
-
-Refresh = Callable[..., Difference]
+from workers_ai.errors import WorkersAIError
 
 
 class Broken(WorkersAIError):
@@ -34,9 +25,6 @@ def stored() -> list[dict[str, Any]]:
     """All that a refresh may change, but for the time at which models were last seen."""
     rows = CatalogModel.objects.order_by("name").values()
     return [{k: v for k, v in row.items() if k not in ("last_seen_at", "revision")} for row in rows]
-
-
-# --- What is stored ---------------------------------------------------------------------------
 
 
 def test_the_first_refresh_adds_every_model(upstream: FakeUpstream, db: None) -> None:
@@ -56,16 +44,6 @@ def test_what_an_entry_says_is_stored(refreshed: Refresh) -> None:
     assert model.entry["name"] == LLAMA
 
 
-def test_schemas_are_read_only_for_models_that_an_endpoint_may_serve(
-    refreshed: Refresh, upstream: FakeUpstream
-) -> None:
-    assert sorted(upstream.asked) == sorted([LLAMA, FLUX, BGE])
-
-
-def test_the_client_is_closed(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    assert upstream.closed
-
-
 def test_nothing_new_is_no_change(refreshed: Refresh) -> None:
     before = stored()
     difference = refreshed()
@@ -77,28 +55,6 @@ def test_the_last_time_a_model_was_seen_moves_on(refreshed: Refresh) -> None:
     before = CatalogModel.objects.get(name=LLAMA).last_seen_at
     refreshed()
     assert CatalogModel.objects.get(name=LLAMA).last_seen_at > before
-
-
-def test_a_price_change_is_told_apart(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    upstream.entries[2] = entry(BGE, "Text Embeddings", [usd(0.05, "per M input tokens")])
-    [change] = refreshed().changes
-    assert str(change) == (
-        f"~ {BGE}: price $0.02 per M input tokens (catalog) → $0.05 per M input tokens (catalog)"
-    )
-    assert change.kind == "price"
-    assert CatalogChange.objects.filter(model_name=BGE, kind="price").count() == 1
-
-
-def test_changes_are_told_in_words(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    upstream.entries[0] = entry(
-        LLAMA, price=TOKEN_PRICE, context_window="128000", planned_deprecation_date="2026-12-31"
-    )
-    [change] = refreshed().changes
-    assert "context window 24000 → 128000" in change.text
-    assert "deprecation none → 2026-12-31" in change.text
-    assert "capabilities -tools" in change.text
-    model = CatalogModel.objects.get(name=LLAMA)
-    assert model.planned_deprecation_date == date(2026, 12, 31)
 
 
 def test_a_new_schema_changes_how_a_model_is_run(
@@ -150,17 +106,6 @@ def test_what_the_operator_set_survives(refreshed: Refresh, upstream: FakeUpstre
     assert model.context_window == 1
 
 
-def test_a_difference_can_be_printed_as_json(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    upstream.entries[3] = entry("@cf/a/new", "Translation")
-    told = json.loads(json.dumps(refreshed().to_json()))
-    assert told["added"] == ["@cf/a/new"]
-    assert told["retired"] == ["@cf/microsoft/resnet-50"]
-    assert told["models_listed"] == 4
-
-
-# --- Answers that cannot be whole -------------------------------------------------------------
-
-
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_an_empty_or_shrunken_list_changes_nothing(
     refreshed: Refresh, upstream: FakeUpstream, kept: int
@@ -191,15 +136,6 @@ def test_models_retired_before_do_not_count_as_lost(
     assert refreshed().changes == ()
 
 
-def test_upstream_down_changes_nothing(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    before = stored()
-    upstream.entries = Broken("no connection")
-    with pytest.raises(UpstreamFailed, match="no connection"):
-        refreshed()
-    assert stored() == before
-    assert upstream.closed
-
-
 def test_a_failure_in_the_middle_of_storing_changes_nothing(
     refreshed: Refresh, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,15 +151,6 @@ def test_a_failure_in_the_middle_of_storing_changes_nothing(
         refreshed()
     assert stored() == before
     assert current_revision() == revision
-
-
-def test_missing_credentials_are_named(db: None, settings: Any) -> None:
-    settings.CLOUDFLARE_ACCOUNT_ID = ""
-    with pytest.raises(RefreshFailed, match="CLOUDFLARE_ACCOUNT_ID"):
-        refresh()
-
-
-# --- Schemas that cannot be read --------------------------------------------------------------
 
 
 def many_models(broken: int) -> FakeUpstream:
@@ -250,42 +177,6 @@ def test_a_new_model_whose_schema_fails_waits_unserved_for_the_next_refresh(db: 
     assert "chat" in CatalogModel.objects.get(name="@cf/a/model-0").classified.endpoints
 
 
-def test_many_failing_schemas_fail_the_refresh(db: None) -> None:
-    with pytest.raises(UpstreamFailed, match="schemas could not be read"):
-        refresh(connect=lambda: many_models(broken=3))
-    assert not CatalogModel.objects.exists()
-
-
-async def test_a_fetch_gives_up_on_schemas_once_too_many_failed() -> None:
-    upstream = FakeUpstream(
-        [entry(f"@cf/a/{number}") for number in range(100)],
-        {f"@cf/a/{number}": StreamCut("cut") for number in range(100)},
-    )
-    with pytest.raises(UpstreamFailed):
-        await fetch(upstream)
-    assert len(upstream.asked) < 40
-
-
-# --- Odd entries ------------------------------------------------------------------------------
-
-
-def test_odd_entries_are_left_out_and_told(db: None) -> None:
-    odd = [None, "text", {}, {"name": 5}, entry(LLAMA), entry(LLAMA, context_window="1")]
-    difference = refresh(connect=lambda: FakeUpstream(odd))
-    assert difference.names("added") == [LLAMA]
-    assert len(difference.warnings) == 5
-    assert CatalogModel.objects.get(name=LLAMA).context_window is None
-
-
-def test_text_that_no_database_takes_is_mended() -> None:
-    listed = entry("@cf/a/b")
-    listed["description"] = "a\x00b\ud800"
-    listed["properties"] = [{"property_id": "price", "value": float("nan")}]
-    [mended] = usable_entries([listed])[0]
-    assert mended["description"] == "ab?"
-    assert mended["properties"][0]["value"] is None
-
-
 def test_prices_that_cannot_be_metered_are_told(db: None) -> None:
     listed = [entry("@cf/a/b", price=[usd(1, "per fortnight")])]
     [warning] = refresh(connect=lambda: FakeUpstream(listed)).warnings
@@ -299,24 +190,3 @@ def test_a_model_that_takes_the_name_of_an_alias_is_told(
     upstream.entries.append(entry("@cf/a/new"))
     [warning] = refreshed().warnings
     assert "The alias @cf/a/new has the name of a model" in warning
-
-
-# --- Runs -------------------------------------------------------------------------------------
-
-
-def test_a_refresh_is_recorded(refreshed: Refresh) -> None:
-    run = RefreshRun.objects.get()
-    assert run.ok
-    assert run.finished_at is not None
-    assert run.summary == "4 models listed: 4 added."
-    assert run.changes.count() == 4
-
-
-def test_a_failed_refresh_is_recorded_too(refreshed: Refresh, upstream: FakeUpstream) -> None:
-    upstream.entries = Broken("no connection")
-    with pytest.raises(RefreshFailed):
-        refreshed(trigger="admin")
-    run = RefreshRun.objects.first()
-    assert run is not None
-    assert (run.ok, run.trigger) == (False, "admin")
-    assert "no connection" in run.error
