@@ -53,9 +53,9 @@ FLOORS = {
         {"wire"},
         {"pipeline", "runs"},
         {"base"},
-        {"embeddings", "images", "key_info", "moderations", "rerank", "speech", "transcriptions"},
-        {"chat_completions", "image_edits", "model_list"},
-        {"completions", "messages", "responses"},
+        {"chat_completions", "embeddings", "images", "key_info", "moderations", "rerank"}
+        | {"speech", "transcriptions"},
+        {"completions", "image_edits", "messages", "model_list", "responses"},
         {"urls"},
         {"apps"},
     ),

@@ -23,7 +23,7 @@ from django.conf import settings
 
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
-from openai_api.images.normalise import sniffed
+from openai_api.wire.picture_type import sniffed
 
 MAX_REDIRECTS = 3
 MAX_PICTURES = 16

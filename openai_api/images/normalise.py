@@ -13,14 +13,10 @@ from typing import Any
 
 import orjson
 
+from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
 
-_SIGNATURES = (
-    (b"\x89PNG", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-)
 _BASE64_OF_SIGNATURE = 64  # characters that hold more than any signature
 
 
@@ -56,16 +52,6 @@ def _from_json(result: Any) -> Picture:
     if media_type is None:
         raise UnusableAnswer("Workers AI answered with bytes that are no picture")
     return Picture(image, media_type)
-
-
-def sniffed(start: bytes) -> str | None:
-    """The media type that the first bytes of a file tell."""
-    for signature, media_type in _SIGNATURES:
-        if start.startswith(signature):
-            return media_type
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def image_answer(pictures: list[Picture], *, as_url: bool) -> bytes:

@@ -6,7 +6,8 @@ import httpx
 import orjson
 import pytest
 
-from openai_api.images.normalise import Picture, image_answer, picture_of, sniffed
+from openai_api.images.normalise import Picture, image_answer, picture_of
+from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import Refused, UnusableAnswer
 
