@@ -8,4 +8,3 @@ class KeysConfig(AppConfig):
 
     def ready(self) -> None:
         from keys import checks  # noqa: F401  registers them
-        from keys.access import signed_out  # noqa: F401  connects its signal

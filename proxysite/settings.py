@@ -519,6 +519,8 @@ SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}_session"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}_csrf"
 LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}_language"
 MESSAGE_STORAGE = "proxysite.messages.Messages"
+# Each that ends leaves a mark, by which the playground's tokens end with it.
+SESSION_ENGINE = "keys.access.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"

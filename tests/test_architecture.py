@@ -88,7 +88,6 @@ REGISTERS = "Django's own form: what `ready` imports registers itself once the a
 IMPORTED_LATE = {
     ("catalog/apps.py", "catalog.checks"): REGISTERS,
     ("keys/apps.py", "keys.checks"): REGISTERS,
-    ("keys/apps.py", "keys.access.signed_out"): REGISTERS,
     ("proxysite/apps.py", "proxysite.checks"): REGISTERS,
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",
     ("proxysite/run.py", "keys.models"): "it sets Django up itself, and models come after that",

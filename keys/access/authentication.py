@@ -86,6 +86,8 @@ def _key_granted(token: str, index: KeyIndex) -> KeyRecord:
         raise _REFUSED[found]()
     if found.owner_id != grant.user_id:
         raise errors.UnknownKey()
+    if found.owner_mark != grant.password_mark:
+        raise errors.PlaygroundTokenExpired()
     return found
 
 

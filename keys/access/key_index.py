@@ -19,6 +19,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from keys import key_text
+from keys.access.playground_token import password_mark
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
 from keys.scopes import NO_LIMITS, Limits, Scope
 
@@ -59,6 +60,8 @@ class KeyRecord:
     captures: bool = False
     # Of all the owner's keys together.
     owner_limits: Limits = NO_LIMITS
+    # Of the owner's password, for the playground's tokens.
+    owner_mark: str = ""
     # Those of the two that have a limit on rates, and those that have a budget.
     rate_scopes: tuple[Scope, ...] = field(init=False)
     budget_scopes: tuple[Scope, ...] = field(init=False)
@@ -104,6 +107,8 @@ class KeyIndex:
         self._records: dict[int, KeyRecord] = {}
         self._digests: dict[int, tuple[bytes, ...]] = {}
         self._inactive_owners: frozenset[int] = frozenset()
+        # Hashes of what the records hold of their owners, which no revision tells of.
+        self._owners: dict[int, int] = {}
         self._static_digest: bytes | None = None
         self._revision = -1
         self._unknown: dict[bytes, float] = {}
@@ -164,10 +169,13 @@ class KeyIndex:
             self._read_all()
 
     def poll(self) -> None:
-        """Take in what changed since the last time: two or three tiny queries, usually."""
+        """Take in what changed since the last time: three small queries, usually."""
         with self._lock:
-            self._read_inactive_owners()
+            owners = self._read_owners()
             self._catch_up()
+            before = self._owners
+            self._read_keys_of([each for each in owners if before.get(each) != owners[each]])
+            self._owners = owners
             # A deleted key leaves no row that says so, nor does one that went with its owner.
             revision = self._revision
             if Key.objects.count() != len(self._records) and Revision.current() == revision:
@@ -197,7 +205,8 @@ class KeyIndex:
 
     def _read_all(self) -> None:
         number = Revision.current()
-        self._read_inactive_owners()
+        # Before the records: what is renamed in between shows as a change with the next poll.
+        self._owners = self._read_owners()
         records = _read_records(None)
         self._forget(self._records.keys() - records.keys())
         self._put(records)
@@ -232,9 +241,25 @@ class KeyIndex:
                 if digest not in self._digests[key_id]:
                     self._secrets.pop(digest, None)
 
-    def _read_inactive_owners(self) -> None:
-        inactive = get_user_model().objects.filter(is_active=False)
-        self._inactive_owners = frozenset(inactive.values_list("pk", flat=True))
+    def _read_owners(self) -> dict[int, int]:
+        """Takes in which accounts are active; gives what shows that one has another name or
+        password. Django's accounts carry no number of a change, and anything may change them: the
+        admin, a command, SQL."""
+        owners: dict[int, int] = {}
+        inactive = []
+        users = get_user_model().objects.order_by()
+        rows = users.values_list("pk", "username", "password", "is_active")
+        for user_id, name, password, is_active in rows.iterator(2000):
+            owners[user_id] = hash((name, password))
+            if not is_active:
+                inactive.append(user_id)
+        self._inactive_owners = frozenset(inactive)
+        return owners
+
+    def _read_keys_of(self, owner_ids: list[int]) -> None:
+        for start in range(0, len(owner_ids), 500):
+            keys = Key.objects.filter(owner_id__in=owner_ids[start : start + 500])
+            self._read(keys.order_by().values_list("pk", flat=True))
 
     def _may_look_up(self, digest: bytes) -> bool:
         now = time.monotonic()
@@ -287,12 +312,12 @@ def _read_records(
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
-        *("capture_text", *LIMITS),
+        *("capture_text", "owner__password", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, captures, *limits) = row[7:]
+        (revoked_at, models, endpoints, networks, captures, password, *limits) = row[7:]
         record = KeyRecord(
             id=pk,
             name=name,
@@ -308,6 +333,7 @@ def _read_records(
             captures=captures,
             limits=_limits(limits[: len(LIMITS)]),
             owner_limits=_limits(limits[len(LIMITS) :]),
+            owner_mark="" if owner_id is None else password_mark(owner_id, password),
         )
         records[pk] = (record, secrets.get(pk, []))
     return records

@@ -5,7 +5,7 @@ A browser must not hold a key for long, and the gateway could not give one back:
 So the page gets a token that says which key and whose it is, signed. `authentication.py` checks the
 signature from memory, and then the key itself like any other: a key that is revoked, has expired
 or went to somebody else opens nothing, and what is asked counts against the key's own limits. It
-ends with the session too (`signed_out.py`).
+ends with the session too (`signed_out.py`), and with the password that its user had.
 """
 
 import hashlib
@@ -30,10 +30,14 @@ class Grant:
     expires_at: float
     # Of the browser's session that it was made in.
     session_mark: str
+    # Of the password that the user had then.
+    password_mark: str
 
 
-def make(key_id: int, user_id: int, now: float, session_key: str) -> str:
-    body = f"{key_id}.{user_id}.{int(now) + LIFETIME_S}.{session_mark(session_key)}"
+def make(key_id: int, user_id: int, now: float, session_key: str, password: str = "") -> str:
+    """`password` is the user's hash of it, as Django stores it."""
+    marks = f"{session_mark(session_key)}.{password_mark(user_id, password)}"
+    body = f"{key_id}.{user_id}.{int(now) + LIFETIME_S}.{marks}"
     return f"{PREFIX}{body}.{_signature(body)}"
 
 
@@ -44,13 +48,20 @@ def read(text: str) -> Grant | None:
         return None
     if not hmac.compare_digest(_signature(body), signature):
         return None
-    key_id, user_id, expires_at, mark = body.split(".")
-    return Grant(int(key_id), int(user_id), float(expires_at), mark)
+    parts = body.split(".")
+    if len(parts) != 5:
+        return None
+    return Grant(int(parts[0]), int(parts[1]), float(parts[2]), parts[3], parts[4])
 
 
 def session_mark(session_key: str) -> str:
     """Tells a session from others without opening it: pages must not see what is in the cookie."""
     return _signature(f"session {session_key}")[:22]
+
+
+def password_mark(user_id: int, password: str) -> str:
+    """Another one after each change, whoever made it and wherever."""
+    return _signature(f"password {user_id} {password}")[:22]
 
 
 def _signature(body: str) -> str:
@@ -60,5 +71,6 @@ def _signature(body: str) -> str:
 
 @cache
 def _signing_key(secret: str) -> bytes:
-    """Of its own, so that nothing else which the site signs is ever a token."""
-    return hashlib.sha256(b"keys.playground_token\0" + secret.encode()).digest()
+    """Of its own, so that nothing else which the site signs is ever a token. The 2 is for tokens
+    with the mark of a password, which a release before did not make."""
+    return hashlib.sha256(b"keys.playground_token 2\0" + secret.encode()).digest()

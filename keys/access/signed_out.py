@@ -1,14 +1,13 @@
 """Sessions that ended a moment ago, so that the playground's tokens end with them.
 
-A token is checked from memory, and a session is a row in the database. So signing out leaves a mark
-of the session, which every worker reads within seconds and keeps for as long as tokens live.
+A token is checked from memory, and a session is a row in the database. So a session that ends
+leaves a mark (`sessions.py`), which every worker reads within seconds and keeps for as long as
+tokens live.
 """
 
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_out
-from django.http import HttpRequest
 from django.utils import timezone
 
 from keys.access.playground_token import LIFETIME_S, session_mark
@@ -38,13 +37,5 @@ def _recent() -> Any:
     return EndedSession.objects.filter(ended_at__gt=timezone.now() - timedelta(seconds=LIFETIME_S))
 
 
-def note_sign_out(sender: object, request: HttpRequest, **event: object) -> None:
-    """Django's own event, since there are two doors: the members' and the admin's."""
-    session_key = request.session.session_key
-    if session_key is not None:
-        signed_out.add(session_key)
-
-
 # Of this process.
 signed_out = SignedOut()
-user_logged_out.connect(note_sign_out, dispatch_uid="keys.access.signed_out")

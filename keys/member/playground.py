@@ -45,7 +45,9 @@ def token(request: HttpRequest) -> JsonResponse:
     if key is None or key.state() != "active":
         return JsonResponse({"error": "You have no such key in force."}, status=404)
     session_key = request.session.session_key or ""
-    text = playground_token.make(key.pk, request.user.pk, time.time(), session_key)
+    text = playground_token.make(
+        key.pk, request.user.pk, time.time(), session_key, request.user.password
+    )
     return JsonResponse({"token": text, "expires_in_s": playground_token.LIFETIME_S})
 
 

@@ -268,3 +268,45 @@ def test_a_change_of_the_owners_limits_arrives_with_the_next_poll(how):
     index.poll()
     record = found(index, text)
     assert record.owner_limits.requests_per_minute == (6 if how in ("save", "update") else None)
+
+
+def renamed_by_save(owner):
+    owner.username = "caroline"
+    owner.save()
+
+
+def renamed_by_update(owner):
+    type(owner).objects.filter(pk=owner.pk).update(username="caroline")
+
+
+@pytest.mark.parametrize("rename", [renamed_by_save, renamed_by_update])
+def test_a_renamed_owner_is_seen_by_the_next_poll(index, rename):
+    carol = user("carol")
+    (_, first), (_, second) = issued("one", owner=carol), issued("two", owner=carol)
+    _, other = issued("three")
+    index.poll()
+    rename(carol)
+    index.poll()
+    names = [found(index, text).owner_name for text in (first, second, other)]
+    assert names == ["caroline", "caroline", "ada"]
+
+
+def test_a_rename_that_could_not_be_read_is_read_later(index, monkeypatch):
+    carol = user("carol")
+    _, text = issued(owner=carol)
+    index.poll()
+    renamed_by_save(carol)
+    with monkeypatch.context() as broken:
+        broken.setattr(key_index, "_read_records", lambda ids: {}[None])
+        with pytest.raises(KeyError):
+            index.poll()
+    index.poll()
+    assert found(index, text).owner_name == "caroline"
+
+
+def test_polls_ask_no_more_for_many_accounts(index, django_assert_max_num_queries):
+    for number in range(50):
+        user(f"member {number}")
+    index.poll()
+    with django_assert_max_num_queries(4):
+        index.poll()

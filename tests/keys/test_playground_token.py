@@ -1,6 +1,7 @@
 """The playground's token opens one key of one user for a few minutes, while the key does."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +136,40 @@ def test_it_ends_when_its_session_does_and_others_go_on(
     with pytest.raises(errors.PlaygroundTokenExpired):
         key_for(first, index)
     assert key_for(second, index).id == key.pk
+
+
+CHANGES = {
+    "a new password": lambda owner: owner.set_password("another one"),
+    "no password": lambda owner: owner.set_unusable_password(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_it_ends_with_the_password_whoever_changes_it_and_wherever(
+    index: KeyIndex, change: Callable[[Any], None]
+) -> None:
+    key, _ = issued()
+    owner = key.owner
+    owner.set_password("the first one")
+    owner.save()
+    index.poll()
+    token = make(key.pk, owner.pk, time.time(), "s", owner.password)
+    assert key_for(token, index).id == key.pk
+    change(owner)
+    owner.save()
+    index.poll()
+    with pytest.raises(errors.PlaygroundTokenExpired):
+        key_for(token, index)
+    assert key_for(make(key.pk, owner.pk, time.time(), "s", owner.password), index).id == key.pk
+
+
+def test_a_token_does_not_tell_the_password_s_hash() -> None:
+    assert "pbkdf2" not in make(1, 1, 0, "s", "pbkdf2_sha256$1$salt$hash")
+
+
+@pytest.mark.parametrize("parts", ["1.1.99999999999.AAAA", "1.1.99999999999.A.B.C", "1", "", "a.b"])
+def test_what_is_signed_and_has_other_parts_grants_nothing(parts: str) -> None:
+    assert read(f"{PREFIX}{parts}.{playground_token._signature(parts)}") is None
 
 
 def test_marks_of_sessions_stay_as_long_as_tokens_live(db: None) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
 from keys.models import Key
@@ -133,6 +135,44 @@ def test_a_token_ends_with_signing_out(browser: Browser) -> None:
     browser.gateway.wait_until(
         lambda: browser.chat(token).status_code == 401, "the token is out of use", 5
     )
+
+
+def test_tokens_end_with_a_password_that_is_changed_in_any_way(browser: Browser) -> None:
+    token = browser.token()
+    assert browser.chat(token).status_code == 200
+    hashed = make_password("another one")
+    # Past every form and signal, as a command or SQL does.
+    accounts = get_user_model().objects.filter(pk=browser.key.owner_id)
+    browser.gateway.database(lambda: accounts.update(password=hashed))
+    browser.gateway.wait_until(
+        lambda: browser.chat(token).status_code == 401, "the token is out of use", 10
+    )
+
+
+def test_an_account_that_is_made_inactive_takes_its_tokens_along(browser: Browser) -> None:
+    token = browser.token()
+    assert browser.chat(token).status_code == 200
+    accounts = get_user_model().objects.filter(pk=browser.key.owner_id)
+    browser.gateway.database(lambda: accounts.update(is_active=False))
+    browser.gateway.wait_until(
+        lambda: browser.chat(token).status_code == 401, "the token is out of use", 10
+    )
+
+
+def test_rows_say_the_new_name_of_an_owner(browser: Browser) -> None:
+    gateway, key = browser.gateway, browser.key
+    accounts = get_user_model().objects.filter(pk=key.owner_id)
+    new_name = f"renamed-{key.owner_id}"
+    token = browser.token()
+    assert browser.chat(token).status_code == 200
+    gateway.database(lambda: accounts.update(username=new_name))
+
+    def says_so() -> bool:
+        request_id = f"play_{uuid.uuid4().hex}"
+        browser.chat(token, **{"X-Request-Id": request_id})
+        return gateway.row(request_id).owner_name == new_name
+
+    gateway.wait_until(says_so, "rows say the new name", 10)
 
 
 def test_a_forged_token_is_told_nothing(browser: Browser) -> None:

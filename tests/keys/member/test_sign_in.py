@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from keys.access.playground_token import session_mark
+from keys.models import EndedSession
 from tests.keys.member.conftest import signed_in
 from tests.keys.member.test_keys import texts
 
@@ -121,3 +124,62 @@ def test_without_single_sign_on_no_page_of_it_is_there(db: None) -> None:
         assert Client().post(path).status_code == 404
     for path in ("/accounts/signup/", "/accounts/email/", "/accounts/3rdparty/"):
         assert Client().get(path).status_code == 404
+
+
+# --- What ends with a session -----------------------------------------------------------------
+
+
+def mark_of(browser: Client) -> str:
+    return session_mark(browser.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def marked() -> set[str]:
+    return set(EndedSession.objects.values_list("mark", flat=True))
+
+
+NEW_PASSWORD = "an-entirely-other-secret"
+
+
+@pytest.mark.parametrize("path", [PASSWORD, "/admin/password_change/"])
+def test_a_changed_password_ends_every_session_but_the_one_that_changed_it(
+    ada: Any, path: str
+) -> None:
+    ada.is_staff = True
+    ada.save()
+    browser, elsewhere = signed_in(ada), signed_in(ada)
+    old, other = mark_of(browser), mark_of(elsewhere)
+    form = {
+        "old_password": RIGHT,
+        "new_password1": NEW_PASSWORD,
+        "new_password2": NEW_PASSWORD,
+    }
+    assert browser.post(path, form).status_code == 302
+    assert is_in(browser) and mark_of(browser) != old
+    assert old in marked()
+    assert not is_in(elsewhere)
+    assert other in marked()
+    assert mark_of(browser) not in marked()
+
+
+def test_signing_out_by_either_door_marks_the_session(ada: Any) -> None:
+    ada.is_staff = True
+    ada.save()
+    for path in (OUT, "/admin/logout/"):
+        browser = signed_in(ada)
+        mark = mark_of(browser)
+        browser.post(path)
+        assert mark in marked()
+
+
+def test_signing_in_as_somebody_else_ends_the_session_before(ada: Any) -> None:
+    browser = signed_in(ada)
+    mark = mark_of(browser)
+    browser.force_login(get_user_model().objects.create_user("bob"))
+    assert mark in marked()
+
+
+def test_an_account_that_is_made_inactive_is_out(ada: Any) -> None:
+    browser = signed_in(ada)
+    ada.is_active = False
+    ada.save()
+    assert not is_in(browser)
