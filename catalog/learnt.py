@@ -32,6 +32,8 @@ class Learnt:
     habits: dict[str, Lesson] = field(default_factory=dict)
     context_window: int | None = None
     most_output: int | None = None
+    # Of all texts in one run of an embedding model.
+    batch_tokens: int | None = None
     ceilings: dict[str, Lesson] = field(default_factory=dict)
 
 
@@ -86,6 +88,14 @@ def most_output(model: str, tokens: int, source: str) -> None:
     if known.most_output is None or tokens < known.most_output:
         known.most_output = tokens
         known.ceilings["most_output"] = _lesson(source)
+
+
+def batch_tokens(model: str, tokens: int, source: str) -> None:
+    """Notes how many tokens the texts of one run may have, where upstream named fewer."""
+    known = _known(model)
+    if known.batch_tokens is None or tokens < known.batch_tokens:
+        known.batch_tokens = tokens
+        known.ceilings["batch_tokens"] = _lesson(source)
 
 
 def forget() -> None:

@@ -44,7 +44,7 @@ class TextRuns:
         assert exchange.model is not None
         self._exchange = exchange
         self._client = client
-        self._model = exchange.model.name
+        self.model = exchange.model.name
         self._done: list[Metered] = []
         self._characters_in_flight = 0
         exchange.used_so_far = self._used_so_far
@@ -57,7 +57,7 @@ class TextRuns:
         """
         self._characters_in_flight += characters
         try:
-            answer = await self._client.run(self._model, payload)
+            answer = await self._client.run(self.model, payload)
             self._exchange.attempts += answer.attempts
             result = answer.json()
             made, written = read(result)
@@ -68,7 +68,7 @@ class TextRuns:
         self._characters_in_flight -= characters
         self._done.append(
             metered_tokens(
-                self._model,
+                self.model,
                 reported_usage(answer, result),
                 prompt_characters=characters,
                 completion_characters=written,
@@ -86,7 +86,7 @@ class TextRuns:
         if not self._characters_in_flight:
             return self.metered(partial=True)
         in_flight = metered_tokens(
-            self._model,
+            self.model,
             Usage(),
             prompt_characters=self._characters_in_flight,
             completion_characters=0,

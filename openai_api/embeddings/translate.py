@@ -4,17 +4,19 @@ Comes in: an EmbeddingsRequest and the catalog's record. Goes out: an Embeddings
 BadRequest where the model cannot give what was asked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from catalog import learnt
 from catalog.classify.facts import EmbeddingFacts
 from catalog.snapshot import ModelRecord
 from openai_api.embeddings.families import family_of
 from openai_api.embeddings.request import EmbeddingsRequest
 from openai_api.errors import BadRequest
+from openai_api.use.token_estimate import likely_tokens
 from openai_api.wire.fields import wrong_value
 
 # For models whose schema names no limit: the lowest that any other has.
@@ -25,12 +27,32 @@ MOST_CHARACTERS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The body of one run, where its first text stood in the request, and how many it has."""
+    """The body of one run, and where the first of its texts stood in the request."""
 
     body: bytes
     first: int
-    count: int
-    characters: int
+    texts: Sequence[str]
+    settings: Mapping[str, Any]
+
+    @property
+    def count(self) -> int:
+        return len(self.texts)
+
+    @property
+    def characters(self) -> int:
+        return sum(map(len, self.texts))
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Two runs in its place, for a model that finds it too large."""
+        middle = self.count // 2
+        return (
+            _batch(self.texts[:middle], self.first, self.settings),
+            _batch(self.texts[middle:], self.first + middle, self.settings),
+        )
+
+
+def _batch(texts: Sequence[str], first: int, settings: Mapping[str, Any]) -> Batch:
+    return Batch(orjson.dumps({"text": texts, **settings}), first, texts, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,14 @@ def translate(asked: EmbeddingsRequest, model: ModelRecord) -> EmbeddingsPlan:
     if asked.pooling is not None:
         settings["pooling"] = _pooling(asked, facts)
     return EmbeddingsPlan(
-        batches=tuple(_batches(asked.texts, facts.max_batch or USUAL_BATCH, settings)),
+        batches=tuple(
+            _batches(
+                asked.texts,
+                facts.max_batch or USUAL_BATCH,
+                learnt.of(model.name).batch_tokens,
+                settings,
+            )
+        ),
         dimensions=_dimensions(asked, model, facts),
     )
 
@@ -97,16 +126,20 @@ def _dimensions(asked: EmbeddingsRequest, model: ModelRecord, facts: EmbeddingFa
     return asked.dimensions
 
 
-def _batches(texts: Sequence[str], most_texts: int, settings: dict[str, Any]) -> Iterator[Batch]:
+def _batches(
+    texts: Sequence[str], most_texts: int, most_tokens: int | None, settings: dict[str, Any]
+) -> Iterator[Batch]:
     first = 0
     while first < len(texts):
-        end, characters = first, 0
+        end, characters, tokens = first, 0, 0
         while end < len(texts) and end - first < most_texts:
             characters += len(texts[end])
-            if characters > MOST_CHARACTERS and end > first:
-                characters -= len(texts[end])
+            if most_tokens is not None:
+                tokens += likely_tokens(texts[end])
+            if end > first and (
+                characters > MOST_CHARACTERS or (most_tokens is not None and tokens > most_tokens)
+            ):
                 break
             end += 1
-        body = orjson.dumps({"text": texts[first:end], **settings})
-        yield Batch(body, first, end - first, characters)
+        yield _batch(texts[first:end], first, settings)
         first = end

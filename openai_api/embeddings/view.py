@@ -1,8 +1,10 @@
 """`POST /v1/embeddings`: batches side by side, joined in the order of the texts."""
 
+import re
 from functools import partial
 from typing import Any
 
+from catalog import learnt
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
@@ -14,6 +16,7 @@ from openai_api.pipeline import Endpoint, Result
 from openai_api.runs import TextRuns, side_by_side
 from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
+from workers_ai.errors import BadInput, ContextTooLong, Refused, RequestTooLarge
 
 # Each text is read between two tokens of its own, which nobody sees.
 TOKENS_AROUND_A_TEXT = 2
@@ -43,11 +46,35 @@ async def whole(
             )
             return block, 0
 
-        return await runs.run(batch.body, characters=batch.characters, read=written)
+        try:
+            return await runs.run(batch.body, characters=batch.characters, read=written)
+        except Refused as refusal:
+            if batch.count == 1 or not _is_too_large(refusal):
+                raise
+            exchange.attempts += refusal.attempts
+            _learn(runs.model, refusal)
+        # One after the other: a model that found them too large together is not hurried.
+        return b",".join([await embed(half) for half in batch.halves()])
 
     blocks = await side_by_side(partial(embed, batch) for batch in plan.batches)
     used = runs.metered()
     return Result(embeddings_answer(blocks, model=asked.model, usage=used.usage), used)
+
+
+# "Length of '/text' must be <= 100", "batch size 120 > maximum allowed 100".
+_BATCH = re.compile(r"'/text'.{0,40}\bmust be <=|\bbatch(?: size)?\b", re.IGNORECASE)
+
+
+def _is_too_large(refusal: Refused) -> bool:
+    """Whether fewer texts in one run may pass."""
+    if isinstance(refusal, ContextTooLong | RequestTooLarge):
+        return True
+    return isinstance(refusal, BadInput) and _BATCH.search(refusal.message) is not None
+
+
+def _learn(model: str, refusal: Refused) -> None:
+    if refusal.tokens.window is not None:
+        learnt.batch_tokens(model, refusal.tokens.window, refusal.message)
 
 
 EMBEDDINGS: Endpoint[EmbeddingsRequest, EmbeddingsPlan] = Endpoint(

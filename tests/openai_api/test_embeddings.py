@@ -71,6 +71,25 @@ def test_more_texts_than_the_model_takes_are_split_and_joined_in_order(
     assert row.neurons_micro
 
 
+def test_a_batch_that_upstream_finds_too_large_is_halved(
+    gateway: GatewayProcess, client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    texts = [f"[simulate batch-tokens tokens=60]{'字' * 10}{n}" for n in range(20)]
+    request_id = new_id()
+    response = embed(client, texts, M3, request_id=request_id)
+    assert len(vectors(response, M3)) == 20
+    counts = [len(run.body["text"]) for run in upstream.requests]
+    assert (counts[0], sum(count for count in counts if count <= 5)) == (20, 20)
+    assert gateway.row(request_id, timeout_s=0.5).attempts == len(counts)
+
+
+def test_one_text_that_is_too_long_names_the_input(client: httpx.Client) -> None:
+    response = embed(client, f"[simulate batch-tokens tokens=60]{'字' * 100}", M3)
+    error = assert_openai_error(response, 400, code="context_length_exceeded")
+    assert error["param"] == "input"
+    assert "60" in error["message"]
+
+
 def test_base64_is_little_endian_floats_of_four_bytes(client: httpx.Client) -> None:
     [text] = vectors(embed(client, "a cat", encoding_format="base64"))
     numbers = struct.unpack("<768f", base64.b64decode(text, validate=True))

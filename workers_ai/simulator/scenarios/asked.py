@@ -19,6 +19,7 @@ from workers_ai.simulator.scenarios import (  # noqa: F401  each registers its s
     answers,
     catalog,
     faults,
+    habits,
     stream_bytes,
     stream_chunks,
     stream_ends,
