@@ -10,8 +10,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from catalog.models import CatalogModel
-from catalog.successors import successor_of
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, Key, OwnerLimits
 from keys.reports.near_limits import near_limits, refused_today
 from keys.reports.periods import use_report
@@ -136,15 +134,3 @@ def test_budgets_that_are_nearly_used_are_found() -> None:
     DayTotal.objects.update(cost_nano_usd=79 * 10**7)
     assert near_limits() == []
     assert [(one.name, one.count) for one in refused_today()] == [("laptop", 2)]
-
-
-def test_a_model_that_goes_names_one_that_stays() -> None:
-    def model(name: str, **fields: object) -> CatalogModel:
-        able = {"endpoints": ["chat"], "capabilities": ["tools"]}
-        return CatalogModel(name=name, task="Text Generation", classification=able, **fields)
-
-    going = model("@cf/meta/old", planned_deprecation_date=TODAY)
-    others = [going, model("@cf/other/big"), model("@cf/meta/new"), model("@cf/meta/off")]
-    others[3].enabled = False
-    assert successor_of(going, others) is others[2]
-    assert successor_of(going, [going]) is None

@@ -288,7 +288,7 @@ def test_tokens_leave_as_they_are_made() -> None:
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_where_it_is_and_stops_cleanly(stop: signal.Signals) -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     process = subprocess.Popen(
         [sys.executable, "-m", "workers_ai.simulator", "--port", "0"],
         cwd=root,
@@ -308,7 +308,7 @@ def test_the_command_says_where_it_is_and_stops_cleanly(stop: signal.Signals) ->
 
 
 def test_the_table_in_the_docs_is_the_registry() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
     for name, one in REGISTRY.items():
         params = " ".join(f"{key}={value}" for key, value in one.defaults.items())
         shown = f"`{name} {params}`" if params else f"`{name}`"
@@ -316,7 +316,7 @@ def test_the_table_in_the_docs_is_the_registry() -> None:
 
 
 def test_the_docs_name_no_scenario_that_is_gone() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| `") and "`--" not in line]
     names = {row.split("`")[1].split()[0] for row in rows}
     assert names == set(REGISTRY)
