@@ -24,7 +24,7 @@ LONGEST_FIRST = (
     "tests/proxysite/test_stopping.py",
     "tests/proxysite/test_hot_path.py",
     "tests/openai_api/test_fuzz.py",
-    "tests/openai_api/test_random_streams.py",
+    "tests/openai_api/chat_completions/test_random_streams.py",
     "tests/keys/test_limits_across_workers.py",
 )
 

@@ -12,7 +12,7 @@ import httpx
 
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, SGLANG, chat_body, new_id
-from tests.openai_api.test_images import PHOENIX
+from tests.openai_api.images.test_images import PHOENIX
 
 STEPS = 10
 TILES = 2

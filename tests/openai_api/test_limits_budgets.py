@@ -12,7 +12,7 @@ from keys.models import DayTotal, OwnerLimits, RequestLog, Reservation
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import chat_body
-from tests.openai_api.test_images import PHOENIX
+from tests.openai_api.images.test_images import PHOENIX
 
 AT_ONCE = 50
 PICTURE = {"model": PHOENIX, "prompt": "a cat"}

@@ -11,9 +11,9 @@ import pytest
 from keys.models import CapturedText
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, THINK, WEATHER_TOOL, chat_body, new_id
-from tests.openai_api.test_image_edits import png
-from tests.openai_api.test_images import SCHNELL
-from tests.openai_api.test_transcriptions import RECORDING, TEXT, TURBO
+from tests.openai_api.image_edits.test_image_edits import png
+from tests.openai_api.images.test_images import SCHNELL
+from tests.openai_api.transcriptions.test_transcriptions import RECORDING, TEXT, TURBO
 from workers_ai.simulator.serve import RunningSimulator
 
 EMBEDDINGS = "@cf/baai/bge-m3"

@@ -11,8 +11,8 @@ from openai_api.served import PROTOCOLS
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import LEGACY, OPENAI, chat_body, post
-from tests.openai_api.test_images import IMG2IMG, INPAINTING, KLEIN, PHOENIX, SCHNELL
-from tests.openai_api.test_transcriptions import TURBO
+from tests.openai_api.images.test_images import IMG2IMG, INPAINTING, KLEIN, PHOENIX, SCHNELL
+from tests.openai_api.transcriptions.test_transcriptions import TURBO
 from workers_ai.simulator.serve import RunningSimulator
 
 

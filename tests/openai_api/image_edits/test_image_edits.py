@@ -11,7 +11,15 @@ from PIL import Image
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import new_id
-from tests.openai_api.test_images import FLUX2, IMG2IMG, INPAINTING, KLEIN, SCHNELL, SDXL, pictures
+from tests.openai_api.images.test_images import (
+    FLUX2,
+    IMG2IMG,
+    INPAINTING,
+    KLEIN,
+    SCHNELL,
+    SDXL,
+    pictures,
+)
 from workers_ai.simulator.serve import RunningSimulator
 
 
