@@ -500,7 +500,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operators",
     "SITE_SYMBOL": "hub",
     "DASHBOARD_CALLBACK": "proxysite.dashboard.page.context",
-    "STYLES": [lambda request: static("theme/admin.css")],
+    "STYLES": [
+        lambda request: static("theme/tokens.css"),
+        lambda request: static("theme/parts.css"),
+        lambda request: static("theme/admin.css"),
+    ],
 }
 
 STATIC_URL = "/static/"

@@ -1,4 +1,4 @@
-"""What `admin/bars.html` draws: a name, a value, and how much of a whole it is."""
+"""What `theme/bars.html` draws: a name, a value, and how much of a whole it is."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass
 class Bar:
     name: str
     value: str
+    # The whole, such as a limit.
+    of: str = ""
     note: str = ""
-    percent: int = 0
+    # None draws no bar.
+    percent: int | None = None
     url: str = ""
     # Which of the colours of a chart.
     series: int = 1
+    is_near: bool = False
     is_full: bool = False

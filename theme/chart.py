@@ -1,27 +1,35 @@
-"""Stacked columns as numbers for an SVG: the template draws it, no script is needed. Pure."""
+"""Stacked columns as numbers for an SVG: `theme/chart.html` draws it, no script is needed. Pure.
+
+The numbers are in units of a plane that the page stretches to the room it has, so that a chart fits
+a phone as it fits a wide screen; its texts stand beside the plane and keep their size.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-TOP: Final = 12
-BOTTOM: Final = 24
-LABELS: Final = 8
-WIDEST: Final = 72
+# Of the plane: each bucket has so many units of its width.
+STEP: Final = 100
+HEIGHT: Final = 200
+# A column takes this share of its bucket's width, and no more than this one of the whole width.
+SHARE: Final = 0.75
+WIDEST: Final = 0.08
 # What is not nothing must be seen.
-LOWEST: Final = 1.0
+LOWEST: Final = 1.5
+# So many labels fit on a wide screen, and so many on a phone.
+LABELS: Final = 8
+LABELS_ON_A_PHONE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """In the SVG's own units. `left` is room for the texts of the lines, `right` for half of the
-    last label."""
+class Bucket:
+    """The days from `begin` to `end`, both in it. `url` leads to what is behind its column."""
 
-    width: int = 960
-    height: int = 240
-    left: int = 64
-    right: int = 16
+    begin: date
+    end: date
+    name: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +43,28 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    x: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    y: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
-    """What lies over the parts of one day, so that a click finds its rows however low it is."""
+    """`x` and `width` are those of the bucket, so that a click finds a column however low it is."""
 
-    begin: date
-    end: date
-    x: float
-    width: float
+    x: int
+    width: int
     title: str
+    url: str
+    # Empty for most of many: they would not fit.
+    label: str
+    is_seldom: bool
     parts: list[Part]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     columns: list[Column]
-    labels: list[Label]
-    lines: list[Line]
+    # The amounts at the top, in the middle and on the ground.
+    lines: tuple[str, str, str]
     width: int
-    height: int
-    left: int
-    right: int
-    floor: int
-    label_y: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """The days from `begin` to `end`, both in it."""
-
-    begin: date
-    end: date
-    name: str
+    is_linked: bool
+    height: int = HEIGHT
+    middle: int = HEIGHT // 2
 
 
 def stacked(
@@ -85,68 +72,70 @@ def stacked(
     names: Sequence[str],
     values: Sequence[Sequence[int]],
     text: Callable[[int], str],
-    frame: Frame | None = None,
 ) -> Chart | None:
     """`values` has a list for each name, with a number for each bucket. None for nothing but 0."""
-    frame = frame or Frame()
     sums = [sum(column) for column in zip(*values, strict=True)] if values else []
     highest = max(sums, default=0)
     if highest == 0:
         return None
     top = _rounded_up(highest)
-    floor, room = frame.height - BOTTOM, frame.height - BOTTOM - TOP
-    left, right = frame.left, frame.width - frame.right
-    step = (right - left) / len(buckets)
-    gap = max(min(6, step * 0.25), step - WIDEST)
+    width = len(buckets) * STEP
+    # The last bucket has a label, and from there back every second, third or further one.
+    every = _steps(len(buckets), LABELS)
+    every_on_a_phone = every * _steps(-(-len(buckets) // every), LABELS_ON_A_PHONE)
     columns = []
     for at, bucket in enumerate(buckets):
-        parts: list[Part] = []
-        y = float(floor)
-        for number, name in enumerate(names):
-            value = values[number][at]
-            height = value / top * room
-            y -= height
-            if value:
-                parts.append(
-                    Part(
-                        number=number + 1,
-                        x=round(left + at * step + gap / 2, 2),
-                        y=round(y, 2),
-                        width=round(step - gap, 2),
-                        height=round(max(height, LOWEST), 2),
-                        title=f"{bucket.name}, {name}: {text(value)}",
-                    )
-                )
+        named = [(name, line[at]) for name, line in zip(names, values, strict=True)]
+        left = len(buckets) - 1 - at
         columns.append(
             Column(
-                begin=bucket.begin,
-                end=bucket.end,
-                x=round(left + at * step, 2),
-                width=round(step, 2),
+                x=at * STEP,
+                width=STEP,
                 title=f"{bucket.name}: {text(sums[at])}",
-                parts=parts,
+                url=bucket.url,
+                label="" if left % every else bucket.name,
+                is_seldom=left % every_on_a_phone > 0,
+                parts=_parts(at * STEP, width, bucket.name, named, top, text),
             )
         )
-    every = -(-len(buckets) // LABELS)
-    labels = [
-        Label(round(left + (at + 0.5) * step, 2), bucket.name)
-        for at, bucket in enumerate(buckets)
-        if (len(buckets) - 1 - at) % every == 0
-    ]
-    lines = [
-        Line(round(floor - share * room, 2), text(round(top * share))) for share in (0, 0.5, 1)
-    ]
     return Chart(
         columns=columns,
-        labels=labels,
-        lines=lines,
-        width=frame.width,
-        height=frame.height,
-        left=left,
-        right=right,
-        floor=floor,
-        label_y=frame.height - 6,
+        lines=(text(top), text(round(top / 2)), text(0)),
+        width=width,
+        is_linked=any(bucket.url for bucket in buckets),
     )
+
+
+def _parts(
+    x: int,
+    chart_width: int,
+    bucket: str,
+    named: Sequence[tuple[str, int]],
+    top: int,
+    text: Callable[[int], str],
+) -> list[Part]:
+    width = min(STEP * SHARE, chart_width * WIDEST)
+    parts = []
+    y = float(HEIGHT)
+    for number, (name, value) in enumerate(named, 1):
+        height = value / top * HEIGHT
+        y -= height
+        if value:
+            parts.append(
+                Part(
+                    number=number,
+                    x=round(x + (STEP - width) / 2, 2),
+                    y=round(min(y, HEIGHT - LOWEST), 2),
+                    width=round(width, 2),
+                    height=round(max(height, LOWEST), 2),
+                    title=f"{bucket}, {name}: {text(value)}",
+                )
+            )
+    return parts
+
+
+def _steps(count: int, most: int) -> int:
+    return -(-count // most)
 
 
 def _rounded_up(value: int) -> int:

@@ -13,6 +13,8 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     list_fullwidth = True
     # What to do about a list that is empty.
     when_empty: ClassVar[str] = ""
+    # On the button that adds one; empty: "Add" and the name of the model.
+    add_words: ClassVar[str] = ""
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         """What the list's template shows besides the rows."""

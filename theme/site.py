@@ -33,7 +33,7 @@ class OperatorSite(UnfoldAdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)
-        # They stand in theme/admin.css: the theme would write them into each page, inline.
+        # They stand in theme/tokens.css: the theme would write them into each page, inline.
         return {**context, "colors": None, "border_radius": None}
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:

@@ -13,11 +13,14 @@ from keys import shown
 from keys.amounts import neurons_text, usd_text
 from keys.log.walk import Position, Sought, Walk
 from keys.models import Key, RequestLog
-from keys.reports.budget_bars import Bar, bars
+from keys.reports.budget_bars import bars
 from keys.reports.usage import owner_usage, sums_by_day, usage_by_key
 from keys.scopes import Limits
+from theme.bars import Bar
 
 CHART_DAYS: Final = 30
+DAY_COLUMNS: Final = ("Requests", "Errors", "Tokens", "Cost")
+MODEL_COLUMNS: Final = ("Requests", "Errors", "Tokens in", "Tokens out", "Images", "Cost")
 PAGE_ROWS: Final = 50
 
 _REFUSED_WORDS: Final = {
@@ -112,12 +115,11 @@ def shown_owner(owner: Any) -> ShownOwner:
 
 @dataclass(frozen=True, slots=True)
 class ModelSum:
-    """`numbers` are requests, errors, tokens in, tokens out and pictures, as texts."""
+    """`numbers` is a text for each of MODEL_COLUMNS, with the column's name before it."""
 
     model: str
     makes_text: bool
-    numbers: list[str]
-    cost: str
+    numbers: list[tuple[str, str]]
     # Beside the dearest.
     percent: int
 
@@ -131,9 +133,11 @@ class DaySum:
     cost_nano_usd: int
 
     @property
-    def numbers(self) -> list[str]:
+    def numbers(self) -> list[tuple[str, str]]:
+        """A text for each of DAY_COLUMNS, with the column's name before it."""
         counts = (self.requests, self.errors, self.tokens)
-        return [*(f"{count:,}" for count in counts), shown.usd(self.cost_nano_usd)]
+        texts = [*(f"{count:,}" for count in counts), shown.usd(self.cost_nano_usd)]
+        return list(zip(DAY_COLUMNS, texts, strict=True))
 
 
 def recent_days(owner_id: int, today: date | None = None) -> tuple[list[DaySum], list[ModelSum]]:
@@ -174,8 +178,13 @@ def _by_cost(models: dict[str, list[int]]) -> list[ModelSum]:
         ModelSum(
             model=name or "(no model)",
             makes_text=sums[3] > 0 and not sums[4],
-            numbers=[f"{number:,}" for number in sums[:5]],
-            cost=shown.usd(sums[5]),
+            numbers=list(
+                zip(
+                    MODEL_COLUMNS,
+                    [*(f"{number:,}" for number in sums[:-1]), shown.usd(sums[-1])],
+                    strict=True,
+                )
+            ),
             percent=sums[5] * 100 // highest if highest else 0,
         )
         for name, sums in used

@@ -22,6 +22,8 @@ from keys.member import policy
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
 from keys.member.usage import (
     CHART_DAYS,
+    DAY_COLUMNS,
+    MODEL_COLUMNS,
     recent_days,
     request_page,
     shown_keys,
@@ -29,7 +31,7 @@ from keys.member.usage import (
 )
 from keys.models import Key, Revision
 from keys.snippets import USUAL_MODEL, snippets
-from theme.chart import Bucket, Frame, stacked
+from theme.chart import Bucket, stacked
 
 
 def page(view: Any) -> Any:
@@ -42,7 +44,6 @@ def form_page(view: Any) -> Any:
 
 
 _MODEL_NAME: Final = re.compile(r"[\w@./:-]+")
-_CHART_FRAME: Final = Frame(width=720, height=180, left=84, right=22)
 _MEASURES: Final = {"cost": "Cost", "requests": "Requests", "tokens": "Tokens"}
 
 
@@ -153,11 +154,13 @@ def usage(request: HttpRequest) -> HttpResponse:
     text = shown.usd if measure == "cost" else shown.short
     buckets = [Bucket(day.day, day.day, f"{day.day:%d %b}") for day in days]
     context = {
-        "chart": stacked(buckets, [measure], [values], text, _CHART_FRAME),
+        "chart": stacked(buckets, [measure], [values], text),
         "measure": _MEASURES[measure],
         "measures": [(name, label, name == measure) for name, label in _MEASURES.items()],
         "days": [day for day in reversed(days) if day.requests],
         "models": models,
+        "day_columns": DAY_COLUMNS,
+        "model_columns": MODEL_COLUMNS,
         "chart_days": CHART_DAYS,
         "owner": shown_owner(request.user),
     }

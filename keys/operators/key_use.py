@@ -1,6 +1,6 @@
-"""Use beside keys: a few columns of days in each line of the list, bars of budgets on a page."""
+"""Use beside keys: a few columns of days in each line of the list, bars and a chart on a page."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils import timezone
 from unfold.views import ChangeList
 
+from keys import shown
 from keys.models import Key
 from keys.reports.budget_bars import bars
 from keys.reports.near_limits import fullest_budgets
 from keys.reports.periods import daily_requests
 from keys.reports.usage import key_usage
-from theme.bars import Bar
-from theme.sparkline import sparkline
+from theme.chart import Bucket, stacked
 
 SPARK_DAYS: Final = 14
 PAGE_DAYS: Final = 30
@@ -41,19 +41,14 @@ def use_of(key: Key) -> dict[str, Any]:
     """For the page of one key."""
     usage = key_usage(key.pk)
     today = timezone.now().astimezone(UTC).date()
-    days = daily_requests([key.pk], today, PAGE_DAYS)[key.pk]
+    requests = daily_requests([key.pk], today, PAGE_DAYS)[key.pk]
+    rows_url = f"{reverse('admin:keys_requestlog_changelist')}?key={key.pk}"
+    days = [today - timedelta(days=ago) for ago in reversed(range(PAGE_DAYS))]
+    buckets = [Bucket(day, day, f"{day:%d %b}", f"{rows_url}&day={day}") for day in days]
     return {
-        "bars": [
-            Bar(
-                name=bar.label,
-                value=bar.used,
-                note=f"of {bar.limit}, {bar.percent}%" if bar.limit else "no limit",
-                percent=bar.percent or 0,
-                is_full=bar.is_full,
-            )
-            for bar in bars(key.limits, usage)
-        ],
-        "spark": sparkline(days, "Requests"),
+        "bars": bars(key.limits, usage),
+        "chart": stacked(buckets, ["requests"], [requests], shown.short),
+        "chart_days": PAGE_DAYS,
         "month_requests": usage.month.requests,
-        "rows_url": f"{reverse('admin:keys_requestlog_changelist')}?key={key.pk}",
+        "rows_url": rows_url,
     }

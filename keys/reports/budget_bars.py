@@ -1,38 +1,20 @@
 """How much of each budget is used, for a page to draw as bars."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from keys import shown
 from keys.reports.near_limits import NEAR_PERCENT
 from keys.reports.usage import KeyUsage
 from keys.scopes import Limits
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """How much of one limit is used, what runs now included. Without a limit there is no bar."""
-
-    label: str
-    used: str
-    running: str
-    limit: str
-    percent: int | None
-
-    @property
-    def is_full(self) -> bool:
-        return self.percent is not None and self.percent >= 100
-
-    @property
-    def is_near(self) -> bool:
-        return self.percent is not None and NEAR_PERCENT <= self.percent < 100
+from theme.bars import Bar
 
 
 def bars(limits: Limits, usage: KeyUsage) -> list[Bar]:
+    """What is used of each, what runs now included. Without a limit there is only the amount."""
     money = [
         ("Today", limits.daily_budget_nano_usd, usage.day),
         ("This month", limits.monthly_budget_nano_usd, usage.month),
-        ("In all", limits.total_budget_nano_usd, usage.total),
+        ("In total", limits.total_budget_nano_usd, usage.total),
     ]
     day = usage.day
     return [
@@ -52,10 +34,19 @@ def bars(limits: Limits, usage: KeyUsage) -> list[Bar]:
 
 def _bar(label: str, used: int, running: int, limit: int | None, text: Callable[[int], str]) -> Bar:
     percent = None if limit is None else min(100, (used + running) * 100 // limit)
+    is_full = percent is not None and percent >= 100
+    is_near = percent is not None and NEAR_PERCENT <= percent < 100
+    notes = []
+    if running:
+        notes.append(f"up to {text(running)} more by running requests")
+    if is_full or is_near:
+        notes.append("used up" if is_full else f"{percent}% used")
     return Bar(
-        label=label,
-        used=text(used),
-        running=text(running) if running else "",
-        limit="" if limit is None else text(limit),
+        name=label,
+        value=text(used),
+        of="" if limit is None else text(limit),
+        note=", ".join(notes),
         percent=percent,
+        is_near=is_near,
+        is_full=is_full,
     )

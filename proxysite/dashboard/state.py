@@ -31,7 +31,6 @@ def limits_context(now: datetime) -> dict[str, Any]:
                 name=one.name,
                 value=f"{one.count:,}",
                 note=", ".join(f"{count:,} by {words}" for words, count in one.by),
-                percent=0,
                 url=rows_url(today, today, key=str(one.key_id)),
             )
             for one in refused_today(now)[:NEAR_SHOWN]
@@ -47,6 +46,7 @@ def _near_bar(near: NearLimit) -> Bar:
         value=f"{near.percent}%",
         note=f"{text(near.used)} of {text(near.limit)}, {near.what}",
         percent=min(100, near.percent),
+        is_near=near.percent < 100,
         is_full=near.percent >= 100,
         url=reverse(f"admin:keys_{view}_change", args=[pk]),
     )

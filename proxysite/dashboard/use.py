@@ -10,7 +10,7 @@ from keys.models import RequestLog
 from keys.reports.periods import DIMENSIONS, FIGURES, Series, UseReport, use_report
 from proxysite.dashboard.addresses import PERIODS, Asked, rows_url
 from theme.bars import Bar
-from theme.chart import Bucket, Chart, stacked
+from theme.chart import Bucket, stacked
 
 # Of how many failures, the newest, the codes are counted: a step along the index of failures.
 FAILURES_READ: Final = 300
@@ -56,7 +56,7 @@ def use_context(asked: Asked, now: datetime) -> dict[str, Any]:
         "figure": FIGURES[asked.figure][0],
         "by": asked.by,
         "period": PERIODS[asked.days],
-        "chart": _linked(stacked(buckets, names, amounts, text)),
+        "chart": stacked(buckets, names, amounts, text),
         "legend": _legend(asked, report, text),
         "table": _table(buckets, amounts, text),
         "tops": [
@@ -77,13 +77,13 @@ def _buckets(days: int, today: date) -> list[Bucket]:
     if days <= 31:
         begin = today - timedelta(days=days - 1)
         each = [begin + timedelta(days=at) for at in range(days)]
-        return [Bucket(day, day, f"{day:%d %b}") for day in each]
+        return [Bucket(day, day, f"{day:%d %b}", rows_url(day, day)) for day in each]
     firsts = [today.replace(day=1)]
     while len(firsts) < 12:
         firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
     ends = [today, *(first - timedelta(days=1) for first in firsts)]
     return [
-        Bucket(first, end, f"{first:%b %Y}")
+        Bucket(first, end, f"{first:%b %Y}", rows_url(first, end))
         for first, end in reversed(list(zip(firsts, ends, strict=False)))
     ]
 
@@ -130,14 +130,6 @@ def _share(part: int, whole: int) -> str:
     return f"{part * 100 / whole:.1f}%" if whole else ""
 
 
-def _linked(chart: Chart | None) -> dict[str, Any] | None:
-    """The chart, each column with the address of its rows."""
-    if chart is None:
-        return None
-    columns = [(rows_url(column.begin, column.end), column) for column in chart.columns]
-    return {"numbers": chart, "columns": columns}
-
-
 def _legend(asked: Asked, report: UseReport, text: Callable[[int], str]) -> list[Bar]:
     whole = sum(series.total for series in report.series) or 1
     last = report.end - timedelta(days=1)
@@ -164,7 +156,7 @@ def _table(
     return [
         (
             bucket.name,
-            rows_url(bucket.begin, bucket.end),
+            bucket.url,
             [text(line[at]) for line in amounts],
         )
         for at, bucket in reversed(list(enumerate(buckets)))

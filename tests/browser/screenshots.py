@@ -74,11 +74,16 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "refreshes": "/admin/catalog/refreshrun/",
         "accounts": "/admin/auth/user/",
         "audit": "/admin/admin/logentry/",
+        "audit-entry": "/admin/admin/logentry/1/change/",
         "member": "/",
         "member-key": f"/keys/{member_key}/",
+        "member-new": "/keys/new/",
+        "member-limits": f"/keys/{member_key}/limits/",
+        "member-rotate": f"/keys/{member_key}/rotate/",
         "member-usage": "/usage/",
         "member-requests": "/requests/",
         "member-playground": "/playground/",
+        "not-found": "/no/such/page/",
     }
 
 
@@ -145,6 +150,8 @@ def take(browser: Browser, gateway: GatewayProcess, out: Path, only: str) -> Non
             page = context.new_page()
             page.goto("/admin/login/")
             page.screenshot(path=out / f"sign-in-{size}-{scheme}.png")
+            page.goto("/accounts/login/")
+            page.screenshot(path=out / f"member-sign-in-{size}-{scheme}.png")
             sign_in(page)
             for name, path in wanted.items():
                 page.goto(path)

@@ -106,7 +106,7 @@ def test_a_figure_leads_to_its_rows_and_filters_open_by_keyboard(
 ) -> None:
     assert chat(gateway, gateway.issue_key("leads to its rows")).status_code == 200
     page.goto("/admin/?days=1&figure=requests")
-    page.click("a[aria-label='Rows: Requests']")
+    page.click("a[aria-label='Requests: show in the request log']")
     expect(page.locator("#result_list tbody tr").first).to_be_visible()
     page.focus(".filters-button")
     page.keyboard.press("Enter")

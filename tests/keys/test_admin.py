@@ -137,7 +137,7 @@ def test_a_changed_limit_reaches_the_workers(operator):
 
 def test_revoking_asks_first_and_is_recorded(operator):
     key, _ = issued()
-    assert "no way back" in operator.get(url("revoke", key)).content.decode()
+    assert "cannot be undone" in operator.get(url("revoke", key)).content.decode()
     assert Key.objects.get().revoked_at is None
     operator.post(url("revoke", key))
     assert Key.objects.get().revoked_at is not None
@@ -290,7 +290,7 @@ def test_the_list_shows_use_of_each_key(operator):
     assert "Requests, 14 days: 7, today 7" in page
     assert "90% of the budget of the day" in page
     page = texts(operator.get(url("change", key)))
-    assert "of $1.00, 90%" in " ".join(page.split())
+    assert "of $1.00 90% used" in " ".join(page.split())
 
 
 def test_keys_are_filtered_by_what_needs_a_look(operator):
@@ -310,7 +310,7 @@ def test_keys_are_filtered_by_what_needs_a_look(operator):
 def test_many_keys_are_revoked_after_a_question(operator, clerk):
     keys = [issued(f"key {number}")[0] for number in range(3)]
     form = {"action": "revoke_selected", "_selected_action": [key.pk for key in keys[:2]]}
-    assert "no way back" in operator.post(reverse(LIST), form).content.decode()
+    assert "cannot be undone" in operator.post(reverse(LIST), form).content.decode()
     assert not Key.objects.filter(revoked_at__isnull=False).exists()
     clerk.post(reverse(LIST), {**form, "sure": "yes"})
     assert not Key.objects.filter(revoked_at__isnull=False).exists()
@@ -508,7 +508,7 @@ def test_a_row_is_explained_by_the_prices_of_its_time(operator):
     page = " ".join(page.split())
     assert "input tokens 600 $1 per million 0.0006" in page
     assert "output tokens 200 $2 per million 0.0004" in page
-    assert "in all 0.001" in page
+    assert "total 0.001" in page
     assert "in 2 tries 250 ms" in page
 
 
@@ -562,7 +562,7 @@ def test_the_log_shows_the_accounts_neurons_of_the_day(clerk, settings):
 def test_the_log_shows_when_workers_ai_said_that_neurons_are_used_up(operator):
     now = timezone.now()
     log_row(started_at=now, status=429, error_code="insufficient_quota")
-    shown = f"Workers AI said at {now.astimezone(UTC):%H:%M} that they are used up"
+    shown = f"Workers AI said at {now.astimezone(UTC):%H:%M} UTC that they are used up"
     assert shown in texts(operator.get(reverse(LOG)))
 
 

@@ -153,7 +153,7 @@ def test_only_who_has_the_permission_reads_it_and_on_the_row_s_page_alone() -> N
     html = page(reader, row)
     assert SECRET in html
     assert "&lt;b&gt;hi&lt;/b&gt;" in html
-    assert "Somebody's prompt" in html
+    assert "somebody's prompt" in html
     assert SECRET not in reader.get(reverse("admin:keys_requestlog_changelist")).content.decode()
     assert SECRET not in "".join(csv_texts(RequestLog.objects.all()))
 
@@ -283,7 +283,7 @@ def test_by_hand_all_text_of_one_key_is_deleted_and_the_history_says_so() -> Non
     browser = staff("view_key", "delete_capturedtext")
     change = reverse("admin:keys_key_change", args=[key.pk])
     assert "Delete captured text" in browser.get(change).content.decode()
-    assert "no way back" in browser.get(url).content.decode()
+    assert "cannot be undone" in browser.get(url).content.decode()
     assert len(left()) == 3
     told = browser.post(url, follow=True).content.decode()
     assert "Deleted the captured text of 2 requests." in told

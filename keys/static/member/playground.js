@@ -30,7 +30,7 @@ async function bearer() {
     });
     if (response.status === 401) {
       location.assign(room.dataset.signInUrl);
-      throw new Problem("You are signed out.");
+      throw new Problem("You are signed out. Sign in again.");
     }
     if (!response.ok) throw new Problem(await siteProblem(response));
     const made = await response.json();
@@ -43,7 +43,7 @@ async function siteProblem(response) {
   try {
     return (await response.json()).error;
   } catch {
-    return `The page could not get access to the key (${response.status}). Reload it.`;
+    return `The key cannot be used (${response.status}). Reload the page.`;
   }
 }
 
@@ -72,7 +72,7 @@ async function apiProblem(response) {
     // a proxy in between may answer in its own way
   }
   const wait = Number(response.headers.get("retry-after"));
-  return wait > 0 && response.status === 429 ? `${text} (${response.status}, again in ${wait} s)` : text;
+  return wait > 0 && response.status === 429 ? `${text} (${response.status}; try again in ${wait} s)` : text;
 }
 
 // Every event's data of a stream, whole lines only, however the bytes arrive.
@@ -111,7 +111,7 @@ async function loadModels() {
   }
   const groups = [
     ["Chat", models.filter((model) => kind(model) === "chat")],
-    ["Pictures", models.filter((model) => kind(model) === "images")],
+    ["Images", models.filter((model) => kind(model) === "images")],
   ];
   byId("model").replaceChildren(
     ...groups
@@ -124,7 +124,7 @@ async function loadModels() {
       }),
   );
   if (models.some((model) => model.id === chosen && kind(model))) byId("model").value = chosen;
-  if (!byId("model").value && !byId("status").textContent) say("This key may use no model here.");
+  if (!byId("model").value && !byId("status").textContent) say("This key may use none of the models that the playground can run.");
   showFields();
 }
 
@@ -151,6 +151,9 @@ function showFields() {
     const known = !parameter || (model?.supported_parameters ?? []).includes(parameter);
     field.hidden = !(wanted && known);
   }
+  for (const notice of room.querySelectorAll("[data-key]")) {
+    notice.hidden = notice.dataset.key !== byId("key").value;
+  }
   if (!sees(model)) setPictures([]);
   byId("about-model").textContent = model ? aboutModel(model) : "";
   byId("send").disabled = !model || running !== null;
@@ -159,9 +162,9 @@ function showFields() {
 function aboutModel(model) {
   const price = (text) => `$${Number((Number(text) * 1e6).toPrecision(3))}`;
   const facts = [];
-  if (model.context_length) facts.push(`${model.context_length.toLocaleString()} tokens of context`);
+  if (model.context_length) facts.push(`context window of ${model.context_length.toLocaleString()} tokens`);
   if (kind(model) === "chat" && Number(model.pricing?.completion) > 0) {
-    facts.push(`${price(model.pricing.prompt)} in, ${price(model.pricing.completion)} out, a million tokens`);
+    facts.push(`${price(model.pricing.prompt)} per million tokens in, ${price(model.pricing.completion)} out`);
   }
   return facts.join(" · ");
 }
@@ -262,7 +265,7 @@ class AnswerTurn {
   addPicture(source, description) {
     const link = make("a", "");
     link.href = source;
-    link.download = "picture";
+    link.download = "image";
     const image = make("img", "");
     image.src = source;
     image.alt = description;
@@ -297,7 +300,7 @@ async function ask() {
   for (const source of pictures) {
     const image = make("img", "");
     image.src = source;
-    image.alt = "Your picture";
+    image.alt = "Your image";
     asked.append(image);
   }
   const sent = pictures;
@@ -316,7 +319,7 @@ async function ask() {
     else await chat(turn, model, prompt, sent, how);
   } catch (error) {
     stopped = error.name === "AbortError";
-    if (!stopped) turn.fail(error instanceof Problem ? error.message : "The gateway cannot be reached.");
+    if (!stopped) turn.fail(error instanceof Problem ? error.message : "The gateway cannot be reached. Try again.");
   }
   running = null;
   turn.end();
@@ -392,7 +395,7 @@ function inWords(row) {
   if (row.prompt_tokens !== null || row.completion_tokens !== null) {
     words.push(`${count(row.prompt_tokens)} tokens in, ${count(row.completion_tokens)} out`);
   }
-  if (row.images) words.push(`${row.images} picture${row.images === 1 ? "" : "s"}`);
+  if (row.images) words.push(`${row.images} image${row.images === 1 ? "" : "s"}`);
   words.push(row.cost_shown === null ? "cost unknown" : row.cost_shown);
   if (row.neurons_shown !== null) words.push(`${row.neurons_shown} neurons`);
   words.push(`${(row.duration_ms / 1000).toFixed(1)} s`);
@@ -423,7 +426,7 @@ function setPictures(sources) {
     ...sources.map((source) => {
       const image = make("img", "");
       image.src = source;
-      image.alt = "A picture to send";
+      image.alt = "An image to send";
       return image;
     }),
   );
@@ -462,10 +465,12 @@ byId("model").addEventListener("change", showFields);
 byId("file").addEventListener("change", async (event) => {
   const files = Array.from(event.target.files);
   const small = files.filter((file) => file.size <= MOST_PICTURE_BYTES);
-  if (small.length < files.length) say("A picture may have 10 MB at most.");
+  if (small.length < files.length) say("An image may have 10 MB at most.");
   setPictures([...pictures, ...(await Promise.all(small.map(asDataUrl)))]);
   event.target.value = "";
 });
 
+// On a phone the conversation comes first.
+if (matchMedia("(max-width: 720px)").matches) byId("settings").open = false;
 room.hidden = false;
 loadModels();

@@ -160,7 +160,7 @@ def test_a_models_page_tells_its_changes_and_what_to_move_to(admin_client: Clien
     )
     CatalogModel.objects.filter(pk=model.pk).update(planned_deprecation_date=date(2027, 3, 1))
     html = page(admin_client, "admin:catalog_catalogmodel_change", model.pk)
-    assert "Planned to go on 2027-03-01" in html
+    assert "plans to remove this model on 2027-03-01" in html
     assert "@cf/meta/newer" in html
     assert ">added</a>" in html
 

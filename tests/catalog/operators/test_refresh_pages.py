@@ -59,7 +59,7 @@ def test_a_refresh_that_takes_long_tells_how_far_it_is_and_no_second_one_begins(
     monkeypatch.setattr(upstream, "model_schema", read_late)
     response = admin_client.post(reverse("admin:catalog_refresh"), follow=True)
     run_page = response.request["PATH_INFO"]
-    assert "It is running" in response.content.decode()
+    assert "The refresh is running" in response.content.decode()
     assert 'http-equiv="refresh"' in response.content.decode()
     assert asked.wait(20)
     [thread] = [one for one in threading.enumerate() if one.name == "catalog refresh"]

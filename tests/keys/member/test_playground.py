@@ -26,7 +26,7 @@ MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 
 
 def test_the_page_offers_own_keys_in_force(member: Client, ada: Any) -> None:
-    assert "you have none in force" in texts(member.get("/playground/"))
+    assert "You have no active key" in texts(member.get("/playground/"))
     issued("mine", owner=ada)
     issued("of bob", owner=user("bob"))
     issued("ended", owner=ada)[0].revoke()

@@ -19,7 +19,7 @@ NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
 def ids(response: Any) -> list[str]:
-    return re.findall(r'<code class="small">([^<]+)</code>', response.content.decode())
+    return re.findall(r"<code>([^<]+)</code>", response.content.decode())
 
 
 def older(response: Any) -> str | None:
@@ -108,7 +108,7 @@ def test_any_query_is_answered(member: Client, ada: Any, query: str) -> None:
 
 def test_an_empty_log_says_what_to_do_next(member: Client) -> None:
     assert "playground" in texts(member.get(LIST))
-    assert "No request fits" in texts(member.get(LIST + "?failed=1"))
+    assert "No request matches" in texts(member.get(LIST + "?failed=1"))
 
 
 # --- Usage ----------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def test_usage_is_drawn_by_day_and_summed_by_model(member: Client, ada: Any) -> 
     response = member.get("/usage/")
     page = response.content.decode()
     assert f"<title>{today:%d %b}: $3.00</title>" in page
-    assert page.count('class="reach"') == 30
+    assert page.count('class="stacked-reach"') == 30
     assert texts(response).index("dear") < texts(response).index("cheap")
     assert "1,201" in page
     assert "secret" not in page and "forgotten" not in page
