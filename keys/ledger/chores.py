@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from keys.ledger import budgets, month_totals
+from keys.ledger import month_totals, reservations
 from keys.ledger.connection import LONGEST_RETRY_S, LedgerConnection
 from keys.ledger.leases import Leases
 from keys.ledger.transaction import group_transaction
@@ -40,7 +40,7 @@ class Chores:
         if not (is_beat or is_sweep):
             return
         moment = datetime.fromtimestamp(self._clock(), UTC)
-        self._leases.extend_at = now + budgets.HEARTBEAT_S
+        self._leases.extend_at = now + reservations.HEARTBEAT_S
         self._sweep_at = now + SWEEP_EVERY_S
         try:
             self._connection.prepare()
@@ -48,7 +48,7 @@ class Chores:
                 with group_transaction() as transaction:
                     self._leases.extend(transaction, moment)
             if is_sweep:
-                budgets.sweep(self._leases.lapsed_by())
+                reservations.sweep(self._leases.lapsed_by())
                 month_totals.make_next(moment.date())
         except Exception as error:
             # The next group will say more; the leases last for three beats.

@@ -8,15 +8,17 @@ from typing import Final
 
 from django.db import connection
 
-from keys.ledger import budgets, month_totals
+from keys.ledger import budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
 from keys.ledger.connection import LedgerConnection
 from keys.ledger.leases import Leases
 from keys.ledger.mark import WriterMark
 from keys.ledger.rows import LedgerRow
+from keys.ledger.spending import ClosedMonths
 from keys.ledger.totals import Sums
 from keys.ledger.transaction import GroupTransaction, group_transaction
 from keys.ledger.waiting import Waiting
+from keys.ledger.windows import utc_day
 
 LAST_USED_EVERY_S: Final = 60.0
 
@@ -37,7 +39,7 @@ class GroupWriter:
         self._commit_delay_s = commit_delay_s
         self._clock = clock
         self._last_used: dict[int, float] = {}
-        self._closed_months = budgets.ClosedMonths()
+        self._closed_months = ClosedMonths()
 
     def write(self, group: list[Waiting]) -> None:
         """When it returns, the group is in."""
@@ -58,7 +60,7 @@ class GroupWriter:
                 used = self._write_rows(lasting, transaction)
             # First what is free again, then who may have it.
             if released:
-                budgets.release(released, transaction)
+                reservations.release(released, transaction)
             if claims:
                 self._decide(claims, released, transaction)
             if self._commit_delay_s:
@@ -71,7 +73,7 @@ class GroupWriter:
         sums = _sums_of(group)
         ledger_rows.insert(transaction, values)
         ledger_rows.store_captured(rows, transaction)
-        month_totals.forget_late(sums.days, budgets.utc_day(self._clock()), transaction)
+        month_totals.forget_late(sums.days, utc_day(self._clock()), transaction)
         sums.write(transaction)
         return self._touch_keys(rows, transaction)
 

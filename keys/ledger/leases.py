@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from keys.ledger import budgets
-from keys.ledger.budgets import Claim
+from keys.ledger import reservations
+from keys.ledger.claims import Claim
 from keys.ledger.mark import WriterMark
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.waiting import Waiting
@@ -49,12 +49,12 @@ class Leases:
         released: Collection[uuid.UUID] = (),
     ) -> None:
         held = [claim for id, claim in self._held.items() if id not in released]
-        budgets.extend_leases(held, transaction, writer=self._mark.writer, now=now)
+        reservations.extend_leases(held, transaction, writer=self._mark.writer, now=now)
 
     def note_written(self, group: Iterable[Waiting]) -> None:
         """Take over what a group reserved and let go what it released."""
         if not self._held:
-            self.extend_at = time.monotonic() + budgets.HEARTBEAT_S
+            self.extend_at = time.monotonic() + reservations.HEARTBEAT_S
         self.note_back()
         for waiting in group:
             if waiting.claim is not None and waiting.shortfall is None:

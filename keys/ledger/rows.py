@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from keys.ledger.budgets import utc_day
 from keys.ledger.captured import CapturedTexts
 from keys.ledger.totals import SUMMED, Names, Place, Sums
 from keys.ledger.transaction import GroupTransaction, Insert, engine
+from keys.ledger.windows import utc_day
 from keys.models import CapturedText, RequestLog
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from keys.ledger.budgets import Claim, Shortfall
+from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import Names, Place
 

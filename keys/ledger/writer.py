@@ -24,8 +24,8 @@ from django.db import DataError, IntegrityError
 
 from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
 from keys.ledger import rows as ledger_rows
-from keys.ledger.budgets import Claim, Shortfall
 from keys.ledger.chores import Chores
+from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.connection import FIRST_RETRY_S, LONGEST_RETRY_S, LedgerConnection
 from keys.ledger.group import GroupWriter
 from keys.ledger.health import LedgerHealth

@@ -20,10 +20,11 @@ from django.conf import settings
 
 from keys import errors
 from keys.access.key_index import KeyRecord
-from keys.ledger.budgets import Claim, Shortfall, utc_day
 from keys.ledger.captured import Capture
+from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import Names, Place
+from keys.ledger.windows import utc_day
 from keys.ledger.writer import LedgerWriter, ledger
 from keys.limits.counters import Counters, Denial, Hold, Limit, MemoryCounters
 

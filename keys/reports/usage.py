@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from keys.amounts import MICRO
 from keys.ledger import month_totals
-from keys.ledger.budgets import Window
 from keys.ledger.totals import ADDED, REFUSED
+from keys.ledger.windows import Window
 from keys.models import DayTotal, RequestLog, Reservation
 
 

@@ -19,7 +19,7 @@ from django.db import connections
 from django.db.models import Sum
 from django.utils import timezone
 
-from keys.ledger.budgets import LEASE
+from keys.ledger.reservations import LEASE
 from keys.models import DayTotal, Key, RequestLog, Reservation
 from tests.gateway import ROOT, GatewayProcess
 from tests.keys.load import (

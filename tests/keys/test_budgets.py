@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keys import errors
-from keys.ledger import budgets, leases
-from keys.ledger.budgets import LEASE, Claim, ClosedMonths, Spending, Window, decide
+from keys.ledger import leases, reservations
+from keys.ledger.budgets import decide
+from keys.ledger.claims import Claim
+from keys.ledger.reservations import LEASE
+from keys.ledger.spending import ClosedMonths, Spending
 from keys.ledger.transaction import group_transaction
+from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
 from keys.limits.admission import Outcome, admit
 from keys.limits.counters import MemoryCounters
@@ -257,7 +261,7 @@ def test_what_a_crash_left_reserved_is_free_when_its_lease_ends(writers, clock):
 
 
 def test_a_worker_that_lives_keeps_the_lease_of_a_long_request(writers, clock, monkeypatch):
-    monkeypatch.setattr(budgets, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(reservations, "HEARTBEAT_S", 0.01)
     key = record(Limits(daily_budget_nano_usd=100))
     writer = writers()
     ticket = run(reserved(writer, key))
@@ -286,7 +290,7 @@ def test_lapsed_reservations_are_deleted_in_the_end(writers, clock):
         day=date(2027, 5, 10),
         cost_nano_usd=1,
         neurons_micro=0,
-        expires_at=datetime.fromtimestamp(NOON, UTC) - budgets.SWEPT_AFTER,
+        expires_at=datetime.fromtimestamp(NOON, UTC) - reservations.SWEPT_AFTER,
     )
     assert writers().stop(5)
     assert not Reservation.objects.exists()
@@ -411,8 +415,8 @@ def test_what_was_swept_while_its_worker_reached_no_database_is_set_aside_again(
     writer = writers()
     key = record(Limits(daily_budget_nano_usd=100))
     first, second = run(reserved(writer, key, cost=60)), run(reserved(writer, key, cost=40))
-    clock.now += LEASE.total_seconds() + budgets.SWEPT_AFTER.total_seconds() + 1
-    budgets.sweep(datetime.fromtimestamp(clock.now, UTC))
+    clock.now += LEASE.total_seconds() + reservations.SWEPT_AFTER.total_seconds() + 1
+    reservations.sweep(datetime.fromtimestamp(clock.now, UTC))
     assert not Reservation.objects.exists()
     writer._leases.extend_at = 0.0  # due since long
     second.settle_nowait(done(30))
@@ -450,7 +454,7 @@ def test_a_fault_in_the_chores_does_not_end_the_ledger(writers, monkeypatch):
     def broken(moment):
         raise InterfaceError("the driver is confused")
 
-    monkeypatch.setattr(budgets, "sweep", broken)
+    monkeypatch.setattr(reservations, "sweep", broken)
     writer = writers()
     ticket = run(reserved(writer, record(Limits(daily_budget_nano_usd=100))))
     ticket.settle_nowait(done())
@@ -590,7 +594,7 @@ class AnyOrder(RuleBasedStateMachine):
         claim_id = data.draw(st.sampled_from(list(self.held)))
         day, *_ = self.held.pop(claim_id)
         with group_transaction() as transaction:
-            budgets.release([claim_id], transaction)
+            reservations.release([claim_id], transaction)
         total, _ = DayTotal.objects.get_or_create(day=day, key_id=1)
         total.cost_nano_usd += cost
         total.neurons_micro += neurons
@@ -602,7 +606,7 @@ class AnyOrder(RuleBasedStateMachine):
     def wait(self, minutes, sweeps):
         self.now += timedelta(minutes=minutes)
         if sweeps:
-            budgets.sweep(self.now)
+            reservations.sweep(self.now)
             self.held = {name: each for name, each in self.held.items() if each[3] > self.now}
 
     @invariant()
