@@ -11,7 +11,7 @@ from typing import Protocol
 
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
-from keys.limits.admission import Outcome, Ticket
+from keys.limits.ticket import Outcome, Ticket
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 
 from catalog import snapshot
 from keys.ledger.writer import ledger
-from keys.limits.admission import process_counters
+from keys.limits.process_counters import process_counters
 
 Answer = tuple[int, bytes]
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from catalog import snapshot
 from keys.ledger.writer import ledger
-from keys.limits.admission import process_counters
+from keys.limits.process_counters import process_counters
 from openai_api.upstream import close_client
 from proxysite.refresher import Refresher
 

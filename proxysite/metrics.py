@@ -28,7 +28,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from catalog import snapshot
 from keys.ledger.totals import REFUSED
 from keys.ledger.writer import ledger
-from keys.limits.admission import process_counters
+from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
 from keys.reports.usage import SumsEver
 

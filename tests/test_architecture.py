@@ -92,7 +92,7 @@ IMPORTED_LATE = {
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",
     ("proxysite/run.py", "keys.models"): "it sets Django up itself, and models come after that",
     (
-        "keys/limits/admission.py",
+        "keys/limits/process_counters.py",
         "keys.limits.redis_counters",
     ): "10 MiB and a quarter of a second at the start, which only a gateway with Redis needs",
 }

@@ -21,7 +21,7 @@ from catalog.pricing.costs import (
 )
 from catalog.pricing.prices import Prices, prices_to_json
 from catalog.snapshot import ModelRecord
-from keys.limits.admission import Outcome
+from keys.limits.ticket import Outcome
 from openai_api.errors import ApiError
 from openai_api.use import token_estimate
 from openai_api.use.usage import NOTHING, Usage

@@ -21,7 +21,7 @@ class Worker:
         from django.db import OperationalError
 
         from keys.ledger.writer import LedgerWriter
-        from keys.limits.admission import counters_from_settings
+        from keys.limits.process_counters import counters_from_settings
 
         self.ahead_s = 0.0
         self.tickets: list[Any] = []
@@ -84,7 +84,7 @@ class Worker:
         return ticket
 
     async def settle(self) -> None:
-        from keys.limits.admission import Outcome
+        from keys.limits.ticket import Outcome
 
         outcome = Outcome(
             status=200, end_reason="complete", cost_nano_usd=60, neurons_micro=60, prompt_tokens=60

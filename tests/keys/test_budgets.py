@@ -20,8 +20,9 @@ from keys.ledger.spending import ClosedMonths, Spending
 from keys.ledger.transaction import group_transaction
 from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
-from keys.limits.admission import Outcome, admit
+from keys.limits.admission import admit
 from keys.limits.counters import MemoryCounters
+from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage, owner_usage
 from keys.scopes import Limits, Scope

@@ -7,7 +7,7 @@ import pytest
 from catalog.pricing.costs import Quantities
 from catalog.pricing.prices import UNPRICED, Prices, prices_from_json
 from catalog.snapshot import ModelRecord
-from keys.limits.admission import Outcome
+from keys.limits.ticket import Outcome
 from openai_api.use.recording import Metered, outcome_of
 from openai_api.use.usage import NOTHING, Usage
 

@@ -1,0 +1,41 @@
+"""`x-ratelimit-*`, as OpenAI names and writes them. Pure."""
+
+import math
+from typing import Final
+
+from keys.limits.counters import Hold
+
+_OF_REQUESTS: Final = (
+    b"x-ratelimit-limit-requests",
+    b"x-ratelimit-remaining-requests",
+    b"x-ratelimit-reset-requests",
+)
+_OF_TOKENS: Final = (
+    b"x-ratelimit-limit-tokens",
+    b"x-ratelimit-remaining-tokens",
+    b"x-ratelimit-reset-tokens",
+)
+
+
+def ratelimit_headers(hold: Hold) -> list[tuple[bytes, bytes]]:
+    """For the limits that there are."""
+    headers = []
+    for (limit, remaining, reset), level in (
+        (_OF_REQUESTS, hold.requests()),
+        (_OF_TOKENS, hold.tokens()),
+    ):
+        if level is not None:
+            headers += [
+                (limit, b"%d" % level.limit),
+                (remaining, b"%d" % level.remaining),
+                (reset, duration_text(level.reset_after_s).encode()),
+            ]
+    return headers
+
+
+def duration_text(seconds: float) -> str:
+    """As OpenAI writes them: '0s', '120ms', '6s', '1m0s'. Rounded up, so that waiting is enough."""
+    if 0 < seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,264 @@
+"""An admitted request: what it holds, until its last holder settles it.
+
+`Ticket.reserve` comes when model and price are known: tokens in the counters, money and neurons in
+the database, for those that have a budget. `Ticket.settle` frees what was taken and queues the row;
+its future says when the row is committed. A refusal leaves no row, but is counted.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from keys import errors
+from keys.access.key_index import KeyRecord
+from keys.ledger.captured import Capture
+from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.rows import LedgerRow
+from keys.ledger.totals import CLIENT_GONE_STATUS
+from keys.ledger.windows import utc_day
+from keys.ledger.writer import LedgerWriter
+from keys.limits.counters import Hold
+from keys.limits.headers import ratelimit_headers
+from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """How a request ended. What is not known stays None: 0 is a number."""
+
+    status: int
+    end_reason: str
+    error_code: str = ""
+    error_message: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    images: int | None = None
+    audio_ms: int | None = None
+    cost_nano_usd: int | None = None
+    neurons_micro: int | None = None
+    neurons_source: str = "none"
+    neurons_by_price_micro: int | None = None
+    usage_source: str = "none"
+    price: str | None = None
+    ttft_ms: int | None = None
+    attempts: int = 0
+
+
+class Ticket:
+    """An admitted request. The attributes without an underscore go into its row as they stand when
+    it is settled: the view fills them in as it learns them."""
+
+    __slots__ = (
+        "_began",
+        "_future",
+        "_hold",
+        "_ledger",
+        "_loop",
+        "_reservation",
+        "_settled",
+        "capture",
+        "client_ip",
+        "endpoint",
+        "key",
+        "model",
+        "request_id",
+        "requested_model",
+        "started_at",
+        "stream",
+        "user",
+        "user_agent",
+    )
+
+    def __init__(
+        self,
+        key: KeyRecord,
+        *,
+        endpoint: str,
+        request_id: str,
+        client_ip: str,
+        user_agent: str,
+        started_at: float,
+        hold: Hold | None,
+        ledger: LedgerWriter,
+    ) -> None:
+        self.key = key
+        self.endpoint = endpoint
+        self.request_id = request_id
+        self.client_ip = client_ip
+        self.user_agent = user_agent
+        self.started_at = started_at
+        self.requested_model = ""
+        self.model = ""
+        self.stream = False
+        self.user = ""
+        self.capture = Capture() if key.captures else None
+        self._began = time.perf_counter()
+        self._hold = hold
+        self._ledger = ledger
+        self._reservation: uuid.UUID | None = None
+        self._settled = False
+        self._future: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def elapsed_ms(self) -> int:
+        return round((time.perf_counter() - self._began) * 1000)
+
+    async def reserve(
+        self, *, tokens: int, cost_nano_usd: int | None, neurons_micro: int | None
+    ) -> None:
+        """Hold room for an upper estimate, before upstream is called. Raises `LimitReached`,
+        `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn, and refusals leave no
+        row. A cost that nobody knows is None.
+
+        Budgets are those of the UTC day on which the request began, and so is its row.
+        """
+        if self._hold is not None:
+            denial = await self._hold.reserve_tokens(tokens)
+            if denial is not None:
+                self.withdraw()
+                self._count_refusal(REFUSED_COLUMNS[denial.limit])
+                raise limit_reached(denial, time.time())
+        if self.key.budget_scopes:
+            decided = self._claim(cost_nano_usd, neurons_micro)
+            limit_s = settings.BUDGET_TIMEOUT
+            timer = self._loop.call_later(limit_s, _give_up, decided, limit_s)
+            try:
+                shortfall = await decided
+            except (errors.LedgerUnavailable, errors.RowRefused):
+                self.withdraw()
+                raise
+            finally:
+                timer.cancel()
+            if shortfall is not None:
+                self.withdraw()
+                self._count_refusal(f"refused_{shortfall.budget.unit}")
+                raise shortfall.error(utc_day(self.started_at))
+
+    def _claim(
+        self, cost_nano_usd: int | None, neurons_micro: int | None
+    ) -> "asyncio.Future[Shortfall | None]":
+        key = self.key
+        claim = Claim(
+            # No secret, so no system call: that would hand the interpreter to the ledger's thread.
+            id=uuid.UUID(int=random.getrandbits(128)),
+            scopes=key.budget_scopes,
+            key_id=key.id,
+            owner_id=key.owner_id,
+            day=utc_day(self.started_at),
+            cost_nano_usd=cost_nano_usd,
+            neurons_micro=neurons_micro,
+        )
+        # Noted before the answer is in: whoever is cancelled meanwhile gives it back.
+        self._reservation = claim.id
+        return self._ledger.claim(claim)
+
+    def _count_refusal(self, kind: str) -> None:
+        place, names = place_of(self.key, self.endpoint, self.model, self.started_at)
+        self._ledger.count_refusal(place, names, kind)
+
+    def withdraw(self) -> None:
+        """Give everything back without a row, for a refusal after admission."""
+        if not self._settled:
+            self._settled = True
+            self._release(0)
+            if self._reservation is not None:
+                self._ledger.release(self._reservation)
+
+    def settle(self, outcome: Outcome) -> "asyncio.Future[None]":
+        """Free the slot, queue the row, and return what resolves once the row is committed. Only
+        the first call counts; later ones, whatever they bring, wait for the same row.
+
+        For one caller at a time. One that is cancelled ends its own wait and not the row's way.
+        """
+        # First of all: it raises where no loop runs, and then the ticket is still open.
+        loop = asyncio.get_running_loop()
+        if not self._settled:
+            self._future = self._ledger.put(self._settled_row(outcome), loop, self._reservation)
+        if self._future is None or self._future.cancelled():
+            self._future = self._ledger.written()
+        return self._future
+
+    def settle_nowait(self, outcome: Outcome) -> None:
+        """The same when nobody can wait: the client is gone, or there is no event loop."""
+        if not self._settled:
+            self._ledger.put_nowait(self._settled_row(outcome), self._reservation)
+
+    @property
+    def is_settled(self) -> bool:
+        return self._settled
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        return [] if self._hold is None else ratelimit_headers(self._hold)
+
+    def _settled_row(self, outcome: Outcome) -> LedgerRow:
+        self._settled = True
+        self._release((outcome.prompt_tokens or 0) + (outcome.completion_tokens or 0))
+        key = self.key
+        return LedgerRow(
+            started_at=self.started_at,
+            request_id=self.request_id,
+            key_id=key.id,
+            key_name=key.name,
+            key_prefix=key.prefix,
+            owner_id=key.owner_id,
+            owner_name=key.owner_name,
+            endpoint=self.endpoint,
+            requested_model=self.requested_model,
+            model=self.model,
+            stream=self.stream,
+            status=outcome.status,
+            error_code=outcome.error_code,
+            error_message=outcome.error_message,
+            finish_reason=outcome.finish_reason,
+            end_reason=outcome.end_reason,
+            prompt_tokens=outcome.prompt_tokens,
+            completion_tokens=outcome.completion_tokens,
+            cached_tokens=outcome.cached_tokens,
+            reasoning_tokens=outcome.reasoning_tokens,
+            images=outcome.images,
+            audio_ms=outcome.audio_ms,
+            cost_nano_usd=outcome.cost_nano_usd,
+            neurons_micro=outcome.neurons_micro,
+            neurons_source=outcome.neurons_source,
+            neurons_by_price_micro=outcome.neurons_by_price_micro,
+            usage_source=outcome.usage_source,
+            price=outcome.price,
+            ttft_ms=outcome.ttft_ms,
+            duration_ms=self.elapsed_ms(),
+            attempts=outcome.attempts,
+            client_ip=self.client_ip,
+            user_agent=self.user_agent,
+            user=self.user,
+            captured=None if self.capture is None else self.capture.texts(),
+        )
+
+    def _release(self, used_tokens: int) -> None:
+        if self._hold is not None:
+            self._hold.release(used_tokens)
+
+    def __del__(self) -> None:
+        """A stream whose generator never started runs no `finally`: the row and the slot are
+        settled here. On the loop, since the collector may run on any thread."""
+        if getattr(self, "_settled", True):
+            return
+        outcome = Outcome(status=CLIENT_GONE_STATUS, end_reason="client_gone")
+        if self._loop.is_closed():
+            self.settle_nowait(outcome)
+        else:
+            self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
+
+
+def _give_up(decided: "asyncio.Future[Shortfall | None]", after_s: float) -> None:
+    if not decided.done():
+        decided.set_exception(
+            errors.LedgerUnavailable(
+                f"The database did not confirm a reservation within {after_s:g} s."
+            )
+        )
