@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from keys.limits.counters import Counters, MemoryCounters
+from keys.limits.counters import Counters
+from keys.limits.memory_counters import MemoryCounters
 
 
 def counters_from_settings() -> Counters:

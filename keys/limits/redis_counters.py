@@ -12,13 +12,10 @@ The keys of one script lie in different slots of a Redis Cluster, so this takes 
 """
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
-
-from redis.exceptions import RedisError
+from typing import Final
 
 from keys.limits.counters import (
     CONCURRENCY_RETRY_S,
@@ -27,24 +24,16 @@ from keys.limits.counters import (
     Hold,
     Level,
     Limit,
-    MemoryCounters,
-    MemoryHold,
     capped,
     tightest,
 )
 from keys.limits.counting_scripts import HEARTBEAT, RELEASE, RESERVE, TAKE
-from keys.limits.redis_scripts import ScriptLine
+from keys.limits.memory_counters import MemoryCounters, MemoryHold
+from keys.limits.redis_link import RedisLink
 from keys.scopes import Scope
-
-logger = logging.getLogger(__name__)
 
 PREFIX: Final = "wai:limits"
 HEARTBEAT_S: Final = 5.0
-# Redis answers within a millisecond or it is not there: no request waits for longer than this.
-TIMEOUT_S: Final = 1.0
-TRY_AGAIN_S: Final = 2.0
-
-_SCRIPTS: Final = (TAKE, RESERVE, RELEASE, HEARTBEAT)
 
 
 class _RedisHold:
@@ -161,24 +150,15 @@ class RedisCounters:
         prefix: str = PREFIX,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = url
+        self._link = RedisLink(url, clock=clock, on_connect=self._restore)
         self._fallback = MemoryCounters() if fallback is None else fallback
         self._prefix = prefix
-        self._clock = clock
-        self._line: ScriptLine | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._connects_seen = 0
-        self._away_since: float | None = None
-        self._try_at = 0.0
         self._live: set[_RedisHold] = set()
         self._heartbeat: asyncio.Task[None] | None = None
         self._restoring: asyncio.Task[None] | None = None
 
     def health(self) -> str:
-        if self._away_since is None:
-            return ""
-        away_s = self._clock() - self._away_since
-        return f"Redis does not answer since {away_s:.0f} s; each worker counts limits by itself"
+        return self._link.health()
 
     async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
         # No secret, so no system call: that would hand the interpreter to the ledger's thread.
@@ -195,7 +175,7 @@ class RedisCounters:
                 names.append(self._name(scope, what))
                 arguments.append(-1 if limit is None else limit)
         try:
-            answer = await self._run(TAKE, names, arguments)
+            answer = await self._link.run(TAKE, names, arguments)
         except BaseException:
             # Cancelled with the script on its way: it may have taken the slot.
             _RedisHold(self, scopes, slot).release(0)
@@ -221,7 +201,7 @@ class RedisCounters:
         arguments: list[str | int] = [slot]
         for pair in amounts:
             arguments += pair
-        return await self._run(RESERVE, names, arguments)
+        return await self._link.run(RESERVE, names, arguments)
 
     def release(
         self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[str | int]
@@ -229,7 +209,7 @@ class RedisCounters:
         self._live.discard(hold)
         names = [self._name(scope, what) for scope in scopes for what in ("tokens", "slots")]
         try:
-            self._send(RELEASE, names, arguments)
+            self._link.send(RELEASE, names, arguments)
         except RuntimeError:
             # No loop runs: the process ends, and the leases do the rest.
             return
@@ -238,64 +218,16 @@ class RedisCounters:
         for task in (self._heartbeat, self._restoring):
             if task is not None:
                 task.cancel()
-        if self._line is not None:
-            await self._line.close()
+        await self._link.close()
 
     def _name(self, scope: Scope, what: str) -> str:
         return f"{self._prefix}:{scope.kind}:{scope.id}:{what}"
 
-    # --- Redis, there or away -----------------------------------------------------------------
+    # --- leases, and what a new connection is told -------------------------------------------
 
-    async def _run(
-        self, script: str, names: list[str], arguments: list[str | int]
-    ) -> list[bytes] | None:
-        """The words of the script's answer; None while Redis is away."""
-        answer = self._send(script, names, arguments)
-        if answer is None:
-            return None
-        try:
-            found = await answer
-        except (RedisError, OSError, TimeoutError) as error:
-            self._note_away(error)
-            return None
-        self._note_back()
-        if self._line is not None and self._line.connects != self._connects_seen:
-            self._connects_seen = self._line.connects
-            restoring = self._tell_what_runs("CH")
-            self._restoring = asyncio.get_running_loop().create_task(restoring)
-        return [] if found is None else found.split()
-
-    def _send(
-        self, script: str, names: list[str], arguments: list[str | int]
-    ) -> "asyncio.Future[Any] | None":
-        loop = asyncio.get_running_loop()
-        if self._line is None or self._loop is not loop:
-            self._loop, self._connects_seen = loop, 0
-            self._line = ScriptLine(self._url, _SCRIPTS, timeout_s=TIMEOUT_S)
-        if self._away_since is not None:
-            now = self._clock()
-            if now < self._try_at:
-                return None
-            # This request tries; those beside it do not wait for the outcome.
-            self._try_at = now + TRY_AGAIN_S
-        return self._line.run(script, names, arguments)
-
-    def _note_away(self, error: Exception) -> None:
-        now = self._clock()
-        self._try_at = now + TRY_AGAIN_S
-        if self._away_since is None:
-            self._away_since = now
-            # Its type alone: the text may hold the URL, and that a password.
-            logger.error(
-                "Redis does not answer (%s): until it is back each worker counts limits by itself.",
-                type(error).__name__,
-            )
-
-    def _note_back(self) -> None:
-        if self._away_since is not None:
-            away_s = self._clock() - self._away_since
-            self._away_since = None
-            logger.warning("Redis answers again after %.1f s; limits are shared again.", away_s)
+    def _restore(self) -> None:
+        restoring = self._tell_what_runs("CH")
+        self._restoring = asyncio.get_running_loop().create_task(restoring)
 
     def _keep_leases(self) -> None:
         if self._heartbeat is None or self._heartbeat.done():
@@ -317,7 +249,7 @@ class RedisCounters:
             batch = [hold for hold in live[start : start + 250] if hold in self._live]
             held = [member for hold in batch for member in hold.members]
             names = [self._name(scope, "slots") for scope, _ in held]
-            await self._run(HEARTBEAT, names, [which, *(member for _, member in held)])
+            await self._link.run(HEARTBEAT, names, [which, *(member for _, member in held)])
 
 
 def _denial(answer: list[bytes], scopes: Sequence[Scope]) -> Denial:

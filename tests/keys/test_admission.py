@@ -6,8 +6,8 @@ import pytest
 
 from keys import errors
 from keys.limits.admission import admit
-from keys.limits.counters import MemoryCounters
 from keys.limits.headers import duration_text
+from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.scopes import Limits
 from tests.keys.factories import MemoryLedger, record

@@ -21,7 +21,7 @@ from keys.ledger.transaction import group_transaction
 from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
 from keys.limits.admission import admit
-from keys.limits.counters import MemoryCounters
+from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage, owner_usage

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from keys.limits.counters import Denial, Limit, MemoryCounters
+from keys.limits.counters import Denial, Limit
+from keys.limits.memory_counters import MemoryCounters
 from keys.scopes import Limits, Scope
 from tests.keys.factories import Clock
 

@@ -6,7 +6,8 @@ import logging
 import pytest
 import redis
 
-from keys.limits.counters import Denial, Limit, MemoryCounters
+from keys.limits.counters import Denial, Limit
+from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from tests.keys.engines import redis_server
 from tests.keys.factories import Clock
@@ -55,7 +56,7 @@ def move_time(server, seconds):
 
 async def released(engine):
     """Its releases are on their way; a client would wait for its row meanwhile."""
-    await asyncio.wait([engine._line._sender])
+    await asyncio.wait([engine._link._line._sender])
 
 
 @pytest.mark.parametrize("limit", ["rpm", "concurrency"])
@@ -250,7 +251,7 @@ async def test_a_slot_counts_once_though_redis_missed_its_reservation(worker, se
     engine = worker(clock=clock)
     scope = key(tpm=100, concurrency=2)
     hold = await engine.take([scope])
-    engine._note_away(OSError("the network is cut"))
+    engine._link._note_away(OSError("the network is cut"))
     assert await hold.reserve_tokens(60) is None
     clock.now += 5
     await engine._tell_what_runs("CH")
