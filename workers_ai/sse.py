@@ -8,7 +8,9 @@ stream ends without the blank line.
 
 from dataclasses import dataclass
 
-MAX_EVENT_BYTES = 64 * 1024 * 1024
+# Of an event, and of what may stand between two: comments, lines that nobody knows. A whole answer
+# in one event has a few megabytes at most.
+MAX_EVENT_BYTES = 16 * 1024 * 1024
 _MARK = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
 
@@ -22,16 +24,18 @@ class Event:
 
 
 class EventTooLarge(ValueError):
-    """An event grew over MAX_EVENT_BYTES without ending."""
+    """MAX_EVENT_BYTES went by without an event."""
 
 
 class EventDecoder:
     """Collects bytes split anywhere and returns the events that are complete."""
 
-    __slots__ = ("_data", "_name", "_pending", "_started")
+    __slots__ = ("_data", "_name", "_pending", "_since_event", "_started")
 
     def __init__(self) -> None:
-        self._pending = b""
+        # A line whose end is not in yet, as the pieces came; and bytes since the last event.
+        self._pending: list[bytes] = []
+        self._since_event = 0
         self._name = ""
         self._data: list[bytes] = []
         self._started = False
@@ -47,23 +51,37 @@ class EventDecoder:
             and not (self._pending or self._data or self._name)
         ):
             self._started = True
+            self._since_event = 0
             return [Event("", chunk[6:-2])]
+        self._since_event += len(chunk)
+        if self._since_event > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes of the stream hold no whole event")
         if self._pending:
-            chunk = self._pending + chunk
-            self._pending = b""
+            if _LF not in chunk and _CR not in chunk and not self._pending[-1].endswith(b"\r"):
+                # Joined when the line has its end, or a long one would be copied for each piece.
+                self._pending.append(chunk)
+                return []
+            chunk = b"".join((*self._pending, chunk))
+            self._pending.clear()
         if not self._started:
             if len(chunk) < len(_MARK) and _MARK.startswith(chunk):
-                self._pending = chunk
+                self._keep(chunk)
                 return []
             self._started = True
             chunk = chunk.removeprefix(_MARK)
+        events = self._whole_events(chunk)
+        if events:
+            self._since_event = sum(map(len, self._pending))
+        return events
+
+    def _whole_events(self, chunk: bytes) -> list[Event]:
         if _CR in chunk:
             chunk = self._plain_line_ends(chunk)
+        events: list[Event] = []
         if not self._data and not self._name:
             # Several such events in one chunk, or pieces of them.
             whole, separator, rest = chunk.rpartition(b"\n\n")
             if separator:
-                events: list[Event] = []
                 for block in whole.split(b"\n\n"):
                     if block.startswith(b"data: ") and _LF not in block:
                         events.append(Event("", block[6:]))
@@ -72,7 +90,6 @@ class EventDecoder:
                         self._dispatch(events)
                 self._keep(rest)
                 return events
-        events = []
         lines, separator, rest = chunk.rpartition(b"\n")
         if separator:
             self._lines(lines, events)
@@ -82,7 +99,8 @@ class EventDecoder:
     def close(self) -> list[Event]:
         """The event that the end of the stream left without its blank line, if there is one."""
         events: list[Event] = []
-        rest, self._pending = self._pending, b""
+        rest = b"".join(self._pending)
+        self._pending.clear()
         if rest:
             self._lines(rest.removesuffix(b"\r"), events)
         self._dispatch(events)
@@ -96,9 +114,8 @@ class EventDecoder:
         return chunk + held
 
     def _keep(self, rest: bytes) -> None:
-        if len(rest) + sum(map(len, self._data)) > MAX_EVENT_BYTES:
-            raise EventTooLarge(f"an event is larger than {MAX_EVENT_BYTES} bytes")
-        self._pending = rest
+        if rest:
+            self._pending.append(rest)
 
     def _lines(self, text: bytes, events: list[Event]) -> None:
         for line in text.split(b"\n"):

@@ -1,5 +1,6 @@
 """Bytes → events, for all that the format allows and every way to cut the bytes."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -108,9 +109,48 @@ def test_an_event_of_two_megabytes_comes_whole() -> None:
     assert decoded(*chunks) == data(text)
 
 
-def test_an_event_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"data: " + b"x" * 100 + b"\n",
+        b"x" * 100,
+        b"data:\n",
+        b"data:\r",
+        b": comment\n\n",
+        b"event: name\n\n",
+        b"nonsense\n\n",
+        b"\n",
+    ],
+)
+def test_a_stream_without_events_is_given_up(
+    endless: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     decoder = EventDecoder()
     with pytest.raises(EventTooLarge):
-        for _ in range(20):
-            decoder.feed(b"data: " + b"x" * 100 + b"\n")
+        for _ in range(2000):
+            decoder.feed(endless)
+
+
+def test_comments_between_events_are_no_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
+    decoder = EventDecoder()
+    for _ in range(200):
+        assert decoder.feed(b"data: a\n\n") == data(b"a")
+        assert decoder.feed(b": ping\n\n") == []
+        assert decoder.feed(b": ping\ndata: b\n\n: pi") == data(b"b")
+        assert decoder.feed(b"ng\n") == []
+
+
+def test_a_long_line_is_not_copied_for_each_of_its_pieces() -> None:
+    def seconds(pieces: int) -> float:
+        decoder = EventDecoder()
+        decoder.feed(b"data: ")
+        began = time.process_time()
+        for _ in range(pieces):
+            decoder.feed(b"x" * 100)
+        return time.process_time() - began
+
+    seconds(1000)
+    # Copied each time, the longer one would take 64 times as long, or more.
+    assert seconds(80_000) < 30 * seconds(10_000) + 0.05
