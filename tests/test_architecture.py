@@ -62,7 +62,7 @@ FLOORS = {
     "workers_ai": (
         {"http", "failures", "simulator"},
         {"envelope", "management"},
-        {"answer"},
+        {"answer", "whole_answers"},
         {"client"},
         {"configured"},
     ),

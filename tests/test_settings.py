@@ -61,6 +61,7 @@ BAD = [
     ("UPSTREAM_CONNECT_TIMEOUT", "fast", "seconds"),
     ("UPSTREAM_IDLE_TIMEOUT", "0", "seconds"),
     ("UPSTREAM_FIRST_BYTE_TIMEOUT", "nan", "seconds"),
+    ("UPSTREAM_TOTAL_TIMEOUT", "never", "seconds"),
     ("UPSTREAM_POOL_TIMEOUT", "-1", "seconds"),
     ("UPSTREAM_MAX_CONNECTIONS", "0", "whole number"),
     ("UPSTREAM_RETRIES", "1.5", "whole number"),

@@ -4,34 +4,22 @@ Reading watches the silence: the first byte and each following one have their ti
 StreamCut when the connection breaks and TimedOut after too long a silence.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import orjson
 
 from workers_ai.envelope import opened
-from workers_ai.errors import StreamCut, TimedOut, UnusableAnswer
+from workers_ai.errors import StreamCut, UnusableAnswer
 from workers_ai.http.decoded import AnyResponse
+from workers_ai.silence import Silence
 from workers_ai.sse import Event, EventDecoder, EventTooLarge
 
-BROKEN_OFF = "the connection to Workers AI broke in the middle"
-Read = TypeVar("Read")
 # Events of one network read → None, or what has to be awaited before more are wanted.
 TakeEvents = Callable[[list[Event]], Awaitable[None] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds. `first_byte_s` runs until the first byte of the body, `idle_s` between two reads."""
-
-    connect_s: float = 10.0
-    pool_s: float = 10.0
-    first_byte_s: float = 300.0
-    idle_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +82,13 @@ class StreamedAnswer:
     not count.
     """
 
-    def __init__(
-        self, response: AnyResponse, silence: "Silence", *, attempts: int, idle_s: float
-    ) -> None:
+    def __init__(self, response: AnyResponse, silence: Silence, *, attempts: int) -> None:
         self.headers = response.headers
         self.attempts = attempts
         self._response = response
         self._silence = silence
-        self._idle_s = idle_s
         self._closed = False
+        silence.of_a_stream()
 
     @property
     def from_cache(self) -> bool:
@@ -118,17 +104,15 @@ class StreamedAnswer:
     async def _read(self) -> bytes:
         """What came next; empty at the end."""
         chunk = await self._silence.wait_for(self._response.read())
-        self._silence.limit(self._idle_s, "idle")
+        self._silence.broken()
         return chunk
 
 
 class EventSource(StreamedAnswer):
     """Iterate for lists of events, one list a network read; or have them delivered."""
 
-    def __init__(
-        self, response: AnyResponse, silence: "Silence", *, attempts: int, idle_s: float
-    ) -> None:
-        super().__init__(response, silence, attempts=attempts, idle_s=idle_s)
+    def __init__(self, response: AnyResponse, silence: Silence, *, attempts: int) -> None:
+        super().__init__(response, silence, attempts=attempts)
         self._decoder = EventDecoder()
         self._take: TakeEvents | None = None
         self._stopped = False
@@ -192,7 +176,7 @@ def _shown(error: BaseException) -> BaseException:
     if isinstance(error, EventTooLarge):
         return StreamCut(str(error))
     if isinstance(error, httpx.HTTPError):
-        return StreamCut(BROKEN_OFF)
+        return StreamCut(f"Workers AI's answer broke off: {error}")
     return error
 
 
@@ -220,58 +204,3 @@ class ByteSource(StreamedAnswer):
             raise _shown(error) from None
         finally:
             await self.aclose()
-
-
-class Silence:
-    """Ends a read that waits longer than the limit. One timer a stream, not one a read.
-
-    The timer looks at the clock when it fires and sleeps on while the stream is lively, so that a
-    read costs two assignments.
-    """
-
-    def __init__(self, limit_s: float, phase: str) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._limit_s = limit_s
-        self._phase = phase
-        self._waiting_since: float | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._expired = False
-        self._timer = self._loop.call_later(limit_s, self._look)
-
-    def broken(self) -> None:
-        """Something came, and whoever waits waits on."""
-        self._waiting_since = self._loop.time()
-
-    def limit(self, limit_s: float, phase: str) -> None:
-        if phase != self._phase:
-            self._limit_s, self._phase = limit_s, phase
-            self._timer.cancel()
-            self._timer = self._loop.call_later(limit_s, self._look)
-
-    async def wait_for(self, read: Awaitable[Read]) -> Read:
-        self._waiting_since = self._loop.time()
-        self._task = asyncio.current_task()
-        try:
-            return await read
-        except asyncio.CancelledError:
-            if not self._expired:
-                raise
-            if self._task is not None and self._task.uncancel() > 0:
-                raise  # somebody else cancelled as well: theirs counts
-            raise TimedOut(self._phase, self._limit_s) from None
-        finally:
-            self._waiting_since = None
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        since = self._waiting_since
-        if since is not None and now - since >= self._limit_s - 0.001:
-            self._expired = True
-            if self._task is not None:
-                self._task.cancel()
-            return
-        left_s = self._limit_s if since is None else self._limit_s - (now - since)
-        self._timer = self._loop.call_later(left_s, self._look)
-
-    def close(self) -> None:
-        self._timer.cancel()

@@ -14,26 +14,17 @@ import re
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import httpx
 import orjson
 
-from workers_ai.answer import (
-    BROKEN_OFF,
-    Answer,
-    ByteSource,
-    EventSource,
-    Silence,
-    Timeouts,
-    media_type,
-)
+from workers_ai.answer import Answer, ByteSource, EventSource, media_type
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
     AccountFault,
     Refused,
-    StreamCut,
     TimedOut,
     Unreachable,
     UnusableAnswer,
@@ -44,10 +35,18 @@ from workers_ai.http.codings import ACCEPT_ENCODING
 from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.retry import RetryPolicy
+from workers_ai.silence import Silence, Timeouts
+from workers_ai.whole_answers import (
+    MOST_CATALOG_BYTES,
+    MOST_MEDIA_BYTES,
+    MOST_REFUSAL_BYTES,
+    MOST_TEXT_BYTES,
+    WholeAnswers,
+)
 
 # models/search answers the whole list at once today; the cap only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
-MAX_ERROR_BYTES = 256 * 1024
+MAX_CATALOG_MODELS = 10_000
 # How an answer is read as it arrives, when it comes in a form that can be.
 Live = TypeVar("Live", EventSource, ByteSource)
 _SAYS_NO = re.compile(rb'"success"\s*:\s*false')
@@ -72,6 +71,20 @@ class Account:
             if secret:
                 text = text.replace(secret, "[hidden]")
         return text
+
+
+class Call(NamedTuple):
+    """One call, for as many tries as it takes.
+
+    `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs.
+    """
+
+    method: Literal[b"GET", b"POST"]
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    content: bytes = b""
+    most_bytes: int = MOST_TEXT_BYTES
+    repeatable: bool = True
 
 
 class WorkersAIClient:
@@ -105,6 +118,7 @@ class WorkersAIClient:
         self._route = (
             [(b"cf-aig-gateway-id", account.ai_gateway.encode())] if account.ai_gateway else []
         )
+        self._whole = WholeAnswers()
         self._chat_target = self._target("/v1/chat/completions")
 
     async def aclose(self) -> None:
@@ -120,9 +134,8 @@ class WorkersAIClient:
         headers = [*self._route, (b"content-type", b"application/json")]
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
-        return await self._send(
-            b"POST", self._chat_target, payload, headers, live=EventSource if stream else None
-        )
+        call = Call(b"POST", self._chat_target, headers, payload, most_bytes=MOST_TEXT_BYTES)
+        return await self._send(call, live=EventSource if stream else None)
 
     async def run(
         self,
@@ -139,16 +152,20 @@ class WorkersAIClient:
         """
         headers = [] if content_type.startswith("multipart/") else list(self._route)
         headers.append((b"content-type", content_type.encode()))
-        answer = await self._send(
-            b"POST", self._run_target(model, params), payload, headers, repeatable=repeatable
+        target = self._run_target(model, params)
+        call = Call(
+            b"POST", target, headers, payload, most_bytes=MOST_MEDIA_BYTES, repeatable=repeatable
         )
+        answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
 
     async def run_for_bytes(self, model: str, payload: bytes) -> Answer | ByteSource:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
         headers = [*self._route, (b"content-type", b"application/json")]
-        return await self._send(b"POST", self._run_target(model), payload, headers, live=ByteSource)
+        target = self._run_target(model)
+        call = Call(b"POST", target, headers, payload, most_bytes=MOST_MEDIA_BYTES)
+        return await self._send(call, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
         """Every entry of models/search, once by name, in upstream's order.
@@ -158,11 +175,7 @@ class WorkersAIClient:
         """
         models: dict[str, dict[str, Any]] = {}
         for page in range(1, MAX_CATALOG_PAGES + 1):
-            answer = await self._send(
-                b"GET", self._target("/models/search", {"page": page, "per_page": 1000})
-            )
-            assert isinstance(answer, Answer)
-            entries = answer.json()
+            entries = await self._get("/models/search", {"page": page, "per_page": 1000})
             if not isinstance(entries, list):
                 raise UnusableAnswer("models/search did not answer with a list")
             known = len(models)
@@ -172,18 +185,24 @@ class WorkersAIClient:
                     models.setdefault(name, entry)
             if len(models) == known:
                 break
+            if len(models) > MAX_CATALOG_MODELS:
+                raise UnusableAnswer(f"models/search lists more than {MAX_CATALOG_MODELS} models")
         return list(models.values())
 
     async def model_schema(self, name: str) -> dict[str, Any]:
         """`{"input", "output"}` of models/schema; empty where upstream has none."""
-        answer = await self._send(b"GET", self._target("/models/schema", {"model": name}))
-        assert isinstance(answer, Answer)
-        schema = answer.json()
+        schema = await self._get("/models/schema", {"model": name})
         if schema is None:
             return {}
         if not isinstance(schema, dict):
             raise UnusableAnswer(f"models/schema of {name} did not answer with an object")
         return schema
+
+    async def _get(self, path: str, params: Mapping[str, Any]) -> Any:
+        call = Call(b"GET", self._target(path, params), most_bytes=MOST_CATALOG_BYTES)
+        answer = await self._send(call)
+        assert isinstance(answer, Answer)
+        return answer.json()
 
     def _run_target(self, model: str, params: Mapping[str, Any] | None = None) -> bytes:
         # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
@@ -192,30 +211,19 @@ class WorkersAIClient:
     def _target(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         return httpx.URL(self.account.ai_url + path, params=params or None).raw_path
 
-    async def _send(
-        self,
-        method: bytes,
-        target: bytes,
-        content: bytes = b"",
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        *,
-        live: type[Live] | None = None,
-        repeatable: bool = True,
-    ) -> Answer | Live:
+    async def _send(self, call: Call, *, live: type[Live] | None = None) -> Answer | Live:
         started = time.monotonic()
         attempt = 1
         while True:
             try:
-                return await self._send_once(
-                    method, target, content, headers, live=live, attempt=attempt
-                )
+                return await self._send_once(call, live=live, attempt=attempt)
             except WorkersAIError as error:
                 error.attempts = attempt
                 delay_s = self.retry.delay_s(
                     error,
                     attempt=attempt,
                     elapsed_s=time.monotonic() - started,
-                    repeatable=repeatable,
+                    repeatable=call.repeatable,
                 )
                 if delay_s is None:
                     raise
@@ -223,23 +231,16 @@ class WorkersAIClient:
             attempt += 1
 
     async def _send_once(
-        self,
-        method: bytes,
-        target: bytes,
-        content: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
-        *,
-        live: type[Live] | None,
-        attempt: int,
+        self, call: Call, *, live: type[Live] | None, attempt: int
     ) -> Answer | Live:
-        silence = Silence(self.timeouts.first_byte_s, "first_byte")
+        silence = Silence(self.timeouts)
+        headers = [*self._headers, *call.headers]
+        asked = self._pool.request(call.method, call.target, headers, call.content)
         try:
-            response = await self._first_byte(
-                silence, self._pool.request(method, target, [*self._headers, *headers], content)
-            )
+            response = await self._first_byte(silence, asked)
             if live is not None and response.status == 200 and live.fits(response.headers):
-                return live(response, silence, attempts=attempt, idle_s=self.timeouts.idle_s)
-            body = await self._rest(response, silence)
+                return live(response, silence, attempts=attempt)
+            body = await self._whole.read(response, silence, most_bytes=call.most_bytes)
         except BaseException:
             silence.close()
             raise
@@ -264,23 +265,11 @@ class WorkersAIClient:
                 "Workers AI closed the connection without an answer", sent=True
             ) from None
 
-    async def _rest(self, response: AnyResponse, silence: Silence) -> bytes:
-        chunks: list[bytes] = []
-        try:
-            while chunk := await silence.wait_for(response.read()):
-                chunks.append(chunk)
-                silence.limit(self.timeouts.idle_s, "idle")
-        except httpx.HTTPError:
-            raise StreamCut(BROKEN_OFF) from None
-        finally:
-            response.close()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
     def _refused(self, response: AnyResponse, content: bytes) -> Refused:
         try:
-            body = orjson.loads(content[:MAX_ERROR_BYTES])
+            body = orjson.loads(content[:MOST_REFUSAL_BYTES])
         except orjson.JSONDecodeError:
-            body = content[:MAX_ERROR_BYTES].decode(
+            body = content[:MOST_REFUSAL_BYTES].decode(
                 "utf-8", "replace"
             )  # a proxy's page, or nothing
         error = refusal(
@@ -307,7 +296,7 @@ def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
     A failure is short, and to search a picture takes longer than to read it: `Answer.json` finds
     such words in there all the same.
     """
-    if len(content) > MAX_ERROR_BYTES or media_type(headers) != "application/json":
+    if len(content) > MOST_REFUSAL_BYTES or media_type(headers) != "application/json":
         return False
     if not _SAYS_NO.search(content):
         return False

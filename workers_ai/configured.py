@@ -2,9 +2,9 @@
 
 from django.conf import settings
 
-from workers_ai.answer import Timeouts
 from workers_ai.client import Account, WorkersAIClient
 from workers_ai.retry import RetryPolicy
+from workers_ai.silence import Timeouts
 
 
 def client_from_settings() -> WorkersAIClient:
@@ -21,6 +21,7 @@ def client_from_settings() -> WorkersAIClient:
             pool_s=settings.UPSTREAM_POOL_TIMEOUT,
             first_byte_s=settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
             idle_s=settings.UPSTREAM_IDLE_TIMEOUT,
+            total_s=settings.UPSTREAM_TOTAL_TIMEOUT,
         ),
         retry=RetryPolicy(settings.UPSTREAM_RETRIES, settings.UPSTREAM_RETRY_BUDGET),
         max_connections=settings.UPSTREAM_MAX_CONNECTIONS,

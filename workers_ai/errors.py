@@ -2,7 +2,7 @@
 
 WorkersAIError
 ├── Unreachable           no connection, or it broke before an answer began
-├── TimedOut              one of our four time-outs ran out (`phase` says which)
+├── TimedOut              one of our own time-outs ran out (`phase` says which)
 ├── StreamCut             the connection broke, or the stream stopped, in the middle
 ├── UnusableAnswer        a success that is empty or is not what the API promises
 └── Refused               Cloudflare answered, and said no (`status`, `code`, `message`)
@@ -44,7 +44,7 @@ class Unreachable(WorkersAIError):
 
 
 class TimedOut(WorkersAIError):
-    """One of our time-outs ran out; `phase` is connect, pool, first_byte or idle."""
+    """One of our time-outs ran out; `phase` is connect, pool, first_byte, idle or total."""
 
     def __init__(self, phase: str, limit_s: float) -> None:
         super().__init__(f"Workers AI did not answer in time ({phase}, {limit_s:g} s)")

@@ -7,14 +7,22 @@ import time
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
 
 import orjson
 import pytest
 
+from tests.workers_ai.clients import (
+    MODEL,
+    NO_RETRY,
+    SHORT,
+    TOKEN,
+    answering,
+    chat,
+    of_server,
+    of_simulator,
+)
 from tests.workers_ai.raw_server import (
     STREAM_HEAD,
-    Answer,
     RawServer,
     chunked,
     raw_server,
@@ -22,19 +30,11 @@ from tests.workers_ai.raw_server import (
 )
 from workers_ai import audio_file, errors, sse
 from workers_ai.answer import Answer as WholeAnswer
-from workers_ai.answer import ByteSource, EventSource, Timeouts
-from workers_ai.client import Account, WorkersAIClient
+from workers_ai.answer import ByteSource, EventSource
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 from workers_ai.sse import Event
-
-MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
-TOKEN = "a-token-that-must-never-be-seen"
-SHORT = Timeouts(connect_s=0.5, pool_s=0.5, first_byte_s=0.3, idle_s=0.3)
-PATIENT = Timeouts()
-QUICK = RetryPolicy(retries=2, budget_s=5, first_delay_s=0.01, longest_delay_s=0.05)
-NO_RETRY = RetryPolicy(retries=0)
 
 
 @pytest.fixture(scope="module")
@@ -47,43 +47,6 @@ def simulator() -> Iterator[RunningSimulator]:
 def upstream(simulator: RunningSimulator) -> RunningSimulator:
     simulator.reset()
     return simulator
-
-
-class Client(WorkersAIClient):
-    """A client that closes with its block."""
-
-    async def __aenter__(self) -> "Client":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
-def of_simulator(upstream: RunningSimulator, *, ai_gateway: str = "", **options: Any) -> Client:
-    options.setdefault("retry", QUICK)
-    return Client(
-        Account(upstream.account_id, upstream.api_token, upstream.base_url, ai_gateway), **options
-    )
-
-
-def of_server(server: RawServer, **options: Any) -> Client:
-    options.setdefault("retry", QUICK)
-    options.setdefault("timeouts", SHORT)
-    return Client(Account("account", TOKEN, server.url), **options)
-
-
-def chat(text: str = "Say hello", **fields: Any) -> bytes:
-    return orjson.dumps({"model": MODEL, "messages": [{"role": "user", "content": text}], **fields})
-
-
-def answering(*answers: bytes) -> Answer:
-    """Sends these one after the other, the last one for ever."""
-    left = list(answers)
-
-    async def answer(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(left.pop(0) if len(left) > 1 else left[0])
-
-    return answer
 
 
 BUSY = response("429 Too Many", b'{"errors":[{"code":3040,"message":"busy"}],"success":false}')
@@ -379,7 +342,7 @@ async def test_a_dropped_connection_is_unreachable_and_sent() -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_no_answer_in_time_is_timed_out(stream: bool) -> None:
-    async with raw_server(then_silent) as server, of_server(server) as client:
+    async with raw_server(then_silent) as server, of_server(server, timeouts=SHORT) as client:
         with pytest.raises(errors.TimedOut) as caught:
             await client.chat(chat(), stream=stream)
         assert caught.value.phase == "first_byte"
@@ -388,7 +351,8 @@ async def test_no_answer_in_time_is_timed_out(stream: bool) -> None:
 
 
 async def test_headers_are_no_first_byte() -> None:
-    async with raw_server(then_silent_after_the_head) as server, of_server(server) as client:
+    silent = raw_server(then_silent_after_the_head)
+    async with silent as server, of_server(server, timeouts=SHORT) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
         with pytest.raises(errors.TimedOut) as caught:
@@ -398,7 +362,8 @@ async def test_headers_are_no_first_byte() -> None:
 
 
 async def test_silence_in_a_stream_is_timed_out_as_idle() -> None:
-    async with raw_server(then_silent_in_the_stream) as server, of_server(server) as client:
+    silent = raw_server(then_silent_in_the_stream)
+    async with silent as server, of_server(server, timeouts=SHORT) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
         seen = 0
@@ -414,19 +379,19 @@ async def lively(_request: bytes, writer: asyncio.StreamWriter) -> None:
     writer.write(STREAM_HEAD)
     for number in range(8):
         writer.write(chunked(b"data: %d\n\n" % number))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.02)
     writer.write(b"0\r\n\r\n")
 
 
 async def test_a_slow_reader_is_no_silence_of_upstream() -> None:
-    async with raw_server(lively) as server, of_server(server) as client:
+    async with raw_server(lively) as server, of_server(server, timeouts=SHORT) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
         seen = 0
         async for events in source:
             seen += len(events)
             if seen == 1:
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.8)
     assert seen == 8
 
 
@@ -450,9 +415,9 @@ async def test_events_are_delivered_at_a_slow_takers_pace() -> None:
 
     def take(events: list[Event]) -> Awaitable[None] | None:
         taken.extend(event.data for event in events)
-        return asyncio.sleep(0.5) if len(taken) == 1 else None
+        return asyncio.sleep(0.8) if len(taken) == 1 else None
 
-    async with raw_server(lively) as server, of_server(server) as client:
+    async with raw_server(lively) as server, of_server(server, timeouts=SHORT) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
         await source.deliver(take)
@@ -479,7 +444,7 @@ async def test_a_delivery_that_ends_badly_says_so(
         writer.close()
 
     taken: list[Event] = []
-    async with raw_server(badly) as server, of_server(server) as client:
+    async with raw_server(badly) as server, of_server(server, timeouts=SHORT) as client:
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
         with pytest.raises(error_class):
@@ -506,7 +471,7 @@ async def test_a_delivery_that_was_stopped_can_be_read_on() -> None:
 async def test_cancelling_a_reader_closes_upstreams_connection_at_once() -> None:
     async with (
         raw_server(then_silent_in_the_stream) as server,
-        of_server(server, timeouts=PATIENT) as client,
+        of_server(server) as client,
     ):
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)
@@ -524,7 +489,7 @@ async def test_cancelling_a_reader_closes_upstreams_connection_at_once() -> None
 
 
 async def test_cancelling_a_waiting_call_closes_upstreams_connection_at_once() -> None:
-    async with raw_server(then_silent) as server, of_server(server, timeouts=PATIENT) as client:
+    async with raw_server(then_silent) as server, of_server(server) as client:
         waiting = asyncio.create_task(client.chat(chat(), stream=False))
         await asyncio.wait_for(server.asked.wait(), 1)
         waiting.cancel()
@@ -536,7 +501,7 @@ async def test_cancelling_a_waiting_call_closes_upstreams_connection_at_once() -
 async def test_closing_a_stream_closes_upstreams_connection_at_once() -> None:
     async with (
         raw_server(then_silent_in_the_stream) as server,
-        of_server(server, timeouts=PATIENT) as client,
+        of_server(server) as client,
     ):
         source = await client.chat(chat(), stream=True)
         assert isinstance(source, EventSource)

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohappyeyeballs
 import httpx
@@ -53,12 +53,13 @@ class ConnectionPool:
 
     async def request(
         self,
-        method: bytes,
+        method: Literal[b"GET", b"POST"],
         target: bytes,
         headers: Sequence[tuple[bytes, bytes]],
         content: bytes = b"",
     ) -> AnyResponse:
         """Sends a request and waits for the head of its answer. No header may hold a line break.
+        HEAD is not among the methods: the parser cannot be told that its answers have no body.
 
         A compressed body is decoded as it is read; raises httpx.DecodingError for what nobody was
         told that we take.

@@ -1,0 +1,106 @@
+"""How long upstream may let somebody wait: for the first byte, between two reads, in all.
+
+One timer an answer, not one a read: it looks at the clock when it fires and sleeps on while the
+answer is lively, so that a read costs two assignments.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from workers_ai.errors import TimedOut
+
+Read = TypeVar("Read")
+# When the whole time is over while nobody waits for upstream, how soon it is looked again.
+_LOOK_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `first_byte_s` runs from the call to the first byte of the body, `idle_s` between
+    two reads; `total_s` bounds a stream from the call to its end, whatever it brings.
+    """
+
+    connect_s: float = 10.0
+    pool_s: float = 10.0
+    first_byte_s: float = 300.0
+    idle_s: float = 120.0
+    total_s: float = 3600.0
+
+    @property
+    def whole_s(self) -> float:
+        """For an answer that is read whole. Such a one is made before it is sent, so that it need
+        not come drop by drop."""
+        return min(self.first_byte_s + self.idle_s, self.total_s)
+
+
+class Silence:
+    """Ends a wait for upstream with TimedOut. Begins with the call; `close` it at the end.
+
+    The time in which nobody waits, since the client takes no more, is no silence of upstream's.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeouts = timeouts
+        self._began = self._loop.time()
+        self._total_s = timeouts.whole_s
+        self._limit_s = timeouts.first_byte_s
+        self._has_begun = False
+        # When this silence began; None while nobody waits.
+        self._since: float | None = self._began
+        self._task: asyncio.Task[Any] | None = None
+        self._expired: TimedOut | None = None
+        self._timer: asyncio.TimerHandle
+        self._look()
+
+    def of_a_stream(self) -> None:
+        """The answer is one whose end need not come soon."""
+        self._total_s = self._timeouts.total_s
+
+    def broken(self) -> None:
+        """Something came of the body; whoever waits waits on."""
+        self._since = self._loop.time()
+        if not self._has_begun:
+            self._has_begun = True
+            self._limit_s = self._timeouts.idle_s
+            self._timer.cancel()
+            self._look()
+
+    async def wait_for(self, read: Awaitable[Read]) -> Read:
+        if self._has_begun:
+            self._since = self._loop.time()
+        self._task = asyncio.current_task()
+        try:
+            return await read
+        except asyncio.CancelledError:
+            if self._expired is None:
+                raise
+            if self._task is not None and self._task.uncancel() > 0:
+                raise  # somebody else cancelled as well: theirs counts
+            raise self._expired from None
+        finally:
+            self._task = None
+            if self._has_begun:
+                self._since = None
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        phase, limit_s = "total", self._total_s
+        due = self._began + self._total_s
+        if self._since is not None and self._since + self._limit_s <= due:
+            phase, limit_s = "idle" if self._has_begun else "first_byte", self._limit_s
+            due = self._since + self._limit_s
+        if now < due - 0.001:
+            if self._since is None:  # nobody waits, and may do so any moment
+                due = min(due, now + self._limit_s)
+            self._timer = self._loop.call_at(due, self._look)
+        elif self._task is None:
+            self._timer = self._loop.call_later(_LOOK_AGAIN_S, self._look)
+        else:
+            self._expired = TimedOut(phase, limit_s)
+            self._task.cancel()
+
+    def close(self) -> None:
+        self._timer.cancel()
