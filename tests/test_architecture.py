@@ -265,6 +265,19 @@ def test_imports_stand_at_the_top() -> None:
     assert {*IMPORTED_LATE} <= late, "IMPORTED_LATE names what is not there"
 
 
+def test_the_docs_know_every_room() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    rooms = {
+        f"{folder}/{room}/"
+        for folder in set(FLOORS) - {"openai_api"}
+        for floor in FLOORS[folder]
+        for room in floor
+        if (ROOT / folder / room / "__init__.py").exists() and room not in DJANGOS | ON_THE_GROUND
+    }
+    rooms |= {f"{room}/" for room in ("errors", "use", "wire")}
+    assert [room for room in sorted(rooms) if f"| `{room}` |" not in page] == []
+
+
 def test_modules_are_short_enough_to_read() -> None:
     long = {
         str(file)
