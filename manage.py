@@ -6,6 +6,10 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db.utils import Error as DatabaseError
+
+from storage.failure import in_one_line
+from storage.words import is_outage
 
 
 def main() -> None:
@@ -15,6 +19,10 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # A setting that cannot be used: its one line says more than a traceback.
         sys.exit(str(error))
+    except DatabaseError as error:
+        if "--traceback" in sys.argv or not is_outage(error):
+            raise
+        sys.exit(in_one_line(error))
 
 
 if __name__ == "__main__":

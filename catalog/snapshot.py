@@ -49,6 +49,11 @@ class Snapshot:
     refreshed_at: float | None = None
 
     @property
+    def is_read(self) -> bool:
+        """False before the first look into the database."""
+        return self.revision >= 0
+
+    @property
     def is_empty(self) -> bool:
         """True while no model that Cloudflare still lists is known."""
         return all(record.retired for record in self.models.values())

@@ -19,7 +19,8 @@ KeysError
 │   └── ConcurrencyReached
 ├── BudgetUsedUp               try again when the window is over, if it ever is
 ├── LedgerUnavailable          the request could not be recorded, so it is not admitted
-│   └── LedgerFull
+│   ├── LedgerFull
+│   └── NotRecordedInTime      an answer is there, and its row not yet
 ├── RowRefused                 the database takes no such row, however often it is tried
 └── CannotChangeKey            an operator asked for what the rules of keys forbid
 
@@ -204,6 +205,10 @@ class LedgerUnavailable(KeysError):
 
 class LedgerFull(LedgerUnavailable):
     """The database has been away for so long that the rows waiting in memory are at their bound."""
+
+
+class NotRecordedInTime(LedgerUnavailable):
+    """The answer is there and paid for, and its row still waits in memory for the database."""
 
 
 class RowRefused(KeysError):

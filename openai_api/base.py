@@ -5,20 +5,24 @@ from memory, calls the handler and turns every failure into OpenAI's error body.
 touch the database.
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, Final
 
-from django.db import connection
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
 from keys.access.key_index import KeyRecord, index
 from keys.errors import KeyUnknownSoFar, MissingKey
 from openai_api.errors import ClientGone, WrongMethod, error_response
+from openai_api.from_database import ask_database
 from openai_api.pipeline import Endpoint, answer
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+# One at a time, as one brings memory up to date for all who wait; and a database that says nothing
+# must not take the threads that others need.
+_LOOK_UPS: Final = ThreadPoolExecutor(1, "key-lookup")
 
 # Method → the handler's name.
 METHODS = {"GET": "get", "HEAD": "get", "POST": "post"}
@@ -42,7 +46,7 @@ class GatewayView(APIView):
                 key = self._key_in_memory(request)
             except KeyUnknownSoFar as unknown:
                 # Well-formed, and perhaps seconds old: it is looked up once.
-                await asyncio.to_thread(_look_up, unknown.digest)
+                await ask_database(index.lookup, unknown.digest, threads=_LOOK_UPS)
                 key = self._key_in_memory(request)
             request.key_id = key.id
             response: HttpResponseBase = await handler(request, key, **kwargs)
@@ -77,11 +81,3 @@ class EndpointView(GatewayView):
 
     async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         return await answer(self.endpoint, request, key)
-
-
-def _look_up(digest: bytes) -> None:
-    """On a thread of the pool, which must not keep a connection."""
-    try:
-        index.lookup(digest)
-    finally:
-        connection.close()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from catalog.snapshot import ModelRecord
 from keys.access.key_index import KeyRecord
+from keys.errors import LedgerUnavailable
 from keys.limits.ticket import Outcome, Ticket
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
@@ -99,7 +100,12 @@ class Exchange:
             ttft_ms=self.ttft_ms,
             attempts=max(self.attempts, error.attempts if isinstance(error, WorkersAIError) else 0),
         )
-        await self._settle(outcome)
+        if self.ticket.is_settled:
+            return shown
+        try:
+            await self._settle(outcome)
+        except LedgerUnavailable as unrecorded:
+            shown = api_error(unrecorded)
         return shown
 
     def abandoned(self) -> None:

@@ -4,11 +4,14 @@ import asyncio
 from typing import Final
 
 import orjson
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.utils import Error
 
 from catalog import snapshot
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
+from storage import migrated
+from storage.words import public_words
 
 Answer = tuple[int, bytes]
 
@@ -26,7 +29,7 @@ async def readyz() -> Answer:
     """
     problems = {
         "database": await _database_problem(),
-        "catalog": "empty: run manage.py refresh_catalog" if snapshot.current().is_empty else "",
+        "catalog": _catalog_problem(),
         "ledger": ledger.health().problem,
     }
     ready = not any(problems.values())
@@ -36,6 +39,13 @@ async def readyz() -> Answer:
         "checks": {name: problem or "ok" for name, problem in problems.items()},
     }
     return (200 if ready else 503), orjson.dumps(body)
+
+
+def _catalog_problem() -> str:
+    catalog = snapshot.current()
+    if not catalog.is_read:
+        return "not read yet"
+    return "empty: run manage.py refresh_catalog" if catalog.is_empty else ""
 
 
 # The look at the database that is under way, or the last one.
@@ -57,11 +67,8 @@ async def _database_problem() -> str:
 
 def _ask_database() -> str:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-    except DatabaseError as error:
-        return f"does not answer ({type(error).__name__})"
+        return migrated.problem()
+    except Error as error:
+        return f"does not answer ({public_words(error)})"
     finally:
         connection.close()
-    return ""

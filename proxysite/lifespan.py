@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 
 # New objects between two collections of the youngest; 700 is Python's own, for scripts.
 COLLECT_AFTER = 50_000
+# Between two looks for answers that wait for their rows for too long.
+LEDGER_LOOK_S = 1.0
 
 
 class Lifespan:
@@ -23,6 +25,7 @@ class Lifespan:
 
     def __init__(self) -> None:
         self.refresher: Refresher | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -30,6 +33,7 @@ class Lifespan:
         await asyncio.to_thread(self.refresher.load)
         ledger.start()
         self.refresher.start()
+        self._look_at_ledger(loop)
         # What is there now stays: collecting it again and again would cost each request a little.
         gc.collect()
         gc.freeze()
@@ -39,9 +43,15 @@ class Lifespan:
                 "The model catalog is empty: run manage.py refresh_catalog when Workers AI answers."
             )
 
+    def _look_at_ledger(self, loop: asyncio.AbstractEventLoop) -> None:
+        ledger.tell_the_patient(settings.LEDGER_TIMEOUT)
+        self._next_look = loop.call_later(LEDGER_LOOK_S, self._look_at_ledger, loop)
+
     async def stop(self) -> None:
         """Ends in the order that loses nothing: what writes the last rows stops last."""
         await close_client()
+        if self._next_look is not None:
+            self._next_look.cancel()
         if self.refresher is not None:
             await asyncio.to_thread(self.refresher.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))

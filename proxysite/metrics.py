@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.utils import Error
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -31,6 +32,7 @@ from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
 from keys.reports.usage import SumsEver
+from storage.words import public_words
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
 
@@ -91,8 +93,8 @@ async def metrics() -> tuple[int, bytes]:
 def _answer() -> tuple[int, bytes]:
     try:
         return 200, _scrape()
-    except DatabaseError as error:
-        return 503, f"# The database does not answer ({type(error).__name__}).\n".encode()
+    except Error as error:
+        return 503, f"# The database does not answer ({public_words(error)}).\n".encode()
 
 
 def _scrape() -> bytes:

@@ -10,7 +10,8 @@ import logging
 import threading
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.utils import Error
 
 from catalog import snapshot
 from keys.access.key_index import index
@@ -18,6 +19,8 @@ from keys.access.signed_out import signed_out
 from keys.ledger.captured_retention import CapturedSweep
 from openai_api.wire.http_response import stop_streams_of_dead_keys
 from proxysite.session_sweep import SessionSweep
+from storage import migrated
+from storage.words import engine_words
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ POLL_S = 2.0
 
 
 class Refresher:
-    """Starts, polls until stopped, ends. `failing_since` is None while the database answers."""
+    """Starts, polls until stopped, ends."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -37,14 +40,17 @@ class Refresher:
         self.healthy = True
 
     def load(self) -> None:
-        """Reads everything once; on failure the thread goes on trying."""
+        """Reads everything once; on failure the thread goes on trying. Keys come last: no request
+        is admitted before there is a catalog to serve it from."""
         try:
-            index.load(settings.PROXY_API_KEY)
-            snapshot.load()
-            self._loaded = True
-            self._say(True)
-        except DatabaseError as error:
-            self._say(False, error)
+            problem = migrated.problem()
+            if not problem:
+                snapshot.load()
+                index.load(settings.PROXY_API_KEY)
+                self._loaded = True
+            self._say(problem)
+        except Error as error:
+            self._say(engine_words(error))
         finally:
             connection.close()
 
@@ -64,20 +70,23 @@ class Refresher:
                 index.poll()
                 signed_out.poll()
                 snapshot.poll()
-                self._say(True)
+                self._say("")
                 self._captured_sweep.look()
                 self._session_sweep.look()
             except Exception as error:
                 # Whatever it is: without this thread a revoked key would stay in force here.
-                self._say(False, error)
+                if isinstance(error, Error):
+                    self._say(engine_words(error))
+                else:
+                    self._say(str(error).partition("\n")[0] or type(error).__name__, error)
                 connection.close()
             self._loop.call_soon_threadsafe(stop_streams_of_dead_keys)
         connection.close()
 
-    def _say(self, healthy: bool, error: Exception | None = None) -> None:
-        if healthy != self.healthy:
-            if healthy:
-                logger.warning("The database answers again; keys and catalog are up to date.")
-            else:
-                logger.error("Keys and catalog cannot be read: %s", str(error).partition("\n")[0])
-        self.healthy = healthy
+    def _say(self, problem: str, unforeseen: Exception | None = None) -> None:
+        if problem and self.healthy:
+            logger.error("Keys and catalog cannot be read: %s", problem, exc_info=unforeseen)
+        elif not problem and not self.healthy:
+            logger.warning("The database answers again; keys and catalog are up to date.")
+        self.healthy = not problem
+        index.out_of_date = problem

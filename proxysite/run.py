@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from django.contrib.auth import get_user_model
 from django.core.checks import ERROR, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import connection
+from django.db.utils import Error
 from environ import Env
 
+from storage.failure import in_one_line
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -39,18 +42,16 @@ UPSTREAM_FILE = VAR_DIR / "upstream"
 
 def main() -> int:
     os.chdir(BASE_DIR)
-    VAR_DIR.mkdir(mode=0o700, exist_ok=True)
-    fill_environment()
     simulator = None
     try:
+        make_var_dir()
+        fill_environment()
         check_settings()
         address = free_address()
         simulated = not credentials_are_set()
         if simulated:
             simulator = start_simulator()
-        prepare_database()
-        refresh_catalog(simulated=simulated)
-        prepare_operator_and_key()
+        prepare_database(simulated=simulated)
         announce(address, simulated=simulated)
         return serve()
     except Stop as stop:
@@ -62,6 +63,19 @@ def main() -> int:
         if simulator is not None:
             SIMULATOR_FILE.unlink(missing_ok=True)
             end(simulator)
+
+
+def make_var_dir() -> None:
+    """The folder of all that this makes, which it must be able to write in."""
+    try:
+        VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=VAR_DIR):
+            pass
+    except OSError as error:
+        raise Stop(
+            f"{VAR_DIR} cannot be written by uid {os.geteuid()} ({error.strerror}): make it a "
+            "folder of this account, or set VAR_DIR to another."
+        ) from None
 
 
 class Stop(Exception):
@@ -137,11 +151,13 @@ def start_simulator() -> "subprocess.Popen[str]":
     return process
 
 
-def prepare_database() -> None:
+def prepare_database(*, simulated: bool) -> None:
     try:
         call_command("migrate", verbosity=0, interactive=False)
-    except DatabaseError as error:
-        raise Stop(f"The database cannot be used: {error}") from None
+        refresh_catalog(simulated=simulated)
+        prepare_operator_and_key()
+    except Error as error:
+        raise Stop(in_one_line(error)) from None
 
 
 def refresh_catalog(*, simulated: bool) -> None:

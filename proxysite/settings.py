@@ -6,6 +6,7 @@ the variable, what it got and what it takes (`SettingError`). Wrong combinations
 
 import contextlib
 import ipaddress
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -281,6 +282,7 @@ ALLOW_UNPRICED_MODELS = yes_or_no("ALLOW_UNPRICED_MODELS", True)
 # --- Ledger -----------------------------------------------------------------------------------
 
 LEDGER_QUEUE_ROWS = whole_number("LEDGER_QUEUE_ROWS", 10_000, 1, 10_000_000)
+LEDGER_TIMEOUT = seconds("LEDGER_TIMEOUT", 120, low=1)
 LEDGER_GROUP_ROWS = whole_number("LEDGER_GROUP_ROWS", 500, 1, 100_000)
 LEDGER_COMMIT_DELAY_MS = whole_number("LEDGER_COMMIT_DELAY_MS", 0, 0, 15_000)
 LOG_RETENTION_DAYS = whole_number("LOG_RETENTION_DAYS", 0, 0, 36_500)
@@ -352,6 +354,7 @@ elif len(SECRET_KEY) < 32 or SECRET_KEY.lower().startswith(tuple(KNOWN_SECRETS))
 
 INSTALLED_APPS = [
     "proxysite",
+    "storage",
     "openai_api",
     "keys",
     "catalog",
@@ -434,6 +437,16 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 
+def make_var_dir() -> None:
+    try:
+        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"VAR_DIR is {str(VAR_DIR)!r}, which uid {os.geteuid()} cannot make "
+            f"({error.strerror}): it takes a folder to write in. Or set DATABASE_URL."
+        ) from None
+
+
 def database(database_url: str) -> dict[str, Any]:
     """Django's settings for DATABASE_URL, with what the two engines need to work under many
     writers.
@@ -445,7 +458,7 @@ def database(database_url: str) -> dict[str, Any]:
             config = env.db_url_config(database_url)
     engine = config.get("ENGINE")
     if engine == "django.db.backends.sqlite3" and Path(config["NAME"]).parent == VAR_DIR:
-        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+        make_var_dir()
     if engine == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
             # Writers queue for the lock at once instead of failing when they upgrade a read.
@@ -548,6 +561,7 @@ LOGGING: dict[str, Any] = {
         "text": {"()": "proxysite.log_format.TextFormatter"},
         "json": {"()": "proxysite.log_format.JsonFormatter"},
     },
+    "filters": {"outage": {"()": "proxysite.failure_pages.OutageFilter"}},
     "handlers": {
         "stderr": {"class": "proxysite.log_handler.TurnHandler", "formatter": LOG_FORMAT},
     },
@@ -555,7 +569,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # The access log has its own line for every request, with more in it.
-        "django.request": {"level": "ERROR", "propagate": True},
+        "django.request": {"level": "ERROR", "propagate": True, "filters": ["outage"]},
         "uvicorn": {"level": "WARNING", "propagate": True},
         "asyncio": {"level": "WARNING", "propagate": True},
         # It would log every upstream URL, which holds the account id.

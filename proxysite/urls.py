@@ -8,6 +8,9 @@ from proxysite.icon import icon
 
 admin.autodiscover()
 
+handler400 = "proxysite.failure_pages.bad_request"
+handler500 = "proxysite.failure_pages.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),

@@ -204,14 +204,14 @@ def running_gateway(
     folder.mkdir(parents=True, exist_ok=True)
     gateway = GatewayProcess(folder, upstream, **settings)
     try:
-        _prepare_database(gateway, refresh)
+        prepare_database(gateway, refresh=refresh)
         gateway.start()
         yield gateway
     finally:
         gateway.close()
 
 
-def _prepare_database(gateway: GatewayProcess, refresh: bool) -> None:
+def prepare_database(gateway: GatewayProcess, *, refresh: bool) -> None:
     """Migrates, and reads the catalog. Once a process for SQLite: other gateways get a copy of that
     file, as every simulator of the tests lists the same models."""
     template = SCRATCH / f"gateway-{'full' if refresh else 'empty'}.sqlite3"

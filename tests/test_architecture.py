@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = frozenset({"proxysite", "openai_api", "catalog", "keys", "theme", "workers_ai"})
+OURS = frozenset({"proxysite", "openai_api", "catalog", "keys", "storage", "theme", "workers_ai"})
 
 MAY_IMPORT = {
     "proxysite": OURS,
-    "openai_api": frozenset({"keys", "catalog", "workers_ai"}),
-    "catalog": frozenset({"theme"}),
-    "keys": frozenset({"theme"}),
+    "openai_api": frozenset({"keys", "catalog", "workers_ai", "storage"}),
+    "catalog": frozenset({"theme", "storage"}),
+    "keys": frozenset({"theme", "storage"}),
+    "storage": frozenset(),
     "theme": frozenset(),
     "workers_ai": frozenset(),
 }
@@ -89,6 +90,7 @@ IMPORTED_LATE = {
     ("catalog/apps.py", "catalog.checks"): REGISTERS,
     ("keys/apps.py", "keys.checks"): REGISTERS,
     ("proxysite/apps.py", "proxysite.checks"): REGISTERS,
+    ("storage/apps.py", "storage.checks"): REGISTERS,
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",
     ("proxysite/run.py", "keys.models"): "it sets Django up itself, and models come after that",
     (

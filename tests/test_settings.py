@@ -90,6 +90,7 @@ BAD = [
     ("OIDC_TRUST_EMAIL", "entra", "true or false"),
     ("LEDGER_QUEUE_ROWS", "many", "whole number"),
     ("LEDGER_GROUP_ROWS", "0", "whole number"),
+    ("LEDGER_TIMEOUT", "never", "seconds"),
     ("LEDGER_COMMIT_DELAY_MS", "-1", "whole number"),
     ("LOG_RETENTION_DAYS", "90d", "whole number"),
     ("PORT", "80000", "0 to 65535"),

@@ -15,6 +15,7 @@ from catalog.refresh.difference import Difference
 from catalog.refresh.fetch import Fetched, Upstream, fetch
 from catalog.refresh.progress import RunProgress
 from catalog.refresh.store import store
+from storage.words import engine_words
 from workers_ai import configured
 
 
@@ -35,7 +36,7 @@ def refresh(
         # The network is done with: no transaction waits for it.
         return store(fetched, force=force, run=run)
     except Exception as error:
-        failure = str(error) if isinstance(error, RefreshFailed) else type(error).__name__
+        failure = str(error) if isinstance(error, RefreshFailed) else engine_words(error)
         RefreshRun.objects.filter(pk=run.pk).update(
             finished_at=timezone.now(), ok=False, error=failure
         )

@@ -65,7 +65,7 @@ def key_for(text: str, index: KeyIndex = index) -> KeyRecord:
     if isinstance(found, KeyRecord):
         return found
     if found is Refusal.UNKNOWN:
-        if not key_text.is_well_formed(text):
+        if not key_text.is_well_formed(text) and not index.is_static(digest):
             raise errors.MalformedKey()
         raise errors.KeyUnknownSoFar(digest)
     raise _REFUSED[found]()

@@ -17,11 +17,14 @@ from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db.utils import Error
 
 from keys import key_text
 from keys.access.playground_token import password_mark
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
 from keys.scopes import NO_LIMITS, Limits, Scope
+from storage.errors import DatabaseUnavailable
+from storage.words import engine_words
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -31,6 +34,9 @@ STATIC_PREFIX: Final = "static"
 UNKNOWN_FOR_S: Final = 2.0
 LOOKUPS_PER_S: Final = 20
 REMEMBERED_UNKNOWN: Final = 1000
+# After a look-up that failed the next ones fail with its words for so long: those that wait for
+# their turn must not each wait for a database that is away.
+REST_AFTER_FAILURE_S: Final = 1.0
 
 
 class Refusal(Enum):
@@ -114,6 +120,10 @@ class KeyIndex:
         self._unknown: dict[bytes, float] = {}
         self._lookups_left = float(LOOKUPS_PER_S)
         self._lookups_counted_at = 0.0
+        # Why memory may lack keys that are in force, as `poll`'s caller knows it; empty when not.
+        self.out_of_date = ""
+        self._rest_until = 0.0
+        self._failed_with = ""
 
     # --- on the event loop --------------------------------------------------------------------
 
@@ -135,6 +145,12 @@ class KeyIndex:
         if record is None:
             return Refusal.UNKNOWN
         return self._refusal(record, self._clock()) or record
+
+    def is_static(self, digest: bytes) -> bool:
+        """Whether it is the shared key's, which no form tells from a mistyped one, and which
+        memory lacks before the first `load`."""
+        text = settings.PROXY_API_KEY
+        return bool(text) and key_text.same_digest(key_text.digest(text), digest)
 
     def is_live(self, key_id: int) -> bool:
         """For streams in flight: false soon after the key was revoked, expired or deleted."""
@@ -182,15 +198,26 @@ class KeyIndex:
                 self._compare_ids()
 
     def lookup(self, digest: bytes) -> KeyRecord | Refusal:
-        """Ask the database for a key that memory does not know: it may be seconds old."""
+        """Ask the database for a key that memory does not know: it may be seconds old. Raises
+        DatabaseUnavailable when nobody can tell."""
         with self._lock:
             found = self.find(digest)
             if found is Refusal.UNKNOWN and self._may_look_up(digest):
-                self._catch_up()
+                self._try_to_catch_up()
                 found = self.find(digest)
                 if found is Refusal.UNKNOWN:
                     self._remember_unknown(digest)
             return found
+
+    def _try_to_catch_up(self) -> None:
+        if time.monotonic() < self._rest_until:
+            raise DatabaseUnavailable(self._failed_with)
+        try:
+            self._catch_up()
+        except Error as error:
+            self._failed_with = engine_words(error)
+            self._rest_until = time.monotonic() + REST_AFTER_FAILURE_S
+            raise DatabaseUnavailable(self._failed_with) from error
 
     def _catch_up(self) -> None:
         number = Revision.current()
@@ -262,6 +289,8 @@ class KeyIndex:
             self._read(keys.order_by().values_list("pk", flat=True))
 
     def _may_look_up(self, digest: bytes) -> bool:
+        if self.out_of_date:
+            raise DatabaseUnavailable(self.out_of_date)
         now = time.monotonic()
         if now - self._unknown.get(digest, -UNKNOWN_FOR_S) < UNKNOWN_FOR_S:
             return False

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from keys.models import CapturedText, Key
+from storage.words import engine_words
 
 logger = logging.getLogger(__name__)
 
@@ -79,4 +80,4 @@ class CapturedSweep:
             next(delete_overdue(timezone.now()), 0)
         except DatabaseError as error:
             # There is another look soon, here and by every other worker.
-            logger.debug("Captured text was not deleted: %s", type(error).__name__)
+            logger.debug("Captured text was not deleted: %s", engine_words(error))

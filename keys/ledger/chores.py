@@ -11,6 +11,7 @@ from keys.ledger import month_totals, reservations
 from keys.ledger.connection import LONGEST_RETRY_S, LedgerConnection
 from keys.ledger.leases import Leases
 from keys.ledger.transaction import group_transaction
+from storage.words import engine_words
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Chores:
                 month_totals.make_next(moment.date())
         except Exception as error:
             # The next group will say more; the leases last for three beats.
-            logger.debug("The ledger's chores failed: %s", type(error).__name__)
+            logger.debug("The ledger's chores failed: %s", engine_words(error))
             self._leases.note_away()
             self._connection.drop()
             self._leases.extend_at = now + LONGEST_RETRY_S

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 
 from keys.ledger.captured import TOO_MUCH_WAITED
@@ -92,6 +92,11 @@ class LedgerQueue:
     def oldest(self) -> Waiting | None:
         with self._arrived:
             return self._queue[0] if self._queue else None
+
+    def older(self, than: float) -> list[Waiting]:
+        """What was queued by that moment of the monotonic clock, but for claims."""
+        with self._arrived:
+            return list(takewhile(lambda waiting: waiting.queued_at <= than, self._queue))
 
     # --- on the ledger's thread ---------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.db import DataError, IntegrityError
 
-from keys.errors import LedgerFull, LedgerUnavailable, RowRefused
+from keys.errors import LedgerFull, LedgerUnavailable, NotRecordedInTime, RowRefused
 from keys.ledger import rows as ledger_rows
 from keys.ledger.chores import Chores
 from keys.ledger.claims import Claim, Shortfall
@@ -35,6 +35,7 @@ from keys.ledger.queue import LedgerQueue
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import Names, Place
 from keys.ledger.waiting import Waiting, resolve_futures
+from storage.words import engine_words, public_words
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class LedgerWriter:
         self._thread: threading.Thread | None = None
         self._last_error = ""
         self._degraded_since: float | None = None
+        # Somebody was told that his row is not in yet, and none has been written since.
+        self._is_late = False
         self._rows_written = 0
         self._groups_written = 0
 
@@ -78,7 +81,7 @@ class LedgerWriter:
         queue theirs, so memory is bounded by the bound plus what is in flight."""
         if self._thread is None or self._queue.stopping.is_set() or not self._thread.is_alive():
             raise LedgerUnavailable("The ledger does not run, so requests cannot be recorded.")
-        if self._queue.is_full:
+        if self._queue.is_full or self._is_late:
             raise LedgerFull(
                 "The database has been unreachable for too long and no more requests can be "
                 "recorded now. Please try again later."
@@ -119,6 +122,18 @@ class LedgerWriter:
     def count_refusal(self, place: Place, names: Names, kind: str) -> None:
         """`kind` is one of `totals.REFUSED`. Nobody waits, and memory is bounded by the keys."""
         self._queue.count_refusal(place, names, kind)
+
+    def tell_the_patient(self, waited_s: float) -> None:
+        """Fails the futures of rows that wait for longer; they stay in line, and are written when
+        the database is back. For a timer: by itself the ledger may be held up behind a lock."""
+        began_by = time.monotonic() - waited_s
+        in_hand = (one for one in self._in_hand if one.claim is None and one.queued_at <= began_by)
+        late = [one for one in (*in_hand, *self._queue.older(began_by)) if one.future is not None]
+        if late:
+            self._is_late = True
+            resolve_futures(
+                late, lambda: NotRecordedInTime(f"A row has waited for {waited_s:g} s.")
+            )
 
     def health(self) -> LedgerHealth:
         oldest = next(iter(self._in_hand), None) or self._queue.oldest()
@@ -241,13 +256,13 @@ class LedgerWriter:
         resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))
 
     def _note_failure(self, error: Exception) -> None:
-        self._last_error = type(error).__name__
+        self._last_error = public_words(error)
         self._leases.note_away()
         if self._degraded_since is None:
             self._degraded_since = time.time()
             logger.error(
                 "The ledger cannot write (%s); %d rows wait in memory.",
-                type(error).__name__,
+                engine_words(error),
                 self._queue.rows_waiting,
             )
 
@@ -257,6 +272,7 @@ class LedgerWriter:
         self._rows_written += rows
         self._queue.rows_no_more_wait(rows)
         self._groups_written += 1
+        self._is_late = False
         self._leases.note_written(group)
         if self._degraded_since is not None:
             logger.warning(

@@ -5,8 +5,11 @@ import math
 import time
 from collections.abc import Callable
 
+from django.db.utils import Error as DatabaseError
+
 from openai_api.errors.rules import rule_for
 from openai_api.errors.tree import ApiError
+from storage.words import engine_words
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +50,11 @@ def report(error: Exception, *, request_id: str) -> None:
         logger.error("Unforeseen failure", exc_info=error, extra=fields)
     elif rule.outage:
         name = type(error).__name__
+        said = engine_words(error) if isinstance(error, DatabaseError) else error
         unsaid = _outages.unsaid(name)
         if unsaid is not None:
             more = f" ({unsaid} more since the last such line)" if unsaid else ""
-            logger.error("%s: %s%s", name, error, more, extra=fields)
+            logger.error("%s: %s%s", name, said, more, extra=fields)
     elif rule.operators:
         logger.error("%s: %s", type(error).__name__, error, extra=fields)
     elif rule.status >= 500:

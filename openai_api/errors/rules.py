@@ -8,6 +8,7 @@ rule.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.db import utils as django_db
 from rest_framework import exceptions as drf
 
 from catalog import errors as catalog
@@ -28,6 +29,7 @@ from openai_api.errors.texts import (
     wrong_endpoint_text,
 )
 from openai_api.errors.tree import INVALID, SERVER, ApiError
+from storage.errors import DatabaseUnavailable
 from workers_ai import errors as upstream
 
 # Stands for the field that upstream's words name.
@@ -49,6 +51,11 @@ class Rule:
     outage: bool = False  # every request fails like this for a while: one line a period tells it
 
 
+_DATABASE = Rule(
+    503, SERVER, "database_unavailable",
+    "The gateway's database cannot be asked at the moment. Please try again shortly.",
+    headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
+)  # fmt: skip
 _UNKNOWN_KEY = Rule(
     401, INVALID, "invalid_api_key", headers=lambda e: {"WWW-Authenticate": "Bearer"}
 )
@@ -70,7 +77,7 @@ _OPERATOR = Rule(
 _UPSTREAM = Rule(502, SERVER, "upstream_error", "Workers AI failed to answer this request.")
 _TIMEOUT = Rule(504, SERVER, "upstream_timeout", "Workers AI did not answer in time.")
 
-_RULES: dict[type[Exception], Rule] = {
+_RULES: dict[type[Exception], Rule | None] = {
     # keys
     keys.KeysError: Rule(500, SERVER, None, "The gateway could not handle this key."),
     keys.InvalidKey: _UNKNOWN_KEY,
@@ -84,6 +91,12 @@ _RULES: dict[type[Exception], Rule] = {
         503, SERVER, "ledger_unavailable",
         "The gateway cannot record requests at the moment. Please try again shortly.",
         headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
+    ),
+    # To ask again would be to pay again.
+    keys.NotRecordedInTime: Rule(
+        503, SERVER, "ledger_unavailable",
+        "The answer is ready, but cannot be given out: the gateway cannot record it at the moment.",
+        headers=final, operators=True, outage=True,
     ),
     keys.RowRefused: Rule(500, SERVER, None, "The request could not be recorded.", operators=True),
     keys.CannotChangeKey: Rule(400, INVALID, None),
@@ -145,17 +158,22 @@ _RULES: dict[type[Exception], Rule] = {
     upstream.UpstreamTimedOut: _TIMEOUT,
     upstream.AccountFault: _OPERATOR,
     upstream.ServerFault: _UPSTREAM,
+    # the database
+    DatabaseUnavailable: _DATABASE,
+    django_db.Error: _DATABASE,
+    # A value that it does not take is a fault of ours.
+    django_db.DataError: None,
+    django_db.IntegrityError: None,
     # Django REST framework
     drf.APIException: Rule(400, INVALID, None),
 }  # fmt: skip
 
 
 def rule_for(error_class: type[Exception]) -> Rule | None:
-    """The rule of the nearest class in the error's ancestry."""
+    """The rule of the nearest class in the error's ancestry; None for what nobody foresaw."""
     for ancestor in error_class.__mro__:
-        rule = _RULES.get(ancestor)
-        if rule is not None:
-            return rule
+        if ancestor in _RULES:
+            return _RULES[ancestor]
     return None
 
 

@@ -1,18 +1,17 @@
 """`GET /v1/key`: what the holder of a key may know of it, in OpenRouter's shape. Never the key."""
 
-import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
-from django.db import connection
 from django.http.response import HttpResponseBase
 
 from keys.access.key_index import KeyRecord
 from keys.reports.usage import KeyUsage, Usage, key_usage, owner_usage
 from keys.scopes import Limits
 from openai_api.base import GatewayView
+from openai_api.from_database import ask_database
 from openai_api.wire.http_response import WholeResponse
 
 NANO = Decimal(10**9)
@@ -21,18 +20,15 @@ MICRO = Decimal(10**6)
 
 class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        usage, owners = await asyncio.to_thread(_read_usage, key)
+        usage, owners = await ask_database(_read_usage, key)
         return WholeResponse(orjson.dumps({"data": key_facts(key, usage, owners)}))
 
 
 def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:
     """The key's, and its owner's where a budget over all the owner's keys applies."""
-    try:
-        if key.owner_id is None or not key.owner_limits.have_budgets:
-            return key_usage(key.id), None
-        return key_usage(key.id), owner_usage(key.owner_id)
-    finally:
-        connection.close()
+    if key.owner_id is None or not key.owner_limits.have_budgets:
+        return key_usage(key.id), None
+    return key_usage(key.id), owner_usage(key.owner_id)
 
 
 def key_facts(key: KeyRecord, usage: KeyUsage, owners: KeyUsage | None = None) -> dict[str, Any]:

@@ -132,6 +132,10 @@ class Load:
             for number in range(count)
         ]
 
+    def join(self, client: httpx.AsyncClient) -> None:
+        """One caller more."""
+        self._tasks.append(asyncio.create_task(self._one(client, 0)))
+
     async def _one(self, client: httpx.AsyncClient, number: int) -> None:
         turn = number
         while not self._over.is_set():

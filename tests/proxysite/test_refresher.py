@@ -23,6 +23,8 @@ async def test_a_fault_that_nobody_foresaw_does_not_end_it(
     monkeypatch.setattr(refresher, "POLL_S", 0.001)
     monkeypatch.setattr(index, "poll", poll)
     monkeypatch.setattr(refresher.snapshot, "poll", lambda: None)
+    monkeypatch.setattr(refresher.signed_out, "poll", lambda: None)
+    monkeypatch.setattr(refresher.CapturedSweep, "look", lambda self: None)
     monkeypatch.setattr(Refresher, "load", lambda self: setattr(self, "_loaded", True))
     thread = Refresher(loop)
     thread.start()

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db.utils import IntegrityError, OperationalError
 
 from catalog import errors as catalog
 from keys import errors as keys
@@ -16,6 +17,7 @@ from openai_api.errors import (
     report,
     rule_for,
 )
+from storage.errors import DatabaseUnavailable
 from tests.openai_api.schemas import assert_error_body
 from workers_ai import errors as upstream
 
@@ -26,7 +28,10 @@ def tree(root: type[Exception]) -> Iterator[type[Exception]]:
         yield from tree(child)
 
 
-TREES = [*tree(keys.KeysError), *tree(catalog.CatalogError), *tree(upstream.WorkersAIError)]
+TREES = [
+    *(*tree(keys.KeysError), *tree(catalog.CatalogError), *tree(upstream.WorkersAIError)),
+    *tree(DatabaseUnavailable),
+]
 
 
 @pytest.mark.parametrize("error_class", TREES, ids=lambda c: f"{c.__module__}.{c.__name__}")
@@ -52,6 +57,10 @@ CASES: list[tuple[Exception, int, str, str | None]] = [
     (keys.ConcurrencyReached(**LIMIT), 429, "requests", "rate_limit_exceeded"),
     (keys.TokenRateReached(**LIMIT), 429, "tokens", "rate_limit_exceeded"),
     (keys.LedgerFull(), 503, "server_error", "ledger_unavailable"),
+    (keys.NotRecordedInTime(), 503, "server_error", "ledger_unavailable"),
+    (DatabaseUnavailable("refused"), 503, "server_error", "database_unavailable"),
+    (OperationalError("no such table: keys_key"), 503, "server_error", "database_unavailable"),
+    (IntegrityError("UNIQUE constraint failed"), 500, "server_error", "internal_error"),
     (catalog.ModelNotFound("x"), 404, "invalid_request_error", "model_not_found"),
     (catalog.ModelRetired("x"), 404, "invalid_request_error", "model_not_found"),
     (catalog.ModelNotAllowed("x"), 403, "invalid_request_error", "model_not_allowed"),
