@@ -15,6 +15,7 @@ import orjson
 from openai_api.chat_completions.normalise.choice import Choice, Delta
 from openai_api.chat_completions.normalise.documents import documents, lazily_exact, loads
 from openai_api.chat_completions.normalise.expected import Expected
+from openai_api.chat_completions.normalise.plain import plain_delta
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, as_text, known, parse_exact, within
 from workers_ai.envelope import opened
@@ -22,8 +23,6 @@ from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer
 from workers_ai.failures.reader import refusal
 from workers_ai.sse import Event
 
-# The fields of an event of the older form that says a text and, at most, what was used.
-_PLAIN_LEGACY = frozenset({"response", "p", "tool_calls", "usage"})
 # Where a message stands in the exact tree of its event: the tree, and the path in it.
 _At = tuple[Exact, str, int, str]
 
@@ -71,57 +70,14 @@ class ChatNormaliser:
             return self._take_unusual(event.name, event.data)
         if not isinstance(body, dict):
             return []
-        delta = self._plain_delta(body) if not event.name else None
+        first = self.choices.get(0)
+        delta = plain_delta(first, body) if first is not None and not event.name else None
         if delta is not None:
+            self.answered = True
+            if body.get("usage") is not None:
+                self.meter.take(body["usage"], trailing=False)
             return [delta]
         return self._take_body(event.name, body, lazily_exact(event.data))
-
-    def _plain_delta(self, body: dict[str, Any]) -> Delta | None:
-        """What an event says that only adds text or a thought to the first choice, as nearly all
-        do; None for any other, which `_take_body` reads. For these both give the same.
-        """
-        state = self.choices.get(0)
-        if state is None or body.get("error") or "success" in body or "streamed_data" in body:
-            return None
-        choices, thought = body.get("choices"), None
-        if not choices:
-            if body.get("tool_calls") or not body.keys() <= _PLAIN_LEGACY:
-                return None
-            text = body.get("response")
-        elif isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict):
-            choice = choices[0]
-            message = choice.get("delta")
-            if (
-                not isinstance(message, dict)
-                or choice.get("index")
-                or choice.get("finish_reason")
-                or choice.get("logprobs")
-                or message.get("tool_calls")
-                or message.get("function_call")
-                or message.get("refusal")
-            ):
-                return None
-            text, thought = message.get("content"), message.get("reasoning_content")
-            if thought is None:
-                thought = message.get("reasoning")
-        else:
-            return None
-        if thought is None:
-            filtered = state.splitter or state.held is not None or state.cutter
-            if filtered or state.half_character or not text or not isinstance(text, str):
-                return None
-            parts = {"content": text}
-        elif thought and isinstance(thought, str) and text in (None, ""):
-            state.splitter = None
-            parts = {"reasoning_content": thought}
-            text = thought
-        else:
-            return None
-        state.characters += len(text)
-        self.answered = True
-        if body.get("usage") is not None:
-            self.meter.take(body["usage"], trailing=False)
-        return Delta(0, parts)
 
     def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
         """Data that the fast parser refuses: an end, several objects glued together, or garbage to

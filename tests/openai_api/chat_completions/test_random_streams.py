@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from openai_api.chat_completions.answer import ChatStream
-from openai_api.chat_completions.normalise import ChatNormaliser, Expected
+from openai_api.chat_completions.normalise import Expected, normaliser
 from openai_api.use.usage import Usage
 from tests.openai_api.schemas import CHUNK
 from workers_ai.errors import WorkersAIError
@@ -308,7 +308,7 @@ def test_the_short_way_of_plain_events_gives_what_the_full_way_gives(
         for _ in range(1500)
     ]
     short = [event_by_event(body, expected) for body, expected in cases]
-    monkeypatch.setattr(ChatNormaliser, "_plain_delta", lambda self, body: None)
+    monkeypatch.setattr(normaliser, "plain_delta", lambda choice, body: None)
     for (body, expected), told in zip(cases, short, strict=True):
         assert told == event_by_event(body, expected), body
 
