@@ -540,6 +540,7 @@ MESSAGE_STORAGE = "proxysite.messages.Messages"
 # Each that ends leaves a mark, by which the playground's tokens end with it.
 SESSION_ENGINE = "keys.access.sessions"
 SESSION_COOKIE_SECURE = HTTPS
+CSRF_FAILURE_VIEW = "keys.member.sign_in.csrf_failure"
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"

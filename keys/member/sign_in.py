@@ -6,8 +6,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.dispatch import Signal
-from django.http import HttpResponse
-from django.urls import reverse_lazy
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse, reverse_lazy
 
 # Sent with the request of whoever the provider of single sign-on knows, let in or not.
 came_back = Signal()
@@ -33,3 +34,11 @@ class PasswordView(PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")
         return super().form_valid(form)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Where a form came with another token against forgery than the browser's (CSRF_FAILURE_VIEW):
+    most often it was drawn before somebody signed in. Django logs the reason."""
+    admin = reverse("admin:index")
+    onward = admin if request.path.startswith(admin) else reverse("member:home")
+    return render(request, "member/old_form.html", {"onward": onward}, status=403)

@@ -30,6 +30,7 @@ from keys.member.usage import (
     shown_owner,
 )
 from keys.models import Key, Revision
+from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
 from keys.snippets import USUAL_MODEL, snippets
 from theme.chart import Bucket, stacked
 
@@ -66,10 +67,15 @@ def new_key(request: HttpRequest) -> HttpResponse:
     form = NewKeyForm(request.POST if request.method == "POST" else None, ceiling=ceiling)
     if form.is_valid():
         try:
-            key, text = policy.make_key(request.user, **form.key_fields)
+            with transaction.atomic():
+                sending = take_form(request)
+                key, text = policy.make_key(request.user, **form.key_fields)
+                note_made(key, _user_id(request), "Made by its owner.")
+                sending.made(key.pk)
         except policy.MayNotMakeKeys:
             return redirect("member:home")
-        note_made(key, _user_id(request), "Made by its owner.")
+        except SentBefore as before:
+            return _made_before(request, before)
         return _show_once(request, key, text, "Your new key")
     may_make = policy.may_make_another(request.user)
     return render(request, "member/new_key.html", {"form": form, "may_make": may_make})
@@ -120,12 +126,18 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
     form = OwnRotateForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return render(request, "member/rotate.html", {"form": form, "key": key})
+    told = f"Rotated by its owner, overlap {form.data['overlap']}."
     try:
-        text = key.rotate(form.cleaned_data["overlap"])
+        with transaction.atomic():
+            sending = take_form(request)
+            text = key.rotate(form.cleaned_data["overlap"])
+            note_change(key, _user_id(request), told)
+            sending.made(key.pk)
     except CannotChangeKey as error:
         messages.error(request, str(error))
         return redirect("member:home")
-    note_change(key, _user_id(request), f"Rotated by its owner, overlap {form.data['overlap']}.")
+    except SentBefore as before:
+        return _made_before(request, before)
     return _show_once(request, key, text, "The new secret of your key")
 
 
@@ -203,6 +215,12 @@ def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpRes
     response = render(request, "member/shown_once.html", context)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _made_before(request: HttpRequest, before: SentBefore) -> HttpResponse:
+    messages.warning(request, MADE_BEFORE)
+    key = policy.own_keys(request.user).filter(pk=before.made_id).first()
+    return redirect("member:home") if key is None else redirect("member:key", key.pk)
 
 
 def _own_key(request: HttpRequest, key_id: int) -> Key:

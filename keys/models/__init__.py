@@ -15,6 +15,7 @@ from keys.models.restrictions import (
     validate_networks,
 )
 from keys.models.revision import Revision
+from keys.models.sent_form import SentForm
 from keys.models.totals import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS, DayTotal, MonthTotal
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RequestLog",
     "Reservation",
     "Revision",
+    "SentForm",
     "validate_endpoints",
     "validate_model_patterns",
     "validate_networks",

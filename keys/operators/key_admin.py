@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -27,6 +28,7 @@ from keys.operators.forms import KeyForm, OwnerLimitsForm, RotateForm
 from keys.operators.key_filters import ExpiringFilter, NearLimitFilter, UnusedFilter
 from keys.operators.key_use import SPARK_DAYS, KeyPage, use_of
 from keys.reports.near_limits import NEAR_PERCENT, NearLimit
+from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
 from keys.snippets import USUAL_MODEL, snippets
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin
@@ -176,10 +178,32 @@ class KeyAdmin(Audited, ModelAdmin):
     # --- issue --------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        # In the transaction of Django's own view.
+        sending = take_form(request)
         super().save_model(request, obj, form, change)
-        if not change:
-            # For `response_add`, in this same request.
-            request.issued_text = KeySecret.make_for(obj)  # type: ignore[attr-defined]
+        # For `response_add`, in this same request.
+        request.issued_text = KeySecret.make_for(obj)  # type: ignore[attr-defined]
+        sending.made(obj.pk)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except SentBefore as before:
+            return self._made_before(request, before)
+
+    def _made_before(self, request: HttpRequest, before: SentBefore) -> HttpResponse:
+        self.message_user(request, MADE_BEFORE, messages.WARNING)
+        if not Key.objects.filter(pk=before.made_id).exists():
+            return HttpResponseRedirect(reverse("admin:keys_key_changelist"))
+        return HttpResponseRedirect(reverse("admin:keys_key_change", args=[before.made_id]))
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         # Once more from the database: the secret was made after the key was read.
@@ -236,11 +260,16 @@ class KeyAdmin(Audited, ModelAdmin):
         if not form.is_valid():
             return self._confirm(request, key, "rotate.html", f"Rotate {key.name}", form=form)
         try:
-            text = key.rotate(form.cleaned_data["overlap"])
+            with transaction.atomic():
+                sending = take_form(request)
+                text = key.rotate(form.cleaned_data["overlap"])
+                self.log_change(request, key, f"Rotated, overlap {form.data['overlap']}.")
+                sending.made(key.pk)
         except CannotChangeKey as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
-        self.log_change(request, key, f"Rotated, overlap {form.data['overlap']}.")
+        except SentBefore as before:
+            return self._made_before(request, before)
         return self._show_once(request, key, text, "Key rotated")
 
     def delete_captured_view(self, request: HttpRequest, key_id: int) -> HttpResponse:

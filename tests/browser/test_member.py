@@ -1,6 +1,7 @@
 """A member's day: sign in, make a key, play with it, see what it cost; without a script too."""
 
 import io
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -48,10 +49,14 @@ def sign_in(page: Page, name: str) -> None:
     page.click("main button:has-text('Sign in')")
 
 
-def make_key(page: Page, name: str) -> str:
+def begin_key(page: Page, name: str) -> None:
     page.goto("/")
     page.click("a:has-text('Make a key')")
     page.fill("#id_name", name)
+
+
+def make_key(page: Page, name: str) -> str:
+    begin_key(page, name)
     page.click("button:has-text('Make the key')")
     return page.input_value("#secret")
 
@@ -100,6 +105,21 @@ def test_a_member_makes_a_key_plays_and_sees_the_cost(
     member.click("nav >> text=Requests")
     expect(member.locator("tbody tr")).to_have_count(4)
     expect(member.locator("tbody tr").nth(1)).to_contain_text(PICTURES)
+
+
+def test_two_clicks_make_one_key_and_so_does_a_reload(
+    gateway: GatewayProcess, member: Page
+) -> None:
+    begin_key(member, "twice")
+    sent: list[str] = []
+    member.on("request", lambda request: sent.append(request.method))
+    member.dblclick("button:has-text('Make the key')", no_wait_after=True)
+    expect(member.locator("#secret")).to_have_value(re.compile("^sk-wai-"))
+    assert sent.count("POST") == 1
+    member.reload()
+    expect(member.locator(".messages")).to_contain_text("This form was sent before")
+    member.goto("/")
+    expect(member.locator("main h2 a")).to_have_count(1)
 
 
 def test_a_refusal_reads_well_and_the_conversation_goes_on(

@@ -126,6 +126,42 @@ def test_without_single_sign_on_no_page_of_it_is_there(db: None) -> None:
         assert Client().get(path).status_code == 404
 
 
+# --- A form older than the sign-in ---
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("path", "onward"),
+    [
+        *((IN, "/"), (OUT, "/"), (PASSWORD, "/"), ("/keys/new/", "/")),
+        *(("/admin/login/", "/admin/"), ("/admin/keys/key/add/", "/admin/")),
+    ],
+)
+def test_a_form_drawn_before_the_sign_in_is_told_so_in_the_members_look(
+    ada: Any, settings: Any, path: str, onward: str, debug: bool
+) -> None:
+    settings.DEBUG = debug
+    browser = Client(enforce_csrf_checks=True)
+    old = {"csrfmiddlewaretoken": str(browser.get(IN).context["csrf_token"])}
+    browser.post(IN, {**old, "username": "ada", "password": RIGHT})
+    response = browser.post(path, old)
+    assert response.status_code == 403
+    page = texts(response)
+    assert "This page is older than your sign-in" in page and "DEBUG" not in page
+    assert "Reason given for failure" not in page
+    assert f'<a class="button" href="{onward}">Go on</a>' in response.content.decode()
+    assert response["Content-Security-Policy"]
+
+
+def test_who_signs_in_in_two_tabs_finds_the_way_on(ada: Any) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    tabs = [str(browser.get(IN).context["csrf_token"]) for _ in range(2)]
+    form = {"username": "ada", "password": RIGHT}
+    statuses = [browser.post(IN, {**form, "csrfmiddlewaretoken": tab}).status_code for tab in tabs]
+    assert statuses == [302, 403]
+    assert is_in(browser)
+
+
 # --- What ends with a session -----------------------------------------------------------------
 
 

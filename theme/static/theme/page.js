@@ -44,3 +44,32 @@ for (const menu of document.querySelectorAll("details.menu")) {
     if (!menu.contains(event.target)) menu.open = false;
   });
 }
+
+// A form that is on its way is not sent again; its buttons rest until the answer is here, or did not
+// come.
+const AT_REST_MS = 10_000;
+
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  // After the browser has read which button it was.
+  setTimeout(() => rest(form, true));
+  setTimeout(() => rest(form, false), AT_REST_MS);
+});
+
+// Back on a page that the browser kept as it was left.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of document.forms) rest(form, false);
+});
+
+function rest(form, resting) {
+  if (!resting) delete form.dataset.sent;
+  for (const button of form.elements) {
+    if (button.type === "submit") button.disabled = resting;
+  }
+}
