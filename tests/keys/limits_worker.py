@@ -2,8 +2,8 @@
 
 Each line it reads is an order: `try LIMIT KEY COUNT` makes so many requests at once and answers how
 many passed; `settle` settles those; `ahead SECONDS` moves its clock; `lose COUNT` loses the answers
-to so many commits; `log TEXT` writes a row of a user called that, in JSON. At the end of input it
-stops.
+to so many commits; `log TEXT` writes a row of a user called that, in JSON; `patience` answers how
+many milliseconds the server waits for the next statement of a group. At the end of input it stops.
 """
 
 import asyncio
@@ -51,6 +51,8 @@ class Worker:
         elif order == "log":
             row = ledger_row("odd", user=json.loads(words[0]), started_at=time.time())
             await self.writer.put(row, asyncio.get_running_loop())
+        elif order == "patience":
+            return await asyncio.to_thread(patience_ms)
         else:
             await self.try_at_once(words[0], int(words[1]), int(words[2]))
         return len(self.tickets)
@@ -90,6 +92,21 @@ class Worker:
             status=200, end_reason="complete", cost_nano_usd=60, neurons_micro=60, prompt_tokens=60
         )
         await asyncio.gather(*(ticket.settle(outcome) for ticket in self.tickets))
+
+
+def patience_ms() -> int:
+    from django.db import connection
+
+    from keys.ledger.transaction import group_transaction
+
+    connection.ensure_connection()
+    name = "idle_in_transaction_session_timeout"
+    with group_transaction() as group:
+        [[(milliseconds,)]] = group.select(
+            [("SELECT setting FROM pg_settings WHERE name = ?", (name,))]
+        )
+    connection.close()
+    return int(milliseconds)
 
 
 async def main() -> None:
