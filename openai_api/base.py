@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Final
 from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
-from keys.access.key_index import KeyRecord, index
+from keys.access.key_index import index
+from keys.access.key_record import KeyRecord
 from keys.errors import KeyUnknownSoFar, MissingKey
 from openai_api.errors import ClientGone, WrongMethod, error_response
 from openai_api.from_database import ask_database

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.limits.ticket import Outcome, Ticket
 from openai_api.errors import ApiError, KeyStoppedError, api_error

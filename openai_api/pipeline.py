@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from catalog import resolve as catalog
 from catalog.pricing.costs import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.limits.admission import admit, check_permitted
 from openai_api import upstream
 from openai_api.errors import ApiError, ClientGone, api_error, report

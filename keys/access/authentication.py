@@ -14,7 +14,8 @@ from rest_framework.request import Request
 
 from keys import errors, key_text
 from keys.access import playground_token
-from keys.access.key_index import KeyIndex, KeyRecord, Refusal, index
+from keys.access.key_index import KeyIndex, Refusal, index
+from keys.access.key_record import KeyRecord
 from keys.access.signed_out import signed_out
 
 # Longer than any key: what is longer is refused before it is hashed.

@@ -5,14 +5,10 @@ unknown key at once. These three talk to the database and belong on a thread. `f
 are for the event loop: they take no lock, since every change is one assignment into a dict.
 """
 
-import ipaddress
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from enum import Enum
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.conf import settings
@@ -20,15 +16,12 @@ from django.contrib.auth import get_user_model
 from django.db.utils import Error
 
 from keys import key_text
-from keys.access.playground_token import password_mark
-from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret, Revision
-from keys.scopes import NO_LIMITS, Limits, Scope
+from keys.access.key_reading import STATIC_PREFIX, ensure_static_key, read_records
+from keys.access.key_record import KeyRecord
+from keys.models import Key, Revision
 from storage.errors import DatabaseUnavailable
 from storage.words import engine_words
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-STATIC_PREFIX: Final = "static"
 # An unknown key is asked for once in this time, and all of them together at most so often. Whoever
 # sends made-up keys costs this many tiny queries; a new key met by the bound works after `poll`.
 UNKNOWN_FOR_S: Final = 2.0
@@ -44,59 +37,6 @@ class Refusal(Enum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     OWNER_INACTIVE = "owner inactive"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What a request needs to know of its key. Times are epoch seconds."""
-
-    id: int
-    name: str
-    prefix: str
-    owner_id: int | None
-    owner_name: str
-    created_at: float
-    expires_at: float | None
-    revoked: bool
-    model_patterns: tuple[str, ...] | None
-    endpoints: tuple[str, ...] | None
-    networks: tuple[Network, ...] | None
-    limits: Limits
-    # Whether prompts and answers are stored.
-    captures: bool = False
-    # Of all the owner's keys together.
-    owner_limits: Limits = NO_LIMITS
-    # Of the owner's password, for the playground's tokens.
-    owner_mark: str = ""
-    # Those of the two that have a limit on rates, and those that have a budget.
-    rate_scopes: tuple[Scope, ...] = field(init=False)
-    budget_scopes: tuple[Scope, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        scopes = [Scope("key", self.id, self.limits)]
-        if self.owner_id is not None:
-            scopes.append(Scope("owner", self.owner_id, self.owner_limits))
-        rates = tuple(scope for scope in scopes if scope.limits.have_rates)
-        budgets = tuple(scope for scope in scopes if scope.limits.have_budgets)
-        object.__setattr__(self, "rate_scopes", rates)
-        object.__setattr__(self, "budget_scopes", budgets)
-
-    def allows_model(self, name: str) -> bool:
-        return self.model_patterns is None or _matches_any(self.model_patterns, name)
-
-    def allows_endpoint(self, name: str) -> bool:
-        return self.endpoints is None or name in self.endpoints
-
-    def allows_address(self, address: str) -> bool:
-        if self.networks is None:
-            return True
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        return any(ip in network for network in self.networks)
 
 
 class _Secret(NamedTuple):
@@ -234,7 +174,7 @@ class KeyIndex:
         number = Revision.current()
         # Before the records: what is renamed in between shows as a change with the next poll.
         self._owners = self._read_owners()
-        records = _read_records(None)
+        records = read_records(None)
         self._forget(self._records.keys() - records.keys())
         self._put(records)
         self._revision = number
@@ -247,7 +187,7 @@ class KeyIndex:
     def _read(self, key_ids: Iterable[int]) -> None:
         ids = list(key_ids)
         for start in range(0, len(ids), 500):
-            self._put(_read_records(ids[start : start + 500]))
+            self._put(read_records(ids[start : start + 500]))
 
     def _forget(self, key_ids: Iterable[int]) -> None:
         for key_id in key_ids:
@@ -306,87 +246,6 @@ class KeyIndex:
         if len(self._unknown) >= REMEMBERED_UNKNOWN:
             self._unknown.clear()
         self._unknown[digest] = time.monotonic()
-
-
-def ensure_static_key() -> Key:
-    """The row that the use of PROXY_API_KEY is logged under. It never holds the key itself.
-
-    Workers that start together may all try: the constraint lets one row in.
-    """
-    key, _ = Key.objects.get_or_create(
-        is_static=True,
-        defaults={"name": STATIC_KEY_NAME, "notes": "The shared key from the settings."},
-    )
-    return key
-
-
-def _read_records(
-    ids: list[int] | None,
-) -> dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]:
-    """Secrets first: a key that is issued in between comes without one, and again with the next
-    poll, since its revision is newer than the one read before."""
-    keys, all_secrets = Key.objects.order_by(), KeySecret.objects.order_by("pk")
-    if ids is not None:
-        keys, all_secrets = keys.filter(pk__in=ids), all_secrets.filter(key_id__in=ids)
-
-    secrets: dict[int, list[tuple[bytes, float | None]]] = {}
-    prefixes: dict[int, str] = {}
-    rows = all_secrets.values_list("key_id", "sha256", "prefix", "expires_at")
-    for key_id, sha256, prefix, expires_at in rows.iterator(2000):
-        end = None if expires_at is None else expires_at.timestamp()
-        secrets.setdefault(key_id, []).append((bytes.fromhex(sha256), end))
-        prefixes[key_id] = prefix
-
-    records = {}
-    columns = (
-        *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
-        *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
-        *("capture_text", "owner__password", *LIMITS),
-        *(f"owner__key_limits__{limit}" for limit in LIMITS),
-    )
-    for row in keys.values_list(*columns).iterator(2000):
-        (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, captures, password, *limits) = row[7:]
-        record = KeyRecord(
-            id=pk,
-            name=name,
-            prefix=STATIC_PREFIX if is_static else prefixes.get(pk, ""),
-            owner_id=owner_id,
-            owner_name=owner_name or "",
-            created_at=created_at.timestamp(),
-            expires_at=None if expires_at is None else expires_at.timestamp(),
-            revoked=revoked_at is not None,
-            model_patterns=tuple(models) or None,
-            endpoints=tuple(endpoints) or None,
-            networks=_networks(networks) if networks else None,
-            captures=captures,
-            limits=_limits(limits[: len(LIMITS)]),
-            owner_limits=_limits(limits[len(LIMITS) :]),
-            owner_mark="" if owner_id is None else password_mark(owner_id, password),
-        )
-        records[pk] = (record, secrets.get(pk, []))
-    return records
-
-
-def _limits(values: Sequence[int | None]) -> Limits:
-    return Limits(*values) if any(value is not None for value in values) else NO_LIMITS
-
-
-def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """A text that is no network allows nothing: a restriction that cannot be read must not open."""
-    networks = []
-    for text in texts:
-        try:
-            networks.append(ipaddress.ip_network(text))
-        except ValueError:
-            continue
-    return tuple(networks)
-
-
-@lru_cache(maxsize=8192)
-def _matches_any(patterns: tuple[str, ...], name: str) -> bool:
-    # Requested names come from callers, so the cache is bounded; fnmatch keeps compiled patterns.
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 index = KeyIndex()

@@ -8,7 +8,7 @@ then has taken nothing. A refusal leaves no row, but is counted.
 import time
 
 from keys import errors
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.ledger.writer import LedgerWriter, ledger
 from keys.limits.counters import Counters, Denial, Hold
 from keys.limits.process_counters import process_counters

@@ -3,7 +3,7 @@
 from typing import Final
 
 from keys import errors
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.ledger.totals import Names, Place
 from keys.ledger.windows import utc_day
 from keys.limits.counters import Denial, Limit

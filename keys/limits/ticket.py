@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from keys import errors
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.ledger.captured import Capture
 from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.rows import LedgerRow

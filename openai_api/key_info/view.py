@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django.http.response import HttpResponseBase
 
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.reports.usage import KeyUsage, Usage, key_usage, owner_usage
 from keys.scopes import Limits
 from openai_api.base import GatewayView

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from django.http.response import HttpResponseBase
 
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from openai_api import pipeline
 from openai_api.base import EndpointView, GatewayView
 from openai_api.chat_completions import retold

@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 
 from catalog import resolve
 from catalog.snapshot import current
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from openai_api.base import GatewayView
 from openai_api.errors import BadRequest
 from openai_api.model_list.entry import model_entry

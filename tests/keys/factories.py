@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from keys.access.key_index import KeyRecord
+from keys.access.key_record import KeyRecord
 from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.rows import LedgerRow
 from keys.models import Key, RequestLog

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from keys import key_text
-from keys.access.key_index import ensure_static_key
+from keys.access.key_reading import ensure_static_key
 from keys.errors import CannotChangeKey
 from keys.models import Key, KeySecret, Revision
 from tests.keys.factories import issued, user
