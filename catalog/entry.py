@@ -51,7 +51,7 @@ def deprecation_date_of(entry: Entry) -> date | None:
 
 
 def context_window_of(entry: Entry) -> int | None:
-    """Tokens; an upper bound, for the platform's own ceiling may be lower (seen 2026-09)."""
+    """Tokens; an upper bound, as the platform's own limit may be lower (seen 2026-09)."""
     properties = properties_of(entry)
     return whole_number(properties.get("context_window")) or whole_number(
         properties.get("max_input_tokens")

@@ -31,7 +31,7 @@ class CatalogEmpty(CatalogError):
 
 
 class ModelUnavailable(CatalogError):
-    """To a caller every leaf reads the same, so that the list and the answer tell one story."""
+    """The message is the same for each subclass: callers learn no more than from the list."""
 
     def __init__(self, name: str, near: Collection[str] = ()) -> None:
         self.name = name
@@ -105,7 +105,7 @@ class UpstreamFailed(RefreshFailed):
 
 
 class AnswerRefused(RefreshFailed):
-    """The list came but cannot be the whole of it: empty, or much shorter than the stored one."""
+    """The list came but is not complete: empty, or much shorter than the stored one."""
 
 
 def shown(name: str, longest: int = 120) -> str:

@@ -1,7 +1,7 @@
 """The cached catalog: models, aliases, what changed when, and every attempt to refresh it.
 
-Whatever alters what the gateway may run bumps one revision number in the same transaction. Workers
-compare that number every few seconds and load the catalog anew when it moved (`snapshot.py`).
+Every change of what the gateway may run increments one revision number in the same transaction.
+Workers read that number every few seconds and reload the catalog when it changed (`snapshot.py`).
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ SOURCES = [
 
 
 class CatalogRevision(models.Model):
-    """One row. Its lock also puts writers in a line, so that the numbers rise in commit order."""
+    """One row. Its lock also serialises writers, so that numbers increase in commit order."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
@@ -41,9 +41,9 @@ class CatalogRevision(models.Model):
 
 
 def next_revision() -> int:
-    """Bump the number and hold its lock until the surrounding transaction ends."""
+    """Increment the number and hold its lock until the surrounding transaction ends."""
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("a revision belongs to the transaction of the change it stands for")
+        raise RuntimeError("call next_revision inside the transaction of the change")
     if not CatalogRevision.objects.filter(pk=1).update(number=F("number") + 1):
         CatalogRevision.objects.get_or_create(pk=1)
         CatalogRevision.objects.filter(pk=1).update(number=F("number") + 1)
@@ -59,7 +59,7 @@ RevisedModel = TypeVar("RevisedModel", bound="Revised")
 
 
 class RevisedQuerySet(models.QuerySet[RevisedModel]):
-    """Bulk changes bump the revision too; `bulk_update` does through `update`."""
+    """Bulk changes increment the revision too; `bulk_update` does so through `update`."""
 
     def update(self, **values: Any) -> int:
         with transaction.atomic(using=self.db):
@@ -223,7 +223,7 @@ class RefreshRun(models.Model):
 
     @classmethod
     def running(cls) -> "RefreshRun | None":
-        # One that was killed says nothing of its end either.
+        # A run that was killed has no time of its end either.
         since = timezone.now() - LONGEST_REFRESH
         return cls.objects.filter(finished_at=None, started_at__gt=since).first()
 
@@ -239,7 +239,7 @@ class RefreshRun(models.Model):
             with transaction.atomic():
                 return cls.objects.create(trigger="admin")
         except IntegrityError:
-            return None  # of two at once, the other was first
+            return None  # another process was first
 
     def __str__(self) -> str:
         state = {True: "done", False: "failed", None: "unfinished"}[self.ok]
@@ -247,7 +247,7 @@ class RefreshRun(models.Model):
 
 
 class CatalogChange(models.Model):
-    """What a refresh changed about one model. The name is copied, so that it outlives the row."""
+    """What a refresh changed about one model. Has the name itself, as the model's row may go."""
 
     KINDS = (
         ("added", "added"),

@@ -1,7 +1,7 @@
 """Which model a request means, and whether it may run. One rule decides for the list and for runs.
 
 In: the name a client gave, the endpoint, what the key allows. Out: the model's record. Raises the
-errors of `catalog.errors`. Names match exactly: neither case nor a missing `@cf/` is guessed at.
+errors of `catalog.errors`. Names match exactly: one in another case or without `@cf/` is not found.
 """
 
 import difflib
@@ -27,7 +27,7 @@ from catalog.snapshot import ModelRecord, Snapshot
 
 Allows = Callable[[str], bool]
 
-# Longer names are no slips of the pen, and comparing them costs time.
+# A longer name is no typing mistake, and comparing it costs time.
 LONGEST_COMPARED = 120
 # Where few models can do something, a refusal names them; where many can, the list does.
 MOST_NAMED_INSTEAD = 4
@@ -155,7 +155,7 @@ def near_matches(snapshot: Snapshot, name: str, allows: Allows) -> list[str]:
 
 
 def _find(snapshot: Snapshot, name: str) -> ModelRecord | None:
-    """A model's own name wins over an alias that was there before the model."""
+    """A model's own name comes before an alias that is older than the model."""
     record = snapshot.models.get(name)
     if record is None:
         record = snapshot.models.get(snapshot.aliases.get(name, ""))

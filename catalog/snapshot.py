@@ -1,7 +1,7 @@
 """The whole catalog in memory, so that resolving a model costs no query.
 
 `poll` runs in a thread of its own every few seconds; the event loop only reads `current()`. A
-snapshot is never altered: a new one is built and one reference is swapped.
+snapshot is immutable: a new one is built and one reference is replaced.
 """
 
 import time
@@ -70,7 +70,7 @@ def current() -> Snapshot:
 def load() -> Snapshot:
     """Read the catalog from the database and make it the current one."""
     global _current
-    # The number first: rows that change while they are read belong to a later one and come again.
+    # The number is read first: rows that change meanwhile have a later one and are read again.
     revision = current_revision()
     rows = list(CatalogModel.objects.all())
     snapshot = Snapshot(

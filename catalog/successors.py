@@ -1,4 +1,4 @@
-"""What to move to from a model that is planned to go: a guess from the catalog alone. Pure."""
+"""A replacement for a model that is planned to be retired: guessed from the catalog. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,8 @@ from catalog.models import CatalogModel
 
 
 def successor_of(model: CatalogModel, models: Iterable[CatalogModel]) -> CatalogModel | None:
-    """A model for the same task and endpoints that stays: of the same maker rather than another,
-    with all it can do rather than less, and the newest of those."""
+    """A model that stays, for the same task and endpoints: rather of the same maker, then with more
+    of the same capabilities, then the newest."""
     endpoints = set(model.classification.get("endpoints", ()))
     abilities = set(model.classification.get("capabilities", ()))
     staying = [

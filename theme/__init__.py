@@ -1,1 +1,1 @@
-"""How the admin and its lists look, and what their forms share. Knows no key and no model."""
+"""How the admin looks, and what its lists and forms share. Knows neither keys nor models."""

@@ -1,1 +1,1 @@
-"""Works out of a model's schema and entry which endpoints can run it, and how it is asked."""
+"""Decides from a model's schema and entry which endpoints can run it, and how to call it."""

@@ -22,7 +22,7 @@ SCHEMA_UNREAD = "its schema could not be read yet"
 
 
 def classify(entry: Entry, schema: Schema) -> Classification:
-    """What the model can be used for; served by nothing when neither schema nor task tells."""
+    """What the model can be used for: nothing when neither its schema nor its task says."""
     by_task = _BY_TASK.get(_normal(task_of(entry)))
     properties = properties_of(entry)
     found = by_task(entry, properties, schema) if by_task else Classification()
@@ -34,7 +34,7 @@ def classify(entry: Entry, schema: Schema) -> Classification:
 
 
 def without_schema(entry: Entry) -> Classification:
-    """A new model whose schema could not be read: known, and served by nothing until it is."""
+    """A new model whose schema could not be read: no endpoint runs it until a refresh reads it."""
     reasons = dict.fromkeys(_NEARLY.get(_normal(task_of(entry)), ()), SCHEMA_UNREAD)
     return replace(classify({**entry, "task": None}, {}), refusals=reasons)
 

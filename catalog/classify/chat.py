@@ -142,7 +142,7 @@ def _takes_content_array(messages: object) -> bool:
 def _reasoning_effort(
     properties: Mapping[str, Any], forms: Collection[Shape]
 ) -> ReasoningEffort | None:
-    """The entry's own object; else what the schema's Responses form lists (gpt-oss)."""
+    """From the entry's own object, else from the schema's Responses form (gpt-oss)."""
     told = properties.get("reasoning_effort")
     if isinstance(told, Mapping):
         normal = told.get("normalizes_to")

@@ -1,7 +1,7 @@
-"""What the catalog knows of a model: which endpoints can run it, and how each kind is asked. Pure.
+"""What the catalog knows of a model: which endpoints can run it, and how they call it. Pure.
 
-`by_task.py` works it out, the database keeps it as JSON, and `catalog/snapshot.py` holds it for
-requests.
+`by_task.py` decides it, the database keeps it as JSON, and `catalog/snapshot.py` holds it in memory
+for requests.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ ENDPOINTS = CHAT | {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A plain field that the schema lists, and what it takes; None where the schema is silent."""
+    """A scalar field of the schema and the values it takes; None where the schema does not say."""
 
     kind: str  # integer, number, string, boolean
     minimum: float | None = None
@@ -48,7 +48,7 @@ def _whole(value: object) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ImageRecipe:
-    """How to ask a model for a picture."""
+    """How to build a request for a picture."""
 
     transport: str = "json"  # json, multipart
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class ImageRecipe:
 
     @property
     def default_steps(self) -> int | None:
-        """What upstream does when nobody says; None when the schema does not tell."""
+        """What upstream uses when a request has no steps; None when the schema does not say."""
         steps = self.parameters.get(self.steps_field or "")
         return steps.whole_default if steps else None
 
@@ -117,7 +117,7 @@ class EmbeddingFacts:
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """Speech in or out: how the bytes or the text travel."""
+    """Speech in or out: in which form the bytes or the text are sent."""
 
     # Speech in: binary (raw body), json_base64, stream_object (raw body, options in the query).
     sent_as: str | None = None
@@ -149,7 +149,7 @@ Facts = TypeVar("Facts")
 
 
 def classification_to_json(classification: Classification) -> dict[str, Any]:
-    """A stable form: equal classifications give equal JSON, and empty parts are left out."""
+    """Deterministic: equal classifications give equal JSON. Empty parts are left out."""
     whole = asdict(classification)
     whole["endpoints"] = sorted(classification.endpoints)
     whole["capabilities"] = sorted(classification.capabilities)
@@ -157,7 +157,7 @@ def classification_to_json(classification: Classification) -> dict[str, Any]:
 
 
 def classification_from_json(stored: Mapping[str, Any]) -> Classification:
-    """Tolerant of what another release stored: unknown names are ignored, missing ones default."""
+    """Accepts what another release stored: ignores unknown names, fills missing ones in."""
     return Classification(
         endpoints=frozenset(stored.get("endpoints", ())) & ENDPOINTS,
         refusals=dict(stored.get("refusals", {})),

@@ -1,4 +1,4 @@
-"""Models that make pictures: how each is asked for one, and whether it takes pictures in. Pure."""
+"""Models that make pictures: how to build a request, and whether it may hold pictures. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -65,7 +65,7 @@ def _json_recipe(entry: Entry, form: Shape) -> ImageRecipe:
 
 
 def _multipart_recipe(properties: Mapping[str, Any]) -> ImageRecipe:
-    """The schema says only that a form is sent; the fields are the vendor's pages' (2026-09)."""
+    """The schema says only that a form is sent; the vendor's pages list its fields (2026-09)."""
     side = Parameter("integer", minimum=256, maximum=1920)
     parameters = {
         "width": replace(side, default=1024),
@@ -91,7 +91,7 @@ def _multipart_recipe(properties: Mapping[str, Any]) -> ImageRecipe:
 
 
 def _unknown_recipe(entry: Entry) -> ImageRecipe:
-    """No schema: a prompt and nothing else, because fields a model does not know can be refused."""
+    """No schema: the prompt alone, because a model may refuse fields that it does not know."""
     img2img, inpainting = _suffixes(entry)
     needs_image = img2img or inpainting
     return ImageRecipe(

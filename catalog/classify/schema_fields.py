@@ -1,4 +1,4 @@
-"""The fields of a schema's form, as far as they are of one plain kind. Pure, for any schema."""
+"""The fields of a schema's form that have one scalar type. Pure; takes any schema."""
 
 import math
 import re
@@ -15,13 +15,13 @@ _DEFAULT_IN_WORDS = re.compile(
 
 
 def parameters_of(form: Shape) -> dict[str, Parameter]:
-    """The form's plain fields; lists, objects and free values are left to who knows them."""
+    """The form's scalar fields; lists, objects and fields of several types are left out."""
     found = {name: _parameter(declared) for name, declared in form.properties.items()}
     return {name: parameter for name, parameter in found.items() if parameter}
 
 
 def _parameter(declared: Mapping[str, Any]) -> Parameter | None:
-    """None unless the field is of one plain kind; that it may also be null says nothing."""
+    """None unless the field has one scalar type; null beside it does not count."""
     kinds = [(kind, node) for node in alternatives(declared) for kind in _kinds(node)]
     if len(kinds) != 1 or kinds[0][0] not in _PLAIN_KINDS:
         return None

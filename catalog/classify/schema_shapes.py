@@ -11,7 +11,7 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-# Real schemas nest three or four levels of alternatives; the bounds keep a hostile one harmless.
+# Real schemas nest three or four levels of alternatives; the bounds keep a malicious one harmless.
 DEEPEST = 12
 MOST_SHAPES = 64
 MOST_NODES = 50_000

@@ -1,4 +1,4 @@
-"""Speech to text and text to speech: how the sound and the text travel. Pure."""
+"""Speech to text and text to speech: in which form sound and text are sent. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -16,7 +16,7 @@ class AliasInline(TabularInline):
     fields = ("alias",)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        # The table's head is the label for who sees it.
+        # The table's head is no label for a screen reader.
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None:
             field.widget.attrs["aria-label"] = "Alias"

@@ -18,7 +18,7 @@ from catalog.successors import successor_of
 from theme.audit import Audited
 from theme.shown import indented_json
 
-# A refresh can bring a hundred changes; the history holds them all.
+# A refresh can make a hundred changes; the history has all of them.
 CHANGES_SHOWN = 20
 
 

@@ -1,4 +1,4 @@
-"""What the list of models can be narrowed to, beside its task."""
+"""The filters of the list of models, beside the task."""
 
 from typing import Any, ClassVar
 

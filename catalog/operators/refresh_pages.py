@@ -1,4 +1,4 @@
-"""Refresh now: its button's answer, and the page of how far a refresh is and what it changed."""
+"""The button Refresh now, and the page that shows a refresh's progress and its changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -46,14 +46,16 @@ class RefreshPages(ModelAdmin):
         if run is not None:
             in_background.start(run)
         else:
-            self.message_user(request, "A refresh is running already: this is it.", messages.INFO)
+            self.message_user(
+                request, "A refresh is running already; this page shows it.", messages.INFO
+            )
             run = RefreshRun.running()
-        if run is None:  # it ended in between
+        if run is None:  # it ended in the meantime
             return HttpResponseRedirect(reverse("admin:catalog_catalogmodel_changelist"))
         return HttpResponseRedirect(reverse("admin:catalog_refresh_page", args=[run.pk]))
 
     def refresh_page(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """How far a refresh is, and then what it changed."""
+        """The progress of a refresh, and once it is over what it changed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = RefreshRun.objects.filter(pk=run_id).first()

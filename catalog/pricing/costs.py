@@ -1,4 +1,4 @@
-"""What quantities cost at given prices, and neurons as money and back. Pure.
+"""What quantities cost at given prices, and neurons converted to money and back. Pure.
 
 A cost is nano-USD, rounded once, half up, at its end.
 """
@@ -53,14 +53,14 @@ def cost_nano_usd(prices: Prices, used: Quantities) -> int | None:
         millionths += used.images * _picture_millionths(amounts, used)
     if not used.audio_ms:
         return _half_up(millionths, UNITS_PER_AMOUNT)
-    # Minutes come from milliseconds, so everything is counted over one denominator.
+    # Minutes come from milliseconds, so everything is computed over one denominator.
     per_minute = used.audio_ms * amounts.get("audio_minutes", 0)
     return _half_up(millionths * MS_PER_MINUTE + per_minute, UNITS_PER_AMOUNT * MS_PER_MINUTE)
 
 
 def estimate_upper(prices: Prices, most: Quantities) -> int | None:
-    """The most that a request of these quantities can cost, for what is reserved before it runs;
-    None when unpriced.
+    """The most that a request of these quantities can cost, to be reserved before it runs; None
+    when unpriced.
     """
     amounts = prices.amounts
     if amounts.get("cached_input_tokens", 0) > amounts.get("input_tokens", 0):
@@ -110,12 +110,12 @@ def _picture_millionths(amounts: Mapping[str, int], used: Quantities) -> int:
 
 
 def _tiles(width: int, height: int) -> int:
-    """Begun tiles count whole; how upstream rounds is not published (2026-10)."""
+    """A part of a tile counts as one; how upstream rounds is not published (2026-10)."""
     return -(-width // TILE_SIDE) * -(-height // TILE_SIDE)
 
 
 def _megapixels(width: int, height: int) -> int:
-    """Begun megapixels count whole, as tiles do."""
+    """A part of a megapixel counts as one, as with tiles."""
     return -(-width * height // PIXELS_PER_MEGAPIXEL)
 
 

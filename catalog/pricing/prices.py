@@ -44,7 +44,7 @@ class Prices:
     """What a model charges for; no amounts at all means that nobody knows what it costs."""
 
     amounts: Mapping[str, int] = field(default_factory=dict)
-    # Units of the catalog that nothing here can meter, as the catalog words them.
+    # Units that the gateway cannot meter, in the catalog's own words.
     unmetered: tuple[str, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ def prices_to_json(prices: Prices) -> dict[str, Any]:
 
 
 def prices_from_json(stored: object) -> Prices:
-    """Tolerant: units this release does not know are shown as unmetered, never charged wrongly."""
+    """Units that this release does not know become unmetered, rather than charged wrongly."""
     if not isinstance(stored, Mapping) or not isinstance(stored.get("amounts"), Mapping):
         return UNPRICED
     amounts = stored["amounts"]

@@ -1,7 +1,7 @@
-"""Prices that stand on the vendor's price page and not in its catalog (read 2026-10).
+"""Prices that are on the vendor's price page and not in its catalog (read 2026-10).
 
-Used only for a model whose catalog entry prices nothing: no price at all, or zeros alone, as aura-1
-has it. An operator's own price beats both. Amounts are USD as `prices.UNITS` words them.
+Used only for a model whose catalog entry has no price, or zeros alone, as aura-1's. An operator's
+own price comes before both. Amounts are USD as `prices.UNITS` words them.
 """
 
 from decimal import Decimal
@@ -26,7 +26,7 @@ PUBLISHED = {
 
 
 def prices_of(entry: Entry) -> tuple[Prices, str]:
-    """The model's prices without the operator's say, and where they come from."""
+    """The model's prices without the operator's own, and where they come from."""
     listed = parse_prices(properties_of(entry).get("price"))
     published = PUBLISHED.get(name_of(entry), UNPRICED)
     if published.is_known and (listed.is_free or not listed.is_known):

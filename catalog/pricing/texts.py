@@ -1,4 +1,4 @@
-"""Prices in words and on the wire: in USD, in neurons, and as `/v1/models` has them. Pure."""
+"""Formats prices: in USD and in neurons for people, and as `/v1/models` has them. Pure."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a refresh changed, model by model, in words that an operator knows. Reads no database."""
+"""What a refresh changed, model by model, in the operator's words. Reads no database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class Difference:
 
 
 def what_changed(row: CatalogModel, values: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Field → [before, after], in words that an operator knows."""
+    """Field → [before, after], fields under the operator's names."""
     before, after = row.classification, values["classification"]
     pairs = {
         "task": (row.task, values["task"]),

@@ -1,7 +1,7 @@
-"""Everything Cloudflare says of its models: the list, and the schema of each model that needs one.
+"""Fetches Cloudflare's list of models, and the schema of each model that needs one.
 
-Touches no table but the run's own progress. Raises `UpstreamFailed`. A schema that stays unreadable
-does not spoil the rest: it is told in `Fetched.unread_schemas`. Too many of them fail the refresh.
+Writes nothing to the database but the run's progress. Raises `UpstreamFailed`. A schema that cannot
+be read is listed in `Fetched.unread_schemas`; only too many of them fail the refresh.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from catalog.refresh.progress import RunProgress
 from workers_ai.errors import ModelMissing, WorkersAIError
 
 SCHEMAS_AT_ONCE = 8
-# More than this share of the schemas unreadable says more about the answer than about the models.
+# When more schemas than this cannot be read, something is wrong with upstream, not with models.
 MOST_SCHEMAS_FAILED_PERCENT = 25
 
 
 class Upstream(Protocol):
-    """The two questions that a refresh asks of Cloudflare."""
+    """The part of the client that a refresh uses."""
 
     async def list_models(self) -> list[dict[str, Any]]: ...
 
@@ -33,7 +33,7 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What Cloudflare answered, one usable entry by name."""
+    """What Cloudflare answered, one usable entry for each name."""
 
     entries: tuple[Mapping[str, Any], ...]
     schemas: Mapping[str, Mapping[str, Any]]
@@ -61,8 +61,8 @@ async def fetch(client: Upstream, progress: RunProgress | None = None) -> Fetche
 
 
 def usable_entries(listed: Iterable[object]) -> tuple[list[Mapping[str, Any]], list[str]]:
-    """The entries that name a model, the first of each name, fit for every database; and what was
-    left out.
+    """The entries that name a model, the first of each name, as every database can store them; and
+    warnings about what was left out.
     """
     entries: dict[str, Mapping[str, Any]] = {}
     warnings: list[str] = []
@@ -79,7 +79,7 @@ def usable_entries(listed: Iterable[object]) -> tuple[list[Mapping[str, Any]], l
 
 
 def storable(value: Any) -> Any:
-    """The value as JSON that PostgreSQL takes: no NUL, no half surrogates, no NaN."""
+    """The value as JSON that PostgreSQL accepts: no NUL, no lone surrogates, no NaN."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, float) and not math.isfinite(value):
@@ -96,7 +96,7 @@ async def _read_schemas(
     names: Sequence[str],
     progress: RunProgress | None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Side by side, a few at a time; gives up early when too many fail."""
+    """Concurrently, a few at a time; stops early when too many fail."""
     schemas: dict[str, dict[str, Any]] = {}
     unread: dict[str, str] = {}
     most_failed = len(names) * MOST_SCHEMAS_FAILED_PERCENT // 100

@@ -1,4 +1,4 @@
-"""A refresh from a page: on a thread of its own, since it may take longer than anybody waits."""
+"""A refresh begun from a page: on a thread of its own, as it may take longer than a page may."""
 
 import logging
 import threading
@@ -11,12 +11,12 @@ from catalog.refresh.run import refresh
 
 logger = logging.getLogger(__name__)
 
-# Most are over by then, and the page comes back with what they changed.
+# Most refreshes end within this time, so that the page can show what they changed.
 AT_ONCE_S = 1.5
 
 
 def start(run: RefreshRun) -> None:
-    """Returns when the run is over or goes on without anybody waiting."""
+    """Returns when the run is over, or after AT_ONCE_S while it goes on."""
     thread = threading.Thread(target=_refresh, args=[run], name="catalog refresh", daemon=True)
     thread.start()
     thread.join(AT_ONCE_S)
@@ -28,7 +28,7 @@ def _refresh(run: RefreshRun) -> None:
     except RefreshFailed as error:
         logger.warning("The catalog was not refreshed: %s", error)
     except Exception:
-        # Its run says so as well, and nobody else is there to be told.
+        # Its run has the error too; a thread has no caller to raise it to.
         logger.exception("The catalog was not refreshed.")
     finally:
         connection.close()

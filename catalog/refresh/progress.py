@@ -1,4 +1,4 @@
-"""How far a refresh is, written into its run for the page that shows it."""
+"""The progress of a refresh, written into its run for the page that shows it."""
 
 import time
 
@@ -8,7 +8,7 @@ PROGRESS_EVERY_S = 0.5
 
 
 class RunProgress:
-    """Writes how far a refresh is, not more often than somebody could read it."""
+    """Writes the progress of a refresh, at most every PROGRESS_EVERY_S."""
 
     def __init__(self, run: RefreshRun) -> None:
         self._run = run

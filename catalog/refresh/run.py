@@ -26,14 +26,14 @@ def refresh(
     connect: Callable[[], Upstream] | None = None,
     run: RefreshRun | None = None,
 ) -> Difference:
-    """Fetch and store. `connect` is called inside the event loop that the client will live in, and
-    `run` is where it is written how far this is."""
+    """Fetch and store. `connect` is called inside the event loop that the client will belong to;
+    progress is written to `run`."""
     if run is None:
         run = RefreshRun.objects.create(trigger=trigger, forced=force)
     try:
         # Its sync parts, which write the progress, run on this thread and its connection.
         fetched = async_to_sync(_fetched_through)(connect or _connect, RunProgress(run))
-        # The network is done with: no transaction waits for it.
+        # All network calls are over: no transaction waits for one.
         return store(fetched, force=force, run=run)
     except Exception as error:
         failure = str(error) if isinstance(error, RefreshFailed) else engine_words(error)

@@ -1,8 +1,9 @@
-"""What was fetched, into the tables: compared, written and told in one transaction.
+"""Compares what was fetched with what is stored, writes it and records what changed, in one
+transaction.
 
-Refuses an answer that cannot be the whole list (`AnswerRefused`). A known model whose schema could
-not be read keeps its classification; a new one is stored but served by nothing until a later
-refresh reads it.
+Refuses an answer that cannot be the complete list (`AnswerRefused`). A known model whose schema
+could not be read keeps its classification; a new one is stored, but no endpoint runs it until a
+later refresh reads it.
 """
 
 from collections.abc import Mapping
@@ -29,13 +30,13 @@ from catalog.pricing.published import prices_of
 from catalog.refresh.difference import Change, Difference, change_text, what_changed
 from catalog.refresh.fetch import Fetched
 
-# More than this share of the known models gone at once says more about the answer than about them.
+# When more of the known models than this are missing at once, the answer is not complete.
 MOST_MODELS_LOST_PERCENT = 25
 RUNS_KEPT = 1000
 
 
 def store(fetched: Fetched, *, force: bool = False, run: RefreshRun | None = None) -> Difference:
-    """All or nothing. Leaves the operator's fields alone; marks a model that is gone as retired."""
+    """Atomic. Does not change the operator's fields; marks a model that is gone as retired."""
     now = timezone.now()
     with transaction.atomic():
         # Takes the lock that makes a second refresh wait, before anything is compared.
@@ -130,7 +131,7 @@ def _retire_missing(
 
 
 def _doubts(fetched: Fetched, known: Mapping[str, CatalogModel]) -> list[str]:
-    """What was stored, but deserves the operator's eye."""
+    """Warnings about what was stored and needs the operator's attention."""
     doubts = [
         f"The schema of {name} could not be read ("
         + ("its last classification is kept" if name in known else "it is not served yet")

@@ -12,7 +12,7 @@ from catalog.models import Alias, CatalogModel
 
 class Command(BaseCommand):
     help = "Makes or moves an alias (alias_model gpt-4o @cf/…), removes one, or lists them all."
-    # Not those of the pages, which would all be loaded.
+    # The admin's checks would load every page.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:

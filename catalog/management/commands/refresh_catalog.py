@@ -10,7 +10,7 @@ from catalog.refresh.run import refresh
 
 class Command(BaseCommand):
     help = "Refreshes the cached model catalog from Cloudflare and prints what changed."
-    # Not those of the pages, which would all be loaded.
+    # The admin's checks would load every page.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
