@@ -62,6 +62,17 @@ class Result(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch(Generic[PlanT]):
+    """Tokens of each answer of a plan: those that are set aside at least, and the most that it can
+    have. `limited`: the plan with a limit of so many millionths of the way between the two.
+    """
+
+    usual: int
+    longest: int
+    limited: Callable[[int], PlanT]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint(Generic[AskedT, PlanT]):
     """One endpoint: the pure steps of its folder, and the two ways its answers come."""
 
@@ -77,6 +88,8 @@ class Endpoint(Generic[AskedT, PlanT]):
     ]
     # As many tokens in the prompt as upstream can count at most: a budget must not be overspent.
     most_prompt_tokens: Callable[[PlanT], int] | None = None
+    # How far the answers can be longer than what is set aside for them.
+    stretch: "Callable[[PlanT], Stretch[PlanT] | None] | None" = None
     # Which model the named one means, and whether it may run.
     resolve: Callable[..., ModelRecord] = catalog.resolve
     # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
@@ -138,14 +151,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
-    cost = None
-    if exchange.key.budget_scopes:
-        cost = estimate_upper(model.prices, _upper(endpoint, plan, most))
-    await ticket.reserve(
-        tokens=most.prompt_tokens + most.completion_tokens,
-        cost_nano_usd=cost,
-        neurons_micro=None if cost is None else neurons_micro_from_cost(cost),
-    )
+    plan = await _reserve(endpoint, exchange, plan, most)
     response: HttpResponseBase
     if asked.stream and endpoint.streamed is not None:
         response = await endpoint.streamed(exchange, asked, plan, upstream.client())
@@ -160,6 +166,37 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
             response = result
     exchange.tell_headers()
     return response
+
+
+async def _reserve(
+    endpoint: Endpoint[AskedT, PlanT], exchange: Exchange, plan: PlanT, most: Quantities
+) -> PlanT:
+    """Sets aside what the request can use; the plan, with the output limit that budgets pay for.
+
+    A chat without a limit may use its whole window. To set that aside for each would leave nothing
+    to those beside it, so the usual length is set aside, and as much more as budgets have to spare:
+    that is then the limit which is sent, and no budget is overspent.
+    """
+    tokens = most.prompt_tokens + most.completion_tokens
+    if not exchange.key.budget_scopes:
+        await exchange.ticket.reserve(tokens=tokens, cost_nano_usd=None, neurons_micro=None)
+        return plan
+    assert exchange.model is not None
+    prices, upper = exchange.model.prices, _upper(endpoint, plan, most)
+    cost = estimate_upper(prices, upper)
+    stretch = endpoint.stretch(plan) if endpoint.stretch is not None else None
+    wished = None
+    if stretch is not None and cost is not None:
+        longest = upper.completion_tokens * stretch.longest // stretch.usual
+        wished = estimate_upper(prices, upper._replace(completion_tokens=longest))
+    granted = await exchange.ticket.reserve(
+        tokens=tokens,
+        cost_nano_usd=cost,
+        neurons_micro=None if cost is None else neurons_micro_from_cost(cost),
+        wished_cost_nano_usd=wished,
+        wished_neurons_micro=None if wished is None else neurons_micro_from_cost(wished),
+    )
+    return plan if stretch is None or wished is None else stretch.limited(granted)
 
 
 def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> Quantities:

@@ -19,7 +19,7 @@ from typing import Final
 from django.db import connection
 
 from keys.ledger import reservations
-from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.claims import Claim, Decision, Granted
 from keys.ledger.spending import ClosedMonths, ScopeName, read_spending
 from keys.ledger.transaction import GroupTransaction
 
@@ -36,9 +36,12 @@ def decide(
     closed: ClosedMonths,
     lapsed_by: datetime | None = None,
     tried: Collection[uuid.UUID] = (),
-) -> dict[uuid.UUID, Shortfall | None]:
+) -> tuple[dict[uuid.UUID, Decision], dict[uuid.UUID, Claim]]:
     """Set aside what fits, claim by claim, in every scope of a claim or in none. The transaction's
     commit is what makes it so.
+
+    Gives what each claim is told, which is None for one that got just what it asked for, and what
+    is set aside for those that got something.
 
     Leases that ended by `lapsed_by`, which is now unless it is said, count no more. What claims
     that were `tried` before, with an outcome that nobody knows, may have set aside is taken back
@@ -49,19 +52,27 @@ def decide(
         reservations.release(tried, transaction)
     moment = now if lapsed_by is None else lapsed_by
     spent = read_spending(by_name, claims, moment, closed, transaction)
-    decisions: dict[uuid.UUID, Shortfall | None] = {}
-    reserved: list[Claim] = []
+    decisions: dict[uuid.UUID, Decision] = {}
+    reserved: dict[uuid.UUID, Claim] = {}
     for claim in claims:
         mine = [(scope, spent[scope.kind, scope.id]) for scope in claim.scopes]
         short = next(filter(None, (each.shortfall(scope, claim) for scope, each in mine)), None)
         decisions[claim.id] = short
-        if short is None:
-            cost, neurons = claim.set_aside
-            for _, each in mine:
-                each.add(claim.day, cost, neurons)
-            reserved.append(claim)
-    reservations.insert(reserved, transaction, writer=writer, expires_at=now + reservations.LEASE)
-    return decisions
+        if short is not None:
+            continue
+        held = claim
+        if claim.wished_cost_nano_usd is not None:
+            part = min(each.grantable(claim) for _, each in mine)
+            decisions[claim.id] = Granted(part)
+            held = claim.with_part_of_wish(part)
+        cost, neurons = held.set_aside
+        for _, each in mine:
+            each.add(held.day, cost, neurons)
+        reserved[held.id] = held
+    reservations.insert(
+        list(reserved.values()), transaction, writer=writer, expires_at=now + reservations.LEASE
+    )
+    return decisions, reserved
 
 
 def _lock(names: Collection[ScopeName], transaction: GroupTransaction) -> None:

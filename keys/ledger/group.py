@@ -88,7 +88,7 @@ class GroupWriter:
             # After an outage: what runs here must count, though no lease could be extended.
             self._leases.extend(transaction, now, released=released)
         claims = [waiting.claim for waiting in group if waiting.claim is not None]
-        decisions = budgets.decide(
+        decisions, held = budgets.decide(
             claims,
             transaction,
             writer=self._mark.writer,
@@ -98,7 +98,8 @@ class GroupWriter:
             tried=[waiting.claim.id for waiting in group if waiting.tried and waiting.claim],
         )
         for waiting, claim in zip(group, claims, strict=True):
-            waiting.shortfall = decisions[claim.id]
+            waiting.decision = decisions[claim.id]
+            waiting.claim = held.get(claim.id, claim)
 
     def _touch_keys(self, rows: list[LedgerRow], transaction: GroupTransaction) -> dict[int, float]:
         """`last_used_at` moves at most once a minute a key, and without a new revision."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from keys.ledger import reservations
-from keys.ledger.claims import Claim
+from keys.ledger.claims import Claim, Shortfall
 from keys.ledger.mark import WriterMark
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.waiting import Waiting
@@ -57,7 +57,7 @@ class Leases:
             self.extend_at = time.monotonic() + reservations.HEARTBEAT_S
         self.note_back()
         for waiting in group:
-            if waiting.claim is not None and waiting.shortfall is None:
+            if waiting.claim is not None and not isinstance(waiting.decision, Shortfall):
                 self._held[waiting.claim.id] = waiting.claim
             if waiting.released is not None:
                 self._held.pop(waiting.released, None)

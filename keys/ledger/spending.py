@@ -7,13 +7,18 @@ from typing import Any, Final, Literal
 
 from django.db.models import Sum
 
-from keys.ledger.claims import BUDGETS, Budget, Claim, Shortfall
+from keys.ledger.claims import BUDGETS, MILLION, Budget, Claim, Shortfall
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.windows import Window
 from keys.models import DayTotal
 from keys.scopes import Limits, Scope
 
 ScopeName = tuple[Literal["key", "owner"], int]
+
+
+# A request that wishes more than it needs gets up to this part of what a budget has left: others
+# that run beside it then find as much again of the rest.
+WISH_SHARE: Final = 8
 
 
 @dataclass(slots=True)
@@ -49,6 +54,18 @@ class Spending:
             if (asked is None and left <= 0) or (asked and asked > left):
                 return Shortfall(scope, budget, limit, left, asked)
         return None
+
+    def grantable(self, claim: Claim) -> int:
+        """Millionths of what the claim wishes beyond its need that leave room for others. For one
+        that does not fall short.
+        """
+        part = MILLION
+        for budget, _, left in self._rooms.get(claim.day, ()):
+            needed, wished = claim.amount(budget.unit) or 0, claim.wished(budget.unit)
+            if wished is not None and wished > needed:
+                room = min(wished, max(needed, left // WISH_SHARE)) - needed
+                part = min(part, room * MILLION // (wished - needed))
+        return part
 
     def add(self, day: date, cost_nano_usd: int, neurons_micro: int) -> None:
         cost, neurons = self.days.get(day, (0, 0))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.claims import Claim, Decision
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import Names, Place
 
@@ -23,7 +23,7 @@ class Waiting:
     row: LedgerRow | None = None
     values: tuple[Any, ...] | None = None
     claim: Claim | None = None
-    shortfall: Shortfall | None = None
+    decision: Decision = None
     released: uuid.UUID | None = None
     refusals: Refusals | None = None
     # The outcome of an earlier try is not known.
@@ -40,7 +40,7 @@ class Waiting:
         return self.values is not None or self.refusals is not None
 
 
-Told = list[tuple["asyncio.Future[Any]", Shortfall | None]]
+Told = list[tuple["asyncio.Future[Any]", Decision]]
 
 
 def resolve_futures(group: list[Waiting], failure: Callable[[], Exception] | None = None) -> None:
@@ -49,7 +49,7 @@ def resolve_futures(group: list[Waiting], failure: Callable[[], Exception] | Non
     for waiting in group:
         if waiting.future is not None:
             told = by_loop.setdefault(waiting.future.get_loop(), [])
-            told.append((waiting.future, waiting.shortfall))
+            told.append((waiting.future, waiting.decision))
     for loop, told in by_loop.items():
         try:
             loop.call_soon_threadsafe(_resolve, told, failure)

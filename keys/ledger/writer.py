@@ -25,7 +25,7 @@ from django.db import DataError, IntegrityError
 from keys.errors import LedgerFull, LedgerUnavailable, NotRecordedInTime, RowRefused
 from keys.ledger import rows as ledger_rows
 from keys.ledger.chores import Chores
-from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.claims import Claim, Decision
 from keys.ledger.connection import FIRST_RETRY_S, LONGEST_RETRY_S, LedgerConnection
 from keys.ledger.group import GroupWriter
 from keys.ledger.health import LedgerHealth
@@ -109,9 +109,11 @@ class LedgerWriter:
         self._queue.put(Waiting(future))
         return future
 
-    def claim(self, claim: Claim) -> "asyncio.Future[Shortfall | None]":
-        """Resolves to None once the claim's amounts are set aside, else to what fell short."""
-        future: asyncio.Future[Shortfall | None] = asyncio.get_running_loop().create_future()
+    def claim(self, claim: Claim) -> "asyncio.Future[Decision]":
+        """Resolves once the claim's amounts are set aside, or to what fell short. A claim that
+        wished more than it needs learns what it got of it.
+        """
+        future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._queue.put_claim(claim.id, Waiting(future, claim=claim))
         return future
 

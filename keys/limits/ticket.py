@@ -16,7 +16,7 @@ from django.conf import settings
 from keys import errors
 from keys.access.key_record import KeyRecord
 from keys.ledger.captured import Capture
-from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.claims import MILLION, Claim, Decision, Shortfall
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import CLIENT_GONE_STATUS
 from keys.ledger.windows import utc_day
@@ -111,11 +111,20 @@ class Ticket:
         return round((time.perf_counter() - self._began) * 1000)
 
     async def reserve(
-        self, *, tokens: int, cost_nano_usd: int | None, neurons_micro: int | None
-    ) -> None:
+        self,
+        *,
+        tokens: int,
+        cost_nano_usd: int | None,
+        neurons_micro: int | None,
+        wished_cost_nano_usd: int | None = None,
+        wished_neurons_micro: int | None = None,
+    ) -> int:
         """Hold room for an upper estimate, before upstream is called. Raises `LimitReached`,
         `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn, and refusals leave no
         row. A cost that nobody knows is None.
+
+        A request that could use more than it needs names what it wishes, and gets to know how
+        many millionths of the difference are set aside as well: all of it where nothing is limited.
 
         Budgets are those of the UTC day on which the request began, and so is its row.
         """
@@ -125,39 +134,40 @@ class Ticket:
                 self.withdraw()
                 self._count_refusal(REFUSED_COLUMNS[denial.limit])
                 raise limit_reached(denial, time.time())
-        if self.key.budget_scopes:
-            decided = self._claim(cost_nano_usd, neurons_micro)
-            limit_s = settings.BUDGET_TIMEOUT
-            timer = self._loop.call_later(limit_s, _give_up, decided, limit_s)
-            try:
-                shortfall = await decided
-            except (errors.LedgerUnavailable, errors.RowRefused):
-                self.withdraw()
-                raise
-            finally:
-                timer.cancel()
-            if shortfall is not None:
-                self.withdraw()
-                self._count_refusal(f"refused_{shortfall.budget.unit}")
-                raise shortfall.error(utc_day(self.started_at))
-
-    def _claim(
-        self, cost_nano_usd: int | None, neurons_micro: int | None
-    ) -> "asyncio.Future[Shortfall | None]":
-        key = self.key
+        if not self.key.budget_scopes:
+            return MILLION
         claim = Claim(
             # No secret, so no system call: that would hand the interpreter to the ledger's thread.
             id=uuid.UUID(int=random.getrandbits(128)),
-            scopes=key.budget_scopes,
-            key_id=key.id,
-            owner_id=key.owner_id,
+            scopes=self.key.budget_scopes,
+            key_id=self.key.id,
+            owner_id=self.key.owner_id,
             day=utc_day(self.started_at),
             cost_nano_usd=cost_nano_usd,
             neurons_micro=neurons_micro,
+            wished_cost_nano_usd=wished_cost_nano_usd,
+            wished_neurons_micro=wished_neurons_micro,
         )
+        return await self._claimed(claim)
+
+    async def _claimed(self, claim: Claim) -> int:
         # Noted before the answer is in: whoever is cancelled meanwhile gives it back.
         self._reservation = claim.id
-        return self._ledger.claim(claim)
+        decided = self._ledger.claim(claim)
+        limit_s = settings.BUDGET_TIMEOUT
+        timer = self._loop.call_later(limit_s, _give_up, decided, limit_s)
+        try:
+            decision = await decided
+        except (errors.LedgerUnavailable, errors.RowRefused):
+            self.withdraw()
+            raise
+        finally:
+            timer.cancel()
+        if isinstance(decision, Shortfall):
+            self.withdraw()
+            self._count_refusal(f"refused_{decision.budget.unit}")
+            raise decision.error(claim.day)
+        return MILLION if decision is None else decision.millionths
 
     def _count_refusal(self, kind: str) -> None:
         place, names = place_of(self.key, self.endpoint, self.model, self.started_at)
@@ -255,7 +265,7 @@ class Ticket:
             self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
 
 
-def _give_up(decided: "asyncio.Future[Shortfall | None]", after_s: float) -> None:
+def _give_up(decided: "asyncio.Future[Decision]", after_s: float) -> None:
     if not decided.done():
         decided.set_exception(
             errors.LedgerUnavailable(

@@ -98,6 +98,7 @@ def endpoint(
         plan=plan,
         most=_most,
         most_prompt_tokens=ChatPlan.most_prompt_tokens,
+        stretch=chat.stretch,
         whole=whole,
         streamed=streamed,
     )

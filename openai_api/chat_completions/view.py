@@ -13,7 +13,7 @@ from openai_api.chat_completions.repair import Repairs
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan, body_of, translate
 from openai_api.exchange import Exchange
-from openai_api.pipeline import Endpoint, Result
+from openai_api.pipeline import Endpoint, Result, Stretch
 from openai_api.use import token_estimate
 from openai_api.use.recording import Metered, metered_tokens
 from openai_api.wire import streaming
@@ -34,6 +34,18 @@ def most(asked: ChatRequest, plan: ChatPlan, model: ModelRecord) -> Quantities:
     return Quantities(
         prompt_tokens=token_estimate.prompt_tokens(model.name, plan.prompt_characters),
         completion_tokens=plan.usual_tokens * choices,
+    )
+
+
+def stretch(plan: ChatPlan) -> Stretch[ChatPlan] | None:
+    """For a chat without a limit: how much longer than usual its answer can be."""
+    usual, longest = plan.usual_tokens, plan.limit
+    if longest <= usual:
+        return None
+    return Stretch(
+        usual,
+        longest,
+        lambda millionths: plan.limited_to(usual + (longest - usual) * millionths // 1_000_000),
     )
 
 
@@ -166,6 +178,7 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     plan=plan,
     most=most,
     most_prompt_tokens=ChatPlan.most_prompt_tokens,
+    stretch=stretch,
     whole=whole,
     streamed=streamed,
 )

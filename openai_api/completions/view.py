@@ -1,5 +1,6 @@
 """`POST /v1/completions`: a call for each choice, side by side, or one that is streamed."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from openai_api.completions.normalise import TextStream, choice_of, text_complet
 from openai_api.completions.request import CompletionRequest, read
 from openai_api.completions.translate import CompletionPlan, run_body, translate
 from openai_api.exchange import Exchange
-from openai_api.pipeline import Endpoint, Result
+from openai_api.pipeline import Endpoint, Result, Stretch
 from openai_api.runs import side_by_side
 from openai_api.use import token_estimate
 from openai_api.use.recording import Metered, together
@@ -38,6 +39,20 @@ def most(asked: CompletionRequest, plan: CompletionPlan, model: ModelRecord) -> 
     return Quantities(
         prompt_tokens=sum(prompts), completion_tokens=sum(limits), requests=len(plan.calls)
     )
+
+
+def stretch(plan: CompletionPlan) -> Stretch[CompletionPlan] | None:
+    """As for chats; all choices of all prompts get the same limit."""
+    usual = min(call.usual_tokens for call in plan.calls)
+    longest = min(call.limit for call in plan.calls)
+    if longest <= usual:
+        return None
+
+    def limited(millionths: int) -> CompletionPlan:
+        limit = usual + (longest - usual) * millionths // 1_000_000
+        return replace(plan, calls=tuple(call.limited_to(limit) for call in plan.calls))
+
+    return Stretch(usual, longest, limited)
 
 
 async def ask(
@@ -120,6 +135,7 @@ COMPLETIONS: Endpoint[CompletionRequest, CompletionPlan] = Endpoint(
     plan=plan,
     most=most,
     most_prompt_tokens=CompletionPlan.most_prompt_tokens,
+    stretch=stretch,
     whole=whole,
     streamed=streamed,
     prompt_param="prompt",

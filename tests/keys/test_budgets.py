@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -582,7 +583,7 @@ class AnyOrder(RuleBasedStateMachine):
             and (not neurons or day[1] + neurons <= 90)
         )
         with group_transaction() as transaction:
-            decisions = decide(
+            decisions, _ = decide(
                 [claim], transaction, writer=uuid.uuid4(), now=self.now, closed=ClosedMonths()
             )
         assert (decisions[claim.id] is None) == bool(fits)
@@ -621,6 +622,67 @@ class AnyOrder(RuleBasedStateMachine):
 def test_any_order_of_reserve_settle_and_expiry_agrees_with_the_model():
     AnyOrder.TestCase.settings = hypothesis_settings(max_examples=25, stateful_step_count=25)
     AnyOrder.TestCase().runTest()
+
+
+WISHED = {"wished_cost_nano_usd": 1_000_000, "wished_neurons_micro": 0}
+
+
+async def wished(writer, key, held):
+    """Millionths of its wish that a claim of 100 got. A ticket that nobody holds would settle."""
+    held.append(await enter(writer, key))
+    return await held[-1].reserve(tokens=0, cost_nano_usd=100, neurons_micro=0, **WISHED)
+
+
+def test_a_claim_that_wishes_more_gets_a_share_of_what_is_left(writers):
+    writer = writers()
+    key = record(Limits(daily_budget_nano_usd=80_000))
+
+    tickets = []
+
+    async def each_of_twenty():
+        return await asyncio.gather(*(wished(writer, key, tickets) for _ in range(20)))
+
+    parts = run(each_of_twenty())
+    held = list(Reservation.objects.values_list("cost_nano_usd", flat=True))
+    assert parts == sorted(parts, reverse=True)
+    assert max(held) <= 10_000
+    assert min(held) > 100  # all of twenty got more than they need
+    assert sum(held) <= 80_000
+
+
+def test_near_the_end_of_a_budget_a_claim_gets_what_it_needs(writers):
+    writer = writers()
+    key = record(Limits(daily_budget_nano_usd=300))
+    tickets = []
+    assert [run(wished(writer, key, tickets)) for _ in range(3)] == [0, 0, 0]
+    with pytest.raises(errors.BudgetUsedUp):
+        run(wished(writer, key, tickets))
+
+
+def test_with_money_to_spare_a_wish_is_granted_whole(writers):
+    writer = writers()
+    tickets = []
+    key = record(Limits(daily_budget_nano_usd=10**9))
+    assert run(wished(writer, key, tickets)) == 1_000_000
+    assert Reservation.objects.get().cost_nano_usd == 1_000_000
+
+
+@given(needed=st.integers(0, 10**9), more=st.integers(0, 10**12), part=st.integers(0, 1_000_000))
+def test_what_is_set_aside_covers_the_part_that_is_granted(needed, more, part):
+    claim = Claim(
+        id=uuid.uuid4(),
+        scopes=(),
+        key_id=1,
+        owner_id=None,
+        day=date(2027, 1, 1),
+        cost_nano_usd=needed,
+        neurons_micro=0,
+        wished_cost_nano_usd=needed + more,
+        wished_neurons_micro=0,
+    )
+    held = claim.with_part_of_wish(part).cost_nano_usd
+    assert (held - needed) * 1_000_000 >= more * part
+    assert held <= needed + more
 
 
 def test_a_total_budget_counts_what_was_spent_years_ago(writers):

@@ -13,6 +13,7 @@ from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import chat_body
 from tests.openai_api.images.test_images import PHOENIX
+from workers_ai.simulator.serve import RunningSimulator
 
 AT_ONCE = 50
 PICTURE = {"model": PHOENIX, "prompt": "a cat"}
@@ -172,3 +173,28 @@ async def test_rows_totals_and_v1_key_agree_to_the_nano_dollar(gateway: GatewayP
     assert from_rows == from_totals > 0
     assert round(facts(gateway, key)["usage"] * 1e9) == from_rows
     assert gateway.manage("check_ledger").returncode == 0
+
+
+async def test_a_chat_without_a_limit_gets_the_limit_that_its_budget_pays_for(
+    gateway: GatewayProcess, upstream: RunningSimulator
+) -> None:
+    _, rich = gateway.issue(daily_budget_nano_usd=10**12)
+    _, poor = gateway.issue(daily_budget_nano_usd=20_000_000)  # two cents
+    body = chat_body()
+    assert "max_tokens" not in body
+    for key in (rich, poor):
+        [answer] = await post_at_once(gateway, key, "/chat/completions", body, 1)
+        assert answer.status_code == 200, answer.text
+    full, less = (request.body["max_tokens"] for request in upstream.requests)
+    assert full > 16_000
+    assert 4_096 <= less < full
+
+
+async def test_a_small_budget_serves_many_chats_without_a_limit_at_once(
+    gateway: GatewayProcess,
+) -> None:
+    record, key = gateway.issue(daily_budget_nano_usd=150_000_000)
+    responses = await post_at_once(gateway, key, "/chat/completions", chat_body(), 6)
+    assert statuses(responses) == {200: 6}
+    rows = gateway.rows(key_id=record.pk)
+    assert sum(row.cost_nano_usd or 0 for row in rows) <= 150_000_000

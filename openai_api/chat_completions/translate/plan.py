@@ -5,7 +5,7 @@ answer is expected to look like. Raises BadRequest where the model cannot do wha
 upstream's unreadable schema errors are not needed to say so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -53,6 +53,20 @@ class ChatPlan:
 
     def most_prompt_tokens(self) -> int:
         return most_prompt_tokens(self.payload)
+
+    @property
+    def limit(self) -> int:
+        """The output limit, in tokens."""
+        limit: int = self.payload[self.limit_field]
+        return limit
+
+    def limited_to(self, limit: int) -> "ChatPlan":
+        """The same call with a lower output limit."""
+        return replace(
+            self,
+            payload={**self.payload, self.limit_field: limit},
+            expected=replace(self.expected, max_tokens=limit),
+        )
 
 
 def body_of(payload: dict[str, Any], *, stream: bool) -> bytes:
