@@ -290,6 +290,23 @@ def test_a_bad_setting_is_one_line(start: Callable[..., Run]) -> None:
         assert "hunter2" not in run.text
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "missing"),
+    [
+        # Nobody, root neither, can make a folder there.
+        ("VAR_DIR", "/proc/gateway", "/proc/gateway cannot be written by uid "),
+        ("DATABASE_URL", "sqlite:////proc/gateway/db", "the folder /proc/gateway does not exist"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_one_line(
+    start: Callable[..., Run], setting: str, value: str, missing: str
+) -> None:
+    run = start(**{setting: value})
+    assert run.ended() != 0
+    said = [line for line in run.lines if not line.startswith("make")]
+    assert len(said) == 1 and missing in said[0], run.text
+
+
 def test_upstream_down_at_the_first_start_serves_and_says_how_to_go_on(
     start: Callable[..., Run],
 ) -> None:

@@ -217,6 +217,18 @@ def test_a_bad_value_ends_a_start_with_one_line(start: tuple[str, ...]) -> None:
     assert result.stderr == "PORT is 'eighty': it takes a whole number from 0 to 65535.\n"
 
 
+@pytest.mark.parametrize(
+    "start",
+    [("manage.py", "migrate"), ("-m", "gunicorn", "-c", "gunicorn.conf.py")],
+    ids=["manage.py", "gunicorn"],
+)
+def test_a_folder_that_cannot_be_made_ends_a_start_with_one_line(start: tuple[str, ...]) -> None:
+    result = run(*start, VAR_DIR="/proc/gateway")
+    assert result.returncode == 1
+    assert result.stderr.startswith("VAR_DIR is '/proc/gateway', which uid ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_secret_that_begins_with_a_dollar_is_taken_as_it_stands() -> None:
     show = "from proxysite import settings as s; print(s.SECRET_KEY)"
     result = run("-c", show, SECRET_KEY="$" + SECRET)
