@@ -9,8 +9,8 @@ from django.http.response import HttpResponseBase
 from keys.access.key_record import KeyRecord
 from openai_api import pipeline
 from openai_api.base import EndpointView, GatewayView
-from openai_api.chat_completions import retold
-from openai_api.chat_completions.retold import Retold
+from openai_api.chat_completions import other_dialects
+from openai_api.chat_completions.other_dialects import AsChat
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
 from openai_api.messages import request as messages_request
@@ -22,27 +22,27 @@ from openai_api.pipeline import Endpoint
 from openai_api.use.token_estimate import prompt_tokens
 from openai_api.wire.http_response import WholeResponse
 
-Asked = Retold[MessagesRequest]
+Asked = AsChat[MessagesRequest]
 
 
 def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> MessageStream:
     assert exchange.model is not None
     return MessageStream(
         plan.expected,
-        asked.itself,
+        asked.original,
         estimate=prompt_tokens(exchange.model.name, plan.prompt_characters),
         request_id=exchange.request.request_id,
     )
 
 
-MESSAGES: Endpoint[Asked, ChatPlan] = retold.endpoint(
+MESSAGES: Endpoint[Asked, ChatPlan] = other_dialects.endpoint(
     "messages",
-    read=retold.reader(messages_request.read, translate),
-    plan=retold.plan,
+    read=other_dialects.reader(messages_request.read, translate),
+    plan=other_dialects.plan,
     answer=message,
     writer=writer,
 )
-PROMPT_ONLY = replace(MESSAGES, read=retold.reader(messages_request.read_prompt, translate))
+PROMPT_ONLY = replace(MESSAGES, read=other_dialects.reader(messages_request.read_prompt, translate))
 
 
 class MessagesView(EndpointView):

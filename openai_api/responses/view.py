@@ -2,8 +2,8 @@
 
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
-from openai_api.chat_completions import retold
-from openai_api.chat_completions.retold import Retold
+from openai_api.chat_completions import other_dialects
+from openai_api.chat_completions.other_dialects import AsChat
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint
@@ -14,22 +14,22 @@ from openai_api.responses.request import ResponsesRequest
 from openai_api.responses.translate import translate
 from openai_api.responses.truncation import truncate
 
-Asked = Retold[ResponsesRequest]
+Asked = AsChat[ResponsesRequest]
 
 
 def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
-    if asked.itself.truncation == "auto":
+    if asked.original.truncation == "auto":
         truncate(asked.chat, model)
-    return retold.plan(asked, model)
+    return other_dialects.plan(asked, model)
 
 
 def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> ResponseStream:
-    return ResponseStream(plan.expected, asked.itself)
+    return ResponseStream(plan.expected, asked.original)
 
 
-RESPONSES: Endpoint[Asked, ChatPlan] = retold.endpoint(
+RESPONSES: Endpoint[Asked, ChatPlan] = other_dialects.endpoint(
     "responses",
-    read=retold.reader(responses_request.read, translate),
+    read=other_dialects.reader(responses_request.read, translate),
     plan=plan,
     answer=response,
     writer=writer,

@@ -31,6 +31,16 @@ def text(holder: Mapping[str, Any], at: str, name: str, *, may_be_empty: bool = 
     return value
 
 
+def role(holder: Mapping[str, Any], at: str, roles: tuple[str, ...], *, takes: str = "") -> str:
+    """The `role` of a message; `takes` is what the error says that it may be."""
+    named = holder.get("role")
+    if named is None:
+        raise missing(f"{at}.role")
+    if named not in roles:
+        raise wrong_value(f"{at}.role", takes or one_of(roles), named)
+    return str(named)
+
+
 def sequence(holder: Mapping[str, Any], at: str, name: str) -> list[Any]:
     """A list, empty where it is not given."""
     value = holder.get(name)

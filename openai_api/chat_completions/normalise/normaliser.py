@@ -15,7 +15,7 @@ import orjson
 from openai_api.chat_completions.normalise.choice import Choice, Delta
 from openai_api.chat_completions.normalise.documents import documents, lazily_exact, loads
 from openai_api.chat_completions.normalise.expected import Expected
-from openai_api.chat_completions.normalise.plain import plain_delta
+from openai_api.chat_completions.normalise.fast_path import plain_delta
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, as_text, known, parse_exact, within
 from workers_ai.envelope import opened

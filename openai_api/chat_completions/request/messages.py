@@ -4,7 +4,7 @@ from typing import Any
 
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
-from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.fields import missing, wrong_type
 
 SPEAKERS = ("user", "assistant", "system", "developer")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -35,11 +35,7 @@ def says_only_text(message: Any) -> bool:
 def _check_message(message: Any, at: str) -> None:
     if not isinstance(message, dict):
         raise wrong_type(at, "an object", message)
-    role = message.get("role")
-    if role is None:
-        raise missing(f"{at}.role")
-    if role not in ROLES:
-        raise wrong_value(f"{at}.role", one_of(ROLES), role)
+    role = nested_fields.role(message, at, ROLES)
     content = message.get("content")
     if isinstance(content, list):
         for number, part in enumerate(content):

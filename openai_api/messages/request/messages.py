@@ -38,11 +38,7 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
 def _check_message(message: Any, at: str, calls: set[str]) -> None:
     if not isinstance(message, dict):
         raise wrong_type(at, "an object", message)
-    role = message.get("role")
-    if role is None:
-        raise missing(f"{at}.role")
-    if role not in ROLES:
-        raise wrong_value(f"{at}.role", "'user' or 'assistant'", role)
+    role = nested_fields.role(message, at, ROLES, takes="'user' or 'assistant'")
     content = message.get("content")
     if content is None:
         raise missing(f"{at}.content")

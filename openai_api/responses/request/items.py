@@ -71,11 +71,7 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
 
 
 def _check_message(item: dict[str, Any], at: str) -> None:
-    role = item.get("role")
-    if role is None:
-        raise missing(f"{at}.role")
-    if role not in ROLES:
-        raise wrong_value(f"{at}.role", one_of(ROLES), role)
+    nested_fields.role(item, at, ROLES)
     content = item.get("content")
     if content is None:
         raise missing(f"{at}.content")

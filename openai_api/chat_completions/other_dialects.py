@@ -20,7 +20,7 @@ from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.client import WorkersAIClient
 
 
-class Told(Protocol):
+class DialectRequest(Protocol):
     """What a request has in every dialect."""
 
     model: str
@@ -28,39 +28,39 @@ class Told(Protocol):
     user: str
 
 
-ToldT = TypeVar("ToldT", bound=Told)
+RequestT = TypeVar("RequestT", bound=DialectRequest)
 
 
 @dataclass(frozen=True, slots=True)
-class Retold(Generic[ToldT]):
-    """`itself` as the caller wrote it, `chat` as it runs; `pictures` under the caller's names."""
+class AsChat(Generic[RequestT]):
+    """`original` as the caller wrote it, `chat` as it runs; `pictures` under the caller's names."""
 
-    itself: ToldT
+    original: RequestT
     chat: ChatRequest
     pictures: list[NamedPart]
 
     @property
     def model(self) -> str:
-        return self.itself.model
+        return self.original.model
 
     @property
     def stream(self) -> bool:
-        return self.itself.stream
+        return self.original.stream
 
     @property
     def user(self) -> str:
-        return self.itself.user
+        return self.original.user
 
 
 def reader(
-    read: Callable[[dict[str, Any]], ToldT],
-    translate: Callable[[ToldT], tuple[ChatRequest, list[NamedPart]]],
-) -> Callable[[dict[str, Any]], Retold[ToldT]]:
+    read: Callable[[dict[str, Any]], RequestT],
+    translate: Callable[[RequestT], tuple[ChatRequest, list[NamedPart]]],
+) -> Callable[[dict[str, Any]], AsChat[RequestT]]:
     """Reads a body with `read` and puts the chat beside it that `translate` makes of it."""
 
-    def read_both(body: dict[str, Any]) -> Retold[ToldT]:
-        itself = read(body)
-        return Retold(itself, *translate(itself))
+    def read_both(body: dict[str, Any]) -> AsChat[RequestT]:
+        original = read(body)
+        return AsChat(original, *translate(original))
 
     return read_both
 
@@ -68,25 +68,25 @@ def reader(
 def endpoint(
     name: str,
     *,
-    read: Callable[[dict[str, Any]], Retold[ToldT]],
-    plan: Callable[[Retold[ToldT], ModelRecord], ChatPlan],
-    answer: Callable[[ToldT, ChatNormaliser, list[Delta], Usage], dict[str, Any]],
-    writer: Callable[[Exchange, Retold[ToldT], ChatPlan], StreamWriter],
-) -> Endpoint[Retold[ToldT], ChatPlan]:
+    read: Callable[[dict[str, Any]], AsChat[RequestT]],
+    plan: Callable[[AsChat[RequestT], ModelRecord], ChatPlan],
+    answer: Callable[[RequestT, ChatNormaliser, list[Delta], Usage], dict[str, Any]],
+    writer: Callable[[Exchange, AsChat[RequestT], ChatPlan], StreamWriter],
+) -> Endpoint[AsChat[RequestT], ChatPlan]:
     """An endpoint whose requests run as chats.
 
     `answer` makes the whole answer of what the chat gave, `writer` the events of a stream.
     """
 
     async def whole(
-        exchange: Exchange, asked: Retold[ToldT], plan: ChatPlan, client: WorkersAIClient
+        exchange: Exchange, asked: AsChat[RequestT], plan: ChatPlan, client: WorkersAIClient
     ) -> Result:
         machine, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
-        body = answer(asked.itself, machine, deltas, used.usage)
+        body = answer(asked.original, machine, deltas, used.usage)
         return Result(dumps(body), used, finish_reason=machine.finish_reason)
 
     async def streamed(
-        exchange: Exchange, asked: Retold[ToldT], plan: ChatPlan, client: WorkersAIClient
+        exchange: Exchange, asked: AsChat[RequestT], plan: ChatPlan, client: WorkersAIClient
     ) -> EventStreamResponse:
         events = writer(exchange, asked, plan)
         return await chat.stream_to(events, exchange, asked.chat, plan, client)
@@ -104,13 +104,13 @@ def endpoint(
     )
 
 
-async def _prepare(asked: Retold[ToldT]) -> None:
+async def _prepare(asked: AsChat[RequestT]) -> None:
     await inline_parts(asked.pictures)
 
 
-def plan(asked: Retold[ToldT], model: ModelRecord) -> ChatPlan:
+def plan(asked: AsChat[RequestT], model: ModelRecord) -> ChatPlan:
     return chat.plan(asked.chat, model)
 
 
-def _most(asked: Retold[ToldT], plan: ChatPlan, model: ModelRecord) -> Quantities:
+def _most(asked: AsChat[RequestT], plan: ChatPlan, model: ModelRecord) -> Quantities:
     return chat.most(asked.chat, plan, model)
