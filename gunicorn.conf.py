@@ -28,7 +28,6 @@ bind = (
 workers = settings.WEB_CONCURRENCY
 worker_class = "proxysite.worker.GatewayWorker"
 backlog = 4096
-keepalive = 75
 graceful_timeout = int(settings.STOP_GRACE) + 15
 # Its socket lies in the home folder, which two gateways would share and a container lacks.
 control_socket_disable = True

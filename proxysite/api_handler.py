@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
-from openai_api.errors import ClientGone, UnknownPath, error_response
+from openai_api.errors import ClientGone, UnknownPath, UpgradeRequired, error_response
 from openai_api.urls import FIRST_SEGMENTS, urlpatterns
 from openai_api.wire.http_response import StreamedResponse
 from proxysite.access_log import log_request
@@ -89,6 +89,8 @@ class ApiHandler:
         if request.method == "OPTIONS":
             return HttpResponse(status=204)
         try:
+            if "extensions" in request.scope:
+                raise UpgradeRequired
             view, kwargs = self._resolve(request.api_path)
             return await view(request, **kwargs)
         except (asyncio.CancelledError, ClientGone):

@@ -15,6 +15,7 @@ from django.core.asgi import get_asgi_application
 site = get_asgi_application()
 
 # Django must be set up before anything that imports models.
+from openai_api.errors import ApiError  # noqa: E402
 from proxysite import health, metrics  # noqa: E402
 from proxysite.access_log import log_request  # noqa: E402
 from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
@@ -102,6 +103,11 @@ async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> Non
 
     try:
         await site(scope, receive, send_with_id)  # type: ignore[arg-type]
+    except ApiError as error:
+        # The body broke off, or came too slowly: Django has not been asked anything yet.
+        status = error.status
+        body = f"{error}\n".encode()
+        await serve_small(status, body, send, content_type=b"text/plain", request_id=request_id)
     finally:
         log_request(
             method=scope.get("method", ""),

@@ -4,16 +4,50 @@ uvicorn's own access log is off (the gateway writes one line a request itself), 
 are believed only from the networks that the operator named.
 """
 
+import asyncio
+import sys
 from typing import Any
 
 from django.conf import settings
+from gunicorn.arbiter import Arbiter
+from uvicorn.config import Config
+from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
+
+from proxysite.http.connections import Bounds, Connections
+
+
+class GatewayServer(Server):
+    """uvicorn's server, whose connections are bounded."""
+
+    server_state: Connections
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.server_state = Connections(
+            Bounds(
+                head_s=settings.REQUEST_HEAD_TIMEOUT,
+                body_s=settings.REQUEST_BODY_TIMEOUT,
+                idle_s=settings.IDLE_CONNECTION_TIMEOUT,
+                write_s=settings.RESPONSE_WRITE_TIMEOUT,
+            )
+        )
+
+    async def startup(self, sockets: Any = None) -> None:
+        # Before the first connection, which asks what time it is.
+        self.server_state.begin(asyncio.get_running_loop())
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        self.server_state.is_draining = True
+        await super().shutdown(sockets)
 
 
 class GatewayWorker(UvicornWorker):
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
-        "http": "httptools",
+        # Named, not imported: its errors' words need Django, which is set up later than this.
+        "http": "proxysite.http.connection:ClientConnection",
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
@@ -24,3 +58,12 @@ class GatewayWorker(UvicornWorker):
         "timeout_graceful_shutdown": max(1, int(settings.STOP_GRACE)),
         "log_config": None,
     }
+
+    async def _serve(self) -> None:
+        """As the base class has it, with our server."""
+        self.config.app = self.wsgi
+        server = GatewayServer(self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)

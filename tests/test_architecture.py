@@ -77,7 +77,7 @@ FLOORS = {
         {"serve"},
         {"__main__"},
     ),
-    "proxysite": ({"dashboard"},),
+    "proxysite": ({"dashboard", "http"}, {"worker"}),
 }
 # Rooms that stand on the ground, beside the modules there.
 ON_THE_GROUND = {"models"}

@@ -108,6 +108,77 @@ class WrongMediaType(ApiError):
     code = "unsupported_media_type"
 
 
+class UnreadableRequest(ApiError):
+    """Not HTTP; `why` is the rest of a sentence."""
+
+    status = 400
+    type = INVALID
+    code = "invalid_http"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The request cannot be read as HTTP/1.1: {why}.")
+
+
+class UrlTooLong(ApiError):
+    status = 414
+    type = INVALID
+    code = "url_too_long"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The URL is longer than this gateway takes ({limit_bytes} bytes).")
+
+
+class HeadTooLarge(ApiError):
+    status = 431
+    type = INVALID
+    code = "headers_too_large"
+
+    def __init__(self, limit_bytes: int, limit_headers: int) -> None:
+        super().__init__(
+            "The request's headers are more than this gateway takes "
+            f"({limit_bytes} bytes, {limit_headers} headers)."
+        )
+
+
+class RequestTimedOut(ApiError):
+    """`what` did not come: the head, or the body."""
+
+    status = 408
+    type = INVALID
+    code = "request_timeout"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"The request's {what} did not come in time. Please send it again.")
+
+
+class TooManyWaiting(ApiError):
+    status = 429
+    type = "requests"
+    code = "rate_limit_exceeded"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"More than {limit} requests wait on this connection: read answers before you send "
+            "more, or use further connections.",
+            headers={"retry-after": "1"},
+        )
+
+
+class UpgradeRequired(ApiError):
+    """Asked for by WebSocket, which nothing here speaks. Clients that can go on over HTTP do so on
+    this status."""
+
+    status = 426
+    type = INVALID
+    code = "websocket_not_supported"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This gateway does not speak WebSocket: send the request over HTTP.",
+            headers={"Upgrade": "HTTP/1.1", "Connection": "Upgrade"},
+        )
+
+
 class KeyStoppedError(ApiError):
     """The key was revoked while its stream was running."""
 

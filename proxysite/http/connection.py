@@ -1,0 +1,371 @@
+"""A client's connection: uvicorn's protocol, with a bound on all that a stranger can send and hold.
+
+A head has a size, a number of headers and a time; a body has a time between its parts and a least
+pace; requests that wait behind another one on their connection have a number. What goes beyond is
+answered in its turn, in the words of the path that is asked for, and the connection ends. No timer
+runs for any of it: each connection says until when it may go on as it is (`deadline`), and
+`connections.py` looks at all of them now and then.
+
+Offers to speak another protocol are not taken up, as HTTP allows: the request is read as if it had
+none. Only who asks for a WebSocket is told so, by the application.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from openai_api.errors import (
+    ApiError,
+    HeadTooLarge,
+    RequestTimedOut,
+    TooManyWaiting,
+    UnreadableRequest,
+    UrlTooLong,
+)
+from proxysite.http.connections import Connections
+from proxysite.http.cycle import Cycle, Lingering, OldCycle
+from proxysite.http.refusal import refusal
+
+MOST_HEAD_BYTES: Final = 64 * 1024
+MOST_URL_BYTES: Final = 16 * 1024
+MOST_HEADERS: Final = 256
+# Requests on one connection that wait for the one before them.
+MOST_WAITING: Final = 16
+# The least pace of a body, over all of it and after ten times the longest gap: who sends a byte now
+# and then keeps no place for hours, and the slowest line is faster.
+LEAST_BODY_BYTES_PER_S: Final = 1024
+PATIENCE_IN_GAPS: Final = 10
+# What is read of a body that nobody wants, to keep the connection or to let its client read why.
+MOST_SKIPPED_BYTES: Final = 1024 * 1024
+LINGER_S: Final = 30.0
+
+
+class _Unreadable(Exception):
+    """Ends the parser's work on a request; `error` is its answer."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class ClientConnection(HttpToolsProtocol):
+    """`deadline` is in the loop's seconds, infinite while nothing is expected of the client."""
+
+    server_state: Connections
+    cycle: Cycle
+
+    def __init__(
+        self, config: Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # uvicorn would make its own line for each request, even when nobody takes it.
+        self.access_log = False
+        self.bounds = self.server_state.bounds
+        self.deadline = math.inf
+        # When the client began to have no request in hand.
+        self.idle_since = 0.0
+        # What still comes is read and dropped.
+        self.is_ending = False
+        self._is_lingering = False
+        self._running: Cycle | None = None
+        self._in_head = False
+        self._head_left = 0
+        # Bytes since the last that were of use: a head's, or those between a body's parts.
+        self._unused = 0
+        self._body_until = 0.0
+        self._skipped = 0
+        self._is_upgrade = False
+        self._wants_websocket = False
+
+    # --- the transport's calls ----------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.idle_since = self.server_state.now
+        self.deadline = self.idle_since + self.bounds.head_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._running, running = None, self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        super().connection_lost(exc)
+        self.deadline = math.inf
+        self.pipeline.clear()
+        # The two refer to each other.
+        self.cycle = None  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_ending:
+            return
+        self._unused += len(data)
+        try:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._read_without_upgrade(data, upgrade.args[0])
+        except httptools.HttpParserError as error:
+            self._cannot_read(error)
+        else:
+            if self._unused > MOST_HEAD_BYTES:
+                self._stop_reading(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
+
+    # --- the parser's calls -------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self.is_ending or len(self.pipeline) == MOST_WAITING:
+            raise _Unreadable(TooManyWaiting(MOST_WAITING))
+        super().on_message_begin()
+        self._in_head = True
+        self._head_left = MOST_HEAD_BYTES
+        self.deadline = self.server_state.now + self.bounds.head_s
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+        if len(self.url) > MOST_URL_BYTES:
+            raise _Unreadable(UrlTooLong(MOST_URL_BYTES))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_left -= len(name) + len(value) + 4
+        if self._head_left < 0:
+            raise _Unreadable(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
+        if not self._in_head:
+            return  # behind a body: no proxy in front has looked at it
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > MOST_HEADERS:
+            raise _Unreadable(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
+        parser = self.parser
+        if parser.should_upgrade():
+            if parser.get_method() == b"CONNECT":
+                raise _Unreadable(UnreadableRequest("CONNECT is for proxies, which this is not"))
+            self._is_upgrade = True
+            return
+        self._unused = 0
+        scope = self.scope
+        scope["method"] = parser.get_method().decode("ascii")
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        if "%" in path:
+            path = unquote(path)
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = self.root_path.encode() + url.path
+        scope["query_string"] = url.query or b""
+        version = parser.get_http_version()
+        if version != "1.1":
+            scope["http_version"] = version
+        if self._wants_websocket and scope["method"] == "GET":
+            scope["extensions"] = {"gateway.websocket": {}}
+        self._in_head = False
+        self._skipped = 0
+        now = self.server_state.now
+        self.deadline = now + self.bounds.body_s
+        self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
+        self._take(self.app, keep_alive=version == "1.1" and parser.should_keep_alive())
+
+    def on_body(self, body: bytes) -> None:
+        self._unused = 0
+        cycle = self.cycle
+        if cycle.response_complete:
+            self._skipped += len(body)
+            if self._skipped > MOST_SKIPPED_BYTES:
+                self.end()
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+        self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
+        gap_until = self.server_state.now + self.bounds.body_s
+        self.deadline = gap_until if gap_until < self._body_until else self._body_until
+
+    def on_message_complete(self) -> None:
+        if self._is_upgrade:
+            return
+        self._unused = 0
+        cycle = self.cycle
+        cycle.more_body = False
+        if cycle.response_complete:
+            self._await_request()
+            return
+        self.deadline = math.inf
+        cycle.message_event.set()
+
+    # --- a request and its answer -------------------------------------------------------------
+
+    def _take(self, app: Any, *, keep_alive: bool) -> None:
+        """A request is there: it is served now, or after those before it."""
+        keep_alive = keep_alive and not self.server_state.is_draining
+        is_old = self.scope["http_version"] != "1.1"
+        asks_first = self.expect_100_continue and not is_old
+        transport: Any = self.transport if keep_alive and not asks_first else Lingering(self)
+        before = self.cycle
+        cycle = self.cycle = (OldCycle if is_old else Cycle)(
+            scope=self.scope,
+            transport=transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=asks_first,
+            keep_alive=keep_alive and not asks_first,
+            on_response=self.on_response_complete,
+        )
+        cycle.connection = self
+        cycle.lives_on = keep_alive
+        if before is None or before.response_complete:
+            self._running = cycle
+            self._start_asgi_task(cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, app))
+
+    def body_is_asked_for(self) -> None:
+        """The time for the body's next part begins now: it was not the client that kept it back."""
+        self.deadline = self.server_state.now + self.bounds.body_s
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._running = cast("Cycle", cycle)
+            self._start_asgi_task(cycle, app)
+        elif not self.is_ending:
+            self._await_request()
+
+    def _await_request(self) -> None:
+        """Nothing is in hand but, it may be, the rest of a body that nobody wants."""
+        now = self.idle_since = self.server_state.now
+        if self.cycle.more_body and not self._in_head:
+            self.deadline = now + LINGER_S
+        else:
+            self.deadline = now + (self.bounds.head_s if self._in_head else self.bounds.idle_s)
+
+    # --- ends ---------------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of this client is being served."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def is_answering(self) -> bool:
+        running = self._running
+        return running is not None and running.response_started and not running.response_complete
+
+    def overdue(self) -> None:
+        """The deadline has passed."""
+        cycle = self.cycle
+        if self.is_ending or (self.is_idle and not self._in_head):
+            self.deadline = math.inf
+            self.transport.close()
+        elif self._in_head and self.is_idle:
+            self._refuse(RequestTimedOut("head"))
+        elif not cycle.more_body:
+            self.deadline = math.inf
+        elif self.flow.read_paused or cycle.waiting_for_100_continue or cycle is not self._running:
+            self.deadline = self.server_state.now + self.bounds.body_s
+        else:
+            self._stop_reading(RequestTimedOut("body"))
+
+    def end(self) -> None:
+        """Closes; where the client still sends, once it has had the time to read the answer."""
+        self.pipeline.clear()
+        if self._is_lingering or self.transport.is_closing():
+            return
+        if not self.is_ending and not self.cycle.more_body:
+            self.transport.close()
+            return
+        self.is_ending = self._is_lingering = True
+        self.deadline = self.server_state.now + LINGER_S
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _cannot_read(self, failure: httptools.HttpParserError) -> None:
+        if self.is_ending:
+            return
+        cause = failure.__context__
+        if isinstance(cause, _Unreadable):
+            self._stop_reading(cause.error)
+        elif cause is not None:
+            self._stop_reading(UnreadableRequest("its URL cannot be read"))
+        else:
+            self._stop_reading(UnreadableRequest(str(failure)))
+
+    def _stop_reading(self, error: ApiError) -> None:
+        """What comes cannot be taken: the request that it belongs to gets `error`."""
+        cycle = self.cycle
+        if self._in_head or cycle is None or not cycle.more_body:
+            self._refuse(error)
+        elif cycle.response_complete:
+            self.end()
+        else:
+            self.is_ending, self.deadline = True, math.inf
+            cycle.keep_alive, cycle.transport = False, cast("Any", Lingering(self))
+            cycle.fail(error)
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answers a request whose head is not there, or will not be looked at."""
+        if not self._in_head:
+            super().on_message_begin()
+        scope = self.scope
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        scope["method"] = self.parser.get_method().decode("ascii") if path else "GET"
+        scope["path"], scope["raw_path"], scope["query_string"] = unquote(path), b"", b""
+        self.is_ending, self.deadline, self._in_head = True, math.inf, False
+        self._take(refusal(error), keep_alive=False)
+
+    # --- offers of another protocol -----------------------------------------------------------
+
+    def _read_without_upgrade(self, data: bytes, offset: int) -> None:
+        """Reads the head that the parser has stopped at once more, without the offer, and then what
+        follows it in `data`, which may hold further ones.
+        """
+        while True:
+            self._is_upgrade = False
+            self._wants_websocket = any(
+                name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers
+            )
+            self.parser.feed_data(self._head_without_upgrade())
+            self._wants_websocket = False
+            data = data[offset:]
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                offset = upgrade.args[0]
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in _without_upgrade(self.headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _without_upgrade(headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    """What is left of a head when the offer, and what `Connection` says of it, are taken out."""
+    offers = (b"upgrade", b"http2-settings")
+    left = []
+    for name, value in headers:
+        if name == b"connection":
+            tokens = [token.strip() for token in value.split(b",")]
+            value = b", ".join(token for token in tokens if token.lower() not in offers)
+        if value and name not in offers:
+            left.append((name, value))
+    return left
