@@ -1,6 +1,6 @@
 """What comes back from Cloudflare: an answer read whole, or a stream of events or of bytes.
 
-Reading watches the silence: the first byte and each following one have their time. Raises
+The first byte and each following read have a time limit. Raises
 StreamCut when the connection breaks and TimedOut after too long a silence.
 """
 
@@ -123,7 +123,7 @@ class EventSource(StreamedAnswer):
         return media_type(headers) == "text/event-stream"
 
     async def deliver(self, take: TakeEvents) -> None:
-        """Gives `take` the events of each network read in the moment it arrives, to the end or
+        """Calls `take` with the events of each network read as it arrives, to the end or
         until `stop`. No task is woken for it.
         """
         self._take = take

@@ -1,7 +1,7 @@
-"""What a sound file's own bytes tell: its format, and how long it plays. Pure; never raises.
+"""Reads from a sound file's bytes its format and how long it plays. Pure; never raises.
 
 Only headers and a few frames are read, so that a long file costs no more than a short one. A file
-that is still being made, or lies about itself, gives no length or a rough one.
+that is still being written, or whose header is wrong, has no length or an approximate one.
 """
 
 import math
@@ -20,7 +20,7 @@ MEDIA_TYPES = {
     "amr": "audio/amr",
 }
 
-# Enough to tell the average of a variable bit rate.
+# Enough for the average of a variable bit rate.
 FRAMES_READ = 500
 # The last page of an Ogg file begins within this much of its end.
 TAIL_BYTES = 65_536
@@ -38,7 +38,7 @@ _AAC_RATES = (
 
 
 def format_of(head: bytes) -> str | None:
-    """The format that the first bytes of a file tell: one of `MEDIA_TYPES`."""
+    """The format by the first bytes of a file: one of `MEDIA_TYPES`."""
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return "wav"
     if head[:4] == b"fLaC":
@@ -62,7 +62,7 @@ def format_of(head: bytes) -> str | None:
 
 
 def seconds(head: bytes, *, size: int | None = None, tail: bytes | None = None) -> float | None:
-    """How long the file plays; None where it does not tell.
+    """How long the file plays; None where it does not say.
 
     `head` is the file, or its beginning when `size` and `tail`, its last bytes, are given too.
     """

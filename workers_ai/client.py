@@ -1,9 +1,8 @@
 """The only code that speaks HTTP with Cloudflare: run a model, chat, list the catalog.
 
-Comes in: payloads in Workers AI's own dialect. Goes out: an `Answer` read whole, an `EventSource`
-that gives the events of each network read together, or a `ByteSource`. Raises workers_ai.errors
-only.
-Tries again before the first byte within the policy; never after it. The account's token is in no
+In: payloads in Workers AI's own dialect. Out: an `Answer` read whole, an `EventSource` of the
+events of each network read together, or a `ByteSource`. Raises workers_ai.errors only.
+Retries before the first byte within the policy; never after it. The account's token is in no
 error, repr or log.
 
 One client belongs to one event loop (its connections do).
@@ -44,7 +43,7 @@ from workers_ai.whole_answers import (
     WholeAnswers,
 )
 
-# models/search answers the whole list at once today; the cap only stops a server that never ends.
+# models/search answers the whole list at once today; the bound only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
 MAX_CATALOG_MODELS = 10_000
 # How an answer is read as it arrives, when it comes in a form that can be.
@@ -148,7 +147,7 @@ class WorkersAIClient:
     ) -> Answer:
         """`POST ai/run/{model}` with a body of the given type; the answer is JSON or raw bytes.
 
-        Multipart goes past AI Gateway, which answers it with 500/7000.
+        Multipart is not sent through AI Gateway, which answers it with 500/7000.
         """
         headers = [] if content_type.startswith("multipart/") else list(self._route)
         headers.append((b"content-type", content_type.encode()))
@@ -291,10 +290,10 @@ class WorkersAIClient:
 
 
 def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
-    """`success: false` inside HTTP 200, told without parsing an answer that holds no such words.
+    """`success: false` inside HTTP 200; does not parse an answer that lacks those words.
 
-    A failure is short, and to search a picture takes longer than to read it: `Answer.json` finds
-    such words in there all the same.
+    A failure is short, and searching a picture would take longer than reading it: `Answer.json`
+    finds a failure in a large answer all the same.
     """
     if len(content) > MOST_REFUSAL_BYTES or media_type(headers) != "application/json":
         return False

@@ -1,6 +1,4 @@
-"""The v4 envelope `{"result", "success", "errors", "messages"}`: told from a bare object, and
-opened.
-"""
+"""Recognises and opens the v4 envelope `{"result", "success", "errors", "messages"}`."""
 
 from typing import Any
 

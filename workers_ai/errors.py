@@ -1,28 +1,28 @@
-"""What can go wrong with Workers AI. `refusals.py` reads Cloudflare's failures as one of these.
+"""What can go wrong with Workers AI. `failures/` reads Cloudflare's answers as one of these.
 
 WorkersAIError
 ├── Unreachable           no connection, or it broke before an answer began
 ├── TimedOut              one of our own time-outs ran out (`phase` says which)
 ├── StreamCut             the connection broke, or the stream stopped, in the middle
 ├── UnusableAnswer        a success that is empty or is not what the API promises
-└── Refused               Cloudflare answered, and said no (`status`, `code`, `message`)
+└── Refused               Cloudflare answered with a failure (`status`, `code`, `message`)
     ├── BadInput              the request itself, in upstream's words
     │   ├── ContextTooLong        prompt + max_tokens do not fit the model
     │   ├── LimitTooLarge         the output limit alone is above what the model can give
     │   ├── SchemaUnmet           this answer did not fit the JSON schema; the next one may
-    │   └── ContentRefused        a safety filter or guardrail took the prompt or the answer
+    │   └── ContentRefused        a safety filter or guardrail refused the prompt or the answer
     ├── RequestTooLarge
     ├── ModelMissing          no such model, or no longer
     ├── ModelNotForAccount    private, by form, or needs the paid plan
-    │   └── LicenceNotAccepted    its terms want to be accepted once for the account
+    │   └── LicenceNotAccepted    its terms must be accepted once for the account
     ├── TryAgainSoon          worth another try in seconds
     │   ├── RateReached           the account's requests per minute
     │   └── NoCapacity
-    ├── AllocationUsedUp      the account's neurons of the day are gone
+    ├── AllocationUsedUp      the account's neurons of the day are used up
     ├── SpendLimitReached     a spend limit of the account's AI Gateway
     ├── PolicyDenied          a policy of the account's AI Gateway
     ├── UpstreamTimedOut      Cloudflare's own time-out
-    ├── AccountFault          credentials, account or AI Gateway: only the operator can mend it
+    ├── AccountFault          credentials, account or AI Gateway: only the operator can fix it
     └── ServerFault           everything else that is not the caller's fault
 """
 
@@ -80,8 +80,8 @@ NO_COUNTS = TokenCounts()
 
 
 class Refused(WorkersAIError):
-    """Cloudflare's no. `message` is upstream's text without its decorations, `tokens` the numbers
-    in it where it is about length."""
+    """Cloudflare answered with a failure. `message` is upstream's text without prefix and id,
+    `tokens` the numbers in it where it is about length."""
 
     def __init__(
         self,
@@ -118,11 +118,11 @@ class LimitTooLarge(BadInput):
 
 
 class SchemaUnmet(BadInput):
-    """What the model wrote this time does not fit the JSON schema: one more try may pass."""
+    """What the model wrote this time does not fit the JSON schema: another try may succeed."""
 
 
 class ContentRefused(BadInput):
-    """A safety filter or guardrail took the prompt or the answer."""
+    """A safety filter or guardrail refused the prompt or the answer."""
 
 
 class RequestTooLarge(Refused):
@@ -138,11 +138,11 @@ class ModelNotForAccount(Refused):
 
 
 class LicenceNotAccepted(ModelNotForAccount):
-    """The model's terms want to be accepted once for the account."""
+    """The model's terms must be accepted once for the account."""
 
 
 class TryAgainSoon(Refused):
-    """Busy; the same request may pass in seconds."""
+    """Busy; the same request may succeed in seconds."""
 
 
 class RateReached(TryAgainSoon):
@@ -158,19 +158,19 @@ class AllocationUsedUp(Refused):
 
 
 class SpendLimitReached(Refused):
-    """A spend limit of the account's AI Gateway is reached; its window ends when it ends."""
+    """A spend limit of the account's AI Gateway is reached, until its window ends."""
 
 
 class PolicyDenied(Refused):
-    """A policy of the account's AI Gateway denies the request: the operator's to mend."""
+    """A policy of the account's AI Gateway denies the request; only the operator can change it."""
 
 
 class UpstreamTimedOut(Refused):
-    """Cloudflare gave up waiting for its own inference server."""
+    """Cloudflare timed out waiting for its own inference server."""
 
 
 class AccountFault(Refused):
-    """Credentials, account, plan or AI Gateway are wrong: the operator's to mend."""
+    """Credentials, account, plan or AI Gateway are wrong; only the operator can fix them."""
 
 
 class ServerFault(Refused):

@@ -1,7 +1,7 @@
-"""What may be tried again, and when. Pure but for the dice of the jitter.
+"""What may be tried again, and when. Pure but for the random jitter.
 
 Only failures before the first byte of an answer come here. Cloudflare's clients retry 408, 409, 429
-and 5xx; a used-up daily allocation is the 429 that no retry can mend before 00:00 UTC.
+and 5xx; a used-up daily allocation is a 429 for which retries are useless before 00:00 UTC.
 """
 
 import random
@@ -31,7 +31,7 @@ class RetryPolicy:
     def delay_s(
         self, error: WorkersAIError, *, attempt: int, elapsed_s: float, repeatable: bool
     ) -> float | None:
-        """Seconds to wait before try `attempt + 1`; None when the failure stands.
+        """Seconds to wait before try `attempt + 1`; None when there shall be none.
 
         `repeatable` is False for calls that cost money each time they run, such as pictures:
         those are repeated only when upstream certainly did not run them.
@@ -49,7 +49,7 @@ class RetryPolicy:
 
 
 def worth_repeating(error: WorkersAIError, *, repeatable: bool) -> bool:
-    """Whether the same request may pass if it is sent again now."""
+    """Whether the same request may succeed if it is sent again now."""
     if isinstance(error, Unreachable):
         return repeatable or not error.sent
     if isinstance(error, TimedOut):

@@ -1,7 +1,7 @@
-"""How long upstream may let somebody wait: for the first byte, between two reads, in all.
+"""The time limits of waiting for upstream: for the first byte, between two reads, in all.
 
-One timer an answer, not one a read: it looks at the clock when it fires and sleeps on while the
-answer is lively, so that a read costs two assignments.
+One timer for each answer, not for each read: when it fires it reads the clock and starts again if
+something has arrived meanwhile, so that a read costs two assignments.
 """
 
 import asyncio

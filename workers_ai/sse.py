@@ -1,6 +1,6 @@
 """Server-sent events: bytes in, events out. Pure, so that any split of the bytes can be tested.
 
-Takes all that the specification allows (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+Accepts all that the specification allows (https://html.spec.whatwg.org/multipage/server-sent-events.html):
 LF, CRLF and CR line ends, comments, `event:`, `id:` and `retry:` lines, no space after the colon,
 data over several lines, a byte order mark. Unlike a browser it also gives the last event when the
 stream ends without the blank line.
@@ -8,8 +8,8 @@ stream ends without the blank line.
 
 from dataclasses import dataclass
 
-# Of an event, and of what may stand between two: comments, lines that nobody knows. A whole answer
-# in one event has a few megabytes at most.
+# Of an event, and of what may be between two: comments, unknown lines. A whole answer in one event
+# has a few megabytes at most.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 _MARK = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
@@ -24,7 +24,7 @@ class Event:
 
 
 class EventTooLarge(ValueError):
-    """MAX_EVENT_BYTES went by without an event."""
+    """More than MAX_EVENT_BYTES came without a complete event."""
 
 
 class EventDecoder:
@@ -33,7 +33,7 @@ class EventDecoder:
     __slots__ = ("_data", "_name", "_pending", "_since_event", "_started")
 
     def __init__(self) -> None:
-        # A line whose end is not in yet, as the pieces came; and bytes since the last event.
+        # The pieces of a line whose end has not arrived; and the bytes since the last event.
         self._pending: list[bytes] = []
         self._since_event = 0
         self._name = ""
@@ -97,7 +97,7 @@ class EventDecoder:
         return events
 
     def close(self) -> list[Event]:
-        """The event that the end of the stream left without its blank line, if there is one."""
+        """The event at the end of the stream that has no blank line after it, if there is one."""
         events: list[Event] = []
         rest = b"".join(self._pending)
         self._pending.clear()

@@ -1,7 +1,7 @@
-"""Reads answers whole, as far as an answer of its kind goes, and few large ones at a time.
+"""Reads answers whole, within a size for each kind, and only a few large ones at a time.
 
-So memory stays bounded whatever upstream sends: what is small is small, and what grows waits until
-those that grew before are in.
+So memory stays bounded whatever upstream sends: an answer that turns out large waits until larger
+ones before it are read.
 """
 
 import asyncio

@@ -1,10 +1,10 @@
-"""A Workers AI of one's own: Cloudflare's HTTP API over a real port, quirks and errors included.
+"""Simulates Workers AI: Cloudflare's HTTP API on a real port, with its quirks and errors.
 
-Needs no account and no network. `serve` runs it, `app` answers, `scenarios` lists the ways in which
-it misbehaves on demand. It shares no code with the gateway's client, so that neither can hide the
-other's mistakes.
+Needs no account and no network. `serve` runs it, `app` answers, `scenarios` has the ways in which
+it departs from that on demand. It shares no code with the gateway's client, so that neither can
+hide the other's mistakes.
 """
 
-# Obviously made up: 32 hexadecimal characters, and a token that looks like one and opens nothing.
+# Made up: an id of 32 hexadecimal characters, and a token that is valid nowhere else.
 DEFAULT_ACCOUNT_ID = "fa4efa4efa4efa4efa4efa4efa4efa4e"
 DEFAULT_API_TOKEN = "simulated-token-that-opens-nothing-000000"

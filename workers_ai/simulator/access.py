@@ -1,4 +1,4 @@
-"""Who may call: account and token in the forms that Cloudflare takes, its errors for the rest."""
+"""Who may call: account and token in the forms that Cloudflare accepts, and its errors."""
 
 import re
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ AUTHENTICATION_ERROR = Refusal(401, 10000, "Authentication error")
 
 @dataclass(frozen=True)
 class Access:
-    """Pinned credentials, or None for any that look right."""
+    """The accepted credentials; None accepts any of the right form."""
 
     account: str | None = None
     token: str | None = None
 
     def require(self, account: str, headers: dict[str, str], path: str) -> None:
-        """Raises `Refusal` unless these credentials open this account."""
+        """Raises `Refusal` unless these credentials are valid for this account."""
         if not _ACCOUNT.fullmatch(account):
             raise Refusal(
                 404,
@@ -32,7 +32,7 @@ class Access:
         if not _TOKEN.fullmatch(given):
             raise Refusal(400, 9106, "Authentication failed (status: 400)")
         if not self.is_right(headers) or (self.account and account != self.account):
-            # A wrong token and a token for another account read alike.
+            # A wrong token and a token for another account get the same error.
             raise AUTHENTICATION_ERROR
 
     def is_right(self, headers: dict[str, str]) -> bool | None:

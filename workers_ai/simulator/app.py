@@ -29,7 +29,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-# Upstream publishes no limit (3006); this one only keeps a mistake from filling the memory.
+# Upstream publishes no limit (3006); this one only bounds memory.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 NO_ROUTE = Refusal(400, 7000, "No route for that URI")
 
@@ -196,7 +196,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _send(reply: AnyReply, send: Send, scope: Scope, record: RequestRecord | None) -> None:
-    """Sends an answer. Its record ends before the last bytes leave: who has them may look it up."""
+    """Sends an answer. Its record ends before the last bytes leave, for a test to find it ended."""
     if isinstance(reply, NoReply):
         await _break_connection(scope)
         return
@@ -229,12 +229,12 @@ async def _send_pieces(reply: StreamReply, send: Send) -> None:
 
 
 async def _break_connection(scope: Scope) -> None:
-    """Cuts the connection without the ending that HTTP asks for; `serve` lends the scissors."""
+    """Closes the connection without HTTP's ending, by a function that `serve` puts in the scope."""
     cut = scope.get("extensions", {}).get("workers_ai.simulator.cut")
     if cut is None:
         raise RuntimeError("this server cannot break a connection on purpose")
     cut()
-    # The transport tells the server of its end in the next turn of the loop.
+    # The server learns of the closed transport in the next turn of the loop.
     await asyncio.sleep(0)
 
 

@@ -13,7 +13,7 @@ from workers_ai.simulator.replies import BadInput, Refusal
 
 @dataclass
 class World:
-    """What outlives a request."""
+    """What is kept between requests."""
 
     catalog: Catalog
     pace: Pace
@@ -23,7 +23,7 @@ class World:
     failures: OrderedDict[str, int] = field(default_factory=OrderedDict)
 
     def common_prefix(self, model: str, session: str, prompt: str) -> int:
-        """Characters that this session's last prompt began with alike; remembers the new one."""
+        """How many characters the prompt begins with as the session's last one did; stores it."""
         before = self.prompts.get((model, session), "")
         self.prompts[(model, session)] = prompt
         self.prompts.move_to_end((model, session))
@@ -46,7 +46,7 @@ class Call:
     headers: dict[str, str]
     body: bytes
     model: str = ""
-    # The parsed body once somebody asked for it; scenarios take their directive out of it.
+    # The parsed body once it was asked for; scenarios remove their directive from it.
     data: Any = None
 
     @property

@@ -1,4 +1,4 @@
-"""Time as the simulated models take it."""
+"""How long the simulated models take."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,5 +19,5 @@ class Pace:
         return seconds / self.speed if self.speed else 0.0
 
     async def wait(self, seconds: float) -> None:
-        # Always gives way once, so that a cancelled answer stops at any speed.
+        # Always yields to the loop once, so that a cancelled answer stops at any speed.
         await asyncio.sleep(self.scaled(seconds))

@@ -1,4 +1,4 @@
-"""What reached the simulator: the last requests, in bounded memory, for tests to look at."""
+"""Records the last requests, in bounded memory, for tests."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class RequestRecord:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
-    # True: the expected credentials came; False: others; None: none at all.
+    # True: the expected credentials; False: others; None: none at all.
     authorized: bool | None
     body: Any = None
     body_bytes: int = 0
@@ -31,7 +31,7 @@ class RequestRecord:
     _over: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
     def end(self, how: Literal["complete", "client_closed"]) -> None:
-        """How it ended first is how it ended."""
+        """Notes how it ended; only the first call counts."""
         if self.ended == "open":
             self.ended = how
             self.seconds = time.time() - self.started_at
@@ -47,7 +47,7 @@ class RequestRecord:
 
 
 def shown_headers(headers: dict[str, str]) -> dict[str, str]:
-    """Headers as they may be shown: a credential says only that it was there."""
+    """Headers without secrets: of a credential only that it was there."""
     return {
         name: "(hidden)" if name in _SECRET_HEADERS else value for name, value in headers.items()
     }

@@ -1,4 +1,4 @@
-"""What a handler gives back to `app`: a whole answer, a stream, or no answer at all."""
+"""What a handler returns to `app`: a whole answer, a stream, or no answer at all."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -24,13 +24,13 @@ class Reply:
 
 @dataclass
 class StreamReply:
-    """An answer whose pieces leave as they are made; each piece is one write to the socket."""
+    """An answer whose pieces are sent as they are made, each in one write to the socket."""
 
     pieces: AsyncIterator[bytes]
     status: int = 200
     content_type: str = EVENT_STREAM
     headers: dict[str, str] = field(default_factory=dict)
-    # The connection breaks after the last piece instead of ending as HTTP says.
+    # The connection is closed after the last piece, without HTTP's ending.
     broken: bool = False
 
 
@@ -63,7 +63,7 @@ class BadInput(Refusal):
 
 
 def model_message(text: str) -> str:
-    """Text as an inference error carries it: a prefix, and the request's id behind."""
+    """Text in the form of an inference error: with a prefix, and the request's id at the end."""
     return f"AiError: {text} ({uuid.uuid4()})"
 
 

@@ -16,7 +16,7 @@ _METHODS = {
     "v1/embeddings": ("POST",),
     "v1/responses": ("POST",),
     "v1/messages": ("POST",),
-    # Exists, and takes nothing that a client would send.
+    # Exists, and accepts no method that a client would use.
     "v1/models": (),
 }
 _SHORT_NAMES = {
@@ -116,7 +116,7 @@ async def run(call: Call) -> AnyReply:
 
 
 def runner_of(call: Call) -> Callable[[Call], Awaitable[AnyReply]]:
-    """What runs a model: its task says it, and its name where tasks are not what they say."""
+    """The function that runs a model: by its task, or by its name where the task is wrong."""
     task = call.entry()["task"]["name"]
     for part, runner in _RUNNERS_BY_NAME.items():
         if part in call.model:

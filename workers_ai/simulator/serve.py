@@ -26,7 +26,7 @@ API_PATH = "/client/v4"
 
 
 class BreakableProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also lends the application a way to cut its connection."""
+    """uvicorn's protocol, which also gives the application a function that cuts the connection."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -35,7 +35,7 @@ class BreakableProtocol(HttpToolsProtocol):
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Calls back once it really listens."""
+    """Calls a function once it really listens."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
@@ -60,7 +60,7 @@ class AnnouncingServer(uvicorn.Server):
         self._listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Cuts what is still being answered: a stop does not wait for streams of minutes."""
+        """Cancels what is still being answered: a stop does not wait for streams of minutes."""
         for connection in list(self.server_state.connections):
             transport = getattr(connection, "transport", None)
             if transport is not None:
@@ -123,7 +123,7 @@ class RunningSimulator:
     def set_scenario(
         self, name: str, *, path: str | None = None, times: int | None = None, **params: object
     ) -> None:
-        """Makes a scenario last: for all requests or one path's, `times` times or for good."""
+        """Sets a scenario for all requests or one path's, `times` times or until it is reset."""
         texts = {key: str(value) for key, value in params.items()}
         self.simulator.lasting.put(path, checked(name, texts), times)
 

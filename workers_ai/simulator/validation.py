@@ -1,4 +1,4 @@
-"""Request bodies against a model's schema, with upstream's words for what is wrong. Pure.
+"""Checks request bodies against a model's schema, with upstream's error texts. Pure.
 
 Not a JSON Schema library: upstream's schemas are malformed in places, and its error texts are what
 clients of it know.
@@ -109,7 +109,7 @@ def _array_problems(schema: dict[str, Any], value: list[Any], path: str) -> list
     if len(value) > schema.get("maxItems", len(value)):
         found.append(f"Length of '{path}' must be <= {schema['maxItems']}")
     items = schema.get("items")
-    # A body of a million byte values is checked by its first ones only.
+    # Of a body of a million byte values only the first ones are checked.
     for index, item in enumerate(value[:2048] if items else []):
         found += problems(items, item, f"{path}/{index}")
     return found
@@ -128,7 +128,7 @@ def _branch_problems(keyword: str, branches: list[Any], value: Any, path: str) -
 
 
 def _is_unasked_batch(branch: Any, value: Any) -> bool:
-    """The batch branch requires nothing, so it would let every wrong body through."""
+    """The batch branch requires nothing, so every wrong body would be valid."""
     return (
         isinstance(branch, dict)
         and set(branch.get("properties") or {}) == {"requests"}

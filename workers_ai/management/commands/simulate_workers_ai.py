@@ -9,7 +9,7 @@ from workers_ai.simulator.serve import add_arguments, serve_forever
 
 class Command(BaseCommand):
     help = "Serves the Workers AI simulator: Cloudflare's HTTP API without Cloudflare."
-    # It needs none of the site: no database, no URLs, no settings to be right.
+    # It needs neither the database nor the URLs nor valid settings.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

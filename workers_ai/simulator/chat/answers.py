@@ -1,4 +1,4 @@
-"""The small deterministic "model": what a conversation is answered with. Pure.
+"""The small deterministic "model" that answers conversations. Pure.
 
 It is no language model, but its answers depend on the question, so that a test can tell them
 apart: it repeats what it is told to, counts, adds, remembers a name from earlier turns, reads tool
@@ -53,7 +53,7 @@ class Question:
     tool_choice: str = "auto"
     forced_name: str = ""
     parallel: bool = True
-    # None: prose. A dict, possibly empty: JSON that fits it.
+    # None: text. A dict, possibly empty: JSON that fits it.
     json_schema: dict[str, Any] | None = None
     pictures: list[Picture] = field(default_factory=list)
 
@@ -148,7 +148,7 @@ def _calls_of(tool: dict[str, Any], asked: str) -> list[ToolCall]:
 
 
 def _after_tools(question: Question) -> str:
-    """What the tools that were called last have said."""
+    """The results of the tools that were called last."""
     results = []
     for message in reversed(question.messages):
         if message.get("role") not in ("tool", "function"):

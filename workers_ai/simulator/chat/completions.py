@@ -70,7 +70,7 @@ def legacy_result(made: Generated) -> dict[str, Any]:
 
 
 def _parsed_json(text: str) -> Any:
-    """The JSON of an answer; inline thoughts before it make it text again."""
+    """The JSON of an answer; the text itself when thoughts stand before it."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -78,7 +78,7 @@ def _parsed_json(text: str) -> Any:
 
 
 def completion(all_made: list[Generated]) -> dict[str, Any]:
-    """A chat.completion with what each server leaves out of it or adds to it."""
+    """A chat.completion, with what each server leaves out or adds."""
     made = all_made[0]
     identifier = uuid.uuid4().hex[:6] if made.family.dialect == "sglang" else _long_id(made)
     return {

@@ -20,7 +20,7 @@ from workers_ai.simulator.models.families import Family, family_of, reasons
 from workers_ai.simulator.models.metering import count_tokens, price_list, split_tokens, token_usage
 
 CACHE_BLOCK_TOKENS = 16
-# Longer prompts make "required" a wish.
+# With longer prompts models ignore "required".
 REQUIRED_HOLDS_TOKENS = 6000
 
 
@@ -56,7 +56,7 @@ def generate(call: Call, body: dict[str, Any]) -> list[Generated]:
 def _cut(
     thought: Thought, family: Family, thinks: bool, limit: int | None, stops: list[str]
 ) -> Generated:
-    """The answer within its limits. Thoughts come first and count, so they can use it all up."""
+    """The answer within its limits. Thoughts come first and count, so they may use up all."""
     content = thought.content
     for stop in stops:
         content = content.split(stop, 1)[0] if stop else content

@@ -24,7 +24,7 @@ from workers_ai.simulator.models.openai_schema import openai_schema
 from workers_ai.simulator.replies import BadInput, Refusal, model_message
 from workers_ai.simulator.validation import byte_values, require_valid
 
-# Below this a reasoning model cannot get as far as a forced call.
+# With fewer a reasoning model cannot reach a forced call.
 MIN_FORCED_CALL_TOKENS = 32
 
 
@@ -103,7 +103,7 @@ def wanted_schema(body: dict[str, Any], family: Family) -> dict[str, Any] | None
         return {}
     if family.schema_envelope == "ignored":
         return {}
-    # A family that wants the bare schema finds no schema in an envelope, and makes up its own.
+    # A family that expects the bare schema ignores one in an envelope.
     if family.schema_envelope == "named" or (
         family.schema_envelope == "either" and isinstance(given.get("schema"), dict)
     ):
@@ -133,7 +133,7 @@ def token_limit(body: dict[str, Any], family: Family) -> int | None:
 
 
 def _require_terms(call: Call, entry: dict[str, Any], body: dict[str, Any]) -> None:
-    """Llama 3.2's picture model answers nobody before its terms were agreed to."""
+    """Llama 3.2's picture model refuses everything until its terms are agreed to."""
     name = entry["name"]
     if "llama-3.2-11b-vision" not in name:
         return
@@ -179,7 +179,7 @@ def _require_sane(entry: dict[str, Any], family: Family, body: dict[str, Any]) -
 
 
 def _require_schema(call: Call, family: Family, body: dict[str, Any]) -> None:
-    # A model whose schema is unpublished has one all the same.
+    # A model whose schema is not published still checks against one.
     require_valid(call.schema() or legacy_schema(), body)
     if family.openai_schema:
         # gpt-oss publishes its three forms only, but is served with OpenAI's other fields too.

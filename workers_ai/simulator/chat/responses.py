@@ -134,7 +134,7 @@ def _id(kind: str) -> str:
 
 
 async def messages(call: Call) -> Reply:
-    """Anthropic's endpoint knows no model of ours, and says so in Anthropic's words."""
+    """Anthropic's endpoint knows none of these models, and answers with Anthropic's error."""
     known = call.world.catalog.entry(call.model) is not None
     text = (
         f'Anthropic Messages API is not supported for model "{call.model}"'

@@ -1,6 +1,6 @@
 """A finished answer as the events of each dialect. Pure; `paced` alone takes time.
 
-The quirks in here are what the backends do every day. Rarer ones are scenarios.
+The quirks here are those of every answer. Rarer ones are scenarios.
 """
 
 import random
@@ -43,7 +43,7 @@ class Generated:
         return self.model + self.family.model_suffix
 
     def call_ids(self) -> list[str]:
-        """Ids of the tool calls; Kimi's count from nought in every turn, and so collide."""
+        """Ids of the tool calls; Kimi's count from 0 in every turn, and so collide."""
         if self.family.tool_call_ids == "kimi":
             return [f"functions.{call.name}:{n}" for n, call in enumerate(self.tool_calls)]
         return [f"chatcmpl-tool-{uuid.uuid4().hex}" for _ in self.tool_calls]
@@ -61,7 +61,7 @@ def event(data: Any) -> bytes:
 
 
 def padding() -> str:
-    """Random text of random length, which hides the length of tokens from listeners."""
+    """Random text of random length, which hides the length of tokens from eavesdroppers."""
     return "abdefghijklmnopqrstuvwxyz0123456789"[: random.randrange(2, 34)]
 
 
@@ -75,7 +75,7 @@ def as_scalar(token: str) -> Any:
 
 
 async def paced(steps: Iterable[Step], pace: Pace) -> AsyncIterator[bytes]:
-    """The events one by one, each when the model would have got that far."""
+    """The events one by one, each at the time at which the model would have made it."""
     await pace.wait(FIRST_TOKEN_SECONDS)
     for step in steps:
         if step.tokens:

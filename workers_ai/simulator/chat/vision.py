@@ -1,4 +1,4 @@
-"""Looking at a picture: its real size and main colour."""
+"""Reads a picture's real size and main colour."""
 
 import base64
 import binascii

@@ -1,6 +1,6 @@
 """The models that the simulator has: a folder with `search.json` and `schemas/*.json`.
 
-The bundled folder and any other in the same layout are served alike. A chat model without a schema
+The bundled folder is served as any other of the same layout would be. A chat model without a schema
 file gets the schema that its family has, generated; a few models have none at all, as upstream.
 """
 

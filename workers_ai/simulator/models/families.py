@@ -184,7 +184,7 @@ _OLD = (
 
 
 def family_of(entry: dict[str, Any]) -> Family:
-    """The family of a Text Generation model; a name nobody has seen is a new, well-made one."""
+    """The family of a Text Generation model; an unknown name has no quirks."""
     name = entry["name"].lower()
     for part, family in _FAMILIES:
         if part in name:
@@ -213,7 +213,7 @@ def context_window(entry: dict[str, Any]) -> int:
 
 
 def reasons(entry: dict[str, Any], body: dict[str, Any]) -> bool:
-    """Whether this request makes the model think aloud, by the control its family listens to."""
+    """Whether this request makes the model show its reasoning, by its family's own field."""
     family = family_of(entry)
     name = entry["name"]
     if not family.reasoning_field:

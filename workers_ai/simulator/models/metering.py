@@ -1,4 +1,4 @@
-"""Tokens, prices and neurons: what a run is said to have used. Pure."""
+"""Tokens, prices and neurons: the usage that a run reports. Pure."""
 
 import math
 import re

@@ -6,7 +6,7 @@ from functools import cache
 
 from workers_ai.simulator.models.schema_parts import Schema, nullable, number, text, whole
 
-# How the long descriptions of the real schemas go on; without them ours would be a tenth as large.
+# Stands for the long descriptions of the real schemas, which are ten times as large as the rest.
 _LONG = (
     " The field behaves as it does in OpenAI's chat completions request, except that a model that "
     "has no use for it ignores it without a word. What a model makes of it can change with its "

@@ -1,4 +1,4 @@
-"""Odd answers that are not streamed. Each changes the real one and leaves the rest of it alone."""
+"""Answers that are not streamed and differ from the usual one in a single respect."""
 
 import base64
 from dataclasses import replace

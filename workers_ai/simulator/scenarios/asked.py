@@ -1,7 +1,7 @@
 """Which scenarios a request asks for, and its answer under them.
 
 Three ways to ask: `[simulate NAME key=value]` in a prompt or a user's message (works through any
-gateway; taken out before the model sees it), the header `X-Simulate: NAME key=value`, and the
+gateway; removed before the model sees it), the header `X-Simulate: NAME key=value`, and the
 control API, for scenarios that last.
 """
 
@@ -49,7 +49,7 @@ class LastingScenarios:
         self._all: list[_Lasting] = []
 
     def put(self, path: str | None, wanted: Wanted, times: int | None) -> None:
-        """One scenario a path: a new one takes the place of the old."""
+        """One scenario for each path: a new one replaces the old."""
         self._all = [one for one in self._all if one.path != path]
         self._all.append(_Lasting(wanted, path, times))
 

@@ -10,7 +10,7 @@ USAGE = (
     '{"prompt_tokens":14,"completion_tokens":16,"total_tokens":30,'
     '"prompt_tokens_details":{"cached_tokens":0},"neurons":0.918}'
 )
-# The cumulative truth that several backends end with, even behind /ai/v1.
+# The total usage that several backends end with, even behind /ai/v1.
 TRAILING_USAGE = f'{{"response":"","usage":{USAGE}}}'
 DONE = "[DONE]"
 

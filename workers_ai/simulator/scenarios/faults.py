@@ -28,7 +28,7 @@ from workers_ai.simulator.scenarios.registry import (
     scenario,
 )
 
-# Code → HTTP status and text, as the errors page and observers have them.
+# Code → HTTP status and text, as published on the errors page or seen in answers.
 ERRORS: dict[int, tuple[int, str]] = {
     3003: (400, "Request is missing headers or body: {what}"),
     3006: (413, "Request is too large"),

@@ -36,7 +36,7 @@ class Params(dict[str, str]):
 class Scenario:
     name: str
     description: str
-    # What it plays, by section and item of the list of upstream's habits: 8 is about streams, 9
+    # What it simulates, by section and item of the list of upstream's quirks: 8 is about streams, 9
     # about whole answers, 2 about errors. Empty for a fault that any server can have.
     facts: tuple[str, ...]
     defaults: dict[str, str]
@@ -77,7 +77,7 @@ def _add(name: str, description: str, facts: str, defaults: dict[str, Any], laye
 def scenario(
     name: str, description: str = "", facts: str = "", **defaults: Any
 ) -> Callable[[Layer], Layer]:
-    """For a function that decides over the whole answer."""
+    """For a function that may change or replace the whole answer."""
 
     def register(layer: Layer) -> Layer:
         _add(name, description, facts, defaults, layer)
@@ -92,7 +92,7 @@ Events: TypeAlias = Callable[[str, Params], Iterable[str]]
 def wire(
     name: str, description: str = "", facts: str = "", **defaults: Any
 ) -> Callable[[Events], Events]:
-    """For a function that gives the text of each `data:` line in place of a stream's own."""
+    """For a function that yields the text of each `data:` line in place of the stream's own."""
 
     def register(lines: Events) -> Events:
         async def layer(call: Call, proceed: Proceed, params: Params) -> AnyReply:

@@ -1,4 +1,4 @@
-"""Streams whose bytes fall otherwise than one event a write with a blank line behind it."""
+"""Streams whose bytes are not one event a write with a blank line at its end."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Streams whose chunks depart from OpenAI's format in what they hold."""
+"""Streams whose chunks hold what OpenAI's format does not have."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Streams that end otherwise than OpenAI's: no finish, no [DONE], an error, no stream at all."""
+"""Streams that do not end as OpenAI's do: no finish, no [DONE], an error, no stream at all."""
 
 from collections.abc import AsyncIterator
 

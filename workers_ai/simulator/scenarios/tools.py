@@ -1,4 +1,4 @@
-"""Tool calls as upstream sends them: flat, whole, unindexed, repeated, leaked into the text.
+"""Tool calls as upstream sends them: flat, whole, unindexed, repeated, or inside the text.
 
 They call the tool that the request offers, or `get_weather` when it offers none.
 """

@@ -1,4 +1,4 @@
-"""Speech to text, text to speech, and telling whether somebody has finished speaking."""
+"""Speech to text, text to speech, and detecting whether somebody has finished speaking."""
 
 import base64
 import binascii
@@ -187,7 +187,7 @@ async def speak_melo(call: Call) -> Reply:
     text = body["prompt"]
     seconds = sound.seconds_of_speech(text)
     neurons = speech_neurons(call.entry(), len(text), seconds)
-    # Declared as MP3 and really a WAV, as has been reported: who cares has to look.
+    # Declared as MP3 and really a WAV, as has been reported; clients must look at the bytes.
     audio = base64.b64encode(sound.wav(text)).decode()
     return success({"audio": audio}, cf_ai_neurons=str(neurons))
 

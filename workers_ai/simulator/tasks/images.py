@@ -18,7 +18,7 @@ REFERENCE_SIDE = 512
 
 
 class Order(NamedTuple):
-    """What is to be drawn."""
+    """What to draw."""
 
     prompt: str
     width: int
@@ -85,7 +85,7 @@ def order_from_json(call: Call, schema: dict[str, Any]) -> Order:
 def _side(body: dict[str, Any], known: dict[str, Any], side: str) -> int:
     if side not in known:
         return 1024
-    # A nought is allowed by some schemas and means the default.
+    # Some schemas allow 0, which means the default.
     return int(body.get(side) or _default(known, side) or 1024)
 
 

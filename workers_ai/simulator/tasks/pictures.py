@@ -72,7 +72,7 @@ def _described(picture: Picture) -> str:
 
 
 async def moondream(call: Call) -> AnyReply:
-    """Answers only as a stream, in events of its own; whole it is an empty success."""
+    """Answers only as a stream, in events of its own; not streamed it is an empty success."""
     body = call.json_object()
     require_valid(call.schema(), body)
     if "image" not in body:

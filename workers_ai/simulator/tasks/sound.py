@@ -19,7 +19,7 @@ WORDS_PER_SECOND = 2.5
 _FRAME_HEADER = b"\xff\xf3\x64\xc0"
 _FRAME_BYTES = 144
 _FRAME_SECONDS = 576 / SAMPLE_RATE
-# For formats that are not looked into: a speech codec's usual rate.
+# For formats that are not parsed: a speech codec's usual rate.
 _GUESSED_BYTES_PER_SECOND = 16_000
 
 # One frame of silence each, as encoders write it: mono, 20 ms of Opus and 1024 samples of AAC.
@@ -39,7 +39,7 @@ def seconds_of_speech(text: str) -> float:
 
 
 def samples(text: str, sample_rate: int) -> "array[int]":
-    """One tone a word, its height after the word's letters, with pauses between."""
+    """One tone for each word, its pitch by the word's letters, with pauses between."""
     made = array("h")
     per_word = int(sample_rate / WORDS_PER_SECOND)
     for word in text.split() or [""]:
@@ -61,7 +61,7 @@ def wav(text: str, sample_rate: int = SAMPLE_RATE) -> bytes:
 
 
 def mp3(text: str) -> bytes:
-    """Silent frames, as many as saying the text takes. Noughts in a frame decode to silence."""
+    """Silent frames, as many as speaking the text takes. Zeros in a frame decode to silence."""
     frames = math.ceil(seconds_of_speech(text) / _FRAME_SECONDS)
     return (_FRAME_HEADER + bytes(_FRAME_BYTES - len(_FRAME_HEADER))) * frames
 
@@ -95,7 +95,7 @@ def aac(text: str) -> bytes:
 
 
 def flac(text: str, sample_rate: int) -> bytes:
-    """Frames whose every sample is nought."""
+    """Frames whose every sample is 0."""
     samples_left = math.ceil(seconds_of_speech(text) * sample_rate)
     told = sample_rate << 44 | 15 << 36 | samples_left
     info = struct.pack(">HH6x8s16x", _FLAC_BLOCK, _FLAC_BLOCK, told.to_bytes(8, "big"))
@@ -147,5 +147,5 @@ def _crc(data: bytes, bits: int, polynomial: int) -> int:
 
 
 def duration_seconds(data: bytes) -> float:
-    """How long a recording is; guessed from its size where it does not tell."""
+    """How long a recording is; guessed from its size where it does not say."""
     return audio_file.seconds(data) or len(data) / _GUESSED_BYTES_PER_SECOND

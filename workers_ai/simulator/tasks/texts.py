@@ -12,7 +12,7 @@ from workers_ai.simulator.validation import problems, require_valid
 
 _GOOD = {"good", "great", "love", "loved", "excellent", "happy", "best", "wonderful", "like"}
 _BAD = {"bad", "hate", "hated", "awful", "worst", "terrible", "sad", "poor", "boring", "angry"}
-# The words that a hazard class is told by; the classes are Llama Guard's.
+# The words that stand for a hazard class; the classes are Llama Guard's.
 _HAZARDS = {
     "S1": ("kill", "murder", "attack", "stab"),
     "S2": ("steal", "launder", "fraud", "hack"),
@@ -50,7 +50,7 @@ async def translate(call: Call) -> Reply:
 
 
 def _translated(text: str, language: str) -> str:
-    """Known words in the other language, or a note in front: never the original unchanged."""
+    """Known words in the other language, else a note before the text: never the text unchanged."""
     names = {"french": "fr", "spanish": "es", "german": "de"}
     code = names.get(language.lower(), language.lower())
     known = _DICTIONARIES.get(code, {})
