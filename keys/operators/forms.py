@@ -75,3 +75,20 @@ class KeyForm(LimitsForm):
 
 class RotateForm(forms.Form):
     overlap = OverlapField()
+
+
+# How the admin groups the limits, of keys and of owners.
+LIMIT_FIELDSETS: Any = [
+    ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
+    (
+        "Budgets (UTC days and months)",
+        {
+            "fields": [
+                "daily_budget_nano_usd",
+                "monthly_budget_nano_usd",
+                "total_budget_nano_usd",
+                "daily_neurons_micro",
+            ]
+        },
+    ),
+]

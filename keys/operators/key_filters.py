@@ -16,6 +16,27 @@ UNUSED_DAYS: Final = 30
 EXPIRING_DAYS: Final = 14
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(state, state) for state in ("active", "revoked", "expired", "owner inactive")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Key]) -> QuerySet[Key]:
+        now = timezone.now()
+        in_time = Q(expires_at=None) | Q(expires_at__gt=now)
+        owned = Q(owner=None) | Q(owner__is_active=True)
+        conditions = {
+            "active": Q(revoked_at=None) & in_time & owned,
+            "revoked": Q(revoked_at__isnull=False),
+            "expired": Q(revoked_at=None, expires_at__lte=now),
+            "owner inactive": Q(revoked_at=None, owner__is_active=False) & in_time,
+        }
+        condition = conditions.get(self.value() or "")
+        return queryset if condition is None else queryset.filter(condition)
+
+
 class YesFilter(admin.SimpleListFilter):
     """Either in force or not."""
 

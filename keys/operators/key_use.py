@@ -20,7 +20,7 @@ SPARK_DAYS: Final = 14
 PAGE_DAYS: Final = 30
 
 
-class KeyPage(ChangeList):
+class KeyList(ChangeList):
     """The keys of one page, each with its use: a few queries for all of them."""
 
     result_list: Any

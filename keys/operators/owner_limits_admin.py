@@ -1,0 +1,31 @@
+"""Owners' limits in the Django admin."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from keys.key_json import rates_and_budgets
+from keys.models import OwnerLimits
+from keys.operators.forms import LIMIT_FIELDSETS, OwnerLimitsForm
+from theme.audit import Audited
+from theme.model_admin import ModelAdmin
+
+
+@admin.register(OwnerLimits)
+class OwnerLimitsAdmin(Audited, ModelAdmin):
+    form = OwnerLimitsForm
+    list_display = ("owner", "limits")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)
+    when_empty = "Limits of an owner hold over all their keys together."
+    fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:
+        # The owner is the row's identity: another one would make a second row.
+        return () if obj is None else ("owner",)
+
+    @admin.display(description="limits")
+    def limits(self, limits: OwnerLimits) -> str:
+        shown = rates_and_budgets(limits).items()
+        return ", ".join(f"{name} {value}" for name, value in shown if value)
