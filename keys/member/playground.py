@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from keys.access import playground_token
 from keys.member import policy
-from keys.member.usage import own_request, request_as_json
+from keys.member.own_requests import own_request, request_as_json
 
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 

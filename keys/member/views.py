@@ -20,15 +20,9 @@ from keys.errors import CannotChangeKey
 from keys.key_history import note_change, note_made
 from keys.member import policy
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
-from keys.member.usage import (
-    CHART_DAYS,
-    DAY_COLUMNS,
-    MODEL_COLUMNS,
-    recent_days,
-    request_page,
-    shown_keys,
-    shown_owner,
-)
+from keys.member.own_keys import shown_keys, shown_owner
+from keys.member.own_requests import request_page
+from keys.member.recent_use import CHART_DAYS, DAY_COLUMNS, MODEL_COLUMNS, recent_days
 from keys.models import Key, Revision
 from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
 from keys.snippets import USUAL_MODEL, snippets

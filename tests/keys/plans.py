@@ -20,7 +20,7 @@ from keys.log import walk as log_walk
 from keys.log.filters import ErrorFilter, ModelFilter
 from keys.log.walk import Position, Sought, Walk
 from keys.management.commands import prune_logs
-from keys.member.usage import request_page
+from keys.member.own_requests import request_page
 from keys.models import RequestLog
 from keys.reports.usage import account_neuron_day, key_usage, owner_usage
 from tests.keys import long_log

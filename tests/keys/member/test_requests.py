@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from keys.member.usage import PAGE_ROWS
+from keys.member.own_requests import PAGE_ROWS
 from keys.models import DayTotal, RequestLog
 from tests.keys.factories import issued, log_row, user
 from tests.keys.member.conftest import signed_in
