@@ -4,7 +4,8 @@ to Django.
 
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from types import MappingProxyType
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
@@ -21,9 +22,11 @@ from proxysite.access_log import log_request  # noqa: E402
 from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
 from proxysite.api_request import Receive  # noqa: E402
 from proxysite.lifespan import lifespan  # noqa: E402
+from proxysite.page_body import PageBodies  # noqa: E402
 from proxysite.request_id import request_id_for  # noqa: E402
 
 api = ApiHandler()
+page_bodies = PageBodies()
 
 HEALTH = {"/healthz": health.healthz, "/readyz": health.readyz}
 
@@ -62,15 +65,22 @@ async def serve_health(path: str, send: Send, request_id: str) -> None:
 
 
 async def serve_small(
-    status: int, body: bytes, send: Send, *, content_type: bytes, request_id: str
+    status: int,
+    body: bytes,
+    send: Send,
+    *,
+    content_type: bytes,
+    request_id: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    headers = [
+    encoded = [
         (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-request-id", request_id.encode()),
+        *((name.lower().encode(), value.encode()) for name, value in headers.items()),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -102,12 +112,20 @@ async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> Non
         await send(message)
 
     try:
-        await site(scope, receive, send_with_id)  # type: ignore[arg-type]
+        with page_bodies.reading(scope, receive) as bounded:
+            await site(scope, bounded, send_with_id)  # type: ignore[arg-type]
     except ApiError as error:
-        # The body broke off, or came too slowly: Django has not been asked anything yet.
+        # The body is too large, too slow or broken: Django has not been asked anything yet.
         status = error.status
         body = f"{error}\n".encode()
-        await serve_small(status, body, send, content_type=b"text/plain", request_id=request_id)
+        await serve_small(
+            status,
+            body,
+            send,
+            content_type=b"text/plain; charset=utf-8",
+            request_id=request_id,
+            headers=error.headers,
+        )
     finally:
         log_request(
             method=scope.get("method", ""),
