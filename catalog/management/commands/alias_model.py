@@ -5,9 +5,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from catalog.errors import shown
-from catalog.models import Alias, CatalogModel
+from catalog.models import Alias, CatalogModel, next_revision
 
 
 class Command(BaseCommand):
@@ -51,14 +52,17 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({"removed": name}) if as_json else f"- {name}")
 
     def point(self, name: str, model_name: str, *, as_json: bool) -> None:
-        model = self.model(model_name)
-        alias = Alias.objects.filter(alias=name).first() or Alias(alias=name)
-        alias.target = model
-        try:
-            alias.full_clean()
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
-        alias.save()
+        with transaction.atomic():
+            # Its lock puts two commands at once in a line: the second moves what the first made.
+            next_revision()
+            model = self.model(model_name)
+            alias = Alias.objects.filter(alias=name).first() or Alias(alias=name)
+            alias.target = model
+            try:
+                alias.full_clean()
+            except ValidationError as error:
+                raise CommandError(" ".join(error.messages)) from error
+            alias.save()
         told = {"alias": name, "model": model.name}
         self.stdout.write(json.dumps(told) if as_json else f"{name} → {model.name}")
 
