@@ -216,7 +216,7 @@ class RowRefused(KeysError):
 
 
 class CannotChangeKey(KeysError):
-    """A revoked key cannot be rotated, and the static key is changed in the settings."""
+    """A key out of force cannot be rotated, and the static key is changed in the settings."""
 
 
 def moment_text(epoch_s: float) -> str:

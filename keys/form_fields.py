@@ -23,6 +23,12 @@ class AmountField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return self._show(value) if isinstance(value, int) else value
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != initial)
+        except forms.ValidationError:
+            return True
+
     def clean(self, value: Any) -> int | None:
         text = super().clean(value)
         if not text:
@@ -43,9 +49,15 @@ class LinesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(map(str, value)) if isinstance(value, list) else value
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return _lines(data or "") != (initial or [])
+
     def clean(self, value: Any) -> list[str]:
-        text = super().clean(value)
-        return [part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()]
+        return _lines(super().clean(value))
+
+
+def _lines(text: str) -> list[str]:
+    return [part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()]
 
 
 class OverlapField(forms.CharField):

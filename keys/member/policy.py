@@ -53,6 +53,19 @@ def own_keys(owner: Any) -> QuerySet[Key]:
     return keys.select_related("owner").order_by("-id")
 
 
+def why_out_of_force(key: Key) -> str | None:
+    """What a member is told of a key that is changed no more; None for one in force."""
+    state = key.state()
+    if state == "revoked":
+        return f"{key.name} is revoked, for good: make another key."
+    if state == "expired":
+        return (
+            f"{key.name} expired on {key.expires_at:%Y-%m-%d at %H:%M} UTC: make another key, or "
+            "ask an operator to give it a later last day."
+        )
+    return None if state == "active" else f"{key.name} is not in force ({state})."
+
+
 def most_keys(owner: Any) -> int:
     own = OwnerLimits.objects.filter(owner=owner).values_list("max_keys", flat=True).first()
     return settings.MEMBER_MAX_KEYS if own is None else own

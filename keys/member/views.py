@@ -128,7 +128,8 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
             note_change(key, _user_id(request), told)
             sending.made(key.pk)
     except CannotChangeKey as error:
-        messages.error(request, str(error))
+        # It went out of force a moment ago.
+        messages.error(request, policy.why_out_of_force(_own_key(request, key_id)) or str(error))
         return redirect("member:home")
     except SentBefore as before:
         return _made_before(request, before)
@@ -226,8 +227,9 @@ def _own_key(request: HttpRequest, key_id: int) -> Key:
 
 def _own_key_in_force(request: HttpRequest, key_id: int) -> Key:
     key = _own_key(request, key_id)
-    if key.state() != "active":
-        raise Http404("You have no such key in force.")
+    problem = policy.why_out_of_force(key)
+    if problem is not None:
+        raise Http404(problem)
     return key
 
 

@@ -102,17 +102,21 @@ class Key(Limited):
             return key, KeySecret.make_for(key)
 
     def rotate(self, overlap: timedelta = timedelta(0)) -> str:
-        """A new secret's text. Every older one ends after `overlap`, or sooner if it was to."""
-        if self.is_static:
-            raise CannotChangeKey(
-                f"The static key is not rotated here: change {STATIC_KEY_NAME} in the settings."
-            )
+        """A new secret's text. Every older one ends after `overlap`, or sooner if it was to.
+
+        Raises `CannotChangeKey`, with what to do, where the new secret would open nothing.
+        """
         with transaction.atomic():
             # The revision's lock makes two rotations at once follow each other.
             self.revision = Revision.take_next()
-            if not Key.objects.filter(pk=self.pk, revoked_at=None).exists():
-                raise CannotChangeKey("A revoked key cannot be rotated: issue a new one.")
-            until = timezone.now() + overlap
+            now = timezone.now()
+            current = Key.objects.select_related("owner").filter(pk=self.pk).first()
+            if current is None:
+                raise CannotChangeKey("This key is deleted: issue a new one.")
+            problem = current.why_not_rotated(now)
+            if problem is not None:
+                raise CannotChangeKey(problem)
+            until = now + overlap
             self.secrets.filter(Q(expires_at=None) | Q(expires_at__gt=until)).update(
                 expires_at=until
             )
@@ -127,6 +131,25 @@ class Key(Limited):
             return False
         self.revoked_at = now
         return True
+
+    def why_not_rotated(self, now: datetime | None = None) -> str | None:
+        """Why a new secret would open nothing, and what helps; None where it would."""
+        if self.is_static:
+            return f"The static key is not rotated here: change {STATIC_KEY_NAME} in the settings."
+        state = self.state(now)
+        if state == "revoked":
+            return "A revoked key cannot be rotated: issue a new one."
+        if state == "expired":
+            return (
+                f"This key expired on {self.expires_at:%Y-%m-%d at %H:%M} UTC, so a new secret "
+                "would not work: give it a later last day first, or issue a new key."
+            )
+        if state == "owner inactive":
+            return (
+                "The account that this key belongs to is not active, so a new secret would not "
+                "work: make it active first."
+            )
+        return None
 
     @property
     def kept_capture_days(self) -> int:

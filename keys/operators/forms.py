@@ -1,8 +1,9 @@
 """Keys as operators edit them: money in USD, lists as lines of text."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
+from django.utils import timezone
 
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
 from keys.form_fields import AmountField, LinesField, OverlapField
@@ -31,6 +32,10 @@ class OwnerLimitsForm(LimitsForm):
     class Meta:
         model = OwnerLimits
         fields: ClassVar = ["owner", "max_keys", *LIMITS]
+
+
+# What is about what was, and not about what may be.
+_OF_A_REVOKED_KEY: Final = frozenset({"name", "notes", "capture_text", "capture_days"})
 
 
 class KeyForm(LimitsForm):
@@ -71,6 +76,22 @@ class KeyForm(LimitsForm):
         # A viewer's form has no fields; the static key belongs to nobody.
         if "owner" in self.fields:
             self.fields["owner"].required = not self.instance.is_static
+
+    def clean(self) -> dict[str, Any]:
+        """Nobody is given a key that opens nothing, or a change that changes nothing."""
+        values = super().clean() or {}
+        if self.instance.revoked_at is not None:
+            for name in self.changed_data:
+                if name not in _OF_A_REVOKED_KEY:
+                    self.add_error(name, "This key is revoked for good: issue a new one.")
+            return values
+        end = values.get("expires_at")
+        if end is not None and end <= timezone.now() and "expires_at" in self.changed_data:
+            self.add_error("expires_at", "This moment is over. To end a key now, revoke it.")
+        owner = values.get("owner")
+        if owner is not None and not owner.is_active and self.instance.pk is None:
+            self.add_error("owner", "This account is not active: make it active first.")
+        return values
 
 
 class RotateForm(forms.Form):

@@ -111,6 +111,10 @@ class KeyPages(Audited, ModelAdmin):
 
     def rotate_view(self, request: HttpRequest, key_id: int) -> HttpResponse:
         key = self._key_to_change(request, key_id)
+        problem = key.why_not_rotated()
+        if problem is not None:
+            self.message_user(request, problem, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
         form = RotateForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._confirm(request, key, "rotate.html", f"Rotate {key.name}", form=form)

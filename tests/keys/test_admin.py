@@ -169,6 +169,66 @@ def test_rotating_a_revoked_key_says_why_not(operator):
     assert "A revoked key cannot be rotated" in texts(response)
 
 
+def test_rotating_a_key_out_of_force_says_what_helps(operator):
+    expired, _ = issued(expires_at=timezone.now() - timedelta(days=6))
+    unowned, _ = issued(owner=user("away"))
+    type(unowned.owner).objects.filter(username="away").update(is_active=False)
+    for key, says in (
+        (expired, "give it a later last day first, or issue a new key"),
+        (unowned, "make it active first"),
+    ):
+        for response in (
+            operator.get(url("rotate", key), follow=True),
+            operator.post(url("rotate", key), {"overlap": "1h"}, follow=True),
+        ):
+            assert says in texts(response)
+        assert key.secrets.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("owner", "away", "This account is not active: make it active first."),
+        ("expires_at", "past", "This moment is over."),
+    ],
+)
+def test_no_key_is_issued_that_opens_nothing(operator, field, value, says):
+    form = add_form()
+    if field == "owner":
+        form["owner"] = user(value, is_active=False).pk
+    else:
+        form |= {"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}
+    assert says in texts(operator.post(reverse("admin:keys_key_add"), form))
+    assert not Key.objects.exists()
+
+
+def test_a_revoked_key_keeps_its_limits_and_takes_a_note(operator):
+    key, _ = issued(concurrency=3, daily_budget_nano_usd=1_500_000_000, allowed_models=["a", "b"])
+    key.revoke()
+    same = {"concurrency": "3", "daily_budget_nano_usd": "1.50", "allowed_models": "a, b"}
+    for change in ({"concurrency": "9"}, {"daily_budget_nano_usd": "2"}, {"allowed_models": "a"}):
+        form = add_form(notes="leaked", **{**same, **change})
+        assert "revoked for good" in texts(operator.post(url("change", key), form))
+    assert Key.objects.get().notes == ""
+    operator.post(url("change", key), add_form(notes="leaked", **same))
+    assert Key.objects.get().notes == "leaked"
+    told = LogEntry.objects.order_by("-pk").first().change_message
+    assert told == "Notes: none → leaked."
+
+
+def test_an_expired_key_gets_a_later_last_day_or_a_note_and_no_earlier_one(operator):
+    key, _ = issued(expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    form = add_form(notes="kept for the record")
+    form |= {"expires_at_0": "2026-01-01", "expires_at_1": "00:00:00"}
+    operator.post(url("change", key), form)
+    assert Key.objects.get().notes == "kept for the record"
+    form["expires_at_0"] = "2026-01-02"
+    assert "This moment is over." in texts(operator.post(url("change", key), form))
+    form["expires_at_0"] = "2099-01-02"
+    operator.post(url("change", key), form)
+    assert Key.objects.get().state() == "active"
+
+
 @pytest.mark.parametrize("action", ["revoke", "rotate"])
 def test_who_may_only_look_can_neither_revoke_nor_rotate(clerk, action):
     key, _ = issued()

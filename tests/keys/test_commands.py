@@ -168,6 +168,72 @@ def test_rotate_key_refuses_a_revoked_key():
         ran("rotate_key", str(key.pk))
 
 
+def expired():
+    return issued(expires_at=timezone.now() - timedelta(days=6))[0]
+
+
+def of_nobody_active():
+    key, _ = issued(owner=user("away"))
+    get_user_model().objects.filter(username="away").update(is_active=False)
+    return key
+
+
+def revoked():
+    key, _ = issued()
+    key.revoke()
+    return key
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (expired, r"^ID: This key expired on \d{4}-\d\d-\d\d .*: give it a later last day first"),
+        (of_nobody_active, "^ID: The account .* is not active, .*: make it active first"),
+        (revoked, "^ID: A revoked key cannot be rotated: issue a new one"),
+    ],
+)
+def test_rotate_key_gives_no_secret_that_opens_nothing(make, says):
+    key = make()
+    with pytest.raises(CommandError, match=says) as caught:
+        ran("rotate_key", str(key.pk))
+    assert "\n" not in str(caught.value)
+    assert key.secrets.count() == 1
+
+
+def test_an_expired_key_is_rotated_once_it_has_a_later_last_day():
+    key = expired()
+    key.expires_at = timezone.now() + timedelta(days=1)
+    key.save()
+    ran("rotate_key", str(key.pk))
+    assert key.secrets.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("overlap", "says"),
+    [
+        ("1h", "the old secret works for 1h more"),
+        ("24h", "the old secret works until the key itself expires, 20"),
+        ("0s", "the old secret works no more"),
+    ],
+)
+def test_rotate_key_says_how_long_the_old_secret_works_indeed(overlap, says):
+    key, _ = issued(expires_at=timezone.now() + timedelta(hours=2))
+    assert says in ran("rotate_key", str(key.pk), "--overlap", overlap)[1]
+
+
+def test_issue_key_gives_no_key_to_an_account_that_is_not_active():
+    user("away", is_active=False)
+    with pytest.raises(CommandError, match=r"^--owner is 'away': this account is not active"):
+        ran("issue_key", "laptop", "--owner", "away")
+    assert not Key.objects.exists()
+
+
+def test_an_account_with_a_name_that_no_new_one_may_have_gets_keys():
+    get_user_model().objects.create(username="with spaces")
+    ran("issue_key", "laptop", "--owner", "with spaces")
+    assert Key.objects.get().owner.username == "with spaces"
+
+
 def test_list_keys_shows_states_and_no_secret():
     key, text = issued(requests_per_minute=5)
     gone, gone_text = issued("gone")

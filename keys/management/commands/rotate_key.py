@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.utils import timezone
 
 from keys.amounts import duration_from_text
 from keys.errors import CannotChangeKey
@@ -49,8 +50,13 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(key_as_json(key, text), ensure_ascii=False))
         else:
+            until = f"works for {options['overlap']} more"
+            if not overlap:
+                until = "works no more"
+            elif key.expires_at is not None and key.expires_at < timezone.now() + overlap:
+                until = f"works until the key itself expires, {key.expires_at:%Y-%m-%d %H:%M} UTC"
             self.stderr.write(
-                f"Key {key.pk} ({key.name}): the old secret works for {options['overlap']} more. "
+                f"Key {key.pk} ({key.name}): the old secret {until}. "
                 "The new one is shown this once:",
                 style_func=str,
             )

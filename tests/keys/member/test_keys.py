@@ -411,6 +411,26 @@ def test_a_key_out_of_force_is_not_changed_any_more(member: Client, ada: Any, wh
     assert "revoked" in texts(member.get(url(key)))
 
 
+@pytest.mark.parametrize("what", ["limits/", "rotate/"])
+def test_what_helps_is_said_where_a_key_is_out_of_force(
+    member: Client, ada: Any, what: str
+) -> None:
+    expired, _ = issued(owner=ada, expires_at=timezone.now() - timedelta(days=6))
+    revoked, _ = issued(owner=ada)
+    revoked.revoke()
+    for key, says in (
+        (expired, "laptop expired on 20"),
+        (expired, "make another key, or ask an operator to give it a later last day"),
+        (revoked, "laptop is revoked, for good: make another key"),
+    ):
+        for response in (
+            member.get(url(key, what)),
+            member.post(url(key, what), {"overlap": "1h"}),
+        ):
+            assert response.status_code == 404 and says in texts(response)
+        assert key.secrets.count() == 1
+
+
 @pytest.mark.parametrize("what", ["limits/", "rotate/", "revoke/"])
 def test_a_form_from_elsewhere_does_nothing(ada: Any, what: str) -> None:
     key, _ = issued(owner=ada)
