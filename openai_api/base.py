@@ -21,11 +21,11 @@ from openai_api.pipeline import Endpoint, answer
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
-# One at a time, as one brings memory up to date for all who wait; and a database that says nothing
-# must not take the threads that others need.
+# A thread of its own: one look-up brings memory up to date for all that wait, and a database that
+# hangs must not occupy the threads that other requests need.
 _LOOK_UPS: Final = ThreadPoolExecutor(1, "key-lookup")
 
-# Method → the handler's name.
+# HTTP method → name of its handler.
 METHODS = {"GET": "get", "HEAD": "get", "POST": "post"}
 
 
@@ -34,8 +34,9 @@ class GatewayView(APIView):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> View:  # type: ignore[override]
-        """One object serves all requests, of which it keeps nothing. Django makes one for each, and
-        DRF wraps it to spare it a check of cookies that `/v1` does not have."""
+        """One object serves all requests and keeps no state of any. Django would make one for each
+        request, and DRF would wrap it against a CSRF check that `/v1` does not have.
+        """
         return cls(**initkwargs).dispatch
 
     async def dispatch(  # type: ignore[override]
@@ -46,7 +47,7 @@ class GatewayView(APIView):
             try:
                 key = self._key_in_memory(request)
             except KeyUnknownSoFar as unknown:
-                # Well-formed, and perhaps seconds old: it is looked up once.
+                # Well-formed and perhaps issued seconds ago: the database is asked once.
                 await ask_database(index.lookup, unknown.digest, threads=_LOOK_UPS)
                 key = self._key_in_memory(request)
             request.key_id = key.id
@@ -65,7 +66,9 @@ class GatewayView(APIView):
         return handler
 
     def _key_in_memory(self, request: Any) -> KeyRecord:
-        """As DRF's own Request asks them, which would wrap each request for this alone."""
+        """Asks the authenticators as DRF's Request does, without making such a Request for each
+        call.
+        """
         for authenticator in self.authentication_classes:
             found = authenticator().authenticate(request)
             if found is not None:
@@ -76,7 +79,7 @@ class GatewayView(APIView):
 
 
 class EndpointView(GatewayView):
-    """An endpoint whose requests are posted and go through the pipeline."""
+    """An endpoint that takes POST, and whose requests go through the pipeline."""
 
     endpoint: ClassVar[Endpoint[Any, Any]]
 

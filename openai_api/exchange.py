@@ -27,7 +27,7 @@ class GatewayRequest(Protocol):
     request_id: str
     client_ip: str
     raw_headers: dict[bytes, bytes]
-    # Those that the answer gets, whatever it will be.
+    # Headers of the answer, whether it succeeds or fails.
     response_headers: list[tuple[bytes, bytes]]
 
     @property
@@ -40,7 +40,7 @@ class GatewayRequest(Protocol):
 
 @dataclass(slots=True)
 class Exchange:
-    """`used_so_far` is set once upstream may have begun to work, and to bill."""
+    """`used_so_far` is set once upstream may have begun to work, and to charge."""
 
     request: GatewayRequest
     key: KeyRecord
@@ -48,7 +48,7 @@ class Exchange:
     prompt_param: str = "messages"
     model: ModelRecord | None = None
     used_so_far: Callable[[], Metered] | None = None
-    # What a request that failed had used all the same, such as the pictures that did come.
+    # What a failed request used nevertheless, such as pictures that were made before the failure.
     spent: Metered = NOTHING_USED
     attempts: int = 0
     ttft_ms: int | None = None
@@ -59,7 +59,7 @@ class Exchange:
         return hashlib.blake2b(text, digest_size=16).hexdigest()
 
     def tell_headers(self) -> None:
-        """How long it took and what is left of the limits, for the answer as it stands now."""
+        """Adds headers about the time taken so far and what is left of the limits."""
         processing_ms = str(self.ticket.elapsed_ms()).encode()
         self.request.response_headers.append((b"openai-processing-ms", processing_ms))
         self.request.response_headers += self.ticket.headers()
@@ -70,7 +70,7 @@ class Exchange:
             self.ttft_ms = self.ticket.elapsed_ms()
 
     async def complete(self, metered: Metered, *, finish_reason: str) -> None:
-        """Records an answer to its end; returns when the row is committed.
+        """Records a complete answer; returns when the row is committed.
 
         The row is written even if the client leaves while it is being committed.
         """
@@ -89,7 +89,9 @@ class Exchange:
     async def failed(
         self, error: Exception, metered: Metered, *, status: int | None = None
     ) -> ApiError:
-        """Records a failure, in a stream with the status that is out already; what to tell."""
+        """Records a failure; returns the error to show. `status` is the one that a stream already
+        sent.
+        """
         shown = api_error(error, prompt_param=self.prompt_param)
         outcome = outcome_of(
             metered,
@@ -109,7 +111,7 @@ class Exchange:
         return shown
 
     def abandoned(self) -> None:
-        """Records that the client left, or the worker stops: nobody waits for this row."""
+        """Records that the client left or the worker stops, without waiting for the row."""
         gone = self.request.client_gone
         self.ticket.settle_nowait(
             outcome_of(
@@ -124,7 +126,7 @@ class Exchange:
         self.used_so_far = None
 
     def _settle(self, outcome: Outcome) -> Awaitable[None]:
-        # It refers to this exchange: body and all would stay until the collector comes by.
+        # It refers to this exchange, which would stay in memory until the garbage collector runs.
         self.used_so_far = None
         return self.ticket.settle(outcome)
 

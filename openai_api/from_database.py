@@ -1,4 +1,4 @@
-"""The few requests of `/v1` that need the database: on a thread, and not for ever."""
+"""The few requests of `/v1` that need the database: on a thread, and within a time limit."""
 
 import asyncio
 from collections.abc import Callable

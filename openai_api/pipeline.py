@@ -27,7 +27,7 @@ from openai_api.wire.http_response import EventStreamResponse, StreamedResponse,
 from workers_ai.client import WorkersAIClient
 
 LONGEST_USER = 200
-# Open WebUI forwards its person in these when it is told to.
+# Open WebUI can forward its user in these headers.
 USER_HEADERS = (
     b"x-openwebui-user-email",
     b"x-openwebui-user-name",
@@ -82,19 +82,19 @@ class Endpoint(Generic[AskedT, PlanT]):
     # Upper estimates, for limits and budgets: quantities of the whole request, with the likely
     # number of tokens in its prompt.
     most: Callable[[AskedT, PlanT, ModelRecord], Quantities]
-    # The answer; one whose bytes pass through as they come is a response that records itself.
+    # The whole answer; or a response that sends its bytes as they come, and records itself.
     whole: Callable[
         [Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[Result | StreamedResponse]
     ]
-    # As many tokens in the prompt as upstream can count at most: a budget must not be overspent.
+    # The most tokens that upstream can count in the prompt: a budget must not be overspent.
     most_prompt_tokens: Callable[[PlanT], int] | None = None
     # How far the answers can be longer than what is set aside for them.
     stretch: "Callable[[PlanT], Stretch[PlanT] | None] | None" = None
-    # Which model the named one means, and whether it may run.
+    # The model that a name means; raises where it may not run.
     resolve: Callable[..., ModelRecord] = catalog.resolve
-    # Takes the body off the wire for `read`; `multipart.form_body` where files come in.
+    # Reads the request's body for `read`; `multipart.form_body` where files come in.
     body: Callable[[GatewayRequest], Awaitable[Any]] = json_body
-    # The field with the text, for errors that upstream words without a field.
+    # The name of the field with the text, for upstream's errors, which name none.
     prompt_param: str = "messages"
     # What has to be fetched before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
@@ -130,7 +130,7 @@ async def answer(
 async def prompt_tokens(
     endpoint: Endpoint[AskedT, PlanT], request: GatewayRequest, key: KeyRecord
 ) -> int:
-    """What the prompt of a request would count, estimated. Nothing is admitted, run or recorded."""
+    """The tokens of a request's prompt, estimated. Nothing is admitted, run or recorded."""
     check_permitted(key, endpoint=endpoint.name, client_ip=request.client_ip)
     asked = endpoint.read(await endpoint.body(request))
     model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
@@ -207,9 +207,9 @@ def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> 
 
 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:
-    """Settles the ticket of a request that ends without an answer; what to tell the client."""
+    """Settles the ticket of a request that ends without an answer; returns the error to show."""
     report(error, request_id=exchange.request.request_id)
-    if exchange.ticket.is_settled:  # a limit refused it, which leaves no row
+    if exchange.ticket.is_settled:  # refused by a limit, which leaves no row
         shown = api_error(error)
     else:
         shown = await exchange.failed(error, exchange.spent)
@@ -218,7 +218,7 @@ async def _failed(exchange: Exchange, error: Exception) -> ApiError:
 
 
 def _user(named: str, request: GatewayRequest) -> str:
-    """Who is behind the key, as the client tells it."""
+    """The person behind the key, as the client names them."""
     if not named:
         for header in USER_HEADERS:
             value = request.raw_headers.get(header)

@@ -1,4 +1,4 @@
-"""Requests that need several upstream calls: side by side, and what they used together.
+"""Requests that need several upstream calls: run side by side, with their usage summed.
 
 A failure of one ends the others; what was used until then is recorded with the failure.
 """
@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 
 async def side_by_side(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
-    """What the calls give, in their order. The first failure cancels the rest and is raised."""
+    """The results of the calls, in order; at most AT_ONCE run at a time. The first failure cancels
+    the rest and is raised.
+    """
     turn = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(call: Callable[[], Awaitable[T]]) -> T:
@@ -52,8 +54,8 @@ class TextRuns:
     async def run(
         self, payload: bytes, *, characters: int, read: Callable[[Any], tuple[T, int]]
     ) -> T:
-        """One call. `characters` are those of its prompt; `read` makes something of the result and
-        counts the characters that the model wrote.
+        """One call. `characters` are those of its prompt; `read` takes the result and returns what
+        it makes of it, and how many characters the model wrote.
         """
         self._characters_in_flight += characters
         try:
@@ -78,11 +80,11 @@ class TextRuns:
         return made
 
     def metered(self, *, partial: bool = False) -> Metered:
-        """What the calls that are done used."""
+        """What the finished calls used."""
         return together(self._done, partial=partial)
 
     def _used_so_far(self) -> Metered:
-        """With the calls that upstream is still busy with, and bills."""
+        """Includes the calls that upstream is still busy with, and charges for."""
         if not self._characters_in_flight:
             return self.metered(partial=True)
         in_flight = metered_tokens(
@@ -96,7 +98,7 @@ class TextRuns:
 
 
 def reported_usage(answer: Answer, result: Any) -> Usage:
-    """What upstream says that a run used; nothing when it says nothing, or only noughts."""
+    """The usage that upstream reports for a run; empty when it reports none, or only zeros."""
     meter = UsageMeter()
     meter.take(result.get("usage") if isinstance(result, dict) else None, trailing=True)
     usage = meter.total

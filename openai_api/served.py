@@ -1,4 +1,4 @@
-"""The endpoints this gateway serves: one line each, with the names others know them by.
+"""The endpoints that this gateway serves: one line each, with their names in other places.
 
 A new endpoint is a copied folder, a line in `urls.py` and a line here.
 """

@@ -1,7 +1,7 @@
-"""What the machine of `normalise.py` gives, as OpenAI's objects: one completion, or chunks. Pure.
+"""The deltas of chat's normaliser as OpenAI's objects: one completion, or chunks. Pure.
 
-Objects are built afresh, never patched: one id, one time, the model the client named, the role
-first, one finish_reason a choice.
+Objects are built anew, not patched from upstream's: one id, one time, the model as the client named
+it, the role first, one finish_reason for each choice.
 """
 
 import time
@@ -20,7 +20,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 class ChatStream(AnswerStream):
-    """The machine's deltas as `chat.completion.chunk` events."""
+    """The normaliser's deltas as `chat.completion.chunk` events."""
 
     object_name = "chat.completion.chunk"
     new_id = staticmethod(completion_id)
@@ -38,7 +38,8 @@ class ChatStream(AnswerStream):
         }
         self._head = b"data: " + orjson.dumps(head)[:-1]
         self._tail = b',"usage":null}\n\n' if include_usage else b"}\n\n"
-        # What stands before each delta of a choice that has begun, and behind all but the last.
+        # The bytes before each delta of a choice that has begun, and those after every delta but
+        # the last.
         self._before: dict[int, bytes] = {}
         self._behind = self._end_of_chunk(None, None)
 
@@ -46,15 +47,15 @@ class ChatStream(AnswerStream):
         return self.written(Delta(next(iter(self.machine.choices)), {}))
 
     def anew(self) -> "ChatStream":
-        """A stream for a second try, when the first brought nothing."""
+        """A new stream for a second try, when the first brought nothing."""
         return type(self)(self._expected, include_usage=self._include_usage)
 
     def ended(self, deltas: list[Delta]) -> bytes:
-        """The last deltas and one finish chunk a choice."""
+        """The last deltas, and for each choice one chunk with its finish_reason."""
         return b"".join(self._last_chunks(deltas))
 
     def last(self, usage: Usage) -> bytes:
-        """The trailing chunk with empty choices, for those who asked, and `[DONE]`."""
+        """The chunk with usage and without choices, where it was asked for, and `[DONE]`."""
         if not self._include_usage:
             return DONE
         chunk = self._head + b',"choices":[],"usage":' + orjson.dumps(usage.as_openai())
@@ -97,9 +98,7 @@ class ChatStream(AnswerStream):
 
 
 def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
-    """The `chat.completion` object of everything that a machine gave; `usage` is added by the
-    caller.
-    """
+    """The `chat.completion` object of all that the normaliser gave; the caller adds `usage`."""
     collected: dict[int, dict[str, list[str]]] = {index: {} for index in machine.finish_reasons}
     logprobs: dict[int, list[Any]] = {}
     for delta in deltas:
@@ -147,12 +146,12 @@ def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
 
 
 def _as_function_call(part: dict[str, Any]) -> dict[str, Any]:
-    """A tool-call delta for a client that speaks `functions`; only the first call can be told."""
+    """A tool-call delta for a client that uses `functions`, which can hold one call only."""
     return {"function_call": part["function"]} if part["index"] == 0 else {}
 
 
 def dumps(value: Any) -> bytes:
-    """orjson, also for text with half characters, which it refuses."""
+    """JSON by orjson, also for text with lone surrogates, which orjson refuses."""
     try:
         return orjson.dumps(value)
     except TypeError:

@@ -1,7 +1,7 @@
-"""A stream of the machine of `normalise.py`, whatever form its deltas are written in. Pure.
+"""A stream of the deltas of chat's normaliser, in whichever dialect they are written. Pure.
 
-`openai_api/wire/streaming.py` drives it. A form says how it opens, how it writes a delta, and how
-it ends.
+`openai_api/wire/streaming.py` drives it. A subclass says how the stream opens, how a delta is
+written, and how the stream ends.
 """
 
 from abc import ABC, abstractmethod
@@ -13,7 +13,7 @@ from workers_ai.sse import Event
 
 
 class AnswerStream(ABC):
-    """The half of a StreamWriter that all forms have in common."""
+    """The part of a StreamWriter that all dialects have in common."""
 
     def __init__(self, expected: Expected) -> None:
         self.machine = ChatNormaliser(expected)
@@ -22,11 +22,11 @@ class AnswerStream(ABC):
 
     @abstractmethod
     def opening(self) -> bytes:
-        """What an answer begins with that has no text yet."""
+        """What is sent when the answer has begun but has no text yet."""
 
     @abstractmethod
     def written(self, delta: Delta) -> bytes:
-        """One delta, with what opens the answer where it is the first."""
+        """One delta, after the opening where it is the first."""
 
     @abstractmethod
     def ended(self, deltas: list[Delta]) -> bytes:
@@ -49,7 +49,7 @@ class AnswerStream(ABC):
             if not blocks:
                 raise
         if not self.begun and self.machine.answered:
-            # Upstream opened the answer without text yet: the client learns that at once too.
+            # Upstream began the answer without text: the client is told so at once.
             return self.opening()
         return b"".join(blocks)
 
@@ -58,7 +58,7 @@ class AnswerStream(ABC):
         return b"".join(map(self.written, self.machine.take_whole(content)))
 
     def end(self) -> bytes:
-        """What closes the answer; raises what `machine.end` raises."""
+        """What closes the answer; raises what `ChatNormaliser.end` raises."""
         if self._failure is not None:
             raise self._failure
         return self.ended(self.machine.end())

@@ -1,7 +1,7 @@
-"""The machine's deltas as blocks that follow one another: a thought, a text, a call. Pure.
+"""The normaliser's deltas as blocks in sequence: a thought, a text, a tool call. Pure.
 
-Chat's chunks may carry pieces of several calls side by side. Other forms of an answer tell one
-block to its end before the next begins, so a block waits until the one before it is complete.
+Chat's chunks may interleave pieces of several tool calls. The other dialects finish one block
+before the next begins, so a block waits until the one before it is complete.
 """
 
 import json
@@ -19,7 +19,7 @@ _KINDS: dict[str, Kind] = {
 
 
 class Block:
-    """One block: `text` is what it says, of a call its arguments."""
+    """One block; `text` is its text, or the arguments of a tool call."""
 
     __slots__ = ("_parts", "call_id", "index", "kind", "logprobs", "name", "opened")
 
@@ -42,12 +42,12 @@ class Block:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it can be told to its end: a call only when its arguments can be parsed."""
+        """Whether the block may be closed: a tool call only when its arguments are valid JSON."""
         return self.kind != "call" or _is_json(self.text)
 
 
 class Step(NamedTuple):
-    """What a stream tells next of a block: that it opens, grows by `text`, or closes."""
+    """What happens next to a block: it opens, grows by `text`, or closes."""
 
     what: Literal["opens", "grows", "closes"]
     block: Block
@@ -62,7 +62,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self.all: list[Block] = []
-        self._live = 0  # the block that is being told; those after it wait
+        self._live = 0  # the block that is being sent; those after it wait
         self._calls: dict[int, Block] = {}
         self._choice: int | None = None
 
@@ -70,7 +70,7 @@ class Blocks:
         if self._choice is None:
             self._choice = delta.choice
         elif delta.choice != self._choice:
-            return []  # nobody asked for a second answer
+            return []  # these dialects have one answer only
         steps: list[Step] = []
         logprobs = delta.logprobs["content"] if delta.logprobs else []
         for name, value in delta.parts.items():
@@ -82,7 +82,7 @@ class Blocks:
         return steps
 
     def end(self) -> list[Step]:
-        """The rest, once no delta will follow."""
+        """The remaining steps, once no delta will follow."""
         steps: list[Step] = []
         while self._live < len(self.all):
             self._tell(self.all[self._live], steps)
@@ -123,7 +123,7 @@ class Blocks:
         self._advance(steps)
 
     def _advance(self, steps: list[Step]) -> None:
-        """Closes what is complete and followed by another block; tells what waited."""
+        """Closes blocks that are complete and followed by another, and sends what waited."""
         while self._live < len(self.all) - 1 and self.all[self._live].is_complete:
             self._tell(self.all[self._live], steps)
             steps.append(Step("closes", self.all[self._live]))

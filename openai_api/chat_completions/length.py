@@ -14,9 +14,9 @@ from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
 from openai_api.use.token_estimate import generous_tokens, likely_tokens, most_tokens
 
-# For prompts that surely do not fit: rows of blanks are what tokenizers shorten most.
+# For prompts that certainly do not fit: runs of blanks are what tokenizers shorten most.
 CHARACTERS_PER_TOKEN_AT_MOST: Final = 16
-# A prompt of fewer characters than this part of the window need not be reckoned closely.
+# A prompt of fewer characters than this part of the window need not be estimated closely.
 LONG_PROMPT: Final = 8
 LIKELY_AND_SPARE: Final = 1.1
 LEAST_ROOM: Final = 256
@@ -48,8 +48,8 @@ def room_for_an_answer(
 ) -> int | None:
     """Tokens that the window leaves beside the prompt; None for a model without a known window.
 
-    Generously reckoned, so that upstream does not refuse prompt and limit together; a prompt that
-    may fill the window is reckoned as it most likely is.
+    The prompt is estimated high, so that upstream does not refuse prompt and limit together; a
+    prompt that may fill the window is taken at its likely length.
     """
     window = learnt.window_of(model)
     if window is None:
@@ -75,8 +75,8 @@ def output_limit(
 ) -> int:
     """The output limit to send.
 
-    A client's own limit is kept, where its dialect does not let an answer end with the window. With
-    none it is `default`, or else as much as the model gives and the window leaves: upstream's own
+    A client's own limit is kept, unless its dialect lets an answer end with the window. Without one
+    it is `default`, or else as much as the model gives and the window leaves: upstream's own
     default would be 256 tokens.
     """
     if asked.max_tokens is not None and not asked.limit_may_shrink:
@@ -108,12 +108,12 @@ def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> Non
 
 
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:
-    """Of what is sent upstream, tools and schemas included."""
+    """The most tokens of what is sent upstream, tools and schemas included."""
     return _tokens_of(payload, most_tokens)
 
 
 def _tokens_of(payload: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
-    """Of all texts in the payload, by `reckon`, and of what stands around and beside them."""
+    """Tokens of all texts in the payload by `reckon`, and those of the template around them."""
     total = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":

@@ -1,4 +1,4 @@
-"""Endpoints of other dialects whose requests run as chats: each form and chat's form beside it."""
+"""Endpoints of other dialects, whose requests run as chats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,10 @@ RequestT = TypeVar("RequestT", bound=DialectRequest)
 
 @dataclass(frozen=True, slots=True)
 class AsChat(Generic[RequestT]):
-    """`original` as the caller wrote it, `chat` as it runs; `pictures` under the caller's names."""
+    """A request of another dialect beside the chat that it runs as.
+
+    `original` is what the caller wrote; `pictures` are named as the caller named them.
+    """
 
     original: RequestT
     chat: ChatRequest
@@ -56,7 +59,7 @@ def reader(
     read: Callable[[dict[str, Any]], RequestT],
     translate: Callable[[RequestT], tuple[ChatRequest, list[NamedPart]]],
 ) -> Callable[[dict[str, Any]], AsChat[RequestT]]:
-    """Reads a body with `read` and puts the chat beside it that `translate` makes of it."""
+    """Reads a body with `read` and adds the chat that `translate` makes of it."""
 
     def read_both(body: dict[str, Any]) -> AsChat[RequestT]:
         original = read(body)
@@ -75,7 +78,7 @@ def endpoint(
 ) -> Endpoint[AsChat[RequestT], ChatPlan]:
     """An endpoint whose requests run as chats.
 
-    `answer` makes the whole answer of what the chat gave, `writer` the events of a stream.
+    `answer` makes the whole answer of the chat's deltas, `writer` the events of a stream.
     """
 
     async def whole(

@@ -1,11 +1,11 @@
 """Pictures that a request names by http(s) URL, fetched and put into the request as data URLs.
 
-Several models take data URLs only, and none should be made to fetch for us. A URL is what a
-caller chose, so it is fetched with care: only from public addresses (looked at after the name is
-resolved, at every redirect, and connected to as they were looked at), within a size and a time,
-and only when the bytes are a picture.
+Several models take data URLs only, and no model should fetch anything for us. The caller chose the
+URL, so it is fetched with care: only from public addresses (checked after the name is resolved, at
+every redirect; the connection goes to the checked address), within limits of size and time, and
+only when the bytes are a picture.
 
-Raises BadRequest naming the picture; its messages tell nothing of what was found inside a network.
+Raises BadRequest naming the picture; its messages say nothing about what is inside a network.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def inline_parts(parts: Iterable[NamedPart]) -> None:
         verify=_authorities(),
         trust_env=False,
         timeout=None,
-        # Unpacked, a body could grow far beyond what is counted while it comes.
+        # A compressed body could grow far beyond the bytes that are counted.
         headers={"accept-encoding": "identity"},
         limits=httpx.Limits(max_keepalive_connections=0),
     ) as client:
@@ -77,7 +77,7 @@ async def inline_parts(parts: Iterable[NamedPart]) -> None:
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """The system's. To read them takes a while."""
+    """The system's certificate authorities, which take a while to read."""
     return ssl.create_default_context()
 
 
@@ -144,10 +144,10 @@ class _NotPublic(Exception):
 
 @asynccontextmanager
 async def _asked(client: httpx.AsyncClient, url: httpx.URL) -> AsyncIterator[httpx.Response]:
-    """The answer of the first address of `url`'s host that can be reached.
+    """The response of the first address of `url`'s host that can be reached.
 
-    The request goes to an address that was looked at, not to a name that could mean another one by
-    then; name and certificate are still the host's.
+    The request goes to an address that was checked, not to a name that may resolve to another one
+    by then; the Host header and the certificate's name are still those of the URL.
     """
     if url.scheme not in ("http", "https") or not url.host:
         raise _NotPublic
@@ -174,7 +174,7 @@ async def _asked(client: httpx.AsyncClient, url: httpx.URL) -> AsyncIterator[htt
 
 
 async def _public_addresses(url: httpx.URL) -> list[str]:
-    """What the host's name stands for, the public ones only; raises _NotPublic without any."""
+    """The public addresses of the host; raises _NotPublic where it has none."""
     host = url.raw_host.decode("ascii")
     found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     addresses = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
@@ -189,6 +189,6 @@ def _may_connect(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
         return True
     inner = address
     if isinstance(address, ipaddress.IPv6Address):
-        # An IPv4 address in disguise is judged as what it is.
+        # An IPv4 address written as an IPv6 address is checked as IPv4.
         inner = address.ipv4_mapped or address.sixtofour or address
     return address.is_global and inner.is_global and not inner.is_multicast

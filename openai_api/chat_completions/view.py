@@ -95,7 +95,7 @@ async def whole(
 async def answered(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> tuple[ChatNormaliser, list[Delta], Metered]:
-    """A whole answer as the machine read it; an empty success is asked for once more."""
+    """A whole answer, read; an empty success is asked for once more."""
     exchange.used_so_far = lambda: metered(
         exchange, plan, ChatNormaliser(plan.expected), partial=True
     )

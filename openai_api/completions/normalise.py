@@ -1,4 +1,4 @@
-"""What the chat's machine gives, as OpenAI's older `text_completion` objects: whole, or chunks.
+"""The deltas of chat's normaliser as OpenAI's older `text_completion` objects: whole, or chunks.
 Pure.
 
 A text completion has text and nothing else: thoughts are left out.
@@ -14,7 +14,7 @@ from openai_api.wire.ids import text_completion_id
 
 
 class TextStream(ChatStream):
-    """The machine's deltas as `text_completion` chunks."""
+    """The normaliser's deltas as `text_completion` chunks."""
 
     object_name = "text_completion"
     new_id = staticmethod(text_completion_id)

@@ -1,7 +1,8 @@
-"""What `POST /v1/completions` accepts: OpenAI's older fields, of which chat models know some. Pure.
+"""What `POST /v1/completions` accepts: OpenAI's older fields, some of which chat models support.
+Pure.
 
 Comes in: the parsed body. Goes out: a CompletionRequest. Raises BadRequest naming the `param`, also
-for what a chat model cannot do: it answers a prompt and tells nothing of the tokens between.
+for what no chat model does, such as repeating the prompt or completing what stands before a suffix.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from openai_api.errors import BadRequest
 from openai_api.wire import fields
 from openai_api.wire.fields import wrong_value
 
-# Prompts times choices of each: so many calls are made for one request.
+# Prompts times choices of each: the most upstream calls for one request.
 MOST_CHOICES = 32
-# Fields that mean at the chat what they mean here.
+# Fields that mean the same in a chat.
 SHARED = frozenset(
     {
         *("model", "stream", "stream_options", "max_tokens", "temperature", "top_p", "seed"),
@@ -27,7 +28,7 @@ SHARED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """`chat` has all fields that are those of a chat; its messages are made for each prompt."""
+    """`chat` has the fields that a chat has too; its messages are replaced for each prompt."""
 
     chat: ChatRequest
     prompts: tuple[str, ...]

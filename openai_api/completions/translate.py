@@ -1,8 +1,8 @@
 """A text completion → one upstream call for each choice. Pure.
 
-Comes in: a CompletionRequest and the catalog's record. Goes out: a CompletionPlan. A chat model is
-asked as in a chat whose only message is the prompt; the few models without messages get the prompt
-itself. Raises BadRequest where the model cannot do what was asked.
+Comes in: a CompletionRequest and the catalog's record. Goes out: a CompletionPlan. A chat model
+gets a chat whose only message is the prompt; the few models without messages get the prompt itself.
+Raises BadRequest where the model cannot do what was asked.
 """
 
 from dataclasses import dataclass, replace
@@ -17,7 +17,9 @@ from openai_api.completions.request import CompletionRequest, as_messages
 
 @dataclass(frozen=True, slots=True)
 class CompletionPlan:
-    """The calls in the order of the choices. `takes_messages`: they are chats, not runs."""
+    """The upstream calls in the order of the choices. `takes_messages`: the calls are chats;
+    otherwise they run the model with a prompt.
+    """
 
     calls: tuple[ChatPlan, ...]
     takes_messages: bool
@@ -43,6 +45,6 @@ def translate(
 
 
 def run_body(call: ChatPlan) -> bytes:
-    """The same call for a model without messages, whose run takes the prompt."""
+    """The same call for a model without messages, which is run with the prompt."""
     payload = {k: v for k, v in call.payload.items() if k not in ("model", "messages")}
     return orjson.dumps({"prompt": call.payload["messages"][0]["content"], **payload})

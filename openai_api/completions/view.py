@@ -64,7 +64,7 @@ async def ask(
     *,
     stream: bool,
 ) -> Answer | EventSource:
-    """One call upstream. A run comes whole, also where the client is given a stream."""
+    """One call upstream. A run is never streamed, even where the client gets a stream."""
     assert exchange.model is not None
     if not plan.takes_messages:
         return await client.run(exchange.model.name, run_body(call))
@@ -107,7 +107,7 @@ async def _answered(
     call: ChatPlan,
     client: WorkersAIClient,
 ) -> tuple[Answer, ChatNormaliser, list[Delta]]:
-    """Upstream's answer as the machine read it; raises UnusableAnswer for an empty one."""
+    """Upstream's answer, read; raises UnusableAnswer for an empty one."""
     answer = await ask(exchange, asked, plan, call, client, stream=False)
     assert isinstance(answer, Answer)
     exchange.attempts += answer.attempts

@@ -1,9 +1,9 @@
-"""How long the vectors of a model are, where the catalog does not tell, and whether they may be
-cut. Data and a look-up, pure.
+"""How long a model's vectors are, where the catalog does not say, and whether they may be
+shortened. Data and a look-up, pure.
 
-A vector may be cut where the model was trained for it (matryoshka representations): its first
-numbers are then a good vector by themselves. Of any other model they are not. Source: the models'
-own pages (read up to October 2026).
+A vector may be shortened where the model was trained for it (matryoshka representations): its first
+numbers are then a good vector by themselves. In other models they are not. Source: the models' own
+pages (read up to October 2026).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`shortest`: the least dimensions that a vector may be cut to; None where it may not be."""
+    """`shortest`: the fewest dimensions that a vector may be cut to; None where it may not."""
 
     dimensions: int | None = None
     shortest: int | None = None

@@ -1,7 +1,7 @@
 """Workers AI's vectors → OpenAI's list of embeddings. Pure.
 
-Each batch is written as soon as it is there, so that no large answer is held up in one go. Raises
-UnusableAnswer for what is not one vector for each text.
+Each batch is serialised as soon as it arrives, so that a large answer does not block the event loop
+in one go. Raises UnusableAnswer for what is not one vector for each text.
 """
 
 import base64

@@ -19,7 +19,7 @@ from openai_api.errors import BadRequest
 from openai_api.use.token_estimate import likely_tokens
 from openai_api.wire.fields import wrong_value
 
-# For models whose schema names no limit: the lowest that any other has.
+# For models whose schema names no limit: the lowest limit of any other.
 USUAL_BATCH = 32
 # A full batch of long texts is refused although each of them would fit.
 MOST_CHARACTERS = 100_000
@@ -58,7 +58,7 @@ def _batch(texts: Sequence[str], first: int, settings: Mapping[str, Any]) -> Bat
 @dataclass(frozen=True, slots=True)
 class EmbeddingsPlan:
     batches: tuple[Batch, ...]
-    # Cut the vectors to so many numbers; None leaves them as they come.
+    # The number of dimensions to cut the vectors to; None leaves them as they come.
     dimensions: int | None
 
     @property
@@ -66,7 +66,9 @@ class EmbeddingsPlan:
         return sum(batch.characters for batch in self.batches)
 
     def most_prompt_tokens(self) -> int:
-        """No tokenizer makes more tokens of a text than it has bytes; a body has some around it."""
+        """No tokenizer makes more tokens of a text than it has bytes; the body has some more around
+        it.
+        """
         return sum(len(batch.body) for batch in self.batches)
 
 

@@ -18,7 +18,7 @@ from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, ContextTooLong, Refused, RequestTooLarge
 
-# Each text is read between two tokens of its own, which nobody sees.
+# A model puts two tokens around each text.
 TOKENS_AROUND_A_TEXT = 2
 
 
@@ -53,7 +53,7 @@ async def whole(
                 raise
             exchange.attempts += refusal.attempts
             _learn(runs.model, refusal)
-        # One after the other: a model that found them too large together is not hurried.
+        # One after the other, so as not to overload a model that found both too large together.
         return b",".join([await embed(half) for half in batch.halves()])
 
     blocks = await side_by_side(partial(embed, batch) for batch in plan.batches)

@@ -1,9 +1,8 @@
-"""The one place with the callers' error words: every failure on `/v1` becomes status, body and
-headers here.
+"""Every failure on `/v1` as the caller sees it: status, body and headers, in each dialect's words.
 
 `tree.py` has the errors in OpenAI's terms, `rules.py` maps every other package's failures to them,
-`responses.py` and `anthropic.py` say them in another dialect, `http_response.py` makes the answer
-and `reporting.py` the line in the log.
+`responses.py` and `anthropic.py` put them into another dialect's words, `http_response.py` makes
+the answer and `reporting.py` the line in the log.
 """
 
 from openai_api.errors.anthropic import in_words_of_anthropic

@@ -1,4 +1,4 @@
-"""What the server log says of a failure: what the caller is not told, an outage not too often."""
+"""What the server log says of a failure: what callers are not told, and outages not too often."""
 
 import logging
 import math
@@ -15,17 +15,20 @@ logger = logging.getLogger(__name__)
 
 
 class Outages:
-    """Which failure may be said again. Each refused request has its line in the access log anyway;
-    a thousand of them a second must not fill the disk with the same sentence twice."""
+    """Limits how often one outage is logged. Each refused request has its line in the access log
+    anyway; a thousand a second must not fill the disk with the same sentence.
+    """
 
     EVERY_S = 10.0
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: dict[str, tuple[float, int]] = {}  # when, and how many came since unsaid
+        self._said: dict[str, tuple[float, int]] = {}  # last logged at, not logged since
 
     def unsaid(self, name: str) -> int | None:
-        """How many were left unsaid before this one; None to leave this one unsaid too."""
+        """How many failures before this one were not logged; None when this one is not logged
+        either.
+        """
         now = self._clock()
         said_at, since = self._said.get(name, (-math.inf, 0))
         if now - said_at < self.EVERY_S:
@@ -39,8 +42,8 @@ _outages = Outages()
 
 
 def report(error: Exception, *, request_id: str) -> None:
-    """Writes to the server log what the caller is not told: unforeseen faults, the operator's
-    faults.
+    """Logs what the caller is not told: unexpected errors, and faults that the operator has to
+    mend.
     """
     if isinstance(error, ApiError):
         return

@@ -2,7 +2,7 @@
 
 from openai_api.errors.tree import ApiError
 
-# What a Responses request calls the fields of chat's that errors name.
+# Chat's name of a field → its name in a Responses request.
 _RESPONSES_FIELDS = {
     "messages": "input",
     "max_tokens": "max_output_tokens",

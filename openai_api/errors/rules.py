@@ -32,14 +32,14 @@ from openai_api.errors.tree import INVALID, SERVER, ApiError
 from storage.errors import DatabaseUnavailable
 from workers_ai import errors as upstream
 
-# Stands for the field that upstream's words name.
+# Stands for the field that upstream's message names.
 NAMED = "(named)"
 OPERATOR_NOTE = "The operator of this gateway has to look at it; the request id helps them."
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a class of failures reads. `text` makes the message; None quotes the error itself."""
+    """How a class of failures is answered. `text` makes the message; None takes the error's own."""
 
     status: int
     type: str
@@ -47,8 +47,8 @@ class Rule:
     text: Callable[[Exception], str] | str | None = None
     headers: Callable[[Exception], dict[str, str]] = field(default=lambda error: {})
     param: str | None = None
-    operators: bool = False  # logged as an error: only the operator can mend it
-    outage: bool = False  # every request fails like this for a while: one line a period tells it
+    operators: bool = False  # only the operator can mend it: logged as an error
+    outage: bool = False  # for a while every request fails so: logged once in a period
 
 
 _DATABASE = Rule(
@@ -92,7 +92,7 @@ _RULES: dict[type[Exception], Rule | None] = {
         "The gateway cannot record requests at the moment. Please try again shortly.",
         headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
     ),
-    # To ask again would be to pay again.
+    # Another try would be billed again.
     keys.NotRecordedInTime: Rule(
         503, SERVER, "ledger_unavailable",
         "The answer is ready, but cannot be given out: the gateway cannot record it at the moment.",
@@ -161,7 +161,7 @@ _RULES: dict[type[Exception], Rule | None] = {
     # the database
     DatabaseUnavailable: _DATABASE,
     django_db.Error: _DATABASE,
-    # A value that it does not take is a fault of ours.
+    # A value that the database refuses is a fault of ours.
     django_db.DataError: None,
     django_db.IntegrityError: None,
     # Django REST framework
@@ -170,7 +170,7 @@ _RULES: dict[type[Exception], Rule | None] = {
 
 
 def rule_for(error_class: type[Exception]) -> Rule | None:
-    """The rule of the nearest class in the error's ancestry; None for what nobody foresaw."""
+    """The rule of the nearest class in the error's ancestry; None for an unexpected error."""
     for ancestor in error_class.__mro__:
         if ancestor in _RULES:
             return _RULES[ancestor]
@@ -178,9 +178,9 @@ def rule_for(error_class: type[Exception]) -> Rule | None:
 
 
 def api_error(error: Exception, *, prompt_param: str = "messages") -> ApiError:
-    """Any failure in OpenAI's terms. What nobody foresaw is a 500 whose cause is only logged.
+    """Any failure in OpenAI's terms. An unexpected one is a 500 whose cause is only logged.
 
-    `prompt_param` is what the endpoint calls its text, for errors about a text that is too long.
+    `prompt_param` is the endpoint's name for its text, for errors about a text that is too long.
     """
     if isinstance(error, ApiError):
         return error

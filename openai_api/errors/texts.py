@@ -1,6 +1,7 @@
-"""Messages and headers that a failure of another package gets: those that depend on the failure.
+"""Messages and headers of other packages' failures, where they depend on the failure itself.
 
-Upstream's text is quoted only where it is about the caller's own request, and without our secrets.
+Upstream's message is quoted only where it is about the caller's own request, and without our
+secrets.
 """
 
 import math
@@ -14,7 +15,7 @@ from catalog import errors as catalog
 from openai_api.served import SERVED
 from workers_ai.errors import ContextTooLong
 
-# Stands for the field that holds an endpoint's text, whose name its requests know.
+# Stands for the field that holds an endpoint's text, which each endpoint names otherwise.
 PROMPT = "(prompt)"
 
 
@@ -41,7 +42,7 @@ def until_reset(error: Exception) -> dict[str, str]:
 
 
 def upstream_text(error: Exception) -> str:
-    """Upstream's words, which may repeat what it was called with, without our secrets."""
+    """Upstream's message without our secrets, which it might repeat."""
     text = str(getattr(error, "message", error))
     for secret in (settings.CLOUDFLARE_API_TOKEN, settings.CLOUDFLARE_ACCOUNT_ID):
         if secret:
@@ -54,8 +55,8 @@ def quoted(error: Exception) -> str:
 
 
 def context_text(error: Exception) -> str:
-    """What upstream says of a prompt that is too long, in OpenAI's sentence, which clients read
-    numbers from; upstream's own words where it names none.
+    """Upstream's message about a prompt that is too long, as OpenAI's sentence, from which clients
+    read numbers; upstream's own words where it names no numbers.
     """
     assert isinstance(error, ContextTooLong)
     tokens = error.tokens
@@ -91,21 +92,21 @@ def policy_text(error: Exception) -> str:
 
 
 def final(error: Exception) -> dict[str, str]:
-    """No retry helps; upstream's own word on when one does, where it gave one."""
+    """Headers for a failure that no retry helps, or only one after the time that upstream names."""
     headers = {"x-should-retry": "false"}
     if getattr(error, "retry_after_s", None) is not None:
         headers |= retry_after(error)
     return headers
 
 
-# JSON pointers in upstream's words, such as "Type mismatch of '/messages/0/content'".
+# JSON pointers in upstream's messages, such as "Type mismatch of '/messages/0/content'".
 _POINTER = re.compile(r"'/(\w{1,60})")
 _TEXT_FIELDS = frozenset({"prompt", "text", "texts", "input", "inputs", "query", "contexts"})
 _LONG_TEXT = re.compile(r"\binput (?:text|prompt)\b", re.IGNORECASE)
 
 
 def field_named(error: Exception) -> str:
-    """The field that upstream's words are about; `PROMPT` for the endpoint's text, or empty."""
+    """The field that upstream's message is about; `PROMPT` for the endpoint's text, or empty."""
     message = upstream_text(error)
     pointer = _POINTER.search(message)
     if pointer is not None:

@@ -1,6 +1,6 @@
-"""What an error answer is in OpenAI's terms, and those that the gateway itself raises.
+"""Errors in OpenAI's terms, and those of them that the gateway itself raises.
 
-The trees of the other packages know no HTTP: `rules.py` maps them to an ApiError.
+The exceptions of the other packages know no HTTP: `rules.py` maps them to an ApiError.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ SERVER = "server_error"
 
 
 class ClientGone(Exception):
-    """The client closed its connection: there is nobody to answer."""
+    """The client closed its connection: nobody reads an answer."""
 
 
 class ApiError(Exception):

@@ -1,7 +1,7 @@
 """Pictures that clients send in, as the models take them: upright, of the right size, JPEG.
 
-Decoding is work for a thread, and memory: a picture is looked at before it is decoded, and only so
-many are decoded at once. Raises BadRequest naming the `param` for what cannot be used.
+Decoding takes time and memory: the header is checked before a picture is decoded, and only a few
+are decoded at once, in threads. Raises BadRequest naming the `param` for what cannot be used.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from openai_api.errors import BadRequest
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-# A decoded picture takes four bytes a pixel, whatever its file takes.
+# A decoded picture takes four bytes a pixel, however small its file is.
 MOST_PIXELS = 36_000_000
 AT_ONCE = 2
 JPEG_QUALITY = 95
@@ -29,13 +29,13 @@ _threads = ThreadPoolExecutor(AT_ONCE, "pictures")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Runs `work` beside the event loop, with no more than a few at once."""
+    """Runs `work` in a thread, a few at a time, so that the event loop is not blocked."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the header of a picture tells; its size is that of the picture the right way up."""
+    """What the header of a picture says; the size is that of the upright picture."""
 
     width: int
     height: int
@@ -43,7 +43,7 @@ class Seen:
 
 
 def look(data: bytes, param: str) -> Seen:
-    """Reads the header alone, so that a small file with a huge picture is refused for nothing."""
+    """Reads only the header, so that a small file with a huge picture is refused at no cost."""
     image = _opened(data, param)
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -59,8 +59,8 @@ def look(data: bytes, param: str) -> Seen:
 
 
 def as_jpeg(data: bytes, size: tuple[int, int], param: str) -> bytes:
-    """The picture at this size, cut at its edges where the shape differs; white where it has
-    nothing.
+    """The picture at this size, cropped where the proportions differ, with white where it is
+    transparent.
     """
     image = _decoded(data, size, param)
     if _has_alpha(image):
@@ -77,7 +77,7 @@ def as_jpeg(data: bytes, size: tuple[int, int], param: str) -> bytes:
 def as_mask(data: bytes, size: tuple[int, int], param: str) -> bytes:
     """A PNG that is white where the model is to paint.
 
-    OpenAI marks that by transparency; a mask without any is taken for such a black and white one.
+    OpenAI marks that by transparency; a mask without any is taken as a black and white one already.
     """
     image = _decoded(data, size, param)
     mask = image.convert("L")
@@ -103,7 +103,7 @@ def _opened(data: bytes, param: str) -> Image.Image:
 
 
 def _decoded(data: bytes, size: tuple[int, int], param: str) -> Image.Image:
-    """The pixels, the right way up, and not many more than are needed."""
+    """The pixels, upright, and not many more than are needed."""
     image = _opened(data, param)
     enough = (max(size) * 2, max(size) * 2)
     try:

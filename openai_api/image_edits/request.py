@@ -12,13 +12,13 @@ from openai_api.wire import fields
 from openai_api.wire.fields import missing
 from openai_api.wire.multipart import Form, Upload
 
-# OpenAI's own limit; the models' are lower and are told with their names.
+# OpenAI's own limit; a model's may be lower, and its error names the model.
 MOST_IMAGES = 16
 
 
 @dataclass(slots=True)
 class EditRequest:
-    """`wanted` is what a generation would be asked. The files' headers are read into `seen` and
+    """`wanted` is the request as for a generation. The files' headers are read into `seen` and
     `mask_seen` before the request is translated.
     """
 

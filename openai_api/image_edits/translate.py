@@ -30,9 +30,9 @@ from openai_api.images.translate import (
 
 # Reference pictures of multipart models are smaller than 512x512 pixels (seen 2026-09).
 LONGEST_REFERENCE = 511
-# Sides of a picture that follows its original: what the models' inner grids divide by.
+# The sides of a result sized like its original are multiples of this, as the models require.
 SIDE_STEP = 8
-# Upstream's own default of 1 paints the original over.
+# With upstream's own default of 1 nothing of the original is left.
 DEFAULT_STRENGTH = 0.75
 
 
@@ -44,7 +44,7 @@ class EditPlan:
     recipe: ImageRecipe
     values: dict[str, Any]
     input_sizes: tuple[tuple[int, int], ...]
-    # The mask stands in a file of its own, or in the transparency of the picture.
+    # Where the mask is: `mask` for a file of its own, `image` for the picture's transparency.
     mask_from: str | None
 
 
@@ -86,7 +86,7 @@ def _check_count(asked: EditRequest, recipe: ImageRecipe) -> None:
 
 
 def _mask_from(asked: EditRequest, recipe: ImageRecipe) -> str | None:
-    """Where the mask is: `mask`, `image` by its transparency, or nowhere."""
+    """Where the mask is: in `mask`, in the transparency of `image`, or nowhere."""
     if asked.mask is not None:
         if not recipe.takes_mask:
             raise BadRequest(
@@ -117,7 +117,7 @@ def _mask_from(asked: EditRequest, recipe: ImageRecipe) -> str | None:
 
 
 def _size(asked: EditRequest, recipe: ImageRecipe, *, longest: int) -> tuple[int, int]:
-    """The size of the result: as asked for, else that of the original as near as can be."""
+    """The size of the result: as asked for, else as near to the original's as the model allows."""
     if asked.wanted.size is not None:
         return size_asked_for(asked.wanted, recipe)
     width, height = _within(asked.seen[0], longest)
@@ -142,7 +142,7 @@ def _stepped(side: float) -> int:
 def drawing(
     plan: EditPlan, wanted: ImageRequest, pictures: Sequence[bytes], mask: bytes | None
 ) -> ImagePlan:
-    """The plan of a drawing with these pictures, each a JPEG of its planned size."""
+    """The upstream calls with these pictures, each a JPEG of its planned size."""
     calls = tuple(
         _call(plan, seeded(plan.values, wanted, plan.recipe, number), pictures, mask)
         for number in range(wanted.n)
@@ -158,7 +158,7 @@ def _call(
         files = list(zip(recipe.image_fields, pictures, strict=False))
         return call(recipe, values, files)
     [picture] = pictures
-    # A mask comes as byte values, and then the picture is expected to come so too.
+    # Beside a mask, which goes as byte values, the picture is expected as byte values too.
     as_base64 = "image_b64" in recipe.image_fields and mask is None
     if as_base64 or "image" not in recipe.image_fields:
         values = {**values, "image_b64": base64.b64encode(picture).decode()}

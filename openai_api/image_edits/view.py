@@ -1,4 +1,4 @@
-"""`POST /v1/images/edits`: pictures in, made ready in a thread, then drawn as any picture is."""
+"""`POST /v1/images/edits`: pictures are prepared in a thread, then drawn as in a generation."""
 
 from django.conf import settings
 
@@ -47,7 +47,7 @@ async def whole(
 
 
 def _ready(asked: EditRequest, plan: EditPlan) -> ImagePlan:
-    """The calls with the pictures in them: decoding, resizing and encoding, for a thread."""
+    """The calls with the pictures in them. Decodes, resizes and encodes: to be run in a thread."""
     sized = zip(asked.images, plan.input_sizes, strict=True)
     pictures = [as_jpeg(image.data, size, "image") for image, size in sized]
     mask = None

@@ -1,8 +1,8 @@
 """Workers AI's pictures → OpenAI's image answer. Pure.
 
-A picture comes as raw bytes or as base64 in JSON, and its declared type may lie: the answer's
+A picture comes as raw bytes or as base64 in JSON, and its declared type may be wrong: the answer's
 Content-Type tells the two apart and the bytes' own signature names the format. Raises
-UnusableAnswer for what is no picture.
+UnusableAnswer for what is not a picture.
 """
 
 import base64
@@ -17,7 +17,7 @@ from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
 
-_BASE64_OF_SIGNATURE = 64  # characters that hold more than any signature
+_BASE64_OF_SIGNATURE = 64  # characters that hold every signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from openai_api.errors import BadRequest
 from openai_api.images.request import ImageRequest
 from openai_api.wire.fields import wrong_value
 
-# What models without a size in their schema make, and the steps of those that do not say.
+# The size that models without one in their schema make, and the steps of models that name none.
 USUAL_SIDE = 1024
 USUAL_STEPS = 4
 
@@ -39,7 +39,7 @@ class ImagePlan:
     width: int
     height: int
     steps: int
-    # Sizes of the pictures that are sent in, which some models charge for.
+    # Sizes of the input pictures, which some models charge for.
     input_images: tuple[tuple[int, int], ...] = ()
 
 
@@ -72,7 +72,7 @@ def settings_of(
     if recipe.steps_field and asked.steps is not None:
         values[recipe.steps_field] = _fitting("steps", asked.steps, recipe, recipe.steps_field)
     elif recipe.steps_field and recipe.transport == "multipart" and recipe.default_steps:
-        # Nothing but the price says what upstream would take, so it is told.
+        # Upstream's default is known only from the price, so it is sent.
         values[recipe.steps_field] = recipe.default_steps
     if "guidance" in recipe.parameters and asked.guidance is not None:
         values["guidance"] = _fitting("guidance", asked.guidance, recipe, "guidance")
@@ -146,7 +146,7 @@ def _shown(limit: float | None) -> str:
 def seeded(
     values: dict[str, Any], asked: ImageRequest, recipe: ImageRecipe, number: int
 ) -> dict[str, Any]:
-    """Pictures of one request differ: each takes the next seed."""
+    """The fields of one call with its seed: each picture of a request takes the next one."""
     if asked.seed is None or "seed" not in recipe.parameters:
         return values
     return {**values, "seed": asked.seed + number}
@@ -167,7 +167,7 @@ def call(
         parts.append(f'; filename="{name}.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'.encode())
         parts.append(content)
     parts.append(b"\r\n--" + boundary + b"--\r\n")
-    # The first boundary needs no line before it.
+    # The first boundary has no line break before it.
     body = b"".join(parts)[2:]
     return ImageCall(body, f"multipart/form-data; boundary={boundary.decode()}")
 

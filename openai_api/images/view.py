@@ -43,7 +43,9 @@ def most(asked: ImageRequest, plan: ImagePlan, model: ModelRecord) -> Quantities
 async def whole(
     exchange: Exchange, asked: ImageRequest, plan: ImagePlan, client: WorkersAIClient
 ) -> Result:
-    """All pictures of the request; when one fails the request fails, and what came is recorded."""
+    """All pictures of the request. When one fails the request fails, and those that came are
+    recorded.
+    """
     assert exchange.model is not None
     name = exchange.model.name
     done: list[tuple[Picture, Answer]] = []

@@ -1,4 +1,4 @@
-"""`GET /v1/key`: what the holder of a key may know of it, in OpenRouter's shape. Never the key."""
+"""`GET /v1/key`: what the holder of a key may know of it, in OpenRouter's form. Never the key."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ class KeyView(GatewayView):
 
 
 def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:
-    """The key's, and its owner's where a budget over all the owner's keys applies."""
+    """The key's usage, and its owner's where a budget applies to all the owner's keys."""
     if key.owner_id is None or not key.owner_limits.have_budgets:
         return key_usage(key.id), None
     return key_usage(key.id), owner_usage(key.owner_id)
@@ -33,7 +33,7 @@ def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:
 
 def key_facts(key: KeyRecord, usage: KeyUsage, owners: KeyUsage | None = None) -> dict[str, Any]:
     """The facts of a key as its holder sees them. Amounts are USD; null means that there is no
-    limit. What remains is what is neither used nor reserved by requests that run.
+    limit. What remains is what is neither used nor reserved by requests still running.
     """
     limits = key.limits
     total, month, day = usage.total, usage.month, usage.day

@@ -1,7 +1,7 @@
-"""The machine's deltas as Anthropic's events of a message. Pure.
+"""The deltas of chat's normaliser as the events of Anthropic's message. Pure.
 
-One block is told to its end before the next begins. The stream ends with `message_stop`; one that
-fails with `error`.
+One block is finished before the next begins. The stream ends with `message_stop`; one that fails
+with `error`.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 class MessageStream(AnswerStream):
-    """`estimate`: tokens of the prompt, which Anthropic tells before the answer begins."""
+    """`estimate`: tokens of the prompt, which Anthropic sends before the answer begins."""
 
     def __init__(
         self, expected: Expected, asked: MessagesRequest, *, estimate: int, request_id: str

@@ -1,6 +1,6 @@
-"""What chat's machine gives, as Anthropic's `message` object and its blocks. Pure.
+"""The deltas of chat's normaliser as Anthropic's `message` object and its blocks. Pure.
 
-`events.py` beside it tells the same as a stream.
+`events.py` beside it gives the same as a stream.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def message(
 
 
 def skeleton(asked: MessagesRequest) -> dict[str, Any]:
-    """The object before there is an answer."""
+    """The object without an answer."""
     return {
         "id": message_id(),
         "type": "message",
@@ -52,9 +52,9 @@ def skeleton(asked: MessagesRequest) -> dict[str, Any]:
 
 
 def shown(delta: Delta, asked: MessagesRequest) -> Delta:
-    """The delta without the thought, unless the caller asked for thoughts.
+    """The delta without its thought, unless the caller asked for thoughts.
 
-    Callers who did not take the first block for the answer.
+    Callers that did not ask take the first block for the answer.
     """
     if asked.shows_thinking or "reasoning_content" not in delta.parts:
         return delta
@@ -63,8 +63,8 @@ def shown(delta: Delta, asked: MessagesRequest) -> Delta:
 
 
 def ending(asked: MessagesRequest, machine: ChatNormaliser, blocks: Blocks) -> dict[str, Any]:
-    """`stop_reason` and `stop_sequence` after the machine's end."""
-    # A call that was cut off cannot be run, which its caller has to learn.
+    """`stop_reason` and `stop_sequence`, once the normaliser has ended."""
+    # A tool call that was cut off cannot be run, so the caller has to know.
     cut_off = machine.cut_short and blocks.broke_off
     reason = "length" if cut_off else machine.finish_reason
     met = machine.stop_met
@@ -74,7 +74,7 @@ def ending(asked: MessagesRequest, machine: ChatNormaliser, blocks: Blocks) -> d
 
 
 def block_of(block: Block) -> dict[str, Any]:
-    """A block with all that it holds."""
+    """A complete block."""
     if block.kind == "reasoning":
         return {"type": "thinking", "thinking": block.text, "signature": signature(block)}
     if block.kind == "call":
@@ -83,7 +83,7 @@ def block_of(block: Block) -> dict[str, Any]:
 
 
 def empty_block(block: Block) -> dict[str, Any]:
-    """The block as it is announced."""
+    """The block as it is when it opens."""
     if block.kind == "reasoning":
         return {"type": "thinking", "thinking": "", "signature": ""}
     if block.kind == "call":
@@ -92,7 +92,7 @@ def empty_block(block: Block) -> dict[str, Any]:
 
 
 def signature(block: Block) -> str:
-    """Clients give thoughts back with it. Nothing is signed: it only has to be there."""
+    """A value that clients send back with a thought. Nothing is signed: it only has to be there."""
     digest = hashlib.blake2b(block.text.encode("utf-8", "replace"), digest_size=24)
     return b64encode(digest.digest()).decode()
 
@@ -113,7 +113,7 @@ def _call(block: Block) -> dict[str, Any]:
 
 
 def _input(arguments: str) -> dict[str, Any]:
-    """Arguments as the object they must be here; a model may have written something else."""
+    """Arguments as an object, which Anthropic requires; a model may have written something else."""
     try:
         parsed = orjson.loads(arguments)
     except orjson.JSONDecodeError:

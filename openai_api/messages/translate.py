@@ -12,8 +12,8 @@ from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.messages.request import Blocks, MessagesRequest
 
-# Claude Code begins its system prompt with a line for Anthropic's books that differs in every
-# request; a model's prompt cache would never find the same beginning again.
+# Claude Code begins its system prompt with a billing line that differs in every request; with it a
+# model's prompt cache would never find the same beginning.
 _BILLING = "x-anthropic-billing-header:"
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
@@ -28,7 +28,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         messages=conversation.messages,
         stream=asked.stream,
         max_tokens=asked.max_tokens,
-        # Agents ask for the limit of the models they know.
+        # Agents send the limit of the models that they know.
         limit_may_shrink=True,
         tools=[_tool(tool) for tool in asked.tools],
         tool_choice=_tool_choice(asked),
@@ -42,7 +42,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
 
 
 class _Conversation:
-    """Anthropic's messages in, chat's out: results of tools become messages of their own."""
+    """Turns Anthropic's messages into chat's: results of tools become messages of their own."""
 
     def __init__(self, system: str | Blocks | None) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -73,7 +73,7 @@ class _Conversation:
         self.messages.append(out)
 
     def _take_question(self, role: str, blocks: Blocks, at: str) -> None:
-        """Results come first, as the calls stand right before; then what the person says."""
+        """Adds results first, as the calls stand right before them; then what the user says."""
         said: list[dict[str, Any]] = []
         shown: list[dict[str, Any]] = []
         for number, block in enumerate(blocks):
@@ -82,13 +82,13 @@ class _Conversation:
             else:
                 said.append(self._part(block, f"{at}[{number}]"))
         if shown:
-            # Tools answer in text alone; their pictures are shown by the user.
+            # A tool's message holds text only; its pictures go into the user's message.
             said = [{"type": "text", "text": "What the tool showed:"}, *shown, *said]
         if said or not blocks:
             self.messages.append({"role": role, "content": said})
 
     def _take_result(self, block: dict[str, Any], at: str) -> list[dict[str, Any]]:
-        """Adds the tool's message; gives the pictures of the result."""
+        """Adds the tool's message; returns the pictures of the result."""
         content = block.get("content") or ""
         pictures = []
         if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""`POST /v1/messages` and its `count_tokens`: the folder's steps around those of chat."""
+"""`POST /v1/messages` and its `count_tokens`: requests run as chats."""
 
 from dataclasses import replace
 from typing import Any
@@ -55,7 +55,7 @@ class MessagesView(EndpointView):
 
 
 class CountTokensView(GatewayView):
-    """An estimate, as the tokenizers of the models are not at hand."""
+    """An estimate, since the models' tokenizers are not available."""
 
     async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         tokens = await pipeline.prompt_tokens(PROMPT_ONLY, request, key)

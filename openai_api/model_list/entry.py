@@ -1,4 +1,4 @@
-"""One entry of `/v1/models`: OpenAI's four fields, then what clients show, as OpenRouter names it.
+"""One entry of `/v1/models`: OpenAI's four fields, then what clients show, named as by OpenRouter.
 Pure.
 
 No field is null: what is not known is left out.

@@ -38,7 +38,9 @@ class ModelView(GatewayView):
 
 
 class _Allows:
-    """A key's rule as an argument that does not count in the cache: its patterns do."""
+    """A key's rule as an argument that the cache ignores: the key's patterns are the cache's
+    argument.
+    """
 
     def __init__(self, key: KeyRecord) -> None:
         self.allows = key.allows_model
@@ -68,7 +70,7 @@ def _list_body(
     protocol: str | None,
     rule: _Allows,
 ) -> bytes:
-    """The list, made once for each catalog version and what a key may use."""
+    """The list, made once for each version of the catalog and each set of rights."""
     entries = resolve.listing(
         served=served,
         protocol_endpoint=PROTOCOLS[protocol] if protocol else None,

@@ -1,8 +1,8 @@
-"""Llama Guard's hazards in the words of OpenAI's moderation. Data and a look-up, pure.
+"""Llama Guard's hazards → OpenAI's moderation categories. Data and a look-up, pure.
 
-OpenAI has thirteen categories and the guard fourteen hazards, which are cut differently. A hazard
-that OpenAI has no word for counts as `illicit`, so that whoever looks at the categories alone
-learns of it too.
+OpenAI has thirteen categories and the guard model fourteen hazards, which do not match one to one.
+A hazard without a category of OpenAI's counts as `illicit`, so that a caller who reads only the
+categories sees it too.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""The guard's verdicts → OpenAI's moderation answer. Pure.
+"""The guard model's verdicts → OpenAI's moderation answer. Pure.
 
-A verdict comes as text (`unsafe` and the hazards on the next line) or as an object. What is neither
-raises UnusableAnswer: a text is never called safe for want of a verdict.
+A verdict comes as text (`unsafe` and the hazards on the next line) or as an object. Anything else
+raises UnusableAnswer: a text is never called safe because a verdict is missing.
 """
 
 import re

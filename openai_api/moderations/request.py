@@ -10,9 +10,9 @@ from openai_api.errors import BadRequest
 from openai_api.wire import fields
 from openai_api.wire.fields import empty_array, missing, not_empty, wrong_type, wrong_value
 
-# OpenAI's own default, which its clients leave out.
+# OpenAI's default model, which its clients do not send.
 DEFAULT_MODEL = "omni-moderation-latest"
-# Each text is a call of its own.
+# Each text is one upstream call.
 MOST_TEXTS = 100
 
 

@@ -10,9 +10,9 @@ import orjson
 from catalog.snapshot import ModelRecord
 from openai_api.moderations.request import ModerationRequest
 
-# A verdict is to be the same each time; an exact 0 misbehaves on some models.
+# A verdict should be the same each time; a temperature of exactly 0 fails on some models.
 NEARLY_ZERO_TEMPERATURE = 1e-8
-# What the guard is told of its hazards stands before each text and counts as prompt.
+# The guard's description of its hazards stands before each text and counts as prompt.
 CHARACTERS_OF_INSTRUCTIONS = 1000
 # Room for a verdict that names every hazard.
 MOST_VERDICT_TOKENS = 128

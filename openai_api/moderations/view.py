@@ -26,7 +26,7 @@ OPENAIS_MODELS = ("omni-moderation", "text-moderation")
 
 
 def resolve(name: str, *, endpoint: str, allows: Allows) -> ModelRecord:
-    """OpenAI's names for its moderation models mean the catalog's, unless they are an alias."""
+    """OpenAI's names of moderation models mean the catalog's newest, unless they are an alias."""
     try:
         return catalog.resolve(name, endpoint=endpoint, allows=allows)
     except ModelNotFound:

@@ -14,7 +14,7 @@ from workers_ai.errors import UnusableAnswer
 
 
 def scores_of(result: Any, *, documents: int) -> list[tuple[int, float]]:
-    """(place in the request, score) of each document that came back, best first."""
+    """(index in the request, score) of each document that came back, best first."""
     rows = result.get("response") if isinstance(result, dict) else result
     if not isinstance(rows, list) or not rows:
         raise UnusableAnswer("Workers AI answered without scores")

@@ -1,4 +1,4 @@
-"""`POST /v1/rerank`: one run, and its scores in the form that other gateways give them."""
+"""`POST /v1/rerank`: one run, and its scores in the form that other gateways use."""
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
@@ -12,7 +12,7 @@ from openai_api.runs import TextRuns
 from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 
-# Query and document are read as a pair, with tokens of their own around and between them.
+# A model reads query and document as a pair, with tokens around and between them.
 TOKENS_AROUND_A_PAIR = 4
 
 

@@ -1,4 +1,4 @@
-"""The machine's deltas as OpenAI's typed events of a response. Pure.
+"""The deltas of chat's normaliser as OpenAI's typed events of a response. Pure.
 
 Every event carries its type, also as the name of the event, and the next sequence number. The
 stream ends with `response.completed` or `response.incomplete`; one that fails with `error` and
@@ -23,7 +23,7 @@ from openai_api.responses.normalise import (
 from openai_api.responses.request import ResponsesRequest
 from openai_api.use.usage import Usage
 
-# A failed response knows few codes; the event before it has the one that says more.
+# A failed response has few codes; the event before it has the exact one.
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 
 
@@ -67,8 +67,8 @@ class ResponseStream(AnswerStream):
     def failed(self, error: ApiError) -> bytes:
         shown = in_words_of_responses(error).as_dict()
         opening = self.opening()
-        # The fields stand in the event itself, as the reference has it, and in an `error` object,
-        # which is where the SDKs look before they raise.
+        # The fields are in the event itself, as in OpenAI's reference, and in an `error` object,
+        # where the SDKs look before they raise.
         told = {"code": shown["code"], "message": shown["message"], "param": shown["param"]}
         event = self._event("error", **told, error=shown)
         code = _FAILURES.get(error.status, "server_error")

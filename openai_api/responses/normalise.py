@@ -1,6 +1,6 @@
-"""What chat's machine gives, as OpenAI's `response` object and its items. Pure.
+"""The deltas of chat's normaliser as OpenAI's `response` object and its items. Pure.
 
-`events.py` beside it tells the same as a stream. Nothing is stored, and the object says so.
+`events.py` beside it gives the same as a stream. Nothing is stored, and the object says so.
 """
 
 import time
@@ -38,7 +38,7 @@ def response(
 
 
 def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
-    """The object before there is an answer: what was asked for, as this gateway took it."""
+    """The object without an answer: what was asked for, as this gateway understood it."""
     return {
         "id": response_id(),
         "object": "response",
@@ -76,8 +76,8 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
 
 
 def ending(machine: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, str] | None]:
-    """(status, incomplete_details) after the machine's end."""
-    # A call that was cut off cannot be run, which its caller has to learn.
+    """(status, incomplete_details), once the normaliser has ended."""
+    # A tool call that was cut off cannot be run, so the caller has to know.
     cut_off = machine.cut_short and blocks.broke_off
     reason = "length" if cut_off else machine.finish_reason
     if reason in _INCOMPLETE:
@@ -89,7 +89,7 @@ class ResponseItems:
     """The items of one answer, each with one id from its first event to its last."""
 
     def __init__(self, summary: str | None) -> None:
-        # Who asks for a summary reads that and not the thought: it is all that there is.
+        # A caller that asks for a summary gets the thought as the summary: models give no other.
         self.summarises = summary is not None
         self._ids: list[str] = []
 
@@ -111,7 +111,7 @@ class ResponseItems:
         return self.empty(block) | self._filled(block) | {"status": status}
 
     def empty(self, block: Block) -> dict[str, Any]:
-        """The item as it is announced."""
+        """The item as it is when it opens."""
         item: dict[str, Any] = {"id": self.id_of(block), "status": IN_PROGRESS}
         if block.kind == "reasoning":
             return (
@@ -156,7 +156,7 @@ def usage_of(usage: Usage, blocks: Blocks) -> dict[str, Any]:
 
 
 def _reasoning_tokens(usage: Usage, blocks: Blocks) -> int:
-    """As upstream counted them; it rarely does, and then the thoughts' share of the text."""
+    """Upstream's count; it rarely gives one, and then the thoughts' share of all text."""
     if usage.reasoning_tokens is not None:
         return usage.reasoning_tokens
     total = sum(len(block.text) for block in blocks.all)
@@ -165,7 +165,7 @@ def _reasoning_tokens(usage: Usage, blocks: Blocks) -> int:
 
 
 def logprobs_of(entries: list[Any]) -> list[dict[str, Any]]:
-    """Upstream's log probabilities with all that OpenAI's have."""
+    """Upstream's log probabilities with all the fields that OpenAI's have."""
     return [
         {
             **_logprob(entry),

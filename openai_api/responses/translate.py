@@ -36,7 +36,7 @@ def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
 
 
 class _Conversation:
-    """Items in, messages out: what a model said in one turn becomes one message again."""
+    """Turns items into messages: all that a model said in one turn becomes one message again."""
 
     def __init__(self, instructions: str | None) -> None:
         self.messages: Messages = []
@@ -44,7 +44,7 @@ class _Conversation:
         if instructions:
             self.messages.append({"role": "system", "content": instructions})
         self._reasoning = ""
-        self._shown: Items = []  # pictures that tools gave, until all results are in
+        self._shown: Items = []  # pictures in tools' results, until the last result is read
 
     def take(self, item: dict[str, Any], at: str) -> None:
         kind = item.get("type") or "message"
@@ -94,7 +94,7 @@ class _Conversation:
     def _take_output(self, item: dict[str, Any], at: str) -> None:
         content = self._content(item["output"], at)
         if isinstance(content, list):
-            # Tools answer in text alone; pictures are shown by the user, after all the answers.
+            # A tool's message holds text only; pictures go into a user's message after all results.
             self._shown += [part for part in content if part["type"] == "image_url"]
             content = [part for part in content if part["type"] != "image_url"]
         self.messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
@@ -126,7 +126,7 @@ class _Conversation:
 
 
 def _thought(item: dict[str, Any]) -> str:
-    """The thought itself, or the summary where there is no more of it."""
+    """The thought itself, or its summary where there is no more."""
     parts = item.get("content") or item.get("summary") or []
     return "\n".join(part["text"] for part in parts)
 

@@ -5,13 +5,13 @@ from openai_api.chat_completions.length import characters_of
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.use.token_estimate import prompt_tokens
 
-# Of the window, as tokens are estimated here and counted upstream.
+# The part of the window to fill: tokens are estimated here and counted upstream.
 FILLED_AT_MOST = 0.9
 
 
 def truncate(asked: ChatRequest, model: ModelRecord) -> None:
-    """Shortens `asked.messages`. What stands first as instructions stays, and so does the last
-    message; results of tools go with their calls.
+    """Shortens `asked.messages`. Instructions at the beginning stay, and so does the last message;
+    results of tools go with their calls.
     """
     if not model.context_window:
         return

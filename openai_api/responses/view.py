@@ -1,4 +1,4 @@
-"""`POST /v1/responses`: the folder's steps around those of chat, whole and streamed."""
+"""`POST /v1/responses`: requests run as chats, whole and streamed."""
 
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView

@@ -1,4 +1,4 @@
-"""Speech on its way out, from upstream's first bytes to the committed row.
+"""Speech as it is sent, from upstream's first bytes to the committed row.
 
 A failure before the first bytes is raised, and so becomes an ordinary error answer. After them
 bytes can only break off, and events end with an error. The ticket is settled on every way out.
@@ -24,12 +24,12 @@ from openai_api.use.usage import Usage
 from openai_api.wire.live import LiveAnswer
 from workers_ai.answer import Answer, ByteSource
 
-# An unhurried voice, for sound whose bytes do not tell its length.
+# The pace of a calm voice, for sound whose bytes do not tell its length.
 USUAL_MS_PER_CHARACTER = 70
 
 
 class LiveSpeech(LiveAnswer):
-    """One speech in flight, from upstream's first bytes to the committed row."""
+    """One speech while it is sent, from upstream's first bytes to the committed row."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class LiveSpeech(LiveAnswer):
             raise
 
     async def blocks(self, first: bytes) -> AsyncIterator[bytes]:
-        """The answer to its last byte, which waits for the row."""
+        """The answer to its last byte, which is sent only when the row is committed."""
         try:
             self._meter.take(first)
             yield self._writer.piece(first)

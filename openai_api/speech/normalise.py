@@ -1,7 +1,7 @@
-"""Workers AI's speech → OpenAI's: bytes of the format they really are, or events. Pure.
+"""Workers AI's speech → OpenAI's: bytes of the format they really have, or events. Pure.
 
-A model answers with raw bytes or with base64 in JSON, and its declared type may lie, so the bytes'
-own signature names the format. Raises UnusableAnswer for what is no sound.
+A model answers with raw bytes or with base64 in JSON, and its declared type may be wrong, so the
+bytes' own signature names the format. Raises UnusableAnswer for what is not sound.
 """
 
 import base64
@@ -17,7 +17,7 @@ from workers_ai import audio_file
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
 
-# Bytes that tell a format, and how much of a file's beginning is kept to measure it.
+# How many bytes tell a format, and how many of a file's beginning are kept to measure it.
 SIGNATURE_BYTES = 64
 HEAD_BYTES = 16_384
 
@@ -39,7 +39,7 @@ def sound_of(answer: Answer) -> bytes:
 
 
 def checked(sound: bytes) -> bytes:
-    """The same bytes; raises UnusableAnswer for none, and for JSON or a page in their place."""
+    """The same bytes; raises UnusableAnswer for none, and for JSON or a web page in their place."""
     if not sound:
         raise UnusableAnswer("Workers AI answered with no sound at all")
     if sound[:1] in (b"{", b"<") and b"\0" not in sound[:SIGNATURE_BYTES]:
@@ -51,14 +51,14 @@ def content_type(response_format: str, head: bytes) -> str:
     """The media type of bytes that begin so."""
     found = audio_file.format_of(head)
     if response_format == "pcm" and found != "wav":
-        # Any bytes may be samples, those of other formats too.
+        # Any bytes may be samples, also those that look like another format.
         return "audio/pcm"
     expected = {"opus": "opus", "aac": "aac", "flac": "flac", "wav": "wav"}
     return audio_file.MEDIA_TYPES[found or expected.get(response_format, "mp3")]
 
 
 class SoundMeter:
-    """How long a sound is that passes by in pieces."""
+    """Measures the length of a sound that arrives in pieces."""
 
     def __init__(self, response_format: str) -> None:
         self._is_pcm = response_format == "pcm"
@@ -100,7 +100,7 @@ class SoundBytes:
 
 
 class SoundEvents:
-    """The sound in OpenAI's events. `input_tokens` is an estimate: nobody counts them upstream."""
+    """The sound in OpenAI's events. `input_tokens` is an estimate: upstream counts none."""
 
     def __init__(self, input_tokens: int) -> None:
         self._input_tokens = input_tokens

@@ -15,7 +15,7 @@ LONGEST_INPUT = 4096
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """`stream` asks for events instead of bytes; those are sent as they come either way."""
+    """`stream` asks for events instead of bytes; both are sent as they come."""
 
     model: str
     text: str

@@ -1,4 +1,4 @@
-"""A speech request → the body of one upstream call, in the model's own words. Pure.
+"""A speech request → the body of one upstream call, in the model's own fields. Pure.
 
 Comes in: a SpeechRequest and the catalog's record. Goes out: a SpeechPlan. Raises BadRequest for
 what the model cannot do.
@@ -18,7 +18,7 @@ from openai_api.speech.voices import voice_fields
 # OpenAI's `pcm` is mono of 16 bits at this rate, and its `wav` the same with a header.
 SAMPLES_PER_SECOND = 24_000
 BYTES_PER_SAMPLE = 2
-# An encoding that upstream names, in the only container that goes with each format.
+# OpenAI's format → upstream's encoding, in the container that goes with it.
 _ENCODINGS: dict[str, dict[str, Any]] = {
     "mp3": {"encoding": "mp3"},
     "opus": {"encoding": "opus", "container": "ogg"},
@@ -27,7 +27,7 @@ _ENCODINGS: dict[str, dict[str, Any]] = {
     "wav": {"encoding": "linear16", "container": "wav", "sample_rate": SAMPLES_PER_SECOND},
     "pcm": {"encoding": "linear16", "container": "none", "sample_rate": SAMPLES_PER_SECOND},
 }
-# What models speak whose schema offers no choice.
+# The format of models whose schema offers no choice.
 ONLY_FORMAT = "mp3"
 
 

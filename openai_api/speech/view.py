@@ -1,4 +1,4 @@
-"""`POST /v1/audio/speech`: a text read aloud, sent on while it is being spoken."""
+"""`POST /v1/audio/speech`: a text read aloud, sent while it is being spoken."""
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
@@ -55,7 +55,7 @@ async def _spoken(
     client: WorkersAIClient,
     writer: SoundBytes | SoundEvents,
 ) -> LiveSpeech:
-    """Upstream's answer as soon as it begins."""
+    """Upstream's answer, as soon as it begins."""
     assert exchange.model is not None
     exchange.used_so_far = lambda: metered(
         plan, None, SoundMeter(plan.response_format), partial=True

@@ -1,10 +1,10 @@
-"""OpenAI's voices → those of the model at hand. Pure. Raises BadRequest for a voice of neither."""
+"""OpenAI's voices → the model's. Pure. Raises BadRequest for a voice that neither has."""
 
 from catalog.classify.facts import AudioFacts
 from openai_api.wire.fields import wrong_value
 
-# For each of OpenAI's voices those nearest to it, by what listeners say of its pitch and manner;
-# the first that the model has is used, and its default where it has none of them.
+# For each of OpenAI's voices the nearest ones, by listeners' descriptions of pitch and manner. The
+# first that the model has is used, or else the model's default.
 NEAREST = {
     "alloy": ("asteria", "celeste"),
     "ash": ("arcas", "javier"),
@@ -20,7 +20,7 @@ NEAREST = {
     "shimmer": ("luna", "estrella"),
     "verse": ("perseus", "apollo", "nestor"),
 }
-# MeloTTS has no voices to choose from; its field `lang` takes these.
+# MeloTTS has no voices, but a language, in its field `lang`.
 LANGUAGES = ("en", "es", "fr", "jp", "kr", "zh")
 _OTHER_CODES = {"ja": "jp", "ko": "kr"}
 
@@ -48,11 +48,11 @@ def voice_fields(voice: str | None, audio: AudioFacts, *, model: str) -> dict[st
 
 
 def _speaker(named: str, audio: AudioFacts) -> str | None:
-    """The model's name of the voice, empty for its default; None for a voice that it lacks."""
+    """The model's name of the voice; empty for its default, None for a voice that it lacks."""
     if named in audio.voices:
         return named
     if named in NEAREST:
         nearest = (name for name in NEAREST[named] if name in audio.voices)
         return next(nearest, audio.default_voice or "")
-    # A model that lists no voices takes some all the same.
+    # A model that lists no voices may still take some.
     return None if audio.voices else named

@@ -21,7 +21,7 @@ CONTENT_TYPES = {
     "srt": "text/plain; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
 }
-# A streamed transcript comes whole from upstream and leaves in pieces of about a line.
+# A transcript comes whole from upstream and is streamed in pieces of about a line.
 _DELTAS = re.compile(r"(?:\S+\s*){1,12}")
 
 
@@ -62,7 +62,7 @@ def _verbose(
 
 
 def _language(heard: Transcript, asked: TranscriptionRequest, task: str) -> str:
-    """OpenAI gives names. What was spoken, and for a translation what it became."""
+    """The language by its name, as OpenAI gives it: of the speech, or of its translation."""
     if task == "translate":
         return "english"
     code = (heard.language or asked.language or "").lower()
@@ -72,7 +72,8 @@ def _language(heard: Transcript, asked: TranscriptionRequest, task: str) -> str:
 def _segment(number: int, segment: Segment) -> dict[str, Any]:
     return {
         "id": number,
-        # Where Whisper's window of 30 seconds began, in hundredths; the segment's own start fits.
+        # The start of Whisper's window of 30 seconds, in hundredths; the segment's own start
+        # serves.
         "seek": round(segment.start_s * 100),
         "start": segment.start_s,
         "end": segment.end_s,
@@ -102,7 +103,7 @@ def _vtt(segments: Collection[Segment]) -> Iterator[str]:
 
 
 def _line(segment: Segment) -> str:
-    """Without what would end a cue or begin another."""
+    """The text without what would end a cue or begin another."""
     return " ".join(segment.text.replace("-->", "->").split())
 
 
@@ -114,7 +115,9 @@ def _clock(seconds: float, point: str) -> str:
 
 
 class TranscriptStream:
-    """The transcript in OpenAI's events. Upstream answers whole; the client waits with comments."""
+    """The transcript in OpenAI's events. Upstream answers whole; until then the client gets
+    comments.
+    """
 
     finish_reason = ""
     done = False

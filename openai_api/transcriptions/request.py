@@ -14,7 +14,7 @@ from openai_api.wire.multipart import Form, Upload, form_body
 
 # OpenAI's limit, and what its clients cut their recordings to.
 MAX_FILE_BYTES = 25 * 1024 * 1024
-# What a form may hold beside its file.
+# Room for what a form holds beside its file.
 FORM_BYTES = 256 * 1024
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
@@ -22,7 +22,7 @@ GRANULARITIES = ("word", "segment")
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
-    """`words` and `segments` are what a `verbose_json` answer has to hold."""
+    """`words` and `segments`: whether a `verbose_json` answer has to hold them."""
 
     model: str
     recording: Upload
@@ -37,7 +37,7 @@ class TranscriptionRequest:
 
 
 async def recording_form(request: GatewayRequest) -> Form:
-    """The form in the body; one whose file must be too large is refused before it is read."""
+    """The form in the body. One whose file is certainly too large is refused before it is read."""
     try:
         announced = int(request.raw_headers.get(b"content-length", b"0"))
     except ValueError:
@@ -105,7 +105,7 @@ def _check_granularities(granularities: list[str], response_format: str) -> None
 
 
 def _language(body: dict[str, object]) -> str | None:
-    """`language`, or the only one of `languages`: more are a hint that no model here takes."""
+    """`language`, or the only one of `languages`: several are a hint that no model here takes."""
     language = fields.text(body, "language")
     languages = body.get("languages")
     if language is None and isinstance(languages, list) and len(languages) == 1:

@@ -18,7 +18,7 @@ import orjson
 from workers_ai.envelope import opened
 from workers_ai.errors import UnusableAnswer
 
-# Where words are cut into segments when upstream does not say: as subtitles are read well.
+# How words are cut into segments when upstream gives none: so that subtitles read well.
 LONGEST_SEGMENT_CHARACTERS = 84
 LONGEST_SEGMENT_S = 7.0
 LONGEST_PAUSE_S = 1.0
@@ -41,7 +41,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Figures that upstream does not give are as Whisper would give them for a clear recording."""
+    """Figures that upstream does not give are those of a clear recording."""
 
     start_s: float
     end_s: float
@@ -118,7 +118,7 @@ def _whisper_segments(told: list[dict[str, Any]]) -> Iterator[Segment]:
 
 
 def _deepgram(result: dict[str, Any]) -> Transcript:
-    """The first channel's best alternative; further channels are further microphones."""
+    """The first channel's best alternative; other channels are other microphones."""
     channel = _object(next(iter(_list(result["results"].get("channels"))), None))
     best = _object(next(iter(_list(channel.get("alternatives"))), None))
     text = best.get("transcript")
@@ -138,7 +138,7 @@ def _deepgram(result: dict[str, Any]) -> Transcript:
 
 
 def _timed(heard: Transcript) -> Transcript:
-    """With a length from the last time that is named, and one segment where there are none."""
+    """Adds a length, from the last time in it, and one segment where there are none."""
     ends = [word.end_s for word in heard.words] + [one.end_s for one in heard.segments]
     duration_s = heard.duration_s or (max(ends) if ends else None) or None
     segments = heard.segments
@@ -149,11 +149,12 @@ def _timed(heard: Transcript) -> Transcript:
 
 
 def cut(words: Iterable[Word], text: str) -> Iterator[Segment]:
-    """The words in segments that end with a sentence, a pause, or their longest length."""
+    """The words in segments that end with a sentence, at a pause, or at the greatest length."""
     words = list(words)
     shown = text.split()
     if len(shown) != len(words):
-        # Only as many words as are timed can be told apart in the text, with its punctuation.
+        # Words of the text have punctuation, but can be used only if there are as many as timed
+        # words.
         shown = [word.text for word in words]
     first = 0
     for last, word in enumerate(words):
@@ -184,7 +185,7 @@ def _avg_logprob(words: list[Word]) -> float:
 
 
 def _compression_ratio(text: str) -> float:
-    """As Whisper works it out: how much of the text repeats itself."""
+    """How much of the text repeats itself, computed as Whisper does."""
     said = text.encode("utf-8", "replace")
     return round(len(said) / len(zlib.compress(said)), 4)
 

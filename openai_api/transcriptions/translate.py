@@ -1,8 +1,8 @@
-"""A recording → one upstream call, in the way that the model takes recordings. Pure.
+"""A recording → one upstream call, in the form that the model takes recordings. Pure.
 
 Comes in: a TranscriptionRequest, the catalog's record and the task. Goes out: a TranscriptionPlan.
-Options of OpenAI's that a model has no field for are left out, since they are hints. Raises
-BadRequest for a language that does not exist.
+OpenAI's options that a model has no field for are left out, since they are hints. Raises BadRequest
+for a language that does not exist.
 """
 
 import base64
@@ -66,21 +66,21 @@ def translate(asked: TranscriptionRequest, model: ModelRecord, *, task: str) -> 
 
 
 def body_of(plan: TranscriptionPlan, recording: bytes) -> bytes:
-    """The body of the call. Large recordings take a moment: keep them off the event loop."""
+    """The body of the call. Encoding a large recording takes long: not on the event loop."""
     if not plan.as_json:
         return recording
-    # Written around the text, which no encoder then has to look through.
+    # Written around the base64 text, so that no encoder has to scan it.
     rest = b"," + orjson.dumps(plan.options)[1:] if plan.options else b"}"
     return b'{"audio":"' + base64.b64encode(recording) + b'"' + rest
 
 
 def media_type_of(asked: TranscriptionRequest) -> str:
-    """What the recording is: by its bytes, else as its sender calls it."""
+    """The recording's media type: by its bytes, else as its sender names it."""
     recording = asked.recording
     found = audio_file.format_of(recording.data[:64])
     if found is not None:
         return audio_file.MEDIA_TYPES[found].partition(";")[0]
-    # The sender's word goes into a header, so it has to look like a type.
+    # The sender's media type goes into a header, so it must look like one.
     if re.fullmatch(r"(audio|video)/[\w.+-]+", recording.media_type, re.ASCII):
         return recording.media_type
     ending = recording.filename.rpartition(".")[2].lower()

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: a recording written down."""
+"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: the steps of both put together."""
 
 import asyncio
 from dataclasses import replace
@@ -24,10 +24,10 @@ from workers_ai.answer import Answer, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput
 
-# Recordings that do not tell their length: a speech codec's usual rate, and its lowest.
+# For recordings that do not tell their length: a speech codec's usual rate, and its lowest.
 USUAL_BYTES_PER_SECOND = 16_000
 LEAST_BYTES_PER_SECOND = 1_000
-# Above it encoding takes long enough for others to notice.
+# Larger recordings are encoded in a thread, so as not to block the event loop.
 ENCODED_ON_THE_LOOP_BYTES = 1024 * 1024
 
 
@@ -77,7 +77,7 @@ async def _heard(
     plan: TranscriptionPlan,
     client: WorkersAIClient,
 ) -> Answer:
-    """Upstream's answer. What it refuses is the recording, since all else was looked at before."""
+    """Upstream's answer. A refusal concerns the recording, since all else was checked before."""
     assert exchange.model is not None
     data = asked.recording.data
     if plan.as_json and len(data) > ENCODED_ON_THE_LOOP_BYTES:
@@ -104,7 +104,7 @@ def metered(
     *,
     partial: bool = False,
 ) -> Metered:
-    """The length that upstream heard, else that of the file."""
+    """Usage by the length that upstream heard, or else the length of the file."""
     seconds = heard.duration_s if heard is not None else None
     source = "partial" if partial else "estimated" if seconds is None else "upstream"
     if seconds is None:

@@ -1,7 +1,7 @@
-"""The record step: what a request used and cost → the outcome that its ticket is settled with.
+"""The record step: what a request used and cost → the outcome that settles its ticket.
 
 Comes in: usage as upstream reported it (or not), the model's prices. Goes out: an Outcome for the
-ledger. Measured neurons are preferred to those worked out from the price; a model without a price
+ledger. Measured neurons are preferred to those computed from the price; a model without a price
 costs what upstream says it billed, and otherwise None, which is not 0.
 """
 
@@ -33,7 +33,7 @@ class Metered(NamedTuple):
     usage: Usage
     source: str
     quantities: Quantities
-    cached_answer: bool = False  # out of AI Gateway's cache, which bills nothing
+    cached_answer: bool = False  # from AI Gateway's cache, which bills nothing
 
 
 NOTHING_USED = Metered(Usage(), "none", Quantities(requests=0))
@@ -76,7 +76,7 @@ def metered_tokens(
 
 
 def together(parts: Sequence[Metered], *, partial: bool = False) -> Metered:
-    """The usage of several calls of one request; what came out of a cache is not charged."""
+    """The usage of several calls of one request; an answer from a cache is not charged."""
     if not parts:
         return NOTHING_USED
     charged = [part for part in parts if not part.cached_answer]
@@ -84,7 +84,7 @@ def together(parts: Sequence[Metered], *, partial: bool = False) -> Metered:
     for part in parts:
         usage = usage.plus(part.usage)
     measured = [part.usage.neurons for part in charged if part.usage.neurons is not None]
-    # Where one call was not measured, the sum would be too little: the price tells instead.
+    # If one call was not measured, the sum would be too low: the price is used instead.
     all_measured = bool(charged) and len(measured) == len(charged)
     sources = {part.source for part in parts}
     if partial or "partial" in sources:
@@ -115,7 +115,7 @@ def outcome_of(
     ttft_ms: int | None = None,
     attempts: int = 1,
 ) -> Outcome:
-    """Everything the ledger wants to know of how a request ended."""
+    """All that the ledger records about how a request ended."""
     usage = metered.usage
     prices = model.prices if model is not None else None
     charged = _charged(metered, prices)
@@ -167,12 +167,12 @@ def _charged(metered: Metered, prices: Prices | None) -> Charged:
     return Charged(cost, measured, source, by_price)
 
 
-# One text a model, made anew when its prices change; as large as the catalog.
+# One text for each model, made anew when its prices change; no larger than the catalog.
 _price_texts: dict[str, tuple[Prices, str]] = {}
 
 
 def _price_text(name: str, prices: Prices) -> str:
-    """The prices as the row keeps them, written once a price and not once a request."""
+    """The prices in the row's form, serialised once for each price list, not for each request."""
     kept = _price_texts.get(name)
     if kept is None or kept[0] is not prices:
         kept = _price_texts[name] = (prices, orjson.dumps(prices_to_json(prices)).decode())

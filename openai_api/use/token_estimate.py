@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 USUAL_CHARACTERS_PER_TOKEN = 4.0
-# Weight of the newest answer, and how far a ratio may stray: odd answers must not spoil it.
+# Weight of the newest answer, and the bounds of a ratio: unusual answers must not distort it.
 NEWEST = 0.05
 LOWEST, HIGHEST = 0.5, 12.0
 SHORTEST_LEARNED_FROM = 20
@@ -69,16 +69,17 @@ _BEYOND_ASCII: Final = bytes(range(128, 256))
 
 
 def likely_tokens(text: str) -> int:
-    """What most tokenizers make of a text, by its script: four Latin letters, two digits or signs,
-    one character of Chinese, Japanese or Korean, and two bytes of other scripts.
+    """The tokens that most tokenizers make of a text, by script: one for four Latin letters, for
+    two digits or signs, for one character of Chinese, Japanese or Korean, and for two bytes of
+    others.
     """
     letters, digits, signs, beyond = _counts(text)
     return letters // 4 + (digits + signs) // 2 + beyond // 3
 
 
 def generous_tokens(text: str) -> int:
-    """What wordy tokenizers make of a text that is hard for them: each digit and sign for itself,
-    and half as many tokens again of all else.
+    """The tokens that a tokenizer makes of a text that suits it badly: one for each digit and sign,
+    and half as many again for all else.
     """
     letters, digits, signs, beyond = _counts(text)
     return letters * 2 // 5 + digits + signs + beyond // 2

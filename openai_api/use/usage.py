@@ -30,7 +30,7 @@ class Usage:
         return self.prompt_tokens is not None or self.completion_tokens is not None
 
     def with_neurons(self, neurons: Decimal) -> "Usage":
-        """What the header of the answer says."""
+        """The same with the neurons that the answer's header gives."""
         return replace(self, neurons=neurons, neurons_source="header")
 
     def plus(self, other: "Usage") -> "Usage":
@@ -67,8 +67,8 @@ def _sum(a: int | None, b: int | None) -> int | None:
 
 
 def count(value: Any) -> int | None:
-    """A token count as upstream may write it; None for what is no count."""
-    if type(value) is int:  # which a boolean is not
+    """A token count as upstream may write it; None for anything else."""
+    if type(value) is int:  # a boolean is an int in Python
         return value if 0 <= value < 2**53 else None
     if isinstance(value, str):
         try:
@@ -81,7 +81,7 @@ def count(value: Any) -> int | None:
 
 
 def neurons(value: Any) -> Decimal | None:
-    """Neurons as a decimal; None for what is no amount."""
+    """Neurons as a decimal; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
@@ -92,7 +92,7 @@ def neurons(value: Any) -> Decimal | None:
 
 
 def read_usage(reported: Any) -> Usage | None:
-    """Upstream's `usage` object, whatever is in it; None when it is no report at all."""
+    """The contents of upstream's `usage` object; None when it reports nothing."""
     if not isinstance(reported, dict):
         return None
     prompt = count(reported.get("prompt_tokens", reported.get("input_tokens")))
@@ -115,7 +115,7 @@ def _detail(reported: dict[str, Any], group: str, name: str) -> int | None:
 
 
 class UsageMeter:
-    """Reports in, one total out, whichever way this backend counts."""
+    """Reports in, one total out, whichever way the backend counts."""
 
     __slots__ = ("_incremental", "_last", "_sum", "_trailing")
 

@@ -1,7 +1,7 @@
-"""The step that reads a request's body: what every endpoint that takes JSON uses.
+"""Reads the request's body, for every endpoint that takes JSON.
 
-Comes in: a request whose body is still on the wire. Goes out: a JSON object. Endpoints that take
-files read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType, BadRequest.
+Comes in: a request whose body has not been read. Goes out: a JSON object. Endpoints that take files
+read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType, BadRequest.
 """
 
 from typing import Any
@@ -14,7 +14,9 @@ from openai_api.wire.fields import json_object
 
 
 async def json_body(request: GatewayRequest) -> dict[str, Any]:
-    """JSON is taken under any name, as curl sends it; what is surely something else is refused."""
+    """JSON is accepted under any media type, as curl sends another by default; what is clearly
+    something else is refused.
+    """
     named = media_type(request)
     if named.startswith((b"multipart/", b"image/", b"audio/", b"video/")):
         raise WrongMediaType(
@@ -26,7 +28,7 @@ async def json_body(request: GatewayRequest) -> dict[str, Any]:
 
 
 def media_type(request: GatewayRequest) -> bytes:
-    """What the body is said to be, without parameters."""
+    """The declared media type, without parameters."""
     return request.raw_headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
 
 

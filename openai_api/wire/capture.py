@@ -1,8 +1,8 @@
-"""For keys with capture only: notes what is asked and what is answered, on their way through.
+"""For keys that capture only: keeps what is asked and what is answered.
 
-`KeptBody` stands before a request and notes its body when it is read. `KeptStream` stands before
-the writer of a stream and notes the texts in what it gives out. Both note into the ticket's
-`Capture`, which goes to the ledger with the row.
+`KeptBody` wraps a request and keeps its body when it is read. `KeptStream` wraps the writer of a
+stream and keeps the texts that it writes. Both add to the ticket's `Capture`, which goes to the
+ledger with the row.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from openai_api.wire.multipart import read_form
 from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.sse import Event
 
-# Above it looking for pictures takes long enough for others to notice.
+# Larger bodies are searched for pictures in a thread, so as not to block the event loop.
 READ_ON_THE_LOOP_BYTES: Final = 64 * 1024
-# What a piece of an answer is, and its text. Answers begin with plain text.
+# The kind of a piece of an answer, and its text. Answers begin with plain text.
 Piece = tuple[str, str]
 TEXT: Final = ""
 
 
 class KeptBody:
-    """A request whose body is noted when it is read."""
+    """A request whose body is kept when it is read."""
 
     def __init__(self, request: GatewayRequest, capture: Capture) -> None:
         self.request_id = request.request_id
@@ -57,7 +57,7 @@ class KeptBody:
 
 
 class KeptStream:
-    """A StreamWriter whose texts are noted as they go out."""
+    """A StreamWriter whose texts are kept as they are written."""
 
     def __init__(self, writer: StreamWriter, capture: Capture) -> None:
         self._writer = writer
@@ -77,7 +77,7 @@ class KeptStream:
         return self._writer.finish_reason
 
     def __getattr__(self, name: str) -> Any:
-        # What an endpoint's own meter asks of its own writer.
+        # For the endpoint's meter, which reads attributes of its own writer.
         return getattr(self._writer, name)
 
     def events(self, events: Collection[Event]) -> bytes:
@@ -109,7 +109,7 @@ class KeptStream:
 
 
 async def note_answer(capture: Capture, body: bytes) -> None:
-    """An answer that is given in one piece."""
+    """Keeps an answer that is sent whole."""
     capture.answered.add(await _readable(body))
 
 
@@ -120,7 +120,7 @@ async def _readable(body: bytes) -> str:
 
 
 async def _form_told(content_type: bytes, body: bytes) -> str:
-    """A form, a field a line; of files their name, kind and size."""
+    """A form with one field a line; of files only name, type and size."""
     _, options = parse_options_header(content_type)
     try:
         form = await read_form(options.get(b"boundary", b""), body)
@@ -149,7 +149,7 @@ def pieces(block: bytes) -> Iterator[Piece]:
 
 def _of_choice(choice: dict[str, Any]) -> Iterator[Piece]:
     """OpenAI's chunks of a chat, or of a text completion."""
-    # With the number of the choice: those of several come by turns.
+    # With the number of the choice, as the chunks of several choices alternate.
     mark = f"choice {choice['index'] + 1}, " if choice["index"] else ""
     delta = choice.get("delta") or {"content": choice.get("text")}
     for name, kind in _DELTAS.items():

@@ -1,4 +1,4 @@
-"""JSON whose numbers keep the very text they came with, so that `0.50` does not become `0.5`. Pure.
+"""JSON whose numbers keep their original text, so that `0.50` does not become `0.5`. Pure.
 
 Upstream parses some tokens as JSON scalars and sends numbers where text belongs; arguments of tools
 come as objects. Both must reach the client as the model wrote them.
@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-# Gives the exact tree, or a part of it, when it is needed: nearly never.
+# Gives the parsed JSON with exact numbers, or a part of it, when it is needed: nearly never.
 Exact = Callable[[], Any]
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -26,7 +26,7 @@ def parse_exact(raw: bytes | str) -> Any:
 
 
 def dump_exact(value: Any) -> str:
-    """JSON text of a tree made by `parse_exact` or of plain values."""
+    """JSON text of what `parse_exact` made, or of plain values."""
     if isinstance(value, NumberText):
         return str(value)
     if isinstance(value, dict):
@@ -38,7 +38,7 @@ def dump_exact(value: Any) -> str:
 
 
 def as_text(value: Any) -> str:
-    """A value of `parse_exact` as the text a client should see; null is nothing."""
+    """A value of `parse_exact` as the text that a client should see; null is empty."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -51,12 +51,12 @@ def as_text(value: Any) -> str:
 
 
 def known(tree: Any) -> Exact:
-    """A tree that is there already."""
+    """For JSON that is already parsed."""
     return lambda: tree
 
 
 def within(exact: Exact, *path: str | int) -> Exact:
-    """The part of `exact`'s tree at this path."""
+    """The part of `exact` at this path."""
 
     def part() -> Any:
         tree = exact()

@@ -1,6 +1,6 @@
-"""Checks of request fields, each with the one sentence that tells the caller what is wrong. Pure.
+"""Checks of request fields, each with the sentence that tells the caller what is wrong. Pure.
 
-A field that is absent or null is the same: not given. Raises BadRequest naming the `param`.
+A field that is null counts as not given. Raises BadRequest naming the `param`.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,9 +11,9 @@ import orjson
 from openai_api.errors import BadRequest
 
 SHOWN_CHARACTERS = 60
-# JSON numbers above it are not whole in every language, and upstream's parsers refuse far larger.
+# Above it not every language holds integers exactly, and upstream's parsers refuse far larger ones.
 LARGEST_NUMBER = 2**53
-# orjson writes 254 levels; what is added around a request's own stays below that.
+# orjson writes 254 levels; what is added around a request's own levels stays below that.
 DEEPEST_NESTING = 200
 
 
@@ -36,10 +36,10 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def _opens_many(body: bytes) -> bool:
-    """Whether it opens enough objects and arrays to be too deep.
+    """Whether the body opens enough objects and arrays to be too deep.
 
-    They are looked for one by one: to count them takes as long as to parse, where nearly all of a
-    body is a picture.
+    Brackets are searched one by one up to the limit: counting them all takes as long as parsing,
+    where nearly all of a body is a picture.
     """
     opened = 0
     for bracket in b"{[":
@@ -53,7 +53,7 @@ def _opens_many(body: bytes) -> bool:
 
 
 def _nesting(value: dict[str, Any]) -> int:
-    """Levels of objects and arrays, counted level by level so that no depth is too deep for it."""
+    """Levels of objects and arrays, counted without recursion, so that no depth is too deep."""
     levels = 0
     level: list[Any] = [value]
     while level:
@@ -68,7 +68,7 @@ def _nesting(value: dict[str, Any]) -> int:
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, with its article, as the messages say it."""
+    """The type of a JSON value with its article, for messages."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -128,7 +128,7 @@ def choice(body: Mapping[str, Any], param: str, choices: Collection[str]) -> str
 
 
 def one_of(choices: Collection[str]) -> str:
-    """What a message says that a field takes."""
+    """The choices of a field, for messages."""
     return "one of " + ", ".join(f"'{choice}'" for choice in choices)
 
 
@@ -193,7 +193,7 @@ def sequence(body: Mapping[str, Any], param: str) -> list[Any] | None:
 
 
 def filled_sequence(body: Mapping[str, Any], param: str, noun: str) -> list[Any]:
-    """A list that has to be there, with one `noun` in it at least."""
+    """A list that must be given, with at least one `noun` in it."""
     value = sequence(body, param)
     if value is None:
         raise missing(param)
@@ -205,7 +205,7 @@ def filled_sequence(body: Mapping[str, Any], param: str, noun: str) -> list[Any]
 def texts(
     body: Mapping[str, Any], param: str, *, most: int, of_tokens: str = ""
 ) -> tuple[str, ...]:
-    """A field that takes a text or a list of them; `of_tokens` is what to say of tokens besides."""
+    """A field that takes a text or a list of texts; `of_tokens` is added to the error on tokens."""
     value = body.get(param)
     if value is None:
         raise missing(param)
@@ -233,7 +233,7 @@ def texts(
 
 
 def strings(values: list[Any], param: str, *, most: int) -> tuple[str, ...]:
-    """The strings of a list that may hold `most` of them, without those that are empty."""
+    """The strings of a list of at most `most` strings, without the empty ones."""
     for position, item in enumerate(values):
         if not isinstance(item, str):
             raise wrong_type(f"{param}[{position}]", "a string", item)

@@ -1,4 +1,4 @@
-"""Answers of three kinds: a body that is there, one sent block by block, a stream of events."""
+"""Answers of three kinds: a complete body, one sent block by block, a stream of events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -15,8 +15,9 @@ _live: "set[StreamedResponse]" = set()
 
 
 class WholeResponse(HttpResponseBase):
-    """A body that is there. Django's constructor is not called: it makes a jar for cookies and
-    looks through every header for what a caller might have smuggled into it."""
+    """A complete body. Django's constructor is not called: it makes a cookie jar and checks every
+    header for injected line breaks, which these headers cannot have.
+    """
 
     def __init__(self, content: bytes, *, content_type: str = "application/json") -> None:
         self.content = content
@@ -24,11 +25,13 @@ class WholeResponse(HttpResponseBase):
 
 
 class BrokenOff(Exception):
-    """A body cannot be completed and has no form in which to say so; what happened is recorded."""
+    """A body cannot be completed, and its format has no way to say so; the failure is recorded
+    already.
+    """
 
 
 class StreamedResponse(HttpResponseBase):
-    """A body whose blocks are sent as they are made."""
+    """A body whose blocks are sent as soon as they are made."""
 
     streaming = True
     is_async = True
@@ -51,7 +54,8 @@ class StreamedResponse(HttpResponseBase):
         try:
             await self._send(send)
         except BrokenOff:
-            # Without HTTP's own ending the server cuts the connection, and so the client learns it.
+            # The body lacks HTTP's end marker, so the server closes the connection and the client
+            # notices.
             return
         finally:
             _live.discard(self)
@@ -63,13 +67,13 @@ class StreamedResponse(HttpResponseBase):
         await send({"type": "http.response.body", "body": b""})
 
     def stop_for_key(self) -> None:
-        """The key is no longer in force: the generator learns it by being cancelled."""
+        """Cancels the task that sends the stream: its key is no longer valid."""
         if not self.key_stopped and self._task is not None:
             self.key_stopped = True
             self._task.cancel()
 
     def forgive_cancel(self) -> bool:
-        """Whether a cancel came from `stop_for_key` alone, and then takes it back."""
+        """Whether `stop_for_key` alone cancelled the task; if so the cancellation is withdrawn."""
         task = self._task
         return self.key_stopped and task is not None and task.uncancel() == 0
 
@@ -96,8 +100,8 @@ class EventStreamResponse(StreamedResponse):
             silence.end()
 
     def push(self, block: bytes) -> Awaitable[None] | None:
-        """Sends a block while the generator of `blocks` waits; it then awaits what this returns,
-        if anything, before the next one.
+        """Sends a block while the generator of `blocks` waits. What this returns, if anything, must
+        be awaited before the next block: the client reads too slowly (back-pressure).
         """
         assert self._asgi_send is not None
         assert self._silence is not None

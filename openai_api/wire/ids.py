@@ -1,5 +1,5 @@
-"""Ids in the forms of OpenAI and Anthropic. They name things and guard nothing, so they need no
-secret randomness, which every request would wait for.
+"""Ids in the forms of OpenAI and Anthropic. They protect nothing, so they need no secure
+randomness, which would cost every request time.
 """
 
 import random

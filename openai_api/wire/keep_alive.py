@@ -13,7 +13,9 @@ PING = b": ping\n\n"
 
 
 class KeepAlive:
-    """Sends a comment after each `interval_s` of silence. One timer a stream, nothing a chunk."""
+    """Sends a comment after each `interval_s` without a block. One timer for a stream, no work for
+    a block.
+    """
 
     def __init__(self, send: Send, interval_s: float) -> None:
         self._send = send

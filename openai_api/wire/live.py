@@ -10,7 +10,7 @@ from openai_api.wire.http_response import StreamedResponse
 
 
 class LiveAnswer(ABC):
-    """One answer in flight. Set `response` before its blocks are sent.
+    """One answer while it is sent. Set `response` before its blocks are sent.
 
     Its generator of blocks settles the ticket on every way out: with `broken_off` when the task is
     cancelled or the generator is closed, with `failed` when anything else fails.
@@ -22,11 +22,11 @@ class LiveAnswer(ABC):
 
     @abstractmethod
     def used_so_far(self) -> Metered:
-        """What is to be paid if the answer ends here."""
+        """What has to be paid if the answer ends here."""
 
     @abstractmethod
     def failure(self, error: ApiError) -> bytes:
-        """The last bytes of an answer that failed; raises BrokenOff where there can be none."""
+        """The last bytes of an answer that failed; raises BrokenOff where its format has none."""
 
     async def broken_off(self, gone: asyncio.CancelledError | GeneratorExit) -> bytes:
         """The last bytes when the key was stopped; raises `gone` when nobody reads any more."""

@@ -1,8 +1,8 @@
-"""The step that reads a body with files in it: `multipart/form-data` → fields and uploads.
+"""Reads a body with files in it: `multipart/form-data` → fields and uploads.
 
-Comes in: a request whose body is still on the wire. Goes out: a Form, whole in memory and no larger
-than MAX_BODY_BYTES. Raises BodyTooLarge, WrongMediaType, and BadRequest for a form that breaks off
-or makes no sense. A list is a repeated name, with or without the `[]` that the SDKs append.
+Comes in: a request whose body has not been read. Goes out: a Form, whole in memory and no larger
+than MAX_BODY_BYTES. Raises BodyTooLarge, WrongMediaType, and BadRequest for a form that is cut off
+or malformed. A list is a repeated name, with or without the `[]` that the SDKs append.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from openai_api.exchange import GatewayRequest
 from openai_api.wire.body import media_type, refuse_compressed, shown
 from openai_api.wire.fields import missing
 
-# Parsed at one go; then other requests have their turn.
+# Bytes parsed in one go; in between the event loop serves other requests.
 SLICE_BYTES = 1024 * 1024
 MOST_PARTS = 200
-# RFC 2046 allows 70 characters; some clients go beyond.
+# RFC 2046 allows 70 characters; some clients send more.
 LONGEST_BOUNDARY = 256
 
 
@@ -38,7 +38,7 @@ class Upload:
 
 @dataclass(slots=True)
 class Form:
-    """Names are without `[]`; each holds its values in the order in which they came."""
+    """Names are without `[]`; each holds its values in the order of the form."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[Upload]] = field(default_factory=dict)
@@ -80,8 +80,9 @@ class Form:
     ) -> dict[str, Any]:
         """The text fields as JSON would have them, for the checks of `fields.py`.
 
-        A form knows only text, so the endpoint names what is meant as something else; what does not
-        read as that stays text, which those checks then refuse. An empty field is not given.
+        A form has only text, so the endpoint names the fields that are of other types; a value that
+        cannot be read as that type stays text, which those checks then refuse. An empty field
+        counts as not given.
         """
         values: dict[str, Any] = {}
         for name, texts in self.fields.items():
@@ -111,7 +112,7 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def _read_as(kind: Callable[[str], float], text: str) -> float | str:
-    # Longer ones are no numbers that anybody means, and slow to read.
+    # Longer ones are no sensible numbers, and slow to parse.
     if len(text) > 40:
         return text
     try:
@@ -164,7 +165,7 @@ class _Part:
 
 
 class _Reader:
-    """Collects what the parser calls out."""
+    """Collects what the parser's callbacks report."""
 
     def __init__(self) -> None:
         self.ended = False

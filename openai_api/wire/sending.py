@@ -1,7 +1,7 @@
-"""ASGI's `send` from a callback, where nobody can wait.
+"""Calls ASGI's `send` from a callback, which cannot await.
 
-A server's `send` is a coroutine that waits only while the client reads too slowly. So it is begun
-at once, and mostly that is all; what is left of it otherwise is given back to be awaited.
+A server's `send` is a coroutine that waits only while the client reads too slowly. So it is started
+at once and mostly finishes at once; otherwise its rest is returned, to be awaited.
 """
 
 from collections.abc import Awaitable, Coroutine, Generator
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def begun(sending: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
-    """Runs `sending` up to where it has to wait. None when it came to its end, else its rest."""
+    """Runs `sending` until it has to wait. None when it has finished, else its rest."""
     try:
         waits_for = sending.send(None)
     except StopIteration:
@@ -20,7 +20,7 @@ def begun(sending: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
 
 @coroutine
 def _rest(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Hands what `sending` waits for to whoever awaits this, and what comes of it back."""
+    """Passes on what `sending` waits for to whoever awaits this, and the outcome back."""
     try:
         while True:
             try:

@@ -17,7 +17,7 @@ class StreamWriter(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether upstream has said that this was all."""
+        """Whether upstream has said that the answer is complete."""
 
     @property
     def finish_reason(self) -> str:
@@ -39,4 +39,4 @@ class StreamWriter(Protocol):
         """The event that ends a stream that failed."""
 
     def anew(self) -> "StreamWriter":
-        """An unused writer, for a second try."""
+        """A new writer for a second try."""

@@ -1,9 +1,9 @@
-"""Streams out: upstream's events in the client's form, and an end that is recorded.
+"""Streams: upstream's events in the client's form, and an end that is recorded.
 
 `stream` calls upstream and waits for its first event, so that a failure before it is an ordinary
-error answer. `LiveStream` then gives upstream's events to an endpoint's writer and its chunks to
-the client; the ledger row is committed before the last of them leaves, whatever happens to client,
-upstream or task. `http_response.py` delivers, with comments in silence.
+error answer. `LiveStream` then passes upstream's events to an endpoint's writer and its chunks to
+the client; the ledger row is committed before the last of them is sent, whatever happens to client,
+upstream or task. `http_response.py` sends, with comments while there is nothing to send.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from workers_ai.answer import Answer, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event
 
-# After upstream's end it may still send usage before it closes; it does not get long.
+# After saying that it is done upstream may still send usage before it closes; it gets this long.
 LATE_USAGE_S = 2.0
 
 
@@ -43,8 +43,8 @@ async def stream(
     """The answer as a stream that begins with upstream's first event.
 
     `ask` calls upstream, streamed or not. A failure before the first event is raised. When upstream
-    says nothing for as long as the keep-alive interval the stream begins with comments instead, or
-    proxies would cut the connection.
+    sends nothing for as long as the keep-alive interval, the stream begins with comments instead,
+    or proxies would close the connection.
     """
     if exchange.ticket.capture is not None:
         writer = KeptStream(writer, exchange.ticket.capture)
@@ -63,7 +63,7 @@ async def stream(
 
 
 class LiveStream(LiveAnswer):
-    """One stream in flight, from upstream's first event to the committed row."""
+    """One stream while it is sent, from upstream's first event to the committed row."""
 
     def __init__(self, exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter) -> None:
         super().__init__(exchange)
@@ -74,9 +74,9 @@ class LiveStream(LiveAnswer):
         self._events: EventSource | None = None
 
     async def open(self) -> bytes:
-        """Calls upstream and waits for its first event; the chunks of that.
+        """Calls upstream and waits for its first event; returns the chunks of that.
 
-        An answer that holds nothing is asked for once more, without streaming.
+        An empty answer is asked for once more, without streaming.
         """
         try:
             return await self._open(stream=True)
@@ -105,7 +105,7 @@ class LiveStream(LiveAnswer):
                     self._exchange.first_byte()
                     return block
             if not self._writer.answered:
-                self._writer.end()  # raises what an empty stream is
+                self._writer.end()  # raises the error for an empty stream
         except BaseException:
             await self._close()
             raise
@@ -114,7 +114,7 @@ class LiveStream(LiveAnswer):
     async def blocks(
         self, first: bytes | None, opening: "asyncio.Future[bytes]"
     ) -> AsyncIterator[bytes]:
-        """Chunks to the last. Settles the ticket on every way out."""
+        """All chunks. Settles the ticket on every way out."""
         try:
             if first is None:
                 yield PING
@@ -146,7 +146,7 @@ class LiveStream(LiveAnswer):
         return self.response.push(block) if block else None
 
     async def _late_usage(self) -> None:
-        """Reads on to the end of a stream that said that it was done: usage may follow."""
+        """Reads on to the end of a stream that said that it is done: usage may follow."""
         if self._events is None or not self._writer.done:
             return
         try:

@@ -1,4 +1,6 @@
-"""One choice of an answer: its text, thoughts and calls, until they can be given out. Pure."""
+"""One choice of an answer: its text, thoughts and tool calls, until it is known what they are.
+Pure.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,7 @@ _FINISH = {
 }
 
 
-# Pieces of a text after which its beginning is surely known.
+# Pieces of a text after which its beginning is certainly known.
 LOOKED_AT_PIECES = 32
 
 
@@ -37,8 +39,8 @@ class Delta:
 
 
 class Choice:
-    """One choice in the making. `characters` counts the text given out, to estimate usage where
-    none is reported.
+    """One choice while its answer arrives. `characters` counts the text given out, to estimate
+    usage where upstream reports none.
     """
 
     __slots__ = (
@@ -59,10 +61,10 @@ class Choice:
         self.expected = expected
         self.calls = ToolCalls()
         self.characters = 0
-        self.finish: str | None = None  # as upstream says it
+        self.finish: str | None = None  # in upstream's words
         self.stop_met = ""
         self.half_character = ""
-        # The three ways in which text waits before it is given out; None where there is no need.
+        # What may hold text back before it is given out; None where nothing does.
         self.splitter = (
             ThinkingSplitter(opened_by_template=expected.thinks_unopened)
             if expected.thinks_inline
@@ -73,14 +75,14 @@ class Choice:
         self.cutter = StopCutter(expected.stops) if expected.stops else None
 
     def reasoning(self, text: str) -> list[Delta]:
-        """A thought that upstream tells apart from the answer itself."""
+        """A thought that upstream sends apart from the answer's text."""
         if not text:
             return []
         self.splitter = None  # so the text holds none
         return [Delta(self.index, {"reasoning_content": self._given(text)})]
 
     def content(self, text: str) -> list[Delta]:
-        """Text of the answer, in which thoughts and calls may be hidden."""
+        """Text of the answer, which may contain thoughts and tool calls."""
         if not text:
             return []
         if self.half_character or "\ud800" <= text[-1] <= "\udbff":
@@ -139,14 +141,14 @@ class Choice:
         return text
 
     def _whole_characters(self, text: str) -> str:
-        """A character that upstream split over two events as escapes comes out whole."""
+        """Joins a surrogate pair that upstream split over two events."""
         text, self.half_character = self.half_character + text, ""
         if "\ud800" <= text[-1] <= "\udbff":
             text, self.half_character = text[:-1], text[-1]
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def take_calls(self, entries: Any, exact: Exact) -> list[Delta]:
-        """Upstream's `tool_calls` list; `exact` has its number texts."""
+        """Takes upstream's `tool_calls` list; `exact` has its numbers as text."""
         if not entries:
             return []
         deltas = []
@@ -164,7 +166,7 @@ class Choice:
             return "stop"
         if self.finish is None:
             limit, used = self.expected.max_tokens, completion_tokens
-            # Old backends cut an answer at the limit without a word.
+            # Old backends cut an answer at the limit without saying so.
             return "length" if limit and used and used >= limit else "stop"
         finish = self.finish.lower()
         if finish == "error":
@@ -172,7 +174,7 @@ class Choice:
         return _FINISH.get(finish, "stop")
 
     def end(self, *, truncated: bool) -> list[Delta]:
-        """What is left, once no text will follow; `truncated`: the output limit cut it."""
+        """The rest, once no text will follow; `truncated`: the output limit cut the answer."""
         deltas: list[Delta] = []
         if self.half_character:
             self.half_character = ""

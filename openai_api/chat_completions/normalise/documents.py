@@ -1,4 +1,4 @@
-"""The JSON of what upstream sends: whole bodies, events, and events that were glued together. Pure.
+"""The JSON that upstream sends: whole bodies, events, and several events in one. Pure.
 
 Numbers keep their text where that matters: see `openai_api/wire/exact_json.py`.
 """
@@ -14,7 +14,7 @@ from workers_ai.errors import UnusableAnswer
 
 
 def loads(content: bytes) -> Any:
-    """A whole body; half characters and NaN, which orjson refuses, are no reason to lose it."""
+    """A whole body, also one with lone surrogates or NaN, which orjson refuses."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -25,7 +25,7 @@ def loads(content: bytes) -> Any:
 
 
 def lazily_exact(data: bytes) -> Exact:
-    """The same event with number texts, parsed only if it is asked for, and once."""
+    """The event with its numbers as text, parsed only if it is asked for, and once."""
     tree: list[Any] = []
 
     def exact() -> Any:
@@ -41,10 +41,10 @@ _EXACT = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_co
 
 
 def documents(text: str) -> Iterator[tuple[Any, Any]]:
-    """The JSON documents in the data of one event, each also with number texts; garbage is left
-    out.
+    """The JSON documents in the data of one event, each also with numbers as text; garbage is
+    skipped.
 
-    Events that upstream glued together stand here as `{…}data: {…}` or one a line.
+    Several events that upstream put into one look like `{…}data: {…}`, or stand one on each line.
     """
     position = 0
     while position < len(text):

@@ -1,4 +1,4 @@
-"""What is known of an answer before it comes."""
+"""What is known of an answer before it arrives."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,10 @@ class Expected:
     """What the request and the model say about the answer to come.
 
     `thinks_inline`: thoughts may stand in the text between tags; `thinks_unopened`: also without
-    the opening tag. `forced_tools`: names of which one had to be called; empty when none was
-    forced. `offered_tools`: names that may be called, where the answer is not asked for in JSON
-    (`in_json`).
-    `max_tokens`: the output limit that was sent. `legacy_functions`: the client speaks `functions`,
-    not `tools`.
+    the opening tag. `forced_tools`: tools of which the client forces one; empty when it forces
+    none. `offered_tools`: tools that may be called, where the answer is not asked for in JSON
+    (`in_json`). `max_tokens`: the output limit that was sent. `legacy_functions`: the client uses
+    `functions`, not `tools`.
     """
 
     model: str
@@ -23,5 +22,5 @@ class Expected:
     in_json: bool = False
     max_tokens: int | None = None
     legacy_functions: bool = False
-    # Sequences to cut the answer at, for models that do not do so themselves.
+    # Stop sequences to cut the answer at here, for models that do not support them.
     stops: tuple[str, ...] = ()

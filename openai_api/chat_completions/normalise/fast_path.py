@@ -1,4 +1,5 @@
-"""The short way for nearly all events: those that add text or a thought to the first choice. Pure.
+"""The fast path: events that only add text or a thought to the first choice, as nearly all do.
+Pure.
 
 It runs once for each event of every stream, so it is one function that calls as little as it can.
 """
@@ -7,13 +8,13 @@ from typing import Any
 
 from openai_api.chat_completions.normalise.choice import Choice, Delta
 
-# The fields of an event of the older form that says a text and, at most, what was used.
+# The fields of an event in the older form that holds a text and, at most, usage.
 _PLAIN_LEGACY = frozenset({"response", "p", "tool_calls", "usage"})
 
 
 def plain_delta(choice: Choice, body: dict[str, Any]) -> Delta | None:
     """What an event adds to the first choice, when that is all that it does beside reporting usage;
-    None for any other, which the normaliser reads at length. For these both give the same.
+    None for any other, which the normaliser reads in full. Both give the same for these events.
     """
     if body.get("error") or "success" in body or "streamed_data" in body:
         return None

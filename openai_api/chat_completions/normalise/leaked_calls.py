@@ -1,4 +1,4 @@
-"""Tool calls that a model wrote as text, where its server did not see that they are calls. Pure.
+"""Tool calls that a model wrote as text, where its server did not recognise them as calls. Pure.
 
 Llama models do so whether a call was forced or not. A text counts as a call only where all of it is
 one, and of a tool that the request offers.
@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from openai_api.wire.exact_json import as_text, parse_exact
 
-# The fields of a call that nobody asked for; with any other beside them it is an answer in JSON.
+# The fields of a call that was not forced; with any other field beside them it is an answer in
+# JSON.
 _FIELDS: Final = frozenset({"type", "name", "id", "arguments", "parameters"})
 _FIRST_FIELD = re.compile(r'\{\s*"(?P<name>\w*)(?P<rest>.*)', re.DOTALL)
 _VALUE = re.compile(r'"\s*:\s*"(?P<value>[^"]*)(?P<closed>"?)', re.DOTALL)
@@ -59,7 +60,7 @@ def is_plain_call(text: str) -> bool:
 
 
 def leaked_calls(text: str, tools: Collection[str]) -> list[dict[str, Any]] | None:
-    """The calls that a model wrote as text although it was made to call a tool; None when it is
+    """The calls that a model wrote as text although it was forced to call a tool; None for other
     text.
 
     Forms seen: `{"name", "arguments"}`, `{"name", "parameters"}`, a list of these, and `{"name",

@@ -1,8 +1,8 @@
-"""Workers AI's chat answers, in any form → deltas in OpenAI's form, and what they used. Pure.
+"""Workers AI's chat answers, in any form → deltas in OpenAI's form, and usage. Pure.
 
-One machine for both dialects and both ways of delivery. `take` reads an event of a stream,
-`take_whole` an answer that came as one JSON body; `end` gives what is left when upstream has said
-all. `answer.py` writes the deltas as chunks or as one object.
+One class for both of upstream's dialects and both ways of delivery. `take` reads an event of a
+stream, `take_whole` an answer that came as one JSON body; `end` gives the rest when upstream has
+ended. `answer.py` writes the deltas as chunks or as one object.
 
 Raises UnusableAnswer for an answer that holds nothing, Refused for an error inside the answer,
 StreamCut for a stream that stops without an end.
@@ -23,12 +23,14 @@ from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer
 from workers_ai.failures.reader import refusal
 from workers_ai.sse import Event
 
-# Where a message stands in the exact tree of its event: the tree, and the path in it.
+# Where a message is in its event with numbers as text: that event, and the path in it.
 _At = tuple[Exact, str, int, str]
 
 
 class ChatNormaliser:
-    """Reads upstream in any of its forms. After `end`, `usage` and `finish_reasons` are final."""
+    """Reads an answer in any of upstream's forms. After `end`, `usage` and `finish_reasons` are
+    final.
+    """
 
     def __init__(self, expected: Expected) -> None:
         self.expected = expected
@@ -37,7 +39,7 @@ class ChatNormaliser:
         self.finish_reasons: dict[int, str] = {}
         self.done = False
         self.answered = False
-        self.cut_short = False  # at the output limit, after `end`
+        self.cut_short = False  # whether the output limit ended the answer; known after `end`
         self._cumulative_text = ""
 
     @property
@@ -46,7 +48,7 @@ class ChatNormaliser:
 
     @property
     def characters(self) -> int:
-        """Of the text given out, to estimate usage where none is reported."""
+        """Characters of the text given out, to estimate usage where upstream reports none."""
         return sum(choice.characters for choice in self.choices.values())
 
     @property
@@ -63,7 +65,9 @@ class ChatNormaliser:
         return state.cutter.found if state.cutter is not None else state.stop_met
 
     def take(self, event: Event) -> list[Delta]:
-        """Deltas of one event of a stream; none for what says nothing or cannot be read."""
+        """Deltas of one event of a stream; none for an event without content or one that cannot be
+        read.
+        """
         try:
             body = orjson.loads(event.data)
         except orjson.JSONDecodeError:
@@ -80,9 +84,7 @@ class ChatNormaliser:
         return self._take_body(event.name, body, lazily_exact(event.data))
 
     def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
-        """Data that the fast parser refuses: an end, several objects glued together, or garbage to
-        skip.
-        """
+        """Data that orjson refuses: an end, several events in one, or garbage, which is skipped."""
         data = data.strip()
         if data.startswith(b"[DONE]"):
             self.done = True
@@ -142,7 +144,7 @@ class ChatNormaliser:
         return deltas
 
     def _read_choice(self, choice: dict[str, Any], position: int, exact: Exact) -> list[Delta]:
-        """`exact` is the body's: each event passes here, and nearly none asks for it."""
+        """`exact` is that of the whole event: each event passes here, and nearly none needs it."""
         index = choice.get("index")
         if not isinstance(index, int) or isinstance(index, bool) or index < 0:
             index = position
@@ -195,7 +197,7 @@ class ChatNormaliser:
         return deltas
 
     def _read_legacy(self, body: dict[str, Any], exact: Exact) -> tuple[list[Delta], bool]:
-        """`{"response": …}` and its relatives; also whether it was more than a usage report."""
+        """Reads `{"response": …}` and related forms; also tells whether it was more than usage."""
         deltas: list[Delta] = []
         text = ""
         for name in ("response", "response_text"):
@@ -234,7 +236,7 @@ class ChatNormaliser:
         return choice
 
     def _text(self, value: Any, exact: Exact, *path: str | int) -> str:
-        """Text as the model wrote it, whatever JSON type upstream made of it: `exact` has it at
+        """Text as the model wrote it, whatever JSON type upstream made of it; `exact` has it at
         `path`.
         """
         if isinstance(value, str):
@@ -251,9 +253,9 @@ class ChatNormaliser:
             self.answered = True
 
     def end(self) -> list[Delta]:
-        """The last deltas, once upstream has said all it will say.
+        """The last deltas, once upstream has ended.
 
-        Raises UnusableAnswer when it said nothing, StreamCut when it stopped without an end,
+        Raises UnusableAnswer when it sent nothing, StreamCut when it stopped without an end,
         ServerFault when it ended with an error.
         """
         if not self.answered:
@@ -282,7 +284,7 @@ def _is_text(part: Any) -> bool:
 
 
 def read_whole(content: bytes, expected: Expected) -> tuple[ChatNormaliser, list[Delta]]:
-    """All deltas of an answer that came as one JSON body; raises what reading one raises."""
+    """All deltas of an answer that came as one JSON body. Raises what its methods raise."""
     machine = ChatNormaliser(expected)
     deltas = machine.take_whole(content)
     deltas += machine.end()

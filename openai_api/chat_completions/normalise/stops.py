@@ -1,4 +1,4 @@
-"""Stop sequences for models that have none: the text is cut here, where the model would have
+"""Stop sequences for models that do not support them: the text is cut where the model would have
 stopped. Pure.
 """
 
@@ -16,7 +16,7 @@ class StopCutter:
         self._stops = stops
         self._held = ""
         self.cut = False
-        self.found = ""  # the sequence that the text was cut at
+        self.found = ""  # the stop sequence that the text was cut at
 
     def feed(self, text: str) -> str:
         if self.cut:

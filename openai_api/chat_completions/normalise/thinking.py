@@ -1,4 +1,4 @@
-"""Thoughts that a model writes into its text, `<think>…</think>`, told apart from its answer. Pure.
+"""Thoughts that a model writes into its text, `<think>…</think>`, separated from the answer. Pure.
 
 deepseek-r1-distill and qwq do this; the opening tag may be missing because the chat template
 already opened it, and either tag may be split over chunks.
@@ -20,7 +20,7 @@ class ThinkingSplitter:
         self._opened_by_template = opened_by_template
         self._state = "start"
         self._held = ""
-        # What was given out as thought without a tag that says so: the whole answer, perhaps.
+        # Text given out as a thought although no tag says so: it may turn out to be the answer.
         self._assumed: list[str] | None = None
 
     def feed(self, text: str) -> Pieces:
@@ -59,11 +59,11 @@ class ThinkingSplitter:
 
     @property
     def is_over(self) -> bool:
-        """Whether all that follows is the answer, to be taken as it comes."""
+        """Whether only the answer follows, so that nothing need be separated any more."""
         return self._state == "content"
 
     def end(self, *, truncated: bool) -> Pieces:
-        """What was held back; and an answer that turned out to hold no thought, as content."""
+        """What was held back; where no tag ended the thought, the text once more, as content."""
         held, self._held = self._held, ""
         kind = "reasoning" if self._state == "thinking" else "content"
         pieces = [(kind, held)] if held else []
@@ -73,7 +73,7 @@ class ThinkingSplitter:
 
 
 def without_partial(text: str, tag: str) -> tuple[str, str]:
-    """`text` cut before an end that may be the beginning of `tag`, and that end."""
+    """`text` without an end that may be the beginning of `tag`, and that end."""
     for length in range(min(len(tag) - 1, len(text)), 0, -1):
         if tag.startswith(text[-length:]):
             return text[:-length], text[-length:]

@@ -1,7 +1,7 @@
 """Tool calls in all the forms upstream sends, turned into OpenAI's indexed deltas. Pure.
 
 Whole and flat or in pieces, with and without index, id and type, arguments as text or as an object,
-ids repeated on every piece, and null sentinels that close a call.
+ids repeated on every piece, and empty entries that close a call.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ class _Call:
     __slots__ = ("given_out", "id", "index", "name", "text", "upstream_id", "waiting")
 
     def __init__(self) -> None:
-        self.index = -1  # its place among the calls that were given out
+        self.index = -1  # its index among the calls given out
         self.id = ""
         self.upstream_id: str | None = None
         self.name = ""
@@ -38,7 +38,7 @@ class ToolCalls:
         return any(call.given_out for call in self._calls)
 
     def take(self, entries: Any, exact: Exact) -> list[Delta]:
-        """Deltas of upstream's `tool_calls` list; `exact` has its number texts."""
+        """Deltas of upstream's `tool_calls` list; `exact` has its numbers as text."""
         if not isinstance(entries, list):
             return []
         deltas: list[Delta] = []
@@ -62,7 +62,7 @@ class ToolCalls:
         upstream_id = entry.get("id")
         upstream_id = upstream_id if isinstance(upstream_id, str) and upstream_id else None
         if not name and not arguments and upstream_id is None:
-            return []  # the sentinel that closes a call
+            return []  # an empty entry closes a call
         call = self._call_for(entry.get("index"), name, upstream_id)
         if name and not call.name:
             call.name = name
@@ -124,7 +124,7 @@ class ToolCalls:
         return deltas
 
     def whole(self) -> list[Delta]:
-        """The calls as a message carries them."""
+        """The calls in the form that a message has them."""
         return [
             {
                 "id": call.id,
@@ -137,7 +137,7 @@ class ToolCalls:
 
 
 def _starts_another(call: _Call, name: str, upstream_id: str | None) -> bool:
-    """An entry under a used index that is nevertheless a call of its own."""
+    """Whether an entry under a used index is a separate call."""
     if upstream_id is not None and call.upstream_id is not None:
         return upstream_id != call.upstream_id and bool(name)
     return False

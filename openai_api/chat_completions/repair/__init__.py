@@ -1,4 +1,4 @@
-"""What a refusal asks for is done, once, before the client hears of it.
+"""Does once what a refusal asks for, before the client hears of the refusal.
 
 A repair takes a payload that upstream refused and the refusal, and gives a changed payload or
 nothing. `kinds.py` lists them; `repairing.py` asks upstream again with what they give, and

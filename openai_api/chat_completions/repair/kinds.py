@@ -1,4 +1,4 @@
-"""The repairs, one a line: which refusal asks for it, and what it makes of the payload. Pure.
+"""The repairs: which refusal asks for each, and how it changes the payload. Pure.
 
 Comes in: the payload as it was sent, and upstream's refusal. Goes out: a changed copy, or None
 where there is nothing to change. A repair that `lasts` is a form that the model insists on: it is

@@ -8,12 +8,12 @@ from workers_ai.errors import BadInput, ContextTooLong, LimitTooLarge
 
 # Cloudflare's own check estimates the prompt; inference servers count it.
 _ESTIMATED: Final = re.compile(r"\bestimated\b", re.IGNORECASE)
-# vLLM stops counting where prompt and limit are too long together: the prompt may be longer yet.
+# vLLM stops counting where prompt and limit are too long together: the prompt may be even longer.
 _AT_LEAST: Final = re.compile(r"\bat least\b", re.IGNORECASE)
-# What is left free beside an exact count, and of a hundred parts of a prompt that was estimated.
+# Tokens left free beside an exact count, and percent of the prompt where it was estimated.
 SPARE_TOKENS: Final = 8
 SPARE_PERCENT: Final = 2
-# Windows below this are of something else than a chat.
+# A smaller window is not that of a chat model.
 SMALLEST_WINDOW: Final = 512
 
 

@@ -11,7 +11,7 @@ from workers_ai.errors import BadInput
 
 # Each is one more call upstream, which the client waits for.
 MOST_REPAIRS: Final = 4
-# A prompt that upstream did not count to its end may turn out longer than it said first.
+# A prompt that upstream did not count to its end may be longer than it said at first.
 MOST_LIMITS: Final = 2
 
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}

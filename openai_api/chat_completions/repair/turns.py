@@ -1,6 +1,6 @@
 """Messages in the order that a model's chat template insists on. Pure: new lists come out.
 
-Which order that is stands in no schema: the template refuses at run time, by family.
+No schema names that order: the template of each family refuses at run time.
 """
 
 from typing import Any

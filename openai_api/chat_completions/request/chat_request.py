@@ -1,7 +1,7 @@
-"""What `POST /v1/chat/completions` accepts, and what it says of what it does not. Pure.
+"""What `POST /v1/chat/completions` accepts, and the error for what it does not. Pure.
 
-Comes in: the parsed body. Goes out: a ChatRequest whose known fields have OpenAI's types. Fields
-that nobody knows are kept: upstream ignores or uses them. Raises BadRequest naming the `param`.
+Comes in: the parsed body. Goes out: a ChatRequest whose known fields have OpenAI's types. Unknown
+fields are kept: upstream ignores or uses them. Raises BadRequest naming the `param`.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 @dataclass(slots=True)
 class ChatRequest:
-    """The request's fields; `settings` holds all but those that have a place of their own here."""
+    """The request's fields; `settings` holds all that have no attribute of their own here."""
 
     model: str
     messages: list[dict[str, Any]]
@@ -40,7 +40,7 @@ class ChatRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# Fields with a place of their own in ChatRequest, or none at all upstream.
+# Fields that have an attribute in ChatRequest, or that upstream does not have.
 _PLACED = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
@@ -107,7 +107,7 @@ _SETTINGS: dict[str, Callable[[_Body], object]] = {
 
 
 def check_settings(body: _Body) -> None:
-    """The types of the fields that are passed on as they are. A request sends few of them."""
+    """Checks the types of the fields that are passed on unchanged. A request sends few of them."""
     for name in body:
         check = _SETTINGS.get(name)
         if check is not None:

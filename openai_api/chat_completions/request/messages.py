@@ -21,8 +21,8 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def says_only_text(message: Any) -> bool:
-    """Whether it has a speaker, a text and no other field, as nearly all messages: then it is
-    right, and there is nothing in it to translate but the speaker.
+    """Whether a message has a role, a text and no other field, as nearly all have: then it is
+    valid, and only its role may have to be translated.
     """
     return (
         isinstance(message, dict)
@@ -70,11 +70,11 @@ def _check_part(part: Any, at: str) -> None:
 
 
 def check_picture_url(url: str, param: str) -> None:
-    """A picture is an http(s) URL or a base64 data URL of a format that the models read."""
+    """Refuses what is no http(s) URL, and no base64 data URL of a format that models read."""
     scheme = url[:30].partition(":")[0].lower()
     if scheme in ("http", "https"):
         return
-    # Not `partition`, which copies the picture.
+    # Not `partition`, which would copy the picture.
     comma = url.find(",")
     head, has_data = url[: max(comma, 0)], comma + 1 < len(url)
     if scheme != "data" or not head.lower().endswith(";base64") or not has_data:
@@ -107,7 +107,7 @@ def _check_calls(calls: Any, at: str) -> None:
 
 
 def _check_called(function: Any, at: str) -> None:
-    """A function that an earlier answer called."""
+    """Checks a function call of an earlier answer."""
     if not isinstance(function, dict):
         raise wrong_type(at, "an object", function)
     if not isinstance(function.get("name"), str):

@@ -8,7 +8,7 @@ from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 
 def tools_of(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Any, bool]:
-    """(tools, tool_choice, whether the client spoke the older `functions`)."""
+    """(tools, tool_choice, whether the client uses the older `functions`)."""
     tools = fields.sequence(body, "tools")
     functions = fields.sequence(body, "functions")
     if functions and not tools:

@@ -1,4 +1,4 @@
-"""What tells one conversation from another, so that its turns reach one upstream instance. Pure."""
+"""What identifies a conversation, so that all its turns reach one upstream instance. Pure."""
 
 import hashlib
 from typing import Any
@@ -8,7 +8,7 @@ import orjson
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate.messages import content_for
 
-# As much of a message as tells conversations apart.
+# Enough of a message to tell conversations apart.
 START_OF_CONVERSATION = 4000
 
 
@@ -31,7 +31,7 @@ def conversation_of(asked: ChatRequest) -> str:
 
 
 def _shortened(value: Any) -> Any:
-    """Parts with texts no longer than what is read of them, so that no picture is written out."""
+    """A copy whose texts are no longer than what is hashed, so that no picture is serialised."""
     if isinstance(value, str):
         return value[:START_OF_CONVERSATION]
     if isinstance(value, list):

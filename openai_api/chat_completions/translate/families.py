@@ -1,9 +1,8 @@
-"""What single model families need, where neither their schema nor the catalog tells. Data and
-look-ups, pure.
+"""What single model families need, where neither their schema nor the catalog says so. Data and a
+look-up, pure.
 
 Source: what Cloudflare's own Python client changes by family, and what its documentation says of
-reasoning (read up to October 2026). Everything that the catalog tells is taken from the catalog
-instead.
+reasoning (read up to October 2026). What the catalog says is taken from the catalog instead.
 """
 
 from collections.abc import Mapping
@@ -38,7 +37,7 @@ NO_CONTROL: Mapping[str, str] = {}
 
 
 def _efforts(**words: str) -> dict[str, str]:
-    """Upstream's word for each of OpenAI's, `low="none minimal low"` turned around."""
+    """Upstream's word for each of OpenAI's: `low="none minimal low"` maps three words to `low`."""
     return {asked: sent for sent, all_asked in words.items() for asked in all_asked.split()}
 
 
@@ -96,10 +95,10 @@ FAMILIES: tuple[tuple[str, Family], ...] = (
         "nemotron-3",
         Family(thinking_switch="enable_thinking", low_effort_switch="low_effort"),
     ),
-    # Distilled into Qwen and Llama both, so it stands before them.
+    # Names of distilled models also contain `qwen` or `llama`, so this stands before those.
     ("deepseek-r1-distill", Family(thinks_in_text=True, efforts=NO_CONTROL)),
     ("qwq", Family(thinks_in_text=True, efforts=NO_CONTROL)),
-    # By its author: models that others made of Mistral's take what their own schema says.
+    # By its author: models that others derived from Mistral's take what their own schema says.
     ("/mistral", Family(drops=frozenset({"tool_choice"}), guides_json=True)),
     ("llama", Family(repeats_calls_in_content=True)),
 )

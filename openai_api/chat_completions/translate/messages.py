@@ -12,7 +12,7 @@ from openai_api.errors import BadRequest
 
 
 def types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
-    """Of all contents that are made of parts."""
+    """The types of all parts in the messages' contents."""
     return {
         part["type"]
         for message in messages
@@ -24,7 +24,7 @@ def types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
 def messages_for(
     messages: list[dict[str, Any]], facts: ChatFacts, family: Family
 ) -> tuple[list[dict[str, Any]], list[int] | None]:
-    """The messages as this model takes them, and a picture that goes beside them."""
+    """The messages as this model takes them, and a picture that is sent beside them."""
     image: str | None = None
     sent: list[dict[str, Any]] = []
     last_call_ids: list[str] = []
@@ -55,7 +55,7 @@ def messages_for(
             out["tool_call_id"] = last_call_ids[0] if last_call_ids else f"call_{position}"
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         if role == "assistant" and isinstance(reasoning, str):
-            # Where vLLM reads earlier thoughts; inside the content they confuse the model.
+            # vLLM reads earlier thoughts here; inside the content they confuse the model.
             out["reasoning"] = reasoning
         if facts.dialect == "openai" and isinstance(message.get("name"), str):
             out["name"] = message["name"]
@@ -90,7 +90,7 @@ def _image_url(content: Any) -> str:
 
 
 def _picture(url: str | None) -> list[int] | None:
-    """The older vision model takes the picture as byte values, in a field of its own."""
+    """The picture as byte values, which the older vision model takes in a field of its own."""
     if url is None:
         return None
     head, _, data = url.partition(",")

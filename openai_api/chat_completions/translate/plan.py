@@ -1,8 +1,8 @@
 """An OpenAI chat request → Workers AI's payload for one model. Pure.
 
 Comes in: a ChatRequest and the catalog's record. Goes out: a ChatPlan with the payload and what the
-answer is expected to look like. Raises BadRequest where the model cannot do what was asked, so that
-upstream's unreadable schema errors are not needed to say so.
+answer is expected to look like. Raises BadRequest where the model cannot do what was asked, in
+clearer words than upstream's schema errors.
 """
 
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ class ChatPlan:
 
 
 def body_of(payload: dict[str, Any], *, stream: bool) -> bytes:
-    """What goes upstream."""
+    """The body of the upstream call."""
     if not stream:
         return orjson.dumps(payload)
     # Usage is always asked for: accounting does not depend on what the client wants to see.

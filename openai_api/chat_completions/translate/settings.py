@@ -6,7 +6,7 @@ from catalog.classify.facts import ChatFacts
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate.families import Family
 
-# Nothing upstream for these: they are about OpenAI's own services, or name the team's people.
+# Never sent upstream: fields about OpenAI's own services, or that name the team's people.
 NOT_FORWARDED = frozenset(
     {
         *("user", "metadata", "store", "service_tier", "safety_identifier", "verbosity"),
@@ -14,7 +14,7 @@ NOT_FORWARDED = frozenset(
         *("moderation", "functions", "function_call"),
     }
 )
-# What the schema of the older models takes, when the catalog could not read one.
+# What the older models' schemas take, for models whose schema the catalog could not read.
 LEGACY_SETTINGS = frozenset(
     {
         *("temperature", "top_p", "top_k", "seed", "repetition_penalty", "frequency_penalty"),
@@ -47,7 +47,7 @@ def settings_for(settings: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
 
 
 def _numbers_seeds_from_one(facts: ChatFacts) -> bool:
-    """Also the schema of gpt-oss, which is of the newer kind otherwise."""
+    """Whether seeds start at 1: in the older schemas, and in that of gpt-oss."""
     seed = facts.parameters.get("seed")
     return facts.dialect == "legacy" or (seed is not None and seed.minimum == 1)
 
@@ -79,9 +79,9 @@ def response_format_for(
 
 
 def reasoning_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
-    """The effort in the words this model knows; nothing for models without such a control.
+    """The reasoning effort in the model's words; nothing for models without such a control.
 
-    What the catalog says of a model wins over what is known of its family.
+    The catalog's facts about a model take precedence over what is known of its family.
     """
     effort = asked.reasoning_effort
     if effort is None:

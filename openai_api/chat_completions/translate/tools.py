@@ -20,12 +20,12 @@ def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str,
 
 
 def _tool(tool: dict[str, Any], facts: ChatFacts, family: Family) -> dict[str, Any]:
-    """The tool with all that the older schemas require; empty texts say nothing to a model."""
+    """The tool with all that the older schemas require; a missing description becomes empty."""
     given = tool.get("function", tool)
     description = given.get("description")
     function = {
         "name": given["name"],
-        # A description that is no text makes the inference server refuse the request (8001).
+        # The inference server refuses a request whose description is not a text (8001).
         "description": description if isinstance(description, str) else "",
         "parameters": _complete_parameters(
             given.get("parameters") or {},
@@ -52,7 +52,7 @@ def _complete_parameters(parameters: dict[str, Any], *, typed: bool) -> dict[str
 def _one_type(prop: dict[str, Any], *, typed: bool) -> dict[str, str]:
     """The one type of a property: of several, or of a combination, the first that is not null.
 
-    Where the model does not insist (`typed`), those say enough by themselves.
+    Where the model does not require one (`typed`), several types or a combination stay as they are.
     """
     given = prop.get("type")
     if isinstance(given, str):

@@ -1,8 +1,8 @@
-"""What `POST /v1/messages` accepts, and what it says of what it does not. Pure.
+"""What `POST /v1/messages` accepts, and the error for what it does not. Pure.
 
 Comes in: the parsed body. Goes out: a MessagesRequest whose known fields have Anthropic's types.
-Fields about Anthropic's own services, such as `cache_control` and `container`, are let pass.
-Raises BadRequest naming the field.
+Fields about Anthropic's own services, such as `cache_control` and `container`, are ignored. Raises
+BadRequest naming the field.
 """
 
 from dataclasses import dataclass, field
@@ -44,7 +44,7 @@ class MessagesRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# What is passed on under the name it has in chat.
+# Fields that are passed on under the same name as in a chat.
 _PASSED_ON = ("temperature", "top_p", "top_k", "seed", "chat_template_kwargs")
 
 
@@ -57,7 +57,7 @@ def read(body: dict[str, Any]) -> MessagesRequest:
 
 
 def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest:
-    """The request in a `body` that may do without a limit, as when its tokens are counted."""
+    """The request in a `body` that needs no limit, as when its tokens are counted."""
     model = fields.text(body, "model", required=True) or ""
     check_settings({name: body.get(name) for name in _PASSED_ON})
     if fields.sequence(body, "mcp_servers"):
@@ -91,7 +91,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
 
 
 def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:
-    """(effort, whether thoughts are shown). Without `thinking` a model is to answer at once."""
+    """(effort, whether thoughts are shown). Without `thinking` the model is not to think."""
     output = fields.mapping(body, "output_config") or {}
     effort = output.get("effort")
     if effort is not None and effort not in EFFORTS:
@@ -123,7 +123,9 @@ def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
-    """The JSON schema that the answer is to follow, under its name of today or its first one."""
+    """The JSON schema that the answer has to follow, under the field's present name or its first
+    one.
+    """
     output = fields.mapping(body, "output_config") or {}
     at, wanted = "output_config.format", output.get("format")
     if wanted is None:

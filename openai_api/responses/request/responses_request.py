@@ -1,4 +1,4 @@
-"""What `POST /v1/responses` accepts, and what it says of what it does not. Pure.
+"""What `POST /v1/responses` accepts, and the error for what it does not. Pure.
 
 Comes in: the parsed body. Goes out: a ResponsesRequest whose known fields have OpenAI's types.
 Nothing is kept between requests, so what refers to an earlier one is refused. Raises BadRequest
@@ -49,7 +49,7 @@ class ResponsesRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# Fields with a place of their own in ResponsesRequest, or none at all upstream.
+# Fields that have an attribute in ResponsesRequest, or that upstream does not have.
 _PLACED = frozenset(
     {
         *("model", "input", "stream", "stream_options", "instructions", "tools", "tool_choice"),
@@ -58,7 +58,7 @@ _PLACED = frozenset(
         *("safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier"),
         *("prompt_cache_options", "truncation", "previous_response_id", "conversation", "prompt"),
         *("background", "background_options", "context_management", "client_metadata"),
-        # Names of chat's request, which this endpoint has other words for.
+        # Fields of a chat request that have another name here.
         *("messages", "functions", "function_call", "response_format", "max_tokens", "stop", "n"),
         *("max_completion_tokens", "reasoning_effort", "logprobs", "verbosity"),
     }
