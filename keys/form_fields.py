@@ -37,7 +37,7 @@ class AmountField(forms.CharField):
             return self._parse(text)
         except ValueError:
             raise forms.ValidationError(
-                f"{text!r} is not an amount above 0, such as 12.50."
+                f"{text!r} is not an amount. Enter a number above 0, such as 12.50."
             ) from None
 
 
@@ -67,7 +67,7 @@ class OverlapField(forms.CharField):
         super().__init__(
             initial="24h",
             max_length=12,
-            help_text="How long the old secret goes on working: 30m, 24h, 7d, or 0s to end it now.",
+            help_text="How long the old secret goes on working, such as 24h or 7d; 0s ends it now.",
             **kwargs,
         )
 
@@ -79,6 +79,6 @@ class OverlapField(forms.CharField):
             overlap = timedelta.max
         if overlap > timedelta(days=365):
             raise forms.ValidationError(
-                f"{text!r} is not a time such as 30m, 24h or 7d, of a year at most."
+                f"{text!r} is not a time such as 30m, 24h or 7d, up to a year."
             )
         return overlap

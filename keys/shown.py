@@ -1,6 +1,8 @@
-"""Amounts as a page shows them: short, and never 0 for what is more. Pure."""
+"""Amounts and limits as a page shows them: short, and never 0 for what is more. Pure."""
 
 from decimal import Decimal
+
+from keys.scopes import Limits
 
 
 def usd(nano_usd: int) -> str:
@@ -31,3 +33,17 @@ def short(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g}{letter}"
     return str(count)
+
+
+def limit_texts(limits: Limits) -> list[str]:
+    """'60 requests per minute', '$50.00 per month': a text for each limit that is set."""
+    texts = (
+        (limits.requests_per_minute, "{:,} requests per minute".format),
+        (limits.tokens_per_minute, "{:,} tokens per minute".format),
+        (limits.concurrency, "{:,} requests at once".format),
+        (limits.daily_budget_nano_usd, lambda amount: f"{usd(amount)} per day"),
+        (limits.monthly_budget_nano_usd, lambda amount: f"{usd(amount)} per month"),
+        (limits.total_budget_nano_usd, lambda amount: f"{usd(amount)} in total"),
+        (limits.daily_neurons_micro, lambda amount: f"{neurons(amount)} neurons per day"),
+    )
+    return [text(limit) for limit, text in texts if limit is not None]

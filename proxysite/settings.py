@@ -511,6 +511,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "theme.formats"
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Workers AI Gateway",

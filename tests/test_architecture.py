@@ -82,7 +82,7 @@ FLOORS = {
 # Rooms that stand on the ground, beside the modules there.
 ON_THE_GROUND = {"models"}
 # Folders that are Django's, not ours to give a room.
-DJANGOS = {"migrations", "management", "commands", "templatetags"}
+DJANGOS = {"migrations", "management", "commands", "templatetags", "formats"}
 
 REGISTERS = "Django's own form: what `ready` imports registers itself once the apps are loaded"
 # Importing file and imported module → why not at the top. A start is paid for by every process.

@@ -1,10 +1,15 @@
 """What every list and form of the admin is made of: the theme's classes, set up once."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import unfold.admin
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+
+from theme.shown import moment
 
 
 class ModelAdmin(unfold.admin.ModelAdmin):
@@ -13,6 +18,8 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     list_fullwidth = True
     # What to do about a list that is empty.
     when_empty: ClassVar[str] = ""
+    # Over the list and in the menu; empty: the model's plural.
+    list_words: ClassVar[str] = ""
     # On the button that adds one; empty: "Add" and the name of the model.
     add_words: ClassVar[str] = ""
 
@@ -52,6 +59,17 @@ class ModelAdmin(unfold.admin.ModelAdmin):
         """A page of this model's that is neither its list nor a form, in the admin's frame."""
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
         return TemplateResponse(request, template, {**frame, **context})
+
+
+def moment_column(field: str, words: str) -> Callable[[Any], SafeString]:
+    """A column of a list, or a field of a form, with the moment in the viewer's zone."""
+
+    @admin.display(description=words, ordering=field)
+    def column(obj: Any) -> SafeString:
+        return moment(getattr(obj, field))
+
+    column.__name__ = field
+    return column
 
 
 class ReadOnlyAdmin(ModelAdmin):

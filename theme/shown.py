@@ -1,9 +1,10 @@
 """Values as the admin's lists show them."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 
@@ -18,6 +19,22 @@ def moment(when: datetime | None, never: str = "never") -> SafeString:
         f"{utc:%Y-%m-%d %H:%M:%S}",
         f"{utc:%Y-%m-%d %H:%M}",
     )
+
+
+def tag(text: str, kind: str = "") -> SafeString:
+    """A state in one word. `kind` is "good", "warn", "bad" or nothing."""
+    return format_html('<span class="tag {}">{}</span>', kind, text)
+
+
+def noted(text: str | SafeString, note: str) -> SafeString:
+    """A text with a smaller one below it."""
+    return format_html('<span class="noted">{} <span class="note">{}</span></span>', text, note)
+
+
+def lines(texts: Iterable[str], none: str = "–") -> SafeString:
+    """A line for each."""
+    shown = format_html_join("", "<span>{}</span>", ((text,) for text in texts))
+    return format_html('<span class="lines">{}</span>', shown or none)
 
 
 def indented_json(value: object) -> SafeString:

@@ -10,7 +10,7 @@ from unfold.sites import UnfoldAdminSite
 # Heading, then object name and icon of each model; who may not see a model is not shown it.
 MENU: Final = (
     (
-        "Use",
+        "Keys and usage",
         {"RequestLog": "receipt_long", "Key": "key", "OwnerLimits": "speed"},
     ),
     (
@@ -46,13 +46,17 @@ class OperatorSite(UnfoldAdminSite):
         groups = [{"title": "", "items": [_item("Dashboard", "monitoring", index, request)]}]
         for title, icons in MENU:
             items = [
-                _item(shown[name]["name"], icon, shown[name]["admin_url"], request)
+                _item(self._words(shown[name]), icon, shown[name]["admin_url"], request)
                 for name, icon in icons.items()
                 if name in shown and shown[name]["admin_url"]
             ]
             if items:
                 groups.append({"title": title, "items": items})
         return groups
+
+    def _words(self, model: dict[str, Any]) -> str:
+        words: str = getattr(self._registry[model["model"]], "list_words", "") or model["name"]
+        return words
 
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,13 +1,13 @@
 """Aliases in the admin: their own list, and the rows of them in a model's form."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from catalog.models import Alias
 from theme.audit import Audited
-from theme.model_admin import ModelAdmin, TabularInline
+from theme.model_admin import ModelAdmin, TabularInline, moment_column
 
 
 class AliasInline(TabularInline):
@@ -23,10 +23,14 @@ class AliasInline(TabularInline):
         return field
 
 
+CREATED: Final = moment_column("created_at", "created")
+
+
 @admin.register(Alias)
 class AliasAdmin(Audited, ModelAdmin):
-    list_display = ("alias", "target", "created_at")
-    when_empty = "An alias lets clients ask for a model by another name, such as gpt-4o."
+    list_display = ("alias", "target", CREATED)
+    when_empty = "An alias lets clients call a model by another name, such as gpt-4o."
     list_select_related = ("target",)
     search_fields = ("alias", "target__name")
-    readonly_fields = ("created_at",)
+    fields = ("alias", "target", CREATED)
+    readonly_fields = (CREATED,)

@@ -16,10 +16,11 @@ from catalog.pricing.prices import UNITS, prices_from_json
 from catalog.pricing.texts import neuron_text, price_text
 from catalog.successors import successor_of
 from theme.audit import Audited
-from theme.shown import indented_json
+from theme.shown import indented_json, lines, moment, noted, tag
 
 # A refresh can make a hundred changes; the history has all of them.
 CHANGES_SHOWN = 20
+SOURCE_WORDS = {"operator": "your own price", "published": "from the vendor's price page"}
 
 
 @admin.register(CatalogModel)
@@ -27,48 +28,46 @@ class CatalogModelAdmin(Audited, RefreshPages):
     form = CatalogModelForm
     inlines = (AliasInline,)
     list_display = (
-        "name",
-        "task",
+        "named",
         "endpoints",
         "capabilities",
-        "context_window",
+        "context",
         "price",
-        "neurons",
         "state",
-        "goes",
     )
     list_filter = (StateFilter, EndpointFilter, PriceSourceFilter, "task")
     search_fields = ("name", "description", "notes", "aliases__alias")
     actions = ("enable", "disable")
-    when_empty = "Refresh now reads the list of models from Workers AI."
+    when_empty = "Use Refresh now to read the list of models from Workers AI."
+    search_help_text = "Name, alias, description or notes"
     fieldsets = (
         (None, {"fields": ("name", "state", "enabled", "notes")}),
         (
-            "What it is",
+            "Model",
             {
                 "fields": (
                     "description",
                     "task",
                     "author",
-                    "created_at",
-                    "context_window",
+                    "created",
+                    "context",
                     "planned_deprecation_date",
                     "capabilities",
                 )
             },
         ),
-        ("What runs it", {"fields": ("endpoints", "refusals")}),
-        ("Price", {"fields": ("price", "catalog_price")}),
+        ("Endpoints", {"fields": ("endpoints", "refusals")}),
+        ("Price", {"fields": ("price", "neurons", "catalog_price")}),
         (
-            "Own price (USD)",
+            "Your own price (USD)",
             {
                 "classes": ("collapse",),
-                "description": "Any amount given here replaces all other prices of the model. "
-                "Empty fields throughout: the catalog's prices count.",
+                "description": "One amount here replaces all other prices of the model. "
+                "While all fields are empty, the catalog's prices hold.",
                 "fields": tuple(f"usd_{unit}" for unit in UNITS),
             },
         ),
-        ("Seen", {"fields": ("first_seen_at", "last_seen_at", "retired_at")}),
+        ("In the catalog", {"fields": ("first_seen", "last_seen", "retired")}),
         (
             "As Cloudflare sent it",
             {"classes": ("collapse",), "fields": ("entry_json", "classification_json")},
@@ -80,17 +79,18 @@ class CatalogModelAdmin(Audited, RefreshPages):
         "description",
         "task",
         "author",
-        "created_at",
-        "context_window",
+        "created",
+        "context",
         "planned_deprecation_date",
         "capabilities",
         "endpoints",
         "refusals",
         "price",
+        "neurons",
         "catalog_price",
-        "first_seen_at",
-        "last_seen_at",
-        "retired_at",
+        "first_seen",
+        "last_seen",
+        "retired",
         "entry_json",
         "classification_json",
     )
@@ -110,6 +110,14 @@ class CatalogModelAdmin(Audited, RefreshPages):
         for formset in formsets:
             self.save_formset(request, form, formset, change=change)
 
+    @admin.display(description="name", ordering="name")
+    def named(self, model: CatalogModel) -> SafeString:
+        return noted(model.name, model.task)
+
+    @admin.display(description="context (tokens)", ordering="context_window")
+    def context(self, model: CatalogModel) -> str:
+        return "–" if model.context_window is None else f"{model.context_window:,}"
+
     @admin.display(description="endpoints")
     def endpoints(self, model: CatalogModel) -> str:
         return ", ".join(model.classification.get("endpoints", ())) or "none"
@@ -124,30 +132,47 @@ class CatalogModelAdmin(Audited, RefreshPages):
         return ", ".join(model.classification.get("capabilities", ())) or "–"
 
     @admin.display(description="price")
-    def price(self, model: CatalogModel) -> str:
-        text = price_text(model.effective_prices) or "unpriced"
-        source = model.effective_price_source
-        return text if source in ("catalog", "unpriced") else f"{text} ({source})"
+    def price(self, model: CatalogModel) -> SafeString:
+        text = price_text(model.effective_prices) or "no price"
+        source = SOURCE_WORDS.get(model.effective_price_source, "")
+        return lines([*text.split(" · "), *([source] if source else [])])
 
-    @admin.display(description="neurons")
-    def neurons(self, model: CatalogModel) -> str:
-        return neuron_text(model.effective_prices)
+    @admin.display(description="price in neurons")
+    def neurons(self, model: CatalogModel) -> SafeString:
+        text = neuron_text(model.effective_prices)
+        return lines(text.split(" · ") if text else ())
 
-    @admin.display(description="planned to go", ordering="planned_deprecation_date")
-    def goes(self, model: CatalogModel) -> str:
-        day = model.planned_deprecation_date
-        return f"{day:%Y-%m-%d}" if day else "–"
-
-    @admin.display(description="price without yours")
-    def catalog_price(self, model: CatalogModel) -> str:
+    @admin.display(description="price without your own")
+    def catalog_price(self, model: CatalogModel) -> SafeString:
         text = price_text(prices_from_json(model.prices)) or "none"
-        return f"{text} ({model.get_price_source_display()})"
+        source = SOURCE_WORDS.get(model.price_source, "")
+        return lines([*text.split(" · "), *([source] if source else [])])
 
     @admin.display(description="state", ordering="retired_at")
-    def state(self, model: CatalogModel) -> str:
+    def state(self, model: CatalogModel) -> SafeString:
         if model.retired_at is not None:
-            return f"retired {model.retired_at:%Y-%m-%d}"
-        return "on" if model.enabled else "off"
+            return noted(tag("retired", "bad"), f"{model.retired_at:%Y-%m-%d}")
+        day = model.planned_deprecation_date
+        return noted(
+            tag("enabled", "good") if model.enabled else tag("disabled", "bad"),
+            f"deprecated from {day:%Y-%m-%d}" if day else "",
+        )
+
+    @admin.display(description="published")
+    def created(self, model: CatalogModel) -> SafeString:
+        return moment(model.created_at, "unknown")
+
+    @admin.display(description="first listed")
+    def first_seen(self, model: CatalogModel) -> SafeString:
+        return moment(model.first_seen_at)
+
+    @admin.display(description="last listed")
+    def last_seen(self, model: CatalogModel) -> SafeString:
+        return moment(model.last_seen_at)
+
+    @admin.display(description="retired")
+    def retired(self, model: CatalogModel) -> SafeString:
+        return moment(model.retired_at, "no")
 
     @admin.display(description="entry")
     def entry_json(self, model: CatalogModel) -> SafeString:

@@ -17,7 +17,7 @@ class EndpointFilter(admin.SimpleListFilter):
     parameter_name = "endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return [*((name, name) for name in sorted(ENDPOINTS)), ("none", "served by none")]
+        return [*((name, name) for name in sorted(ENDPOINTS)), ("none", "none")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[CatalogModel]
@@ -47,7 +47,12 @@ class StateFilter(admin.SimpleListFilter):
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
-        return [(state, state) for state in self.conditions]
+        return [
+            ("on", "enabled"),
+            ("off", "disabled"),
+            ("retired", "retired"),
+            ("deprecated", "deprecation planned"),
+        ]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[CatalogModel]
@@ -57,7 +62,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class PriceSourceFilter(admin.SimpleListFilter):
-    title = "price from"
+    title = "source of the price"
     parameter_name = "price_source"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
@@ -65,7 +70,7 @@ class PriceSourceFilter(admin.SimpleListFilter):
             ("operator", "operator"),
             ("catalog", "catalog"),
             ("published", "vendor's price page"),
-            ("unpriced", "nowhere: unpriced"),
+            ("unpriced", "no price"),
         ]
 
     def queryset(

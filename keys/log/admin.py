@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from keys import shown
 from keys.amounts import MICRO, neurons_text, usd_text
 from keys.ledger.captured import laid_out
 from keys.log.explained import explain
@@ -31,7 +32,7 @@ from keys.log.paging import LogPage
 from keys.models import CapturedText, Key, RequestLog
 from keys.reports.usage import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
-from theme.shown import moment
+from theme.shown import moment, noted, tag
 
 # Columns that hold an amount, and what shows it.
 _SHOWN_AS: Final = {
@@ -65,13 +66,13 @@ class RequestLogAdmin(ReadOnlyAdmin):
         ModelFilter,
     )
     search_fields = ("request_id__exact",)
-    search_help_text = "The whole x-request-id of an answer."
+    search_help_text = "Whole request id (x-request-id)"
     ordering = ("-started_at", "-id")
     sortable_by = ()
     list_per_page = 100
     list_max_show_all = 0
     actions = None
-    when_empty = "The first request with a key shows here as soon as it is answered."
+    when_empty = "A request appears here as soon as it is answered."
     change_list_template = "admin/keys/requestlog/change_list.html"
     change_form_template = "admin/keys/requestlog/change_form.html"
     fieldsets: ClassVar = [
@@ -116,9 +117,9 @@ class RequestLogAdmin(ReadOnlyAdmin):
         return {
             "is_captured": True,
             "captured": [
-                ("Asked", laid_out(text.asked), _cut(text.asked, text.asked_characters)),
+                ("Prompt", laid_out(text.asked), _cut(text.asked, text.asked_characters)),
                 (
-                    "Answered",
+                    "Answer",
                     laid_out(text.answered),
                     _cut(text.answered, text.answered_characters),
                 ),
@@ -143,7 +144,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
         response["Content-Disposition"] = 'attachment; filename="requests.csv"'
         return response
 
-    @admin.display(description="began")
+    @admin.display(description="started")
     def began(self, row: RequestLog) -> SafeString:
         return moment(row.started_at)
 
@@ -151,15 +152,15 @@ class RequestLogAdmin(ReadOnlyAdmin):
     def result(self, row: RequestLog) -> SafeString:
         kind = "good" if row.status < 400 else "warn" if row.status < 500 else "bad"
         words = row.error_code or row.end_reason.replace("_", " ")
-        return format_html('<span class="{}">{}</span> {}', kind, row.status, words)
+        return format_html('{} <span class="nowrap">{}</span>', tag(str(row.status), kind), words)
 
     @admin.display(description="key and owner")
     def who(self, row: RequestLog) -> SafeString:
-        return format_html('{} <span class="quiet">{}</span>', row.key_name, row.owner_name)
+        return noted(row.key_name, row.owner_name)
 
     @admin.display(description="endpoint")
-    def where(self, row: RequestLog) -> str:
-        return f"{row.endpoint}, streamed" if row.stream else row.endpoint
+    def where(self, row: RequestLog) -> SafeString:
+        return noted(row.endpoint, "streamed" if row.stream else "")
 
     @admin.display(description="tokens in / out")
     def tokens(self, row: RequestLog) -> str:
@@ -181,9 +182,9 @@ class RequestLogAdmin(ReadOnlyAdmin):
         micro = row.neurons_by_price_micro
         return "" if micro is None else neurons_text(micro)
 
-    @admin.display(description="took")
+    @admin.display(description="duration")
     def took(self, row: RequestLog) -> str:
-        return f"{row.duration_ms:,} ms"
+        return shown.seconds(row.duration_ms)
 
 
 def _cut(text: str, characters: int) -> str:

@@ -13,18 +13,18 @@ _MS_PER_MINUTE: Final = 60_000
 
 _END_REASONS: Final = {
     "complete": "The answer was sent whole.",
-    "client_gone": "The client hung up before the end; what was used until then is counted.",
-    "upstream_error": "Workers AI failed, or answered with an error.",
-    "upstream_timeout": "Workers AI was silent for too long.",
+    "client_gone": "The client disconnected before the end. What was used until then is counted.",
+    "upstream_error": "Workers AI failed or answered with an error.",
+    "upstream_timeout": "Workers AI sent nothing for too long.",
     "upstream_cut": "Workers AI broke off in the middle of its answer.",
     "rejected": "The gateway refused the request.",
-    "key_revoked": "The key was revoked, or expired, before the end.",
+    "key_revoked": "The key was revoked or expired before the end.",
     "server_stopped": "The gateway was stopped before the end.",
-    "gateway_error": "The gateway failed; its log has the request id.",
+    "gateway_error": "The gateway failed. Look for the request id in its log.",
 }
 _USAGE_SOURCES: Final = {
     "upstream": "as Workers AI reported it",
-    "estimated": "estimated, as Workers AI reported none",
+    "estimated": "estimated, because Workers AI reported none",
     "partial": "what was used until the answer broke off",
     "none": "nothing was used",
 }
@@ -137,10 +137,10 @@ def _usd(nano_usd: Decimal) -> str:
 def _steps(row: RequestLog) -> list[Step]:
     whole = max(row.duration_ms, 1)
     first = row.duration_ms if row.ttft_ms is None else min(row.ttft_ms, row.duration_ms)
-    tries = f" in {row.attempts} tries" if row.attempts > 1 else ""
-    steps = [("admitted, then waiting for Workers AI" + tries, 0, first)]
+    tries = f" ({row.attempts} attempts)" if row.attempts > 1 else ""
+    steps = [("Admitted, waiting for the first byte" + tries, 0, first)]
     if row.ttft_ms is not None:
-        steps.append(("first byte sent, then the rest", first, row.duration_ms - first))
+        steps.append(("Sending the answer", first, row.duration_ms - first))
     return [
         Step(name, at, took, round(took * 100 / whole, 2), round(at * 100 / whole, 2))
         for name, at, took in steps

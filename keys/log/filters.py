@@ -108,7 +108,7 @@ class StatusFilter(LogFilter):
         "ok": ("answered", Sought(rest=Q(status__lt=400))),
         # As the totals count errors.
         "failed": ("failed", Sought(failed=True, rest=~Q(status=CLIENT_GONE_STATUS))),
-        "gone": ("client left", Sought(failed=True, rest=Q(status=CLIENT_GONE_STATUS))),
+        "gone": ("client disconnected", Sought(failed=True, rest=Q(status=CLIENT_GONE_STATUS))),
         "4xx": ("4xx", Sought(failed=True, rest=Q(status__lt=500))),
         "5xx": ("5xx", Sought(failed=True, rest=Q(status__gte=500))),
     }

@@ -39,12 +39,14 @@ class LimitsForm(forms.Form):
 
     expires_on = forms.DateField(
         required=False,
-        label="Last day",
+        label="Expires after",
         widget=forms.DateInput(attrs={"type": "date"}),
     )
-    daily_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD per day")
-    monthly_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD per month")
-    total_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="USD in all")
+    daily_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="Budget per day (USD)")
+    monthly_budget_nano_usd = AmountField(
+        nano_usd_from_text, usd_text, label="Budget per month (USD)"
+    )
+    total_budget_nano_usd = AmountField(nano_usd_from_text, usd_text, label="Total budget (USD)")
     daily_neurons_micro = AmountField(
         neurons_micro_from_text, neurons_text, label="Neurons per day"
     )
@@ -72,26 +74,27 @@ class LimitsForm(forms.Form):
         self._explain_lists(ceiling)
         if ceiling.expires_at is not None:
             last = ceiling.expires_at.astimezone(UTC).date()
-            self.fields["expires_on"].help_text = f"{last:%Y-%m-%d} at the latest (UTC)."
+            until = f"{last:%Y-%m-%d} at the latest."
         else:
-            self.fields["expires_on"].help_text = "Works through this day (UTC)."
+            until = "Empty: it never expires."
+        self.fields["expires_on"].help_text = f"The last day that the key works (UTC). {until}"
 
     def _explain_lists(self, ceiling: Ceiling) -> None:
         models, networks = self.fields["allowed_models"], self.fields["allowed_networks"]
         models.help_text = (
-            f"Within {', '.join(ceiling.models)}."
+            f"Only within {', '.join(ceiling.models)}."
             if ceiling.models
-            else "Patterns such as @cf/meta/*, one in a line. Empty: every model."
+            else "One pattern a line, such as @cf/meta/*. Empty: every model."
         )
         networks.help_text = (
-            f"Within {', '.join(ceiling.networks)}."
+            f"Only within {', '.join(ceiling.networks)}."
             if ceiling.networks
-            else "Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
+            else "One network a line, such as 10.0.0.0/8. Empty: from anywhere."
         )
         endpoints: Any = self.fields["allowed_endpoints"]
         if ceiling.endpoints:
             endpoints.choices = [(name, name) for name in ceiling.endpoints]
-        endpoints.help_text = "None ticked: all of these."
+        endpoints.help_text = "Nothing ticked: all of these."
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -102,22 +105,22 @@ class LimitsForm(forms.Form):
             if values.get(name) is None:
                 values[name] = highest
             elif values[name] > highest:
-                self.add_error(name, f"At most {show(highest)} is allowed here.")
+                self.add_error(name, f"Enter at most {show(highest)}.")
         return values
 
     def clean_expires_on(self) -> datetime | None:
-        """The moment that the key ends."""
+        """The moment at which the key expires."""
         day, latest = self.cleaned_data["expires_on"], self._ceiling.expires_at
         if day is None:
             return latest
         end = datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
         if end <= timezone.now():
-            raise ValidationError("This day is over.")
+            raise ValidationError("This day is over. Choose a later one.")
         if latest is None or end <= latest:
             return end
         if day == latest.astimezone(UTC).date():
             return latest
-        raise ValidationError(f"{latest.astimezone(UTC):%Y-%m-%d} at the latest.")
+        raise ValidationError(f"Choose {latest.astimezone(UTC):%Y-%m-%d} at the latest.")
 
     def clean_allowed_models(self) -> list[str]:
         patterns, allowed = self.cleaned_data["allowed_models"], self._ceiling.models
@@ -147,7 +150,7 @@ class LimitsForm(forms.Form):
 class NewKeyForm(LimitsForm):
     name = forms.CharField(
         max_length=120,
-        help_text="What it is for, such as laptop or chat app.",
+        help_text="What the key is for, such as laptop or chat app.",
     )
     field_order = ("name",)
 

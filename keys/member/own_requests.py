@@ -43,7 +43,7 @@ class ShownRequest:
         return _END_WORDS.get(self.row.end_reason, "") if self.failed else ""
 
 
-_END_WORDS: Final = {"client_gone": "The client went away before the answer was whole."}
+_END_WORDS: Final = {"client_gone": "The client disconnected before the answer was whole."}
 
 
 @dataclass(frozen=True, slots=True)

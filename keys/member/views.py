@@ -110,7 +110,7 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
                 note_change(key, _user_id(request), f"Limited by its owner: {', '.join(changed)}.")
     if not form.is_valid():
         return render(request, "member/limits.html", {"form": form, "key": key})
-    messages.success(request, f"The limits of {key.name} are changed.")
+    messages.success(request, f"Saved the limits of {key.name}.")
     return redirect("member:key", key_id)
 
 

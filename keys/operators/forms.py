@@ -11,7 +11,7 @@ from keys.models import ENDPOINTS, LIMITS, USUAL_CAPTURE_DAYS, Key, OwnerLimits
 
 
 def _usd(label: str) -> AmountField:
-    return AmountField(nano_usd_from_text, usd_text, label=label, help_text="Empty: no limit.")
+    return AmountField(nano_usd_from_text, usd_text, label=label)
 
 
 class LimitsForm(forms.ModelForm):
@@ -19,12 +19,11 @@ class LimitsForm(forms.ModelForm):
 
     daily_budget_nano_usd = _usd("Budget per day (USD)")
     monthly_budget_nano_usd = _usd("Budget per month (USD)")
-    total_budget_nano_usd = _usd("Budget in all (USD)")
+    total_budget_nano_usd = _usd("Total budget (USD)")
     daily_neurons_micro = AmountField(
         neurons_micro_from_text,
         neurons_text,
         label="Neurons per day",
-        help_text="Empty: no limit.",
     )
 
 
@@ -41,24 +40,24 @@ _OF_A_REVOKED_KEY: Final = frozenset({"name", "notes", "capture_text", "capture_
 class KeyForm(LimitsForm):
     allowed_models = LinesField(
         required=False,
-        help_text="Patterns such as @cf/meta/*, one in a line. Empty: every model.",
+        help_text="One pattern a line, such as @cf/meta/*. Empty: every model.",
     )
     allowed_endpoints = forms.MultipleChoiceField(
         required=False,
         choices=[(name, name) for name in ENDPOINTS],
         widget=forms.CheckboxSelectMultiple,
-        help_text="None ticked: every endpoint.",
+        help_text="Nothing ticked: every endpoint.",
     )
     allowed_networks = LinesField(
-        required=False, help_text="Such as 10.0.0.0/8, one in a line. Empty: from anywhere."
+        required=False, help_text="One network a line, such as 10.0.0.0/8. Empty: from anywhere."
     )
 
     capture_days = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=3650,
-        label="Days until it is deleted",
-        help_text=f"Counts for what is stored already, too. Empty: {USUAL_CAPTURE_DAYS}.",
+        label="Delete after (days)",
+        help_text=f"Also counts for what is stored already. Empty: {USUAL_CAPTURE_DAYS} days.",
     )
 
     class Meta:
@@ -69,7 +68,14 @@ class KeyForm(LimitsForm):
             *LIMITS,
             *("capture_text", "capture_days"),
         ]
-        labels: ClassVar = {"capture_text": "Store prompts and answers"}
+        labels: ClassVar = {
+            "capture_text": "Store prompts and answers",
+            "expires_at": "Expires at (UTC)",
+        }
+        help_texts: ClassVar = {
+            "expires_at": "Empty: never.",
+            "notes": "For operators only; the owner does not see them.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -100,16 +106,23 @@ class RotateForm(forms.Form):
 
 # How the admin groups the limits, of keys and of owners.
 LIMIT_FIELDSETS: Any = [
-    ("Rates", {"fields": ["requests_per_minute", "tokens_per_minute", "concurrency"]}),
     (
-        "Budgets (UTC days and months)",
+        "Rate limits",
         {
+            "description": "Empty: no limit.",
+            "fields": ["requests_per_minute", "tokens_per_minute", "concurrency"],
+        },
+    ),
+    (
+        "Budgets",
+        {
+            "description": "Days and months are UTC. Empty: no limit.",
             "fields": [
                 "daily_budget_nano_usd",
                 "monthly_budget_nano_usd",
                 "total_budget_nano_usd",
                 "daily_neurons_micro",
-            ]
+            ],
         },
     ),
 ]

@@ -11,9 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from keys import key_text
+from keys import key_text, shown
 from keys.key_choice import key_with_text
-from keys.key_json import limits_as_json
 from keys.models import CapturedText, Key
 from keys.operators.forms import LIMIT_FIELDSETS, KeyForm
 from keys.operators.key_filters import (
@@ -25,14 +24,14 @@ from keys.operators.key_filters import (
 from keys.operators.key_pages import KeyPages, secret_text
 from keys.operators.key_use import SPARK_DAYS, KeyList, use_of
 from keys.reports.near_limits import NEAR_PERCENT, NearLimit
-from theme.shown import moment
+from theme.shown import lines, moment, noted, tag
 from theme.sparkline import sparkline
 
 CAPTURE_WARNING: Final = (
-    "Careful: while this is on, everything that is sent with this key is stored, and so is every "
-    "answer, tool calls included; of pictures, sound and files only the kind and size. Everybody "
-    "with the permission “Can view captured text” reads it on the pages of the key's requests. The "
-    "key's owner is told on their own pages. It is deleted after the days below."
+    "Caution: while this is on, everything that is sent with this key is stored, and so is every "
+    "answer, tool calls included. Of images, audio and files, only the kind and the size are "
+    "stored. Everybody with the permission “Can view captured text” can read it on the pages of "
+    "the key's requests. The key's owner is told so on their own pages."
 )
 
 
@@ -40,9 +39,8 @@ CAPTURE_WARNING: Final = (
 class KeyAdmin(KeyPages):
     form = KeyForm
     list_display = (
-        "name",
+        "named",
         "owner",
-        "secret",
         "state",
         "requests",
         "budget",
@@ -61,27 +59,30 @@ class KeyAdmin(KeyPages):
     # A line with its columns of days takes milliseconds to draw.
     list_per_page = 50
     when_empty = "A key lets a person or an app use the models, within limits of its own."
+    add_words = "Issue a key"
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "secrets__prefix__startswith")
-    search_help_text = "Name, owner or prefix; or a whole key, to find which one it is."
+    search_help_text = "Name, owner, prefix, or a whole key"
     change_form_template = "admin/keys/key/change_form.html"
     fieldsets: ClassVar = [
         (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
-        ("May use", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
+        ("Access", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
         *LIMIT_FIELDSETS,
         (
             "Captured text",
             {"description": CAPTURE_WARNING, "fields": ["capture_text", "capture_days"]},
         ),
     ]
-    _FACTS = ("secret", "state", "created_at", "last_used_at", "revoked_at")
+    _FACTS = ("secret", "state", "created", "used", "revoked")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Key]:
         return super().get_queryset(request).prefetch_related("secrets")
 
     def get_fieldsets(self, request: HttpRequest, obj: Key | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        return fieldsets if obj is None else [*fieldsets, ("Facts", {"fields": self._FACTS})]
+        return (
+            fieldsets if obj is None else [*fieldsets, ("About this key", {"fields": self._FACTS})]
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Key | None = None) -> Any:
         return () if obj is None else self._FACTS
@@ -94,9 +95,14 @@ class KeyAdmin(KeyPages):
     def secret(self, key: Key) -> str:
         return secret_text(key)
 
+    @admin.display(description="name", ordering="name")
+    def named(self, key: Key) -> SafeString:
+        return noted(key.name, self.secret(key))
+
     @admin.display(description="state")
-    def state(self, key: Key) -> str:
-        return key.state()
+    def state(self, key: Key) -> SafeString:
+        state = key.state()
+        return tag(state, "good" if state == "active" else "bad")
 
     @admin.display(description=f"requests, {SPARK_DAYS} days")
     def requests(self, key: Key) -> SafeString:
@@ -110,7 +116,7 @@ class KeyAdmin(KeyPages):
             return "–"
         percent = fullest.percent
         kind = "bad" if percent >= 100 else "warn" if percent >= NEAR_PERCENT else "quiet"
-        words = f"{percent}% of the {fullest.what}"
+        words = f"{percent}% of {fullest.what}"
         return format_html('<span class="{}">{}</span>', kind, words)
 
     @admin.display(description="last used", ordering="last_used_at")
@@ -121,14 +127,23 @@ class KeyAdmin(KeyPages):
     def expires(self, key: Key) -> SafeString:
         return moment(key.expires_at)
 
+    @admin.display(description="created")
+    def created(self, key: Key) -> SafeString:
+        return moment(key.created_at)
+
+    @admin.display(description="revoked")
+    def revoked(self, key: Key) -> SafeString:
+        return moment(key.revoked_at, "no")
+
     @admin.display(description="limits")
-    def limits(self, key: Key) -> str:
-        shown = limits_as_json(key).items()
-        return ", ".join(
-            f"{name} {', '.join(value) if isinstance(value, list) else value}"
-            for name, value in shown
-            if value
-        )
+    def limits(self, key: Key) -> SafeString:
+        restrictions = {
+            "models": key.allowed_models,
+            "endpoints": key.allowed_endpoints,
+            "networks": key.allowed_networks,
+        }
+        listed = [f"{name}: {', '.join(some)}" for name, some in restrictions.items() if some]
+        return lines([*shown.limit_texts(key.limits), *listed], "none")
 
     # --- use, and many at once ----------------------------------------------------------------
 
@@ -173,6 +188,6 @@ class KeyAdmin(KeyPages):
             key = key_with_text(pasted).first()
             if key is not None:
                 return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key.pk]))
-            self.message_user(request, "No key here has that text.", messages.WARNING)
+            self.message_user(request, "There is no such key here.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:keys_key_changelist"))
         return super().changelist_view(request, extra_context)

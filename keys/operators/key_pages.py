@@ -147,7 +147,8 @@ class KeyPages(Audited, ModelAdmin):
         if is_all:
             self.message_user(request, told, messages.SUCCESS)
         else:
-            self.message_user(request, f"{told} There is more: do it again.", messages.WARNING)
+            more = f"{told} There is more to delete: do it again."
+            self.message_user(request, more, messages.WARNING)
         return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
 
     def _key_to_change(self, request: HttpRequest, key_id: int) -> Key:

@@ -16,17 +16,17 @@ from keys.models import DayTotal, Key, Limited, OwnerLimits
 NEAR_PERCENT: Final = 80
 
 _BUDGETS: Final = (
-    ("daily_budget_nano_usd", "budget of the day", "day", "cost_nano_usd"),
-    ("monthly_budget_nano_usd", "budget of the month", "month", "cost_nano_usd"),
-    ("total_budget_nano_usd", "budget in all", "total", "cost_nano_usd"),
-    ("daily_neurons_micro", "neurons of the day", "day", "neurons_micro"),
+    ("daily_budget_nano_usd", "daily budget", "day", "cost_nano_usd"),
+    ("monthly_budget_nano_usd", "monthly budget", "month", "cost_nano_usd"),
+    ("total_budget_nano_usd", "total budget", "total", "cost_nano_usd"),
+    ("daily_neurons_micro", "daily neurons", "day", "neurons_micro"),
 )
 _REFUSED_BY: Final = {
     "refused_requests": "requests per minute",
     "refused_tokens": "tokens per minute",
     "refused_concurrency": "requests at once",
     "refused_usd": "a budget",
-    "refused_neurons": "neurons of the day",
+    "refused_neurons": "neurons per day",
 }
 
 # Key or owner → what it used.

@@ -190,7 +190,7 @@ def _latency(report: UseReport) -> list[tuple[str, str, str]]:
     return [
         (name, text(first), text(whole))
         for name, first, whole in zip(
-            ("half within", "90% within", "99% within"),
+            ("50% within", "90% within", "99% within"),
             report.first_byte_ms,
             report.whole_ms,
             strict=True,
@@ -200,12 +200,12 @@ def _latency(report: UseReport) -> list[tuple[str, str, str]]:
 
 _MIX: Final[tuple[tuple[str, str, dict[str, str]], ...]] = (
     ("failed", "errors", {"status_class": "failed"}),
-    ("client left", "client_gone", {"status_class": "gone"}),
+    ("client disconnected", "client_gone", {"status_class": "gone"}),
     ("refused: requests per minute", "refused_requests", {}),
     ("refused: tokens per minute", "refused_tokens", {}),
     ("refused: requests at once", "refused_concurrency", {}),
     ("refused: a budget", "refused_usd", {}),
-    ("refused: neurons of the day", "refused_neurons", {}),
+    ("refused: neurons per day", "refused_neurons", {}),
 )
 
 

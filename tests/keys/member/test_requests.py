@@ -47,7 +47,7 @@ def test_a_request_that_failed_says_why(member: Client, ada: Any) -> None:
     log_row("good", owner_id=ada.pk, prompt_tokens=1200, completion_tokens=None, cost_nano_usd=5)
     page = texts(member.get(LIST))
     assert "The model `x` does not exist." in page
-    assert "The client went away" in page
+    assert "The client disconnected" in page
     assert "1,200 / ?" in page and "$0.000000005" in page
     assert ids(member.get(LIST + "?failed=1")) == ["gone", "bad"]
 
