@@ -7,7 +7,7 @@ NODE_CLIENTS := tests/contract/node
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test lint bench screenshots clean
+.PHONY: run test lint bench screenshots tools clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
@@ -30,8 +30,11 @@ bench: $(VENV)/.installed
 screenshots: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
+# Caddy, Traefik, docker compose and what else tests of deployment files drive.
+tools: .tools/.installed
+
 clean:
-	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules bench/.cache
+	rm -rf $(VENV) .tools $(NODE_CLIENTS)/node_modules bench/.cache
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: set PYTHON=…" % (sys.executable, *v))'
@@ -43,6 +46,12 @@ $(VENV)/.installed: requirements.txt
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need into $(VENV) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.tools/.installed: requirements-ci.txt
+	@test -x .tools/bin/python || $(PYTHON) -m venv .tools
+	@echo "Installing the programs of the deployment tests into .tools …"
+	@.tools/bin/python -m pip install -qq --disable-pip-version-check -r requirements-ci.txt
 	@touch $@
 
 # Clients that the contract tests drive. Without them those tests are skipped and say why.

@@ -5,6 +5,7 @@ settings.
 import logging
 import os
 import sys
+import tempfile
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
@@ -29,6 +30,16 @@ workers = settings.WEB_CONCURRENCY
 worker_class = "proxysite.worker.GatewayWorker"
 backlog = 4096
 graceful_timeout = int(settings.STOP_GRACE) + 15
+# The workers' heartbeats are a file each, which must not wait for a disk; and in a container memory
+# may be the only place that can be written.
+MEMORY = "/dev/shm"
+if os.access(MEMORY, os.W_OK):
+    worker_tmp_dir = MEMORY
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        # What is sent to a page is kept in a file beyond some size.
+        tempfile.tempdir = MEMORY
 # Its socket lies in the home folder, which two gateways would share and a container lacks.
 control_socket_disable = True
 # An event loop that is stuck this long is dead; the worker is replaced.

@@ -8,6 +8,8 @@ from typing import NoReturn
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# `make tools` puts programs there.
+TOOLS = ROOT / ".tools" / "bin"
 
 
 def program(name: str) -> str:
@@ -16,6 +18,7 @@ def program(name: str) -> str:
     folders = [
         os.environ.get("PATH", ""),
         *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"))),
+        str(TOOLS),
     ]
     found = shutil.which(name, path=os.pathsep.join(folders))
     return found or lacks(f"{name} is not installed")

@@ -49,7 +49,7 @@ def test_what_make_run_left_in_the_checkout_is_not_the_tests(tmp_path: Path) -> 
 
 
 def test_what_a_machine_lacks_is_one_line_at_the_end() -> None:
-    nginxs = "tests/test_compose.py::test_the_balancer_passes_streams_on_as_they_come"
+    nginxs = "tests/test_compose.py::test_a_body_that_is_too_large_is_refused_in_the_callers_words"
     said = pytest_in(ROOT, nginxs, PATH="/nonexistent", CI="")
     assert "Not run here, 1 test: nginx is not installed (1)." in said.splitlines()[-2]
     assert said.count("nginx") == 1
