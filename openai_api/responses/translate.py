@@ -43,13 +43,16 @@ class _Conversation:
         self.pictures: list[NamedPart] = []
         if instructions:
             self.messages.append({"role": "system", "content": instructions})
-        self._reasoning = ""
+        # Thoughts of the turn that begins, and those of each message, joined when all are known:
+        # a text that grows item by item would be copied for each.
+        self._thoughts: list[str] = []
+        self._thoughts_of: list[tuple[dict[str, Any], list[str]]] = []
         self._shown: Items = []  # pictures in tools' results, until the last result is read
 
     def take(self, item: dict[str, Any], at: str) -> None:
         kind = item.get("type") or "message"
         if kind == "reasoning":
-            self._reasoning += _thought(item)
+            self._thoughts.append(_thought(item))
         elif kind == "function_call":
             self._take_call(item)
         elif kind == "function_call_output":
@@ -58,12 +61,14 @@ class _Conversation:
             self._assistant()["content"] = self._content(item["content"], f"{at}.content")
         else:
             self._show_pictures()
-            self._reasoning = ""
+            self._thoughts = []
             content = self._content(item["content"], f"{at}.content")
             self.messages.append({"role": item["role"], "content": content})
 
     def end(self) -> None:
         self._show_pictures()
+        for message, thoughts in self._thoughts_of:
+            message["reasoning_content"] = "".join(thoughts)
 
     def _assistant(self) -> dict[str, Any]:
         """A message for what the model said; calls that came before the text belong to it."""
@@ -76,9 +81,12 @@ class _Conversation:
         return last
 
     def _think(self, message: dict[str, Any]) -> None:
-        if self._reasoning:
-            message["reasoning_content"] = message.get("reasoning_content", "") + self._reasoning
-            self._reasoning = ""
+        if not any(self._thoughts):
+            return
+        if not self._thoughts_of or self._thoughts_of[-1][0] is not message:
+            self._thoughts_of.append((message, []))
+        self._thoughts_of[-1][1].extend(self._thoughts)
+        self._thoughts = []
 
     def _take_call(self, item: dict[str, Any]) -> None:
         self._show_pictures()
