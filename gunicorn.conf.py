@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 try:
     settings.DEBUG  # noqa: B018  reads all settings
 except ImproperlyConfigured as error:
-    # One line that names the variable; gunicorn would print it under a traceback.
+    # One line that names the variable; gunicorn would print a traceback before it.
     sys.exit(str(error))
 
 wsgi_app = "proxysite.asgi:application"
@@ -40,9 +40,9 @@ if os.access(MEMORY, os.W_OK):
     except FileNotFoundError:
         # What is sent to a page is kept in a file beyond some size.
         tempfile.tempdir = MEMORY
-# Its socket lies in the home folder, which two gateways would share and a container lacks.
+# Its socket would be in the home folder, which two gateways share and a container lacks.
 control_socket_disable = True
-# An event loop that is stuck this long is dead; the worker is replaced.
+# A worker whose event loop is blocked this long is replaced.
 timeout = 60
 accesslog = None
 loglevel = "warning"

@@ -17,7 +17,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # A setting that cannot be used: its one line says more than a traceback.
+        # A setting that cannot be used: one line says more than a traceback.
         sys.exit(str(error))
     except DatabaseError as error:
         if "--traceback" in sys.argv or not is_outage(error):

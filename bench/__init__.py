@@ -1,1 +1,1 @@
-"""Measures the gateway beside its peers and the limits: `make bench`. Nothing of it is served."""
+"""Measures the gateway beside its peers and lower bounds: `make bench`. No gateway imports it."""

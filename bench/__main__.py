@@ -1,4 +1,4 @@
-"""`make bench`: rounds through all servers, a table at the end, and docs/benchmarks.md."""
+"""`make bench`: measures all servers in rounds, prints a table and writes docs/benchmarks.md."""
 
 import argparse
 import json
@@ -57,7 +57,7 @@ def main() -> int:
         write_page(result)
         print(report.summary(result))
         return 0
-    # An end from outside must also end what this run has started.
+    # When this run is terminated, what it has started must end too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     server_core, load_core = (int(core) for core in arguments.cores.split(","))
     cores = measure.Cores(server_core, load_core)
@@ -144,7 +144,7 @@ def write_page(result: dict[str, Any]) -> None:
 
 
 def measure_growth(arguments: argparse.Namespace, cores: measure.Cores) -> int:
-    """Its figures join those of the last full run, and so the page."""
+    """Adds its figures to those of the last full run, and so to the page."""
     found = growth.measure(cores, measure.Plan().seconds, arguments.log_rows)
     print(report.growth_section(found))
     if arguments.result.exists():

@@ -1,8 +1,8 @@
-"""The least that a gateway in Python can be: ASGI and aiohttp, bytes in, bytes out.
+"""The smallest gateway that Python allows: ASGI and aiohttp, bytes in, bytes out.
 
-No key, no limit, no record, no look into the bytes: the limit that the gateway is held against. Run
-it as the gateway is run: uvicorn on uvloop and httptools, one process. What it needs is in
-`peers/forwarder.txt`, which `make bench` installs into a folder of its own.
+It checks no key and no limit, keeps no record and parses nothing: the lower bound of a gateway's
+cost. Run it as the gateway is run: uvicorn on uvloop and httptools, one process. What it needs is
+in `peers/forwarder.txt`, which `make bench` installs into a folder of its own.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How the gateway's cost grows: with clients, keys, rows of the log, models and the body's size."""
+"""Measures how the cost grows with clients, keys, rows of the log, models and the body's size."""
 
 import tempfile
 from dataclasses import replace

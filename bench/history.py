@@ -1,9 +1,9 @@
-"""Fills the gateway's database as a team's year would: keys, owners, days' totals, log rows.
+"""Fills the gateway's database with a made-up year of a team: keys, owners, totals, log rows.
 
-The totals are of the whole year, the rows of its last 30 days. For how fast the operators' pages
-answer, and for pictures of them; the two are made apart, so `check_ledger` differs on such a
-database. What a request costs follows from the bundled catalog's prices and from what it used, by
-the gateway's own functions.
+The totals are of the whole year, the rows of its last 30 days. For measuring the operators' pages,
+and for screenshots of them; totals and rows are made independently, so `check_ledger` reports
+differences on such a database. What a request costs follows from the bundled catalog's prices and
+from what it used, by the gateway's own functions.
 """
 
 import argparse
@@ -211,12 +211,12 @@ def _of_many(used: Quantities, requests: int, *, tenths: int) -> Quantities:
 
 
 def make_rows(keys: list[Key], number: int, dice: random.Random) -> None:
-    """The first are made one by one, the others are copies of them, each round a while later: the
-    log lies in the order of its time, as requests would leave it."""
+    """The first are made one by one, the others are copies of them, each round some time later: the
+    log is in the order of time, as requests would write it."""
     first = min(number, FIRST_ROWS)
     rounds = -(-number // first)
     round_s = LOG_DAYS * 86_400 // rounds
-    # Half a second past a whole one: SQLite keeps times as texts, and a whole second's is shorter.
+    # Not a whole second: SQLite stores times as texts, and a whole second's text is shorter.
     begin = timezone.now().replace(microsecond=500_000) - timedelta(
         seconds=number * round_s // first
     )
@@ -234,8 +234,8 @@ def make_rows(keys: list[Key], number: int, dice: random.Random) -> None:
 
 
 def _rare_rows(begin: datetime, keys: list[Key], dice: random.Random) -> Iterator[RequestLog]:
-    """The oldest, of what is nowhere else in the log: the last key, a model, an endpoint, an error.
-    Whoever looks for one of these has the whole log before it."""
+    """The oldest rows, with values that are nowhere else in the log: the last key, a model, an
+    endpoint, an error. A search for one of these reads the whole log."""
     for n in range(RARE_ROWS):
         row = _row(7, begin - timedelta(minutes=RARE_ROWS - n), keys[-1:], dice)
         row.request_id = f"req-rare-{n}"
@@ -247,8 +247,8 @@ def _rare_rows(begin: datetime, keys: list[Key], dice: random.Random) -> Iterato
 
 
 def copy_rows(have: int, number: int, round_s: int) -> None:
-    """Until there are so many. Indexes are made anew at the end: filling them row by row takes
-    many times as long."""
+    """Copies rows until there are `number`. Indexes are made at the end: filling them row by row
+    takes many times as long."""
     indexes = list(RequestLog._meta.indexes)
     with connection.schema_editor() as editor:
         for index in indexes:
@@ -279,12 +279,12 @@ def copy_rows(have: int, number: int, round_s: int) -> None:
             editor.add_index(RequestLog, index)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # As the server would by itself in time.
+            # As the server would do by itself later.
             cursor.execute("VACUUM ANALYZE")
 
 
 def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> RequestLog:
-    # The first is of an app that everybody uses.
+    # The first key is of an app that everybody uses.
     key = keys[0 if dice.random() < BUSIEST_SHARE else dice.randrange(len(keys))]
     use = USES[dice.randrange(len(USES))]
     status, code, end, message = (

@@ -1,4 +1,4 @@
-"""What a call costs over our connections to Workers AI, and over httpx's.
+"""Measures what a call costs over the gateway's own HTTP client, and over httpx.
 
 `python -m bench.http_client`. Both ask the mock upstream, which runs on another core, over one
 keep-alive connection for whole answers and over 50 for streams of a chunk each 20 ms. Prints CPU

@@ -1,8 +1,8 @@
-"""The load generator: chat requests over raw connections, counted inside one window of time.
+"""The load generator: chat requests over raw connections, counted within one window of time.
 
-Closed: a number of clients, each asking again as soon as it is answered. Open: requests at a fixed
-rate, whoever is still waiting. Prints one JSON object; while the window lasts it also reads the CPU
-time of the server's whole process tree, so that work and cost belong to the same moments.
+Closed loop: a number of clients, each of which sends its next request once it has its answer. Open
+loop: requests at a fixed rate, however many are still unanswered. Prints one JSON object. Reads the
+CPU time of the server's whole process tree at the beginning and end of the same window.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def request_bytes(url: str, headers: Sequence[str], body: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Window:
-    """What happened between two moments; before and after it nothing counts."""
+    """What happened between two points in time; before and after nothing is counted."""
 
     opens: float
     closes: float
@@ -99,7 +99,7 @@ class Window:
 
 
 class ClientConnection(asyncio.Protocol):
-    """One connection of one client. `ask` resolves with "" or with what went wrong."""
+    """One connection of one client. The result of `ask` is "" or what went wrong."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
@@ -278,7 +278,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     await asyncio.sleep(max(0.0, window.closes - time.monotonic()))
     after = _readings(arguments)
     memory_mib = rss_mib(arguments.server_pid) if arguments.server_pid else None
-    for task in tasks:  # what is still under way has been counted as far as it came
+    for task in tasks:  # what is unfinished is counted up to here
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return summary(window, before, after, memory_mib)

@@ -1,4 +1,4 @@
-"""One server's figures: start it, warm it, put each load on it, stop it.
+"""Measures one server: starts it, warms it up, puts each load on it, stops it.
 
 A figure is a number under a name of `FIGURES` (report.py says them in words). The server's tree has
 one core for itself; mock and load generator share another.
@@ -32,7 +32,7 @@ LONGEST_GAP_MS = 100
 CHUNKS_DUE_PER_S = 50
 DELIVERED_SHARE = 0.97
 MOST_STREAMS = 1200
-# Above this the generator or the mock, not the server, may be what is slow.
+# Above this the generator or the mock may be the bottleneck, not the server.
 BUSY_CORE = 0.95
 
 
@@ -49,7 +49,7 @@ class Mock:
 
 
 class LoadFailed(Exception):
-    """The load generator brought no answer at all; the text is what it printed."""
+    """The load generator got no answer at all; the text is what it printed."""
 
 
 @contextmanager
@@ -102,7 +102,7 @@ class Bench:
         return self.closed(number, *words, seconds=seconds)
 
     def warm_up(self) -> None:
-        """Until the application itself answers; then once each model, as first uses are slow."""
+        """Waits until the application answers; calls each model once, as first uses are slow."""
         found: dict[str, Any] = {}
         for _ in range(60):
             found = self.closed(2, "--model", FAST, "--warm", "0.1", seconds=0.4)
@@ -120,7 +120,7 @@ class Bench:
 
 
 def low_load(bench: Bench) -> Figures:
-    """Latency and time to first chunk where nothing queues, as they are: with upstream's part."""
+    """Latency and time to the first chunk at a rate without queueing; upstream's part included."""
     window = ["--seconds", str(bench.seconds)]
     rate = ["--rate", str(LOW_RATE_PER_S), "--model", FAST]
     whole = _answered(bench.load(*rate, *window))["latency_ms"]
@@ -165,7 +165,7 @@ def images(bench: Bench) -> Figures:
 
 
 def memory(bench: Bench, numbers: tuple[int, ...] = (200, 1000)) -> Figures:
-    """Resident memory with nothing open, and with so many slow streams open at once."""
+    """Resident memory with nothing open, and with many slow streams open at once."""
     figures = {"rss_mib": rss_mib(bench.server.pid)}
     for number in numbers:
         found = bench.streams(number, SLOW, ramp_s=2 + number / 500, seconds=2)
@@ -176,7 +176,7 @@ def memory(bench: Bench, numbers: tuple[int, ...] = (200, 1000)) -> Figures:
 
 
 def streams_held(bench: Bench, first: int) -> Figures:
-    """The most streams of a chunk each 20 ms whose gaps stay short, to within about 8 %."""
+    """The most streams of a chunk every 20 ms whose gaps stay short, to within about 8 %."""
     held, failed, number = 0, None, first
     load_limited = False
     for _ in range(9):
@@ -224,7 +224,7 @@ QUICK = Plan(seconds=2, memory=False, streams_held=False)
 def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         place = Place(Path(name), mock.url, cores.server, cores.load)
-        Path(name).chmod(0o755)  # nginx's worker is another user
+        Path(name).chmod(0o755)  # nginx's worker runs as another user
         with server.running(place) as running:
             bench = Bench(running, mock, cores, plan.seconds)
             bench.warm_up()
@@ -237,14 +237,14 @@ def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_strea
 
 
 def direct_figures(mock: Mock, cores: Cores, plan: Plan) -> Figures:
-    """The mock without anything between: what is taken off to get added latencies."""
+    """The mock asked directly: what is subtracted to get added latencies."""
     bench = Bench(Running(mock.pid, f"{mock.url}{API_PATH}/v1"), mock, cores, plan.seconds)
     bench.warm_up()
     return low_load(bench)
 
 
 def first_streams(server: Server, rounds: list[dict[str, Any]]) -> int:
-    """Where to begin the search: at what an earlier round found."""
+    """Where the search begins: at what an earlier round found."""
     found = [
         int(one["figures"]["streams_held"])
         for one in rounds

@@ -1,9 +1,9 @@
-"""Workers AI for load: a raw protocol without a framework, so that it is never what is measured.
+"""A mock Workers AI for load: a raw protocol without a framework, so as not to be the bottleneck.
 
 What a chat request gets is chosen by its model's name, which every gateway passes on unchanged:
 `@cf/bench/n100-g20-d5` streams 100 chunks, 20 ms apart, 5 ms after the request; not streamed, the
-answer comes whole after those 5 ms. Each chunk carries the clock reading of its departure (`ts=`),
-so that a load generator on the same machine can tell how long it was under way.
+answer comes whole after those 5 ms. Each chunk has the time at which it was sent (`ts=`), so
+that a load generator on the same machine knows how long it took.
 
 Pictures come as Workers AI sends them (`/ai/run/…`, base64 in JSON, in an envelope) and as OpenAI
 does (`/images/generations`), for gateways that know only that.
@@ -27,7 +27,7 @@ IMAGE_MODEL = "@cf/black-forest-labs/flux-1-schnell"
 API_PATH = f"/client/v4/accounts/{ACCOUNT_ID}/ai"
 IMAGE_BASE64_CHARS = 1_000_000
 
-# What a request says about its answer stands at the start or the end of its body, also in big ones.
+# What a request says about its answer is at the start or the end of its body, in large ones too.
 SCANNED_BYTES = 2048
 _PACE = re.compile(rb"@cf/bench/n(\d+)-g(\d+)-d(\d+)")
 _STREAMED = re.compile(rb'"stream":\s*true')
@@ -244,7 +244,7 @@ def entry(name: str, task: tuple[str, str], properties: list[dict[str, Any]]) ->
 
 
 class Answers:
-    """What does not change from request to request, made once."""
+    """What is the same for every request, made once."""
 
     def __init__(self, *, models: int, image_base64_chars: int) -> None:
         # Looks like a JPEG, and cannot be compressed.
@@ -350,7 +350,7 @@ class Connection(asyncio.Protocol):
             return
         self.transport.write(chunk_bytes(time.monotonic()))
         if gap_s:
-            # From when it was due, not from now, or a late timer would stretch the stream.
+            # From when it was due, not from now, or a late timer would delay all that follows.
             due += gap_s
             self._timer = self._loop.call_at(due, self._next_chunk, left - 1, gap_s, due)
         else:

@@ -1,9 +1,9 @@
 """How fast the pages of operators and members answer on a large log: `python -m bench.pages`.
 
-Makes a team's year with `bench.history` on SQLite and on PostgreSQL, five million rows unless told
-otherwise, and asks every admin list, every filter of the request log alone and with every other,
-the dashboard in each of its forms, and the members' pages. A page's seconds are of the CPU, the
-database server's with them, since the clock's depend on what else the machine does.
+Makes a year with `bench.history` on SQLite and on PostgreSQL, by default of five million rows, and
+asks for every admin list, every filter of the request log alone and with every other,
+the dashboard in each of its forms, and the members' pages. A page's seconds are CPU time, the
+database server's included, since elapsed time depends on the machine's other work.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Asks the pages of the gateway whose database `bench.history` filled, and prints what each took.
+"""Asks for the pages of a gateway whose database `bench.history` filled, and prints their times.
 
-What shares a line is many pages, of which the slowest counts.
+A line stands for many pages, of which the slowest counts.
 """
 
 import argparse
@@ -200,7 +200,7 @@ def main() -> int:
     busiest = busiest_key()
     print(f"{connection.vendor}: seconds of the CPU and of the clock, how many pages, which")
     asker = Asker(signed_in(operator()), _server_pid())
-    # What is loaded with the first page of a process is not what a page takes.
+    # The first page of a process also loads code, which is not counted.
     asker.client.get("/admin/")
     ask_operator(asker)
     member: User = busiest.owner  # type: ignore[assignment]

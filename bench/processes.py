@@ -1,4 +1,4 @@
-"""Processes of a run: started on one core, measured as a whole tree, ended by their own ids."""
+"""Starts processes on one core, measures them as a whole tree, ends them by their ids."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Runs the command on one core; what it prints goes into the log."""
+    """Runs the command on one core; its output goes into the log."""
     with log_path.open("ab") as log:
         return subprocess.Popen(
             ["taskset", "-c", str(core), *command],
@@ -68,7 +68,7 @@ def tail(log_path: Path) -> str:
 
 
 def end(process: "subprocess.Popen[bytes]", patience_s: float = 5) -> None:
-    """Ends the process and its descendants: first politely, then for good."""
+    """Ends the process and its descendants: by SIGTERM, then by SIGKILL."""
     tree = process_tree(process.pid)
     _signal(tree[:1], signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -131,7 +131,7 @@ def _rss_mib(pid: int) -> float:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; the name before may hold anything."""
+    """The fields of /proc/PID/stat from the state on; the name before them may have spaces."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -183,7 +183,7 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def doubts(result: dict[str, Any], medians: Medians) -> list[str]:
-    """What a reader must know before they believe a figure."""
+    """Remarks on what makes a figure doubtful."""
     found = []
     titles = result["titles"]
     for name, figures in medians.items():

@@ -1,4 +1,4 @@
-"""Fills the gateway's database for the question how its cost grows: keys, and rows of the log."""
+"""Fills the gateway's database with keys and log rows, to measure how its cost grows."""
 
 import argparse
 import os
@@ -29,7 +29,7 @@ def add_keys(number: int) -> None:
             keys = Key.objects.bulk_create(
                 Key(name=f"crowd {n}", owner=owner, requests_per_minute=60) for n in batch
             )
-            # Nobody knows a secret with these hashes; in memory they are as large as others.
+            # No secret has these hashes; in memory they take as much as others.
             KeySecret.objects.bulk_create(
                 KeySecret(key=key, sha256=f"{n:064x}", prefix=f"sk-wai-{n:06d}", last_four="0000")
                 for n, key in zip(batch, keys, strict=True)

@@ -1,7 +1,7 @@
-"""How each server is run: as its own documents recommend for production, one worker.
+"""Runs each server as its own documentation recommends for production, with one worker.
 
-Every server gets the same upstream and the same requests. What it does for each is said beside its
-figures, since the peers do less than the gateway.
+Every server has the same upstream and gets the same requests. What it does for each is listed
+beside its figures, since the peers do less than the gateway.
 """
 
 import os
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server runs and whom it asks. `folder` is empty and goes away."""
+    """Where a server runs, and its upstream. `folder` is empty and is deleted afterwards."""
 
     folder: Path
     mock_url: str
@@ -60,7 +60,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`first_streams` is where the search for the most streams begins."""
+    """`first_streams` is the number at which the search for the most streams begins."""
 
     name: str
     title: str
@@ -297,7 +297,7 @@ class LiteLLM(Server):
 
 
 def litellm_config(base_url: str) -> str:
-    """Models one by one: a wildcard would add a search to every request."""
+    """Lists models one by one: a wildcard would add a search to every request."""
     models = "".join(
         f'  - {{model_name: "{name}", litellm_params: {{model: "openai/{name}", '
         f'api_base: "{base_url}", api_key: "{API_TOKEN}"}}}}\n'

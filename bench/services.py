@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis for the gateway with more than one worker, in a folder that goes away."""
+"""Runs PostgreSQL and Redis for a gateway of several workers, in a temporary folder."""
 
 import os
 import pwd

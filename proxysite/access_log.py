@@ -1,5 +1,5 @@
-"""One line a request: who asked for what, how it ended, how long it took. No secret, no prompt, no
-query.
+"""One log line for each request: who asked for what, how it ended, how long it took. No secret, no
+prompt, no query string.
 """
 
 import logging
@@ -9,8 +9,8 @@ import time
 
 logger = logging.getLogger("gateway.access")
 
-# What all lines have in common. Made once: a LogRecord works out file, module, process and thread
-# anew, and `logger.info` would look for the caller's line on the stack as well.
+# What all lines have in common, made once: a new LogRecord looks up file, module, process and
+# thread, and `logger.info` would search the stack for the caller's line as well.
 _COMMON = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "%s %s %d", (), None))
 _LOGGING_BEGAN_S = _COMMON["created"] - _COMMON["relativeCreated"] / 1000
 
@@ -26,7 +26,7 @@ def log_request(
     key_id: int | None = None,
     note: str = "",
 ) -> None:
-    """Writes the line; `status` 499 says that the client went away before the end."""
+    """Writes the line; `status` 499 means that the client disconnected before the end."""
     if not logger.isEnabledFor(logging.INFO):
         return
     record = logging.LogRecord.__new__(logging.LogRecord)

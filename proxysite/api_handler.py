@@ -1,9 +1,9 @@
-"""The handler of `/v1`: from an ASGI scope to a view of `openai_api` and back, with nothing in
-between.
+"""The handler of `/v1`: from an ASGI scope directly to a view of `openai_api` and back.
 
-Django's stock handler serves the admin and the pages. Its middleware, signals and thread hops cost
-more than everything else a request to `/v1` needs, so these requests come here. Whatever happens,
-the answer is in OpenAI's form, carries `x-request-id`, and leaves one line in the access log.
+Django's stock handler serves the admin and the pages. Its middleware, signals and switches
+between threads cost more than everything else a request to `/v1` needs, so these requests come
+here. In every case the answer is in OpenAI's form, has `x-request-id`, and makes one line in the
+access log.
 """
 
 import asyncio

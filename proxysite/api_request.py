@@ -1,7 +1,7 @@
-"""A request for `/v1`: Django's, whose body is read late and whose sender may go away.
+"""A request for `/v1`: Django's, whose body is read late and whose client may disconnect.
 
-The body is read by the view once the key is known, so that nobody without a key makes the gateway
-hold megabytes, and never past the limit.
+The view reads the body once the key is known, so that nobody without a key can make the gateway
+hold megabytes, and never beyond the limit.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ WATCH_AFTER_S = 0.1
 
 class ApiRequest(ASGIRequest):
     """Adds `request_id`, `client_ip`, `started` (monotonic seconds), `raw_headers` (names in lower
-    case), `response_headers` for whatever the answer will be, `read_body` and the watch.
+    case), `response_headers` for the answer, `read_body` and `watch_client`.
 
     Django's constructor is not called: it decodes every header into META, which nothing here needs.
-    Whoever does gets a META that is made then.
+    Where META is read all the same, it is made then.
     """
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str) -> None:
@@ -60,8 +60,8 @@ class ApiRequest(ASGIRequest):
         return QueryDict(self.scope.get("query_string", b""))
 
     async def read_body(self, limit_bytes: int) -> bytes:
-        """The whole body. Raises BodyTooLarge before it is read whole, ClientGone when it breaks
-        off.
+        """The whole body. Raises BodyTooLarge before all of it is read, ClientGone when the client
+        disconnects.
         """
         try:
             announced = int(self.raw_headers.get(b"content-length", b"0"))
@@ -88,9 +88,9 @@ class ApiRequest(ASGIRequest):
         return body
 
     def watch_client(self) -> None:
-        """From now on the client's going away cancels the task that serves it.
+        """From now on a disconnect of the client cancels the task that serves it.
 
-        The watch is a task of its own, which a request that ends at once is spared.
+        The watch is a task of its own, which a request that ends at once does not need.
         """
         serving = asyncio.current_task()
         assert serving is not None
@@ -116,7 +116,7 @@ class ApiRequest(ASGIRequest):
 
 
 def _by_name(headers: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """What is sent twice is joined, as HTTP has it; in one go, however often it is sent."""
+    """Joins repeated headers, as HTTP says, in time linear in their number."""
     by_name = dict(headers)
     if len(by_name) < len(headers):
         values: dict[bytes, list[bytes]] = {}

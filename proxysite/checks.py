@@ -1,7 +1,7 @@
-"""System checks over settings that are fine alone and wrong together, or unsafe in production.
+"""System checks of settings that are valid alone and wrong together, or unsafe in production.
 
-What only matters behind a proxy is a deployment check: `manage.py check --deploy` tells it, and the
-commands of a gateway on somebody's own machine do not repeat it.
+What only matters behind a proxy is a deployment check: `manage.py check --deploy` reports it, and
+the commands of a gateway on somebody's own machine do not repeat it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 @register("proxysite")
 def check_wildcards(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """`*` beside other values: one of the two was not meant."""
+    """`*` beside other values: one of the two is a mistake."""
     listed = {
         "CORS_ALLOWED_ORIGINS": settings.CORS_ALLOWED_ORIGINS,
         "FORWARDED_ALLOW_IPS": settings.FORWARDED_ALLOW_IPS,

@@ -1,7 +1,7 @@
 """Content-Security-Policy for admin and pages: nothing inline, nothing from other hosts.
 
-The admin's theme works with Alpine.js, which compiles the expressions in its attributes and sets
-style attributes: on the admin's pages alone that is allowed, and still no inline script.
+The admin's theme uses Alpine.js, which compiles the expressions in its attributes and sets style
+attributes: that is allowed on the admin's pages alone, and inline scripts nowhere.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class ContentSecurityMiddleware:
-    """Sets the policy on every page that does not bring one of its own."""
+    """Sets the policy on every page that does not set its own."""
 
     sync_capable = True
     async_capable = True

@@ -1,4 +1,4 @@
-"""CORS for browser apps: who may call `/v1` from a page, answered from the settings alone.
+"""CORS for browser apps: which pages may call `/v1`, by the settings alone.
 
 Preflights are answered without a key. The headers that a page asks for are echoed, because the
 SDKs' list of `x-stainless-*` headers grows with every release. Credentials are never allowed: keys
@@ -34,7 +34,7 @@ def cors_headers(origin: bytes | None, allowed: Collection[str]) -> Headers:
             (b"access-control-allow-origin", b"*"),
             (b"access-control-expose-headers", EXPOSED),
         ]
-    # The answer differs by origin whether or not this one is allowed: caches must know.
+    # The answer depends on the origin even where this one is not allowed: caches must know.
     headers = [(b"vary", b"Origin")]
     if origin is not None and origin.decode("latin-1") in allowed:
         headers += [

@@ -1,7 +1,7 @@
-"""What people see of a page that failed: 503 while the database is away, else 500.
+"""The pages for failures: 503 while the database cannot be reached, else 500.
 
-Django calls these in the handling of the exception, wherever between view and browser it was
-raised, and has logged it by then: `OutageFilter` says there in one line what is no fault of ours.
+Django calls these while it handles the exception, wherever between view and browser it was raised,
+and has logged it by then: `OutageFilter` makes one line of an outage of the database.
 """
 
 import logging
@@ -27,7 +27,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A session that could not be saved for the database's sake is a bad request to Django."""
+    """To Django, a session that the database could not save is a bad request."""
     if outage_behind(exception) is not None:
         return _unavailable()
     return defaults.bad_request(request, exception)
@@ -39,7 +39,7 @@ def _unavailable() -> HttpResponse:
 
 
 class OutageFilter(logging.Filter):
-    """Of a page that failed because the database is away: one line a while, without a traceback."""
+    """For pages that fail because the database cannot be reached: few lines, without tracebacks."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -25,7 +25,8 @@ async def healthz() -> Answer:
 async def readyz() -> Answer:
     """200 when requests can be served, else 503; the body says which part is not ready and why.
 
-    Limits that each process counts by itself, because Redis is away, are said and still serve.
+    When Redis cannot be reached and each process counts limits by itself, the body says so, and the
+    status is still 200.
     """
     problems = {
         "database": await _database_problem(),
@@ -48,13 +49,13 @@ def _catalog_problem() -> str:
     return "empty: run manage.py refresh_catalog" if catalog.is_empty else ""
 
 
-# The look at the database that is under way, or the last one.
+# The check of the database that is running, or the last one.
 _look: "asyncio.Future[str] | None" = None
 
 
 async def _database_problem() -> str:
-    """One look at a time, which all who ask meanwhile share: a database that accepts connections
-    and says nothing must not hold up probes, nor gather threads."""
+    """One check at a time, whose result all callers meanwhile share: a database that accepts
+    connections and does not answer must not delay probes, nor pile up threads."""
     global _look
     loop = asyncio.get_running_loop()
     if _look is None or _look.done() or _look.get_loop() is not loop:

@@ -1,4 +1,4 @@
-"""The icon that every browser asks for: a gate with one way through."""
+"""The icon that every browser asks for."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control

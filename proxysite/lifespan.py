@@ -14,14 +14,14 @@ from proxysite.refresher import Refresher
 
 logger = logging.getLogger(__name__)
 
-# New objects between two collections of the youngest; 700 is Python's own, for scripts.
+# New objects between two collections of the youngest generation; Python's default is 700.
 COLLECT_AFTER = 50_000
 # Between two looks for answers that wait for their rows for too long.
 LEDGER_LOOK_S = 1.0
 
 
 class Lifespan:
-    """Memory filled and ledger running between `start` and `stop`."""
+    """Fills the memory and runs the ledger between `start` and `stop`."""
 
     def __init__(self) -> None:
         self.refresher: Refresher | None = None
@@ -34,7 +34,7 @@ class Lifespan:
         ledger.start()
         self.refresher.start()
         self._look_at_ledger(loop)
-        # What is there now stays: collecting it again and again would cost each request a little.
+        # What exists now stays for good: scanning it in every collection would cost each request.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
@@ -48,7 +48,7 @@ class Lifespan:
         self._next_look = loop.call_later(LEDGER_LOOK_S, self._look_at_ledger, loop)
 
     async def stop(self) -> None:
-        """Ends in the order that loses nothing: what writes the last rows stops last."""
+        """Stops in an order that loses no row: the ledger after all that adds rows."""
         await close_client()
         if self._next_look is not None:
             self._next_look.cancel()

@@ -1,6 +1,4 @@
-"""How log lines look: text for people, JSON on demand. Both hide what looks like a key or a
-token.
-"""
+"""Formats log lines: as text, or as JSON on demand. Both hide what looks like a key or a token."""
 
 import logging
 import re
@@ -18,7 +16,7 @@ _SECRETS = re.compile(
 
 
 def one_line(text: str) -> str:
-    """Control characters escaped, so that a request cannot forge a second line."""
+    """Escapes control characters, so that a request cannot forge a second line."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
@@ -39,7 +37,7 @@ def utc_text(epoch_s: float) -> str:
 
 
 class HidingFormatter(logging.Formatter):
-    """Whatever a line looks like: without proxy keys, bearer tokens and the settings' secrets."""
+    """Removes proxy keys, bearer tokens and the settings' secrets from any line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +46,7 @@ class HidingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
-        # Three looks for what each secret holds cost a tenth of the expression.
+        # Three searches for what each secret begins with cost a tenth of the expression.
         if "sk-wai-" in line or "cf" in line or "bearer" in line.lower():
             line = _SECRETS.sub("[hidden]", line)
         for secret in self._secrets:

@@ -1,8 +1,8 @@
-"""Log lines to stderr, those of one turn of the event loop together.
+"""Writes log lines to stderr, those of one turn of the event loop together.
 
-Each write is a system call that hands the interpreter to whatever thread waits for it, so that a
-busy worker would stop once a request. A lone line leaves as soon as the turn ends. Lines of other
-threads, and those of severity, are written at once, after what waits.
+Each write is a system call that releases the interpreter's lock to another thread, so that a busy
+worker would pause for each request. A lone line is written when the turn ends. Lines of other
+threads, and warnings and errors, are written at once, after the lines that wait.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class TurnHandler(logging.StreamHandler):
             return
         self._waiting.append(line)
         if len(self._waiting) == 1 or loop is not self._loop:
-            # The loop of earlier lines may have ended with them unwritten.
+            # The event loop of earlier lines may have ended before they were written.
             self._loop = loop
             loop.call_soon(self.flush)
 

@@ -1,13 +1,13 @@
-"""Signing in by password, slowed down for whoever guesses: on the admin's page and the member's.
+"""Limits how often somebody may try to sign in, on the admin's page and the members'.
 
 Every try passes `ThrottledModelBackend`, whatever page it comes from. It is counted before the
-password is looked at, in the database, so that tries at once and tries on several workers or hosts
-share one count, and is taken back when the password was right. Over a limit the backend raises
-`TooManySignIns`, which `LoginThrottleMiddleware` turns into a page with 429 and `Retry-After`.
-A name that nobody has counts as any other, so nothing tells which names there are.
+password is checked, in the database, so that simultaneous tries and tries on several workers or
+hosts share one count, and is taken back when the password was right. Over a limit the backend
+raises `TooManySignIns`, which `LoginThrottleMiddleware` turns into a page with 429 and
+`Retry-After`. Unknown names are counted as any other, so that nothing tells which names exist.
 
-Who goes to the provider of single sign-on counts as well, until they come back as somebody: each
-way out makes a session.
+A redirect to the provider of single sign-on counts as well, until the person has signed in: each
+redirect makes a session.
 """
 
 import hashlib
@@ -34,20 +34,20 @@ from keys.member.sign_in import came_back
 from proxysite.models import FailedSignIns
 
 WINDOW: Final = timedelta(minutes=5)
-# Failures in a window. The first stops a guesser at one account; the second one who goes through
-# many names; the third many who share the guessing at one account, and is high, since reaching it
-# keeps the account's own person out too.
+# Failures in a window. The first limits guesses from one address at one account; the second those
+# from one address at many names; the third those from many addresses at one account, and is high,
+# since it locks the account's owner out too.
 OF_ACCOUNT_AND_ADDRESS: Final = 5
 OF_ADDRESS: Final = 20
 OF_ACCOUNT: Final = 100
-# On the way to the provider of single sign-on and not back yet.
+# Redirects to the provider of single sign-on without a sign-in yet.
 AWAY_OF_ADDRESS: Final = 20
-# Nobody needs a row this long after its window.
+# A row this long after its window is no longer needed.
 KEPT: Final = timedelta(hours=1)
 
 
 class TooManySignIns(Exception):
-    """Over a limit: nobody looked at the password."""
+    """Over a limit: the password was not checked."""
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Too many tries to sign in; again in {retry_after_s} s.")
@@ -73,7 +73,7 @@ class ThrottledModelBackend(ModelBackend):
         **kwargs: Any,
     ) -> Any:
         name = username or kwargs.get(get_user_model().USERNAME_FIELD)
-        # Without a request nobody on the network tries: a command or a test does.
+        # Without a request it is no try over the network, but a command or a test.
         if request is None or name is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         counts = counts_of(str(name), request.META.get("REMOTE_ADDR", ""))
@@ -85,7 +85,7 @@ class ThrottledModelBackend(ModelBackend):
 
 
 def counts_of(name: str, address: str) -> list[Count]:
-    """Always in this order, from narrow to wide, so that two tries never wait for each other."""
+    """Always in this order, from narrow to wide, so that two tries cannot deadlock."""
     account = unicodedata.normalize("NFKC", name).casefold().strip()
     network = _network(address)
     return [
@@ -96,13 +96,13 @@ def counts_of(name: str, address: str) -> list[Count]:
 
 
 def begin_try(counts: list[Count], now: datetime | None = None) -> None:
-    """Counts a try as failed. Raises `TooManySignIns`, and then has counted nothing."""
+    """Counts a try as failed. When it raises `TooManySignIns`, nothing was counted."""
     now = now or timezone.now()
     with transaction.atomic():
         FailedSignIns.objects.filter(window_ends_at__lt=now - KEPT).delete()
         rows = []
         for count in counts:
-            # The lock on each row is held to the commit, so tries at once follow each other.
+            # The lock on each row is held until the commit, so simultaneous tries are serialised.
             row, _ = FailedSignIns.objects.select_for_update().get_or_create(
                 whose=count.whose, defaults={"count": 0, "window_ends_at": now + WINDOW}
             )
@@ -136,7 +136,7 @@ def _page_of(request: HttpRequest) -> str | None:
 
 
 def take_back(counts: list[Count]) -> None:
-    """The password was right. Failures of others from the same address go on counting."""
+    """The password was right. Others' failures from the same address still count."""
     both, *wider = counts
     with transaction.atomic():
         FailedSignIns.objects.filter(whose=both.whose).update(count=0)
@@ -146,7 +146,7 @@ def take_back(counts: list[Count]) -> None:
 
 
 def _network(address: str) -> str:
-    """The address, or the /64 that an IPv6 address is one of: its owner has all of them."""
+    """The address; of IPv6 its /64, as one owner has all addresses in it."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

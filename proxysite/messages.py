@@ -1,5 +1,5 @@
-"""Where a page's messages wait for the next page: Django's two places, the cookie under a name of
-the gateway's own. Other Django sites on the same host name use Django's.
+"""Stores a page's messages for the next page: as Django does, but in a cookie with a name of its
+own, since other Django sites on the same host name use Django's.
 """
 
 from django.conf import settings

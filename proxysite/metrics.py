@@ -1,11 +1,10 @@
-"""`/metrics` for Prometheus: what the totals say since the first request, and the state of this
-gateway.
+"""`/metrics` for Prometheus: totals since the first request, and the state of this gateway.
 
-The totals are in the database, so any worker of any host gives the same figures, a restart resets
-none, and they cost a request nothing. Labels are bounded: endpoints, models of the catalog, never a
-key, an owner or a caller's words.
+The totals are in the database, so every worker of every host has the same figures, a restart resets
+none, and requests do nothing for them. Labels are bounded: endpoints and models of the catalog,
+never a key, an owner or a caller's words.
 
-Only for METRICS_ALLOWED_NETWORKS; for anybody else there is nothing here.
+Only for METRICS_ALLOWED_NETWORKS; all others get 404.
 """
 
 import asyncio
@@ -63,7 +62,7 @@ _HISTOGRAMS: Final = (
 DATABASE_ANSWERS_WITHIN_S: Final = 8.0
 
 _sums_ever = SumsEver()
-# The scrape that is under way, or the last one.
+# The scrape that is running, or the last one.
 _scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
 
 
@@ -79,7 +78,8 @@ def is_allowed(client_ip: str) -> bool:
 
 async def metrics() -> tuple[int, bytes]:
     """Status and body of a scrape; 503 while the database does not answer. One scrape at a time,
-    which all who ask meanwhile share: a database that says nothing must not gather threads."""
+    whose result all callers meanwhile share: a database that does not answer must not pile up
+    threads."""
     global _scraping
     loop = asyncio.get_running_loop()
     if _scraping is None or _scraping.done() or _scraping.get_loop() is not loop:
@@ -104,7 +104,7 @@ def _scrape() -> bytes:
 
 
 class _Collected:
-    """What is collected already, in the form that the library asks for it."""
+    """Metrics that are collected already, in the form that the library wants."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families

@@ -1,4 +1,4 @@
-"""What the site itself keeps: how often somebody failed to sign in."""
+"""The site's own table: how often somebody failed to sign in."""
 
 from django.db import models
 
@@ -6,8 +6,8 @@ from django.db import models
 class FailedSignIns(models.Model):
     """How often signing in failed in one window, for one account, address, or both together.
 
-    `whose` is a hash, since people type passwords into the field of the name now and then. A try
-    counts from its beginning, and no more once it has turned out to be right.
+    `whose` is a hash, since people sometimes type passwords into the field of the name. A try
+    counts from its beginning, until it has turned out to be right.
     """
 
     whose = models.CharField(max_length=64, primary_key=True)

@@ -1,8 +1,8 @@
-"""Pages in turn: a worker answers PAGES_AT_ONCE at a time, and the others wait for it.
+"""Bounds concurrent pages: a worker answers PAGES_AT_ONCE at a time, and the others wait.
 
-Each page that is answered has a thread and a database connection. A crowd before the admin, signed
-in or not, must take neither all connections that PostgreSQL has, which the ledger and other workers
-need too, nor the machine from `/v1`.
+Each page that is answered has a thread and a database connection. Many visitors of the pages,
+signed in or not, must neither use up PostgreSQL's connections, which the ledger and other workers
+need too, nor the CPU that `/v1` needs.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]
 
 
 class PageLimitMiddleware:
-    """Comes after the request's body is in, so that whoever sends slowly holds up nobody."""
+    """Begins after the request's body has arrived, so that a slow upload holds no place."""
 
     sync_capable = True
     async_capable = True
@@ -46,5 +46,5 @@ class PageLimitMiddleware:
                 assert not isinstance(response, HttpResponseBase)
                 return await response
             finally:
-                # Now, and not once the page has left: whoever reads slowly holds none.
+                # Now, and not once the page is sent: a slow reader holds no connection.
                 await sync_to_async(connection.close_if_unusable_or_obsolete)()

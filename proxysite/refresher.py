@@ -1,6 +1,6 @@
-"""One thread a worker that brings changes of keys and catalog from the database into memory.
+"""One thread in each worker that loads changes of keys and catalog from the database into memory.
 
-It looks every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
+It polls every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
 disabled model is out of use on every worker within five seconds. Once a minute it also deletes
 captured text and sessions whose time is over.
 """
@@ -74,7 +74,7 @@ class Refresher:
                 self._captured_sweep.look()
                 self._session_sweep.look()
             except Exception as error:
-                # Whatever it is: without this thread a revoked key would stay in force here.
+                # Every exception: without this thread a revoked key would stay valid here.
                 if isinstance(error, Error):
                     self._say(engine_words(error))
                 else:

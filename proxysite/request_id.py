@@ -1,4 +1,4 @@
-"""The id that ties an answer, its log line and its ledger row together."""
+"""The id that an answer, its log line and its ledger row share."""
 
 import random
 import re
@@ -8,7 +8,7 @@ _SANE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 def request_id_for(offered: bytes | None) -> str:
-    """The client's `x-request-id` when it is sane, else a new one."""
+    """The client's `x-request-id` when it is safe, else a new one."""
     if offered is not None and _SANE.fullmatch(offered):
         return offered.decode("ascii")
     return f"req_{random.getrandbits(128):032x}"

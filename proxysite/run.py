@@ -1,4 +1,4 @@
-"""`make run`: from nothing to a serving gateway in one command, and again in seconds.
+"""`make run`: sets up and serves a gateway in one command; a second start takes seconds.
 
 Makes what is missing (a secret key, the database, the catalog, an operator, a first key), starts
 the bundled simulator when there are no Cloudflare credentials, and then serves until Ctrl-C.
@@ -79,7 +79,7 @@ def make_var_dir() -> None:
 
 
 class Stop(Exception):
-    """The start cannot go on; the text is the one line that says why."""
+    """The start cannot go on; the text is one line that says why."""
 
 
 def fill_environment() -> None:
@@ -91,7 +91,7 @@ def fill_environment() -> None:
 
 
 def keep(path: Path, values: dict[str, str]) -> None:
-    """Writes settings that Django's settings will read, for the eyes of this account alone."""
+    """Writes settings that Django's settings will read; only this account can read the file."""
     path.touch(mode=0o600)
     path.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 

@@ -1,4 +1,4 @@
-"""Sessions whose time is over, deleted while the gateway runs: Django leaves that to a command."""
+"""Deletes expired sessions while the gateway runs: Django leaves that to a command."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ SWEEP_EVERY_S: Final = 60.0
 
 
 class SessionSweep:
-    """A batch at a time, by whichever worker."""
+    """Deletes a batch at a time; every worker does."""
 
     def __init__(self) -> None:
         self._due_at = 0.0
@@ -31,5 +31,5 @@ class SessionSweep:
             if keys:
                 Session.objects.filter(pk__in=keys).delete()
         except DatabaseError as error:
-            # There is another look soon, here and by every other worker.
+            # The next try comes soon, here and in every other worker.
             logger.debug("Sessions were not deleted: %s", type(error).__name__)

@@ -1,7 +1,7 @@
 """Every setting of the gateway, read from the environment or `.env` here and nowhere else.
 
-Groups stand in the order of `.env.example`. A bad value stops the start with one line that names
-the variable, what it got and what it takes (`SettingError`). Wrong combinations are system checks.
+Groups are in the order of `.env.example`. A bad value stops the start with one line that has the
+variable, its value and what it accepts (`SettingError`). Wrong combinations are system checks.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ Default = TypeVar("Default", int, None)
 
 
 class SettingError(ImproperlyConfigured):
-    """A setting's value cannot be used; the text names the variable, what it got, what it takes."""
+    """A setting's value cannot be used; the text has the variable, its value, what it accepts."""
 
 
 def bad_setting(name: str, got: object, takes: str) -> SettingError:
@@ -45,7 +45,7 @@ def bad_setting(name: str, got: object, takes: str) -> SettingError:
 
 
 def text(name: str, default: str = "") -> str:
-    # As it stands: env.str takes a value that begins with $ for the name of another variable.
+    # Literally: env.str takes a value that begins with $ as the name of another variable.
     return str(env.ENVIRON.get(name, "")).strip() or default
 
 
@@ -95,7 +95,7 @@ def yes_or_no(name: str, default: bool) -> bool:
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """For `parsed`: takes what the whole pattern matches, as it is."""
+    """For `parsed`: accepts what matches the whole pattern, unchanged."""
 
     def parse(got: str) -> str:
         if re.fullmatch(pattern, got) is None:
@@ -143,8 +143,8 @@ LONGEST_ISSUER = 200
 
 
 def issuer(got: str) -> str:
-    """Who can read or change what it answers can be anybody here, so it speaks TLS, unless it is on
-    this machine. Its name is a column of everybody's identity. For `parsed`."""
+    """For `parsed`: the issuer's URL. Must be https unless it is on this machine, since whoever can
+    change its answers can sign in as anybody. Its length is bounded by a column of identities."""
     parts = urlsplit(got)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(got)):
         raise ValueError
@@ -339,7 +339,7 @@ for origin in CORS_ALLOWED_ORIGINS + CSRF_TRUSTED_ORIGINS:
         where = "CORS_ALLOWED_ORIGINS" if origin in CORS_ALLOWED_ORIGINS else "CSRF_TRUSTED_ORIGINS"
         raise bad_setting(where, origin, "origins such as https://chat.example.com")
 
-# Known from examples, images and old repositories: a signature made with one is worth nothing.
+# Published in examples, images and old repositories: anybody can make signatures with them.
 KNOWN_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "please-change-me"}
 SECRET_KEY = text("SECRET_KEY")
 _NEEDS_NO_SECRET = {"makemigrations", "simulate_workers_ai", "help", "--help", "version"}
@@ -375,7 +375,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# For the admin and the pages only: /v1 has a chain of its own (proxysite/api_handler.py).
+# For the admin and the pages only: /v1 has its own handler (proxysite/api_handler.py).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -413,7 +413,7 @@ if OIDC_ISSUER:
             ]
         }
     }
-    # Nobody is asked for an address or sent a message: the provider vouches for people.
+    # Nobody is asked for an e-mail address or sent a message: the provider knows the people.
     ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
     ACCOUNT_PREVENT_ENUMERATION = False
     SOCIALACCOUNT_EMAIL_REQUIRED = False
@@ -456,7 +456,7 @@ def database(database_url: str) -> dict[str, Any]:
     writers.
     """
     config: dict[str, Any] = {}
-    # Others would be taken too, or told of in a warning that quotes the whole URL.
+    # Other engines would be accepted, or reported in a warning that quotes the whole URL.
     if re.match(r"(sqlite|postgres(ql)?)://", database_url):
         with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
             config = env.db_url_config(database_url)
@@ -465,7 +465,7 @@ def database(database_url: str) -> dict[str, Any]:
         make_var_dir()
     if engine == "django.db.backends.sqlite3":
         config["OPTIONS"] = {
-            # Writers queue for the lock at once instead of failing when they upgrade a read.
+            # Writers wait for the lock at their start, not to fail when they upgrade a read.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
@@ -476,8 +476,8 @@ def database(database_url: str) -> dict[str, Any]:
         # outlives a transaction; what is read in one go fits in memory.
         config["DISABLE_SERVER_SIDE_CURSORS"] = True
         config["OPTIONS"] = {
-            # A server that fell silent, or moved to another host, is given up in this time, and not
-            # when TCP does so after a quarter of an hour. Seconds, but for the last one.
+            # A server that stopped answering, or moved to another host, is given up in this time;
+            # TCP itself would take a quarter of an hour. Seconds, but for the last one.
             "connect_timeout": 5,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -527,22 +527,22 @@ UNFOLD: dict[str, Any] = {
 }
 
 STATIC_URL = "/static/"
-# Static files are served out of the packages themselves, so there is no collecting step to forget.
+# Static files are served from the packages themselves, without a collecting step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-# Other hosts of the domain are not the gateway's to decide for, so neither their inclusion nor
-# browsers' preload lists are asked for, and Django need not remind of them.
+# The gateway does not decide for other hosts of its domain, so it asks neither for them nor for
+# browsers' preload lists, and Django need not warn of that.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-# Names of its own: a browser sends the cookies of one host name to every site on it, whatever the
-# port, and those that are called as every Django site's would sign people out of each other.
+# Names of its own: a browser sends a host's cookies to every site on it, whatever the port, and
+# two Django sites with the usual names would sign people out of each other.
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}_session"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}_csrf"
 LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}_language"
 MESSAGE_STORAGE = "proxysite.messages.Messages"
-# Each that ends leaves a mark, by which the playground's tokens end with it.
+# Records each session that ends, so that the playground's tokens end with it.
 SESSION_ENGINE = "keys.access.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "keys.member.sign_in.csrf_failure"

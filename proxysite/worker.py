@@ -54,7 +54,7 @@ class GatewayWorker(UvicornWorker):
         "server_header": False,
         "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),
         "forwarded_allow_ips": settings.FORWARDED_ALLOW_IPS or None,
-        # Streams get this long after SIGTERM; gunicorn's own patience is a little longer.
+        # Streams get this long after SIGTERM; gunicorn's own limit is a little longer.
         "timeout_graceful_shutdown": max(1, int(settings.STOP_GRACE)),
         "log_config": None,
     }

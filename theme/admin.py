@@ -1,4 +1,4 @@
-"""Accounts, in the theme's clothes, and who changed what."""
+"""The admin of accounts and groups, and the log of who changed what."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    # The two-sided chooser has labels that screen readers may not get.
+    # The two-sided chooser has labels that screen readers may not read.
     filter_horizontal = ()
 
 

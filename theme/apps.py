@@ -16,8 +16,8 @@ class ThemeConfig(AppConfig):
 class OperatorAdminConfig(admin_apps.SimpleAdminConfig):
     """Django's admin, with the operators' site in the place of its own.
 
-    Its pages are loaded by who needs them (the URLs and the checks), and not by each command, whose
-    start they would make twice as long.
+    Its pages are loaded by the URLs and the checks, which need them, and not by every command: its
+    start would take twice as long.
     """
 
     default = False

@@ -1,4 +1,4 @@
-"""The history of an object says what it was and what it is, field by field."""
+"""Writes an object's history: each field before and after a change."""
 
 from datetime import datetime
 from typing import Any, Final

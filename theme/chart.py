@@ -15,7 +15,7 @@ HEIGHT: Final = 200
 # A column takes this share of its bucket's width, and no more than this one of the whole width.
 SHARE: Final = 0.75
 WIDEST: Final = 0.08
-# What is not nothing must be seen.
+# A value above 0 must be visible.
 LOWEST: Final = 1.5
 # So many labels fit on a wide screen, and so many on a phone.
 LABELS: Final = 8
@@ -73,7 +73,7 @@ def stacked(
     values: Sequence[Sequence[int]],
     text: Callable[[int], str],
 ) -> Chart | None:
-    """`values` has a list for each name, with a number for each bucket. None for nothing but 0."""
+    """`values` has a list for each name, with a number for each bucket. None when all are 0."""
     sums = [sum(column) for column in zip(*values, strict=True)] if values else []
     highest = max(sums, default=0)
     if highest == 0:

@@ -1,4 +1,4 @@
-"""What every list and form of the admin is made of: the theme's classes, set up once."""
+"""The base classes of every list and form of the admin: the theme's, configured once."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar

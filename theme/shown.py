@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 
 def moment(when: datetime | None, never: str = "never") -> SafeString:
-    """UTC, which a script turns to the viewer's zone; UTC stays in the title."""
+    """UTC, which a script converts to the viewer's time zone; UTC stays in the title."""
     if when is None:
         return format_html('<span class="quiet">{}</span>', never)
     utc = when.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The operators' admin site: its menu, and what the theme may not do on its pages."""
+"""The operators' admin site: its menu, and the parts of the theme that are switched off."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
-# Heading, then object name and icon of each model; who may not see a model is not shown it.
+# Heading, then object name and icon of each model; shown to those who may see the model.
 MENU: Final = (
     (
         "Keys and usage",
@@ -33,7 +33,7 @@ class OperatorSite(UnfoldAdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)
-        # They stand in theme/tokens.css: the theme would write them into each page, inline.
+        # They are in theme/tokens.css: the theme would write them into each page, inline.
         return {**context, "colors": None, "border_radius": None}
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
@@ -61,8 +61,8 @@ class OperatorSite(UnfoldAdminSite):
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
-        """The theme's own would search apps by name and fail on odd page numbers. The menu shows
-        all there is, and each list has a search of its own."""
+        """The theme's own would search apps by name and fail on invalid page numbers. The menu has
+        every list, and each list has its own search."""
         raise Http404
 
 

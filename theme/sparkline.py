@@ -11,7 +11,7 @@ HEIGHT: Final = 24
 
 
 def sparkline(values: Sequence[int], what: str) -> SafeString:
-    """`what` names the numbers for who cannot see them."""
+    """`what` names the numbers for screen readers."""
     highest = max(values, default=0)
     if highest == 0:
         return SafeString('<span class="quiet">none</span>')

@@ -1,4 +1,4 @@
-"""Peers, in exact versions and in a folder of their own, away from the gateway's environment."""
+"""Installs the peers, in exact versions, into a folder apart from the gateway's environment."""
 
 import hashlib
 import shutil
@@ -75,7 +75,7 @@ def install_litellm() -> None:
 
 def _install_pinned(folder: Path, pins: Path) -> None:
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-    # The file names everything, so that pip has nothing to choose.
+    # The file pins everything, so that pip has nothing to resolve.
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--no-deps"]
     _run([*pip, "--disable-pip-version-check", "-r", str(pins)])
     _mark_fresh(folder, pins)

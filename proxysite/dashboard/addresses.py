@@ -1,4 +1,4 @@
-"""What an address of the dashboard asks for, and the addresses that its figures lead to."""
+"""Parses the dashboard's query, and makes the links of its figures."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,14 +16,14 @@ USUAL: Final = {"days": "7", "figure": "cost", "by": "model"}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the address asks for, put right."""
+    """The dashboard's query, invalid values replaced by the defaults."""
 
     days: int
     figure: str
     by: str
 
     def but(self, **changes: Any) -> str:
-        """The dashboard's address with something else asked."""
+        """The dashboard's address with some values changed."""
         asked = {"days": self.days, "figure": self.figure, "by": self.by}
         return "?" + urlencode({**asked, **changes})
 
@@ -40,7 +40,7 @@ def asked_of(request: HttpRequest) -> Asked:
 
 
 def rows_url(begin: date, end: date, **filters: str) -> str:
-    """The request log, filtered to what a figure counts."""
+    """The address of the request log, filtered to what a figure counts."""
     days = f"{begin}" if begin == end else f"{begin}..{end}"
     query = urlencode({"day": days, **filters})
     return f"{reverse('admin:keys_requestlog_changelist')}?{query}"

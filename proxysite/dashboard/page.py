@@ -1,7 +1,7 @@
-"""The admin's index: what the operators' dashboard shows, out of totals alone.
+"""The admin's index: what the operators' dashboard shows, from totals alone.
 
-Each part belongs to a permission: use and limits to those who see the request log, models to those
-who see the catalog. An address that asks for what there is not gets the usual.
+Each part needs a permission: use and limits are for those who may see the request log, models for
+those who may see the catalog. An address with invalid values gets the defaults.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""How things stand now: who is near a limit, the neurons of the day, the ledger, the catalog."""
+"""The present state: who is near a limit, the neurons of the day, the ledger, the catalog."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -64,7 +64,7 @@ def neuron_day_context(now: datetime) -> dict[str, Any]:
 
 
 def ledger_context(now: datetime) -> dict[str, Any]:
-    """As this worker's writer has it."""
+    """The state of this worker's ledger."""
     health = ledger.health()
     return {
         "problem": health.problem,

@@ -12,7 +12,7 @@ from proxysite.dashboard.addresses import PERIODS, Asked, rows_url
 from theme.bars import Bar
 from theme.chart import Bucket, stacked
 
-# Of how many failures, the newest, the codes are counted: a step along the index of failures.
+# How many of the newest failures have their codes counted: one read along an index.
 FAILURES_READ: Final = 300
 
 
@@ -73,7 +73,7 @@ def use_context(asked: Asked, now: datetime) -> dict[str, Any]:
 
 
 def _buckets(days: int, today: date) -> list[Bucket]:
-    """Days, oldest first; of a year, its calendar months."""
+    """Days, oldest first; for a year its calendar months."""
     if days <= 31:
         begin = today - timedelta(days=days - 1)
         each = [begin + timedelta(days=at) for at in range(days)]
@@ -139,7 +139,7 @@ def _legend(asked: Asked, report: UseReport, text: Callable[[int], str]) -> list
             value=text(series.total),
             note=_share(series.total, whole),
             percent=series.total * 100 // whole,
-            # Rows of nobody and of all others together have no filter.
+            # Neither rows without a value nor all others together have a filter.
             url=rows_url(report.begin, last, **{asked.by: series.value})
             if series.value not in ("", "0")
             else "",
@@ -164,7 +164,7 @@ def _table(
 
 
 def _tops(asked: Asked, report: UseReport, dimension: str) -> list[Bar]:
-    """The largest of the chosen figure, and what else they stand for."""
+    """The largest by the chosen figure, with their requests, failures and cost."""
     rows, text = report.tops[dimension], _text_of(asked.figure)
     highest = max((row.amount for row in rows), default=1)
     last = report.end - timedelta(days=1)
@@ -227,7 +227,7 @@ def _mix(report: UseReport) -> list[Bar]:
 
 
 def _failures(report: UseReport) -> list[Bar]:
-    """The codes of the newest failures, which no total knows."""
+    """The error codes of the newest failures, which no total counts."""
     begin = datetime.combine(report.begin, datetime.min.time(), UTC)
     newest = RequestLog.objects.filter(status__gte=400, started_at__gte=begin)
     codes = newest.order_by("-started_at", "-id").values_list("error_code", flat=True)
