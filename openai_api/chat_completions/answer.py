@@ -44,7 +44,7 @@ class ChatStream(AnswerStream):
         self._behind = self._end_of_chunk(None, None)
 
     def opening(self) -> bytes:
-        return self.written(Delta(next(iter(self.machine.choices)), {}))
+        return self.written(Delta(next(iter(self.normaliser.choices)), {}))
 
     def anew(self) -> "ChatStream":
         """A new stream for a second try, when the first brought nothing."""
@@ -67,7 +67,7 @@ class ChatStream(AnswerStream):
 
     def _last_chunks(self, deltas: list[Delta]) -> Iterator[bytes]:
         yield from map(self.written, deltas)
-        for index, reason in self.machine.finish_reasons.items():
+        for index, reason in self.normaliser.finish_reasons.items():
             yield self._finish_chunk(index, reason)
 
     def written(self, delta: Delta) -> bytes:
@@ -97,9 +97,9 @@ class ChatStream(AnswerStream):
         return told + b"}]" + self._tail
 
 
-def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
+def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
     """The `chat.completion` object of all that the normaliser gave; the caller adds `usage`."""
-    collected: dict[int, dict[str, list[str]]] = {index: {} for index in machine.finish_reasons}
+    collected: dict[int, dict[str, list[str]]] = {index: {} for index in normaliser.finish_reasons}
     logprobs: dict[int, list[Any]] = {}
     for delta in deltas:
         texts = collected.setdefault(delta.choice, {})
@@ -117,11 +117,11 @@ def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
         message["refusal"] = "".join(texts["refusal"]) if "refusal" in texts else None
         if "reasoning_content" in texts:
             message["reasoning_content"] = "".join(texts["reasoning_content"])
-        reason = machine.finish_reasons.get(index, "stop")
-        calls = machine.choices[index].calls.whole()
+        reason = normaliser.finish_reasons.get(index, "stop")
+        calls = normaliser.choices[index].calls.whole()
         if calls:
             message["content"] = message["content"] or None
-            if machine.expected.legacy_functions:
+            if normaliser.expected.legacy_functions:
                 message["function_call"] = calls[0]["function"]
                 reason = "function_call" if reason == "tool_calls" else reason
             else:
@@ -140,7 +140,7 @@ def completion(machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
         "id": completion_id(),
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": machine.expected.model,
+        "model": normaliser.expected.model,
         "choices": choices,
     }
 

@@ -16,7 +16,7 @@ class AnswerStream(ABC):
     """The part of a StreamWriter that all dialects have in common."""
 
     def __init__(self, expected: Expected) -> None:
-        self.machine = ChatNormaliser(expected)
+        self.normaliser = ChatNormaliser(expected)
         self.begun = False  # whether anything has been written
         self._failure: WorkersAIError | None = None
 
@@ -42,35 +42,35 @@ class AnswerStream(ABC):
         blocks: list[bytes] = []
         try:
             for event in events:
-                for delta in self.machine.take(event):
+                for delta in self.normaliser.take(event):
                     blocks.append(self.written(delta))
         except WorkersAIError as error:
             self._failure = error
             if not blocks:
                 raise
-        if not self.begun and self.machine.answered:
+        if not self.begun and self.normaliser.answered:
             # Upstream began the answer without text: the client is told so at once.
             return self.opening()
         return b"".join(blocks)
 
     def whole(self, content: bytes) -> bytes:
         """An answer that came as JSON although a stream was asked for."""
-        return b"".join(map(self.written, self.machine.take_whole(content)))
+        return b"".join(map(self.written, self.normaliser.take_whole(content)))
 
     def end(self) -> bytes:
         """What closes the answer; raises what `ChatNormaliser.end` raises."""
         if self._failure is not None:
             raise self._failure
-        return self.ended(self.machine.end())
+        return self.ended(self.normaliser.end())
 
     @property
     def answered(self) -> bool:
-        return self.machine.answered
+        return self.normaliser.answered
 
     @property
     def done(self) -> bool:
-        return self.machine.done
+        return self.normaliser.done
 
     @property
     def finish_reason(self) -> str:
-        return self.machine.finish_reason
+        return self.normaliser.finish_reason

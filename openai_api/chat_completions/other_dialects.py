@@ -84,9 +84,9 @@ def endpoint(
     async def whole(
         exchange: Exchange, asked: AsChat[RequestT], plan: ChatPlan, client: WorkersAIClient
     ) -> Result:
-        machine, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
-        body = answer(asked.original, machine, deltas, used.usage)
-        return Result(dumps(body), used, finish_reason=machine.finish_reason)
+        normaliser, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
+        body = answer(asked.original, normaliser, deltas, used.usage)
+        return Result(dumps(body), used, finish_reason=normaliser.finish_reason)
 
     async def streamed(
         exchange: Exchange, asked: AsChat[RequestT], plan: ChatPlan, client: WorkersAIClient

@@ -86,10 +86,10 @@ async def whole(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> Result:
     """The answer as one `chat.completion`."""
-    machine, deltas, used = await answered(exchange, asked, plan, client)
-    body = completion(machine, deltas)
+    normaliser, deltas, used = await answered(exchange, asked, plan, client)
+    body = completion(normaliser, deltas)
     body["usage"] = used.usage.as_openai()
-    return Result(dumps(body), used, finish_reason=machine.finish_reason)
+    return Result(dumps(body), used, finish_reason=normaliser.finish_reason)
 
 
 async def answered(
@@ -100,10 +100,10 @@ async def answered(
         exchange, plan, ChatNormaliser(plan.expected), partial=True
     )
     try:
-        answer, machine, deltas = await _answered_once(exchange, asked, plan, client)
+        answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
     except UnusableAnswer:
-        answer, machine, deltas = await _answered_once(exchange, asked, plan, client)
-    return machine, deltas, metered(exchange, plan, machine, answer=answer)
+        answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
+    return normaliser, deltas, metered(exchange, plan, normaliser, answer=answer)
 
 
 async def _answered_once(
@@ -141,7 +141,7 @@ async def stream_to(
         writer,
         lambda stream: ask(exchange, asked, plan, client, stream=stream),
         lambda writer, partial, answer: metered(
-            exchange, plan, writer.machine, partial=partial, answer=answer
+            exchange, plan, writer.normaliser, partial=partial, answer=answer
         ),
     )
 
@@ -149,14 +149,14 @@ async def stream_to(
 def metered(
     exchange: Exchange,
     plan: ChatPlan,
-    machine: ChatNormaliser,
+    normaliser: ChatNormaliser,
     *,
     partial: bool = False,
     answer: Answer | EventSource | None = None,
 ) -> Metered:
     """What an answer used, as far as it came."""
     assert exchange.model is not None
-    usage = machine.usage
+    usage = normaliser.usage
     if usage.neurons is None and isinstance(answer, Answer):
         measured = answer.neurons
         if measured is not None:
@@ -165,7 +165,7 @@ def metered(
         exchange.model.name,
         usage,
         prompt_characters=plan.prompt_characters,
-        completion_characters=machine.characters,
+        completion_characters=normaliser.characters,
         partial=partial,
         cached_answer=answer is not None and answer.from_cache,
     )

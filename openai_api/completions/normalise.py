@@ -34,10 +34,10 @@ class TextStream(ChatStream):
         return self._head + b',"choices":[' + dumps(choice) + b"]" + self._tail
 
 
-def choice_of(index: int, machine: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
+def choice_of(index: int, normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
     """The choice that one answer becomes."""
     text = "".join(delta.parts.get("content", "") for delta in deltas if delta.choice == 0)
-    return _choice(index, text, machine.finish_reason)
+    return _choice(index, text, normaliser.finish_reason)
 
 
 def text_completion(choices: list[dict[str, Any]], *, model: str, usage: Usage) -> bytes:

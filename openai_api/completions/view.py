@@ -83,15 +83,15 @@ async def whole(
         waiting[number] = chat.metered(exchange, call, ChatNormaliser(call.expected), partial=True)
         try:
             try:
-                answer, machine, deltas = await _answered(exchange, asked, plan, call, client)
+                answer, normaliser, deltas = await _answered(exchange, asked, plan, call, client)
             except UnusableAnswer:
-                answer, machine, deltas = await _answered(exchange, asked, plan, call, client)
+                answer, normaliser, deltas = await _answered(exchange, asked, plan, call, client)
         except WorkersAIError:
             exchange.spent = together(done, partial=True)
             raise
         del waiting[number]
-        done.append(chat.metered(exchange, call, machine, answer=answer))
-        return choice_of(number, machine, deltas), machine.finish_reason
+        done.append(chat.metered(exchange, call, normaliser, answer=answer))
+        return choice_of(number, normaliser, deltas), normaliser.finish_reason
 
     answers = await side_by_side(partial(choose, n, call) for n, call in enumerate(plan.calls))
     used = together(done)
@@ -124,7 +124,7 @@ async def streamed(
         TextStream(call.expected, include_usage=asked.chat.include_usage),
         lambda stream: ask(exchange, asked, plan, call, client, stream=stream),
         lambda writer, partial, answer: chat.metered(
-            exchange, call, writer.machine, partial=partial, answer=answer
+            exchange, call, writer.normaliser, partial=partial, answer=answer
         ),
     )
 

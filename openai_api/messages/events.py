@@ -60,7 +60,7 @@ class MessageStream(AnswerStream):
         return told + b"".join(map(_told, self._blocks.end()))
 
     def last(self, usage: Usage) -> bytes:
-        delta = ending(self._asked, self.machine, self._blocks)
+        delta = ending(self._asked, self.normaliser, self._blocks)
         return _event("message_delta", delta=delta, usage=usage_of(usage)) + _event("message_stop")
 
     def failed(self, error: ApiError) -> bytes:

@@ -24,7 +24,7 @@ _STOP_REASONS = {
 
 
 def message(
-    asked: MessagesRequest, machine: ChatNormaliser, deltas: list[Delta], usage: Usage
+    asked: MessagesRequest, normaliser: ChatNormaliser, deltas: list[Delta], usage: Usage
 ) -> dict[str, Any]:
     """The whole answer."""
     blocks = Blocks()
@@ -33,7 +33,7 @@ def message(
     return (
         skeleton(asked)
         | {"content": [block_of(block) for block in blocks.all]}
-        | ending(asked, machine, blocks)
+        | ending(asked, normaliser, blocks)
         | {"usage": usage_of(usage)}
     )
 
@@ -62,12 +62,12 @@ def shown(delta: Delta, asked: MessagesRequest) -> Delta:
     return Delta(delta.choice, parts)
 
 
-def ending(asked: MessagesRequest, machine: ChatNormaliser, blocks: Blocks) -> dict[str, Any]:
+def ending(asked: MessagesRequest, normaliser: ChatNormaliser, blocks: Blocks) -> dict[str, Any]:
     """`stop_reason` and `stop_sequence`, once the normaliser has ended."""
     # A tool call that was cut off cannot be run, so the caller has to know.
-    cut_off = machine.cut_short and blocks.broke_off
-    reason = "length" if cut_off else machine.finish_reason
-    met = machine.stop_met
+    cut_off = normaliser.cut_short and blocks.broke_off
+    reason = "length" if cut_off else normaliser.finish_reason
+    met = normaliser.stop_met
     if reason == "stop" and met in asked.stops:
         return {"stop_reason": "stop_sequence", "stop_sequence": met}
     return {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}

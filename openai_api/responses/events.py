@@ -54,7 +54,7 @@ class ResponseStream(AnswerStream):
 
     def ended(self, deltas: list[Delta]) -> bytes:
         told = self.opening() + b"".join(map(self.written, deltas))
-        status, details = ending(self.machine, self._blocks)
+        status, details = ending(self.normaliser, self._blocks)
         self._response |= {"status": status, "incomplete_details": details}
         return told + b"".join([self._told(step, status) for step in self._blocks.end()])
 

@@ -19,14 +19,14 @@ COMPLETED, INCOMPLETE, IN_PROGRESS = "completed", "incomplete", "in_progress"
 
 
 def response(
-    asked: ResponsesRequest, machine: ChatNormaliser, deltas: list[Delta], usage: Usage
+    asked: ResponsesRequest, normaliser: ChatNormaliser, deltas: list[Delta], usage: Usage
 ) -> dict[str, Any]:
     """The whole answer."""
     blocks = Blocks()
     for delta in deltas:
         blocks.take(delta)
     items = ResponseItems(asked.summary)
-    status, details = ending(machine, blocks)
+    status, details = ending(normaliser, blocks)
     body = skeleton(asked)
     body |= {
         "status": status,
@@ -75,11 +75,11 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
     }
 
 
-def ending(machine: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, str] | None]:
+def ending(normaliser: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, str] | None]:
     """(status, incomplete_details), once the normaliser has ended."""
     # A tool call that was cut off cannot be run, so the caller has to know.
-    cut_off = machine.cut_short and blocks.broke_off
-    reason = "length" if cut_off else machine.finish_reason
+    cut_off = normaliser.cut_short and blocks.broke_off
+    reason = "length" if cut_off else normaliser.finish_reason
     if reason in _INCOMPLETE:
         return INCOMPLETE, {"reason": _INCOMPLETE[reason]}
     return COMPLETED, None

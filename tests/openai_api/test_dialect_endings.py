@@ -21,11 +21,11 @@ WHOLE_CALL = {"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": 
 def answered(said: dict[str, Any], finish: str, used: Usage = USED, **more: Any) -> tuple[Any, Any]:
     """(response, message) of an answer that upstream gave whole."""
     choice = {"index": 0, "message": said, "finish_reason": finish, **more}
-    machine = ChatNormaliser(Expected("m", max_tokens=100))
-    deltas = machine.take_whole(orjson.dumps({"choices": [choice]})) + machine.end()
+    normaliser = ChatNormaliser(Expected("m", max_tokens=100))
+    deltas = normaliser.take_whole(orjson.dumps({"choices": [choice]})) + normaliser.end()
     asked = MessagesRequest("m", [], 100, stops=("END",), shows_thinking=True)
-    responded = response(ResponsesRequest("m", []), machine, deltas, used)
-    told = message(asked, machine, deltas, used)
+    responded = response(ResponsesRequest("m", []), normaliser, deltas, used)
+    told = message(asked, normaliser, deltas, used)
     assert_response(responded)
     assert_message(told)
     return responded, told

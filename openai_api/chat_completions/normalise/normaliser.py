@@ -285,10 +285,10 @@ def _is_text(part: Any) -> bool:
 
 def read_whole(content: bytes, expected: Expected) -> tuple[ChatNormaliser, list[Delta]]:
     """All deltas of an answer that came as one JSON body. Raises what its methods raise."""
-    machine = ChatNormaliser(expected)
-    deltas = machine.take_whole(content)
-    deltas += machine.end()
-    return machine, deltas
+    normaliser = ChatNormaliser(expected)
+    deltas = normaliser.take_whole(content)
+    deltas += normaliser.end()
+    return normaliser, deltas
 
 
 def in_band_error(body: dict[str, Any]) -> Exception:

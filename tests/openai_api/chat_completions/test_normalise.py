@@ -70,7 +70,7 @@ def streamed(
     *,
     include_usage: bool = False,
 ) -> Outcome:
-    """Runs the bytes, cut at `cuts`, through decoder and machine, and checks every chunk."""
+    """Runs the bytes, cut at `cuts`, through decoder and normaliser, and checks every chunk."""
     decoder, chunks = EventDecoder(), ChatStream(expected, include_usage=include_usage)
     outcome = Outcome(200, None)  # type: ignore[arg-type]
     places = sorted({0, *(min(cut, len(raw)) for cut in cuts), len(raw)})
@@ -84,7 +84,7 @@ def streamed(
         if events:
             blocks.append(chunks.events(events))
         blocks.append(chunks.end())
-        blocks.append(chunks.last(chunks.machine.usage))
+        blocks.append(chunks.last(chunks.normaliser.usage))
     except WorkersAIError as error:
         outcome.failure = error
     for event in EventDecoder().feed(b"".join(blocks)):
@@ -96,18 +96,18 @@ def streamed(
     assert outcome.dones == (0 if outcome.failure else 1)
     if outcome.chunks:
         assert_chunks(outcome.chunks, finished=outcome.failure is None)
-    usage = chunks.machine.usage
+    usage = chunks.normaliser.usage
     outcome.usage_seen = (usage.prompt_tokens, usage.completion_tokens)
     return outcome
 
 
 def whole(body: Any, expected: Expected = PLAIN) -> dict[str, Any]:
     """A whole answer's one choice, checked to be strict."""
-    machine = ChatNormaliser(expected)
+    normaliser = ChatNormaliser(expected)
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    deltas = machine.take_whole(content) + machine.end()
-    made = completion(machine, deltas)
-    made["usage"] = machine.usage.as_openai()
+    deltas = normaliser.take_whole(content) + normaliser.end()
+    made = completion(normaliser, deltas)
+    made["usage"] = normaliser.usage.as_openai()
     made = orjson.loads(dump_body(made))
     assert_completion(made)
     choice: dict[str, Any] = made["choices"][0]
@@ -534,10 +534,10 @@ def test_6_a_missing_finish_at_the_limit_is_length() -> None:
 
 
 def test_8_the_model_is_the_one_that_was_asked_for() -> None:
-    machine = ChatNormaliser(Expected(model="my-alias"))
-    deltas = machine.take_whole(orjson.dumps({**bare({"content": "x"}), "model": "y-external"}))
-    deltas += machine.end()
-    assert completion(machine, deltas)["model"] == "my-alias"
+    normaliser = ChatNormaliser(Expected(model="my-alias"))
+    deltas = normaliser.take_whole(orjson.dumps({**bare({"content": "x"}), "model": "y-external"}))
+    deltas += normaliser.end()
+    assert completion(normaliser, deltas)["model"] == "my-alias"
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,6 @@ def event_by_event(body: bytes, expected: Expected) -> tuple[list[bytes | str], 
     told = [
         re.sub(rb'"created":\d+', b"", part) if isinstance(part, bytes) else part for part in out
     ]
-    machine = stream.machine
-    known = machine.usage, machine.finish_reasons, machine.characters, machine.stop_met
-    return told, (*known, machine.answered, machine.done)
+    normaliser = stream.normaliser
+    known = normaliser.usage, normaliser.finish_reasons, normaliser.characters, normaliser.stop_met
+    return told, (*known, normaliser.answered, normaliser.done)

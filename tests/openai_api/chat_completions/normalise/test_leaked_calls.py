@@ -15,16 +15,16 @@ CALL = '{"type": "function", "name": "get_weather", "parameters": {"city": "Oslo
 
 
 def given(text: str, *, size: int, finish: str = "stop") -> tuple[ChatNormaliser, list[list[str]]]:
-    """What each delta of so many characters brought, and the machine after its end."""
-    machine = ChatNormaliser(EXPECTED)
+    """What each delta of so many characters brought, and the normaliser after its end."""
+    normaliser = ChatNormaliser(EXPECTED)
     said = []
     for begin in range(0, len(text), size):
         chunk = {"choices": [{"index": 0, "delta": {"content": text[begin : begin + size]}}]}
-        said.append(_texts(machine.take(Event("", orjson.dumps(chunk)))))
+        said.append(_texts(normaliser.take(Event("", orjson.dumps(chunk)))))
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
-    machine.take(Event("", orjson.dumps(end)))
-    said.append(_texts(machine.end()))
-    return machine, said
+    normaliser.take(Event("", orjson.dumps(end)))
+    said.append(_texts(normaliser.end()))
+    return normaliser, said
 
 
 def _texts(deltas: list[Any]) -> list[str]:
@@ -41,9 +41,9 @@ def _texts(deltas: list[Any]) -> list[str]:
     ],
 )
 def test_an_answer_that_is_nothing_but_a_call_is_a_call(text: str, size: int) -> None:
-    machine, said = given(text, size=size)
-    assert machine.finish_reasons == {0: "tool_calls"}
-    [call] = machine.choices[0].calls.whole()
+    normaliser, said = given(text, size=size)
+    assert normaliser.finish_reasons == {0: "tool_calls"}
+    [call] = normaliser.choices[0].calls.whole()
     assert call["function"]["name"] == "get_weather"
     assert orjson.loads(call["function"]["arguments"]) == {"city": "Oslo"}
     assert not any(said)
@@ -64,8 +64,8 @@ def test_an_answer_that_is_nothing_but_a_call_is_a_call(text: str, size: int) ->
     ],
 )
 def test_any_other_answer_stays_text(text: str, size: int) -> None:
-    machine, said = given(text, size=size)
-    assert machine.finish_reasons == {0: "stop"}
+    normaliser, said = given(text, size=size)
+    assert normaliser.finish_reasons == {0: "stop"}
     assert "".join(piece for pieces in said for piece in pieces) == text
 
 
@@ -92,18 +92,18 @@ def test_only_the_beginning_of_a_call_is_held_back(text: str, held: bool) -> Non
 
 
 def test_a_call_that_the_limit_cut_off_ends_with_length() -> None:
-    machine = ChatNormaliser(EXPECTED)
+    normaliser = ChatNormaliser(EXPECTED)
     call = {
         "index": 0,
         "id": "c1",
         "function": {"name": "get_weather", "arguments": '{"city": "Os'},
     }
     delta = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
-    machine.take(Event("", orjson.dumps(delta)))
+    normaliser.take(Event("", orjson.dumps(delta)))
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
-    machine.take(Event("", orjson.dumps(end)))
-    machine.end()
-    assert machine.finish_reasons == {0: "length"}
+    normaliser.take(Event("", orjson.dumps(end)))
+    normaliser.end()
+    assert normaliser.finish_reasons == {0: "length"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_call_that_the_limit_cut_off_ends_with_length() -> None:
     [([], ""), (["Hello", " you"], "Hello you"), ([{"type": "text", "text": "Hi"}, "!"], "Hi!")],
 )
 def test_a_list_of_texts_is_their_text(content: Any, text: str) -> None:
-    machine = ChatNormaliser(Expected("m"))
+    normaliser = ChatNormaliser(Expected("m"))
     delta = {"choices": [{"index": 0, "delta": {"content": content}}]}
-    deltas = machine.take(Event("", orjson.dumps(delta)))
+    deltas = normaliser.take(Event("", orjson.dumps(delta)))
     assert "".join(_texts(deltas)) == text
