@@ -25,7 +25,7 @@ LONGEST_FIRST = (
     "tests/proxysite/test_hot_path.py",
     "tests/openai_api/test_fuzz.py",
     "tests/openai_api/chat_completions/test_random_streams.py",
-    "tests/keys/test_limits_across_workers.py",
+    "tests/keys/limits/test_limits_across_workers.py",
 )
 
 

@@ -1,5 +1,5 @@
 """What holds for a group's transaction, whichever engine; PostgreSQL also runs in
-test_limits_across_workers.py."""
+tests/keys/limits/test_limits_across_workers.py."""
 
 import uuid
 from datetime import UTC, date, datetime

@@ -9,7 +9,7 @@ import pytest
 
 from tests.keys.engines import postgres_server, python, redis_server
 
-MODULE = "tests.keys.limits_worker"
+MODULE = "tests.keys.limits.limits_worker"
 
 
 class Engines:

@@ -6,8 +6,8 @@ import re
 import pytest
 from django.db import connection
 
-from tests.keys import plans
 from tests.keys.engines import postgres_server, python
+from tests.keys.log import plans
 
 
 def assert_each_along_its_index(found: dict[str, str]) -> None:
@@ -30,7 +30,7 @@ def test_on_sqlite_each_reading_goes_along_its_index() -> None:
 def test_on_postgresql_each_reading_goes_along_its_index() -> None:
     with postgres_server() as database_url:
         environment = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "proxysite.settings"}
-        for module, *words in (["manage", "migrate", "-v0"], ["tests.keys.plans"]):
+        for module, *words in (["manage", "migrate", "-v0"], ["tests.keys.log.plans"]):
             process = python(module, environment, *words)
             printed, _ = process.communicate(timeout=120)
             assert process.returncode == 0, printed

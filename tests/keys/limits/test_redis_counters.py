@@ -11,7 +11,7 @@ from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from tests.keys.engines import redis_server
 from tests.keys.factories import Clock
-from tests.keys.test_counters import is_denied, key, owner
+from tests.keys.limits.test_counters import is_denied, key, owner
 
 
 @pytest.fixture(scope="module")

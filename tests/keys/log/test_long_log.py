@@ -12,7 +12,7 @@ from django.db import connection
 from keys.log.export import BATCH_ROWS, rows_oldest_first, write_jsonl
 from keys.log.walk import Sought
 from keys.models import DayTotal, RequestLog
-from tests.keys import long_log
+from tests.keys.log import long_log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

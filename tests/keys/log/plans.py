@@ -23,7 +23,7 @@ from keys.management.commands import prune_logs
 from keys.member.own_requests import request_page
 from keys.models import RequestLog
 from keys.reports.usage import account_neuron_day, key_usage, owner_usage
-from tests.keys import long_log
+from tests.keys.log import long_log
 
 ROWS: Final = 3_000
 # Fewer than any key, owner or model has, so that the ways are told apart.
