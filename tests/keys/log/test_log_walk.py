@@ -139,7 +139,7 @@ def test_a_search_that_takes_long_says_how_far_it_came_and_goes_on(
     while address:
         page = operator.get(LOG + address).content.decode()
         found += re.findall(r">\s*(wanted|newest|\d)\s*</", page)
-        notes += re.findall(r"(\d) requests? found as far as .*?(\d\d:\d\d):00 UTC", page)
+        notes += re.findall(r"(\d) requests? found back to .*?(\d\d:\d\d):00 UTC", page)
         address = _linked(page, "next")
     assert found == ["newest", "wanted"]
     assert notes == [("1", "00:06"), ("0", "00:03"), ("1", "00:00")]
@@ -152,10 +152,10 @@ def test_an_empty_page_leads_back_to_where_one_came_from(
         log_row(str(number), started_at=BEGIN + timedelta(minutes=number), stream=number == 3)
     first = operator.get(LOG + "?stream=yes").content.decode()
     second = operator.get(LOG + _linked(first, "next")).content.decode()
-    assert "0 requests found as far as" in second
+    assert "0 requests found back to" in second
     # The row that the empty page began after is on the page before it.
     back = operator.get(LOG + _linked(second, "prev")).content.decode()
-    assert "1 request found as far as" in back
+    assert "1 request found back to" in back
 
 
 def _linked(page: str, way: str) -> str:
