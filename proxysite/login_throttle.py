@@ -30,6 +30,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.utils import timezone
 
+from keys.addresses import address
 from keys.member.sign_in import came_back
 from proxysite.models import FailedSignIns
 
@@ -145,16 +146,14 @@ def take_back(counts: list[Count]) -> None:
             tries.update(count=F("count") - 1)
 
 
-def _network(address: str) -> str:
+def _network(text: str) -> str:
     """The address; of IPv6 its /64, as one owner has all addresses in it."""
     try:
-        ip = ipaddress.ip_address(address)
+        ip = address(text)
     except ValueError:
-        return address
+        return text
     if isinstance(ip, ipaddress.IPv4Address):
         return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
     return str(ipaddress.ip_network((ip, 64), strict=False))
 
 

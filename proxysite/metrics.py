@@ -8,7 +8,6 @@ Only for METRICS_ALLOWED_NETWORKS; all others get 404.
 """
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -26,6 +25,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from catalog import snapshot
+from keys.addresses import address, network
 from keys.ledger.totals import REFUSED
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
@@ -68,12 +68,11 @@ _scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
 
 def is_allowed(client_ip: str) -> bool:
     try:
-        address = ipaddress.ip_address(client_ip)
+        ip = address(client_ip)
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)
+    # Written in either form, as the settings have them.
+    return any(ip in network(str(one)) for one in settings.METRICS_ALLOWED_NETWORKS)
 
 
 async def metrics() -> tuple[int, bytes]:

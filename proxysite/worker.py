@@ -1,7 +1,7 @@
 """The gunicorn worker: uvicorn on uvloop and httptools, configured from Django's settings.
 
-uvicorn's own access log is off (the gateway writes one line a request itself), and proxy headers
-are believed only from the networks that the operator named.
+uvicorn's own access log is off (the gateway writes one line a request itself), and so is what it
+makes of proxies' headers (`proxysite/http/forwarded.py`).
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from proxysite.http.connections import Bounds, Connections
+from proxysite.http.forwarded import Forwarded
 
 
 class GatewayServer(Server):
@@ -24,13 +25,15 @@ class GatewayServer(Server):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        believed = settings.FORWARDED_ALLOW_IPS
         self.server_state = Connections(
             Bounds(
                 head_s=settings.REQUEST_HEAD_TIMEOUT,
                 body_s=settings.REQUEST_BODY_TIMEOUT,
                 idle_s=settings.IDLE_CONNECTION_TIMEOUT,
                 write_s=settings.RESPONSE_WRITE_TIMEOUT,
-            )
+            ),
+            Forwarded(believed) if believed else None,
         )
 
     async def startup(self, sockets: Any = None) -> None:
@@ -52,8 +55,7 @@ class GatewayWorker(UvicornWorker):
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
-        "proxy_headers": bool(settings.FORWARDED_ALLOW_IPS),
-        "forwarded_allow_ips": settings.FORWARDED_ALLOW_IPS or None,
+        "proxy_headers": False,  # read by the connection, which knows addresses in one form
         # Streams get this long after SIGTERM; gunicorn's own limit is a little longer.
         "timeout_graceful_shutdown": max(1, int(settings.STOP_GRACE)),
         "log_config": None,

@@ -1,11 +1,11 @@
 """Keys read from the database as records, many in a few queries. Belongs on a thread."""
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from keys.access.key_record import KeyRecord, Network
+from keys.access.key_record import KeyRecord
 from keys.access.playground_token import password_mark
+from keys.addresses import Network, network
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret
 from keys.scopes import NO_LIMITS, Limits
 
@@ -81,7 +81,7 @@ def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
     networks = []
     for text in texts:
         try:
-            networks.append(ipaddress.ip_network(text))
+            networks.append(network(text))
         except ValueError:
             continue
     return tuple(networks)

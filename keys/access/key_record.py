@@ -1,13 +1,12 @@
 """What a request needs to know of its key, in memory: who it is, what it may use, how much."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from keys import addresses
+from keys.addresses import Network
 from keys.scopes import NO_LIMITS, Limits, Scope
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,9 @@ class KeyRecord:
         if self.networks is None:
             return True
         try:
-            ip = ipaddress.ip_address(address)
+            ip = addresses.address(address)
         except ValueError:
             return False
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
         return any(ip in network for network in self.networks)
 
 

@@ -6,7 +6,6 @@
   limited further, whoever set what it has. Limits over all keys of an owner hold beside that.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from keys.addresses import network
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text
 from keys.models import ENDPOINTS, LIMITS, Key, OwnerLimits, Revision
 
@@ -103,7 +103,7 @@ def ceiling_of_new_keys(now: datetime | None = None) -> Ceiling:
         },
         models=_listed(values, "models"),
         endpoints=endpoints,
-        networks=tuple(str(ipaddress.ip_network(text)) for text in _listed(values, "networks")),
+        networks=tuple(str(network(text)) for text in _listed(values, "networks")),
         expires_at=None if days is None else _in_days(int(days), now or timezone.now()),
     )
 
@@ -146,9 +146,9 @@ def _covers(allowed: str, begin: str, is_whole: bool) -> bool:
 
 
 def is_within_networks(text: str, allowed: Iterable[str]) -> bool:
-    inner = ipaddress.ip_network(text)
+    inner = network(text)
     for one in allowed:
-        outer = ipaddress.ip_network(one)
+        outer = network(one)
         if inner.version == outer.version and inner.subnet_of(outer):  # type: ignore[arg-type]
             return True
     return False

@@ -1,9 +1,10 @@
 """What a key may be restricted to beside amounts: models, endpoints and networks, as lists."""
 
-import ipaddress
 from typing import Final
 
 from django.core.exceptions import ValidationError
+
+from keys.addresses import network
 
 ENDPOINTS: Final = (
     "chat",
@@ -42,7 +43,7 @@ def validate_endpoints(value: object) -> None:
 def validate_networks(value: object) -> None:
     for text in _list_of_texts(value):
         try:
-            ipaddress.ip_network(text)
+            network(text)
         except ValueError:
             raise ValidationError(
                 f"{text!r} is not a network: it takes addresses such as 10.0.0.0/8 "

@@ -21,6 +21,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from keys.addresses import plain
 from openai_api.errors import (
     ApiError,
     HeadTooLarge,
@@ -88,6 +89,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if self.client is not None:
+            self.client = (plain(self.client[0]), self.client[1])
         self.idle_since = self.server_state.now
         self.deadline = self.idle_since + self.bounds.head_s
 
@@ -206,6 +209,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def _take(self, app: Any, *, keep_alive: bool) -> None:
         """A request is there: it is served now, or after those before it."""
+        if self.server_state.forwarded is not None:
+            self.server_state.forwarded.apply(cast("dict[str, Any]", self.scope))
         keep_alive = keep_alive and not self.server_state.is_draining
         is_old = self.scope["http_version"] != "1.1"
         asks_first = self.expect_100_continue and not is_old

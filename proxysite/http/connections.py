@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from uvicorn.server import ServerState
 
+from proxysite.http.forwarded import Forwarded
 from proxysite.http.taken import cut, progress
 
 LOOK_EVERY_S: Final = 0.25
@@ -43,9 +44,10 @@ class Connections(ServerState):
 
     connections: set[Any]
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, forwarded: Forwarded | None = None) -> None:
         super().__init__()
         self.bounds = bounds
+        self.forwarded = forwarded
         self.now = 0.0
         # Answers are their connection's last: clients go elsewhere before the worker stops.
         self.is_draining = False
