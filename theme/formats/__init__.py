@@ -1,0 +1,1 @@
+"""How Django writes dates and numbers on the pages, by language."""
