@@ -341,14 +341,20 @@ for origin in CORS_ALLOWED_ORIGINS + CSRF_TRUSTED_ORIGINS:
 
 # Published in examples, images and old repositories: anybody can make signatures with them.
 KNOWN_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "please-change-me"}
+# Different ones, as Django's own check has it.
+FEWEST_CHARACTERS = 5
 SECRET_KEY = text("SECRET_KEY")
 _NEEDS_NO_SECRET = {"makemigrations", "simulate_workers_ai", "help", "--help", "version"}
 if not SECRET_KEY and len(sys.argv) > 1 and sys.argv[1] in _NEEDS_NO_SECRET:
     SECRET_KEY = "unused-by-a-command-that-signs-nothing"
 elif DEBUG and not SECRET_KEY:
     SECRET_KEY = "debug-only-and-not-a-secret-at-all-" + "0" * 32
-elif len(SECRET_KEY) < 32 or SECRET_KEY.lower().startswith(tuple(KNOWN_SECRETS)):
-    what = "is not set" if not SECRET_KEY else "is too short or publicly known"
+elif (
+    len(SECRET_KEY) < 32
+    or len(set(SECRET_KEY)) < FEWEST_CHARACTERS
+    or SECRET_KEY.lower().startswith(tuple(KNOWN_SECRETS))
+):
+    what = "is not set" if not SECRET_KEY else "is too short, too uniform or publicly known"
     raise SettingError(
         f"SECRET_KEY {what}: it takes at least 32 random characters, for example from "
         "python -c 'import secrets; print(secrets.token_urlsafe(50))'."

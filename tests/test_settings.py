@@ -193,8 +193,11 @@ def test_no_secret_is_quoted() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "short", "changeme" * 8, "django-insecure-" + "x" * 50, "Secret" * 10],
-    ids=["missing", "short", "changeme", "django-insecure", "secret"],
+    [
+        *("", "short", "changeme" * 8, "django-insecure-" + "x" * 50, "Secret" * 10),
+        *("a" * 32, "0123" * 20),
+    ],
+    ids=["missing", "short", "changeme", "django-insecure", "secret", "uniform", "four digits"],
 )
 def test_a_missing_short_or_known_secret_key_is_refused(secret: str) -> None:
     (line,) = said_by([{"SECRET_KEY": secret}])

@@ -1,16 +1,22 @@
 """The admin of accounts and groups, and the log of who changed what."""
 
-from typing import Final
+from typing import Any, Final
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, moment_column
 
 admin.site.unregister([User, Group])
+
+# Of what refers to an account, by the models' labels.
+ON_RECORD: Final = frozenset({"admin.LogEntry", "keys.Key"})
 
 
 @admin.register(User)
@@ -20,6 +26,47 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
     # The two-sided chooser has labels that screen readers may not read.
     filter_horizontal = ()
+    actions = ("make_inactive",)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.action(description="Make the selected accounts inactive", permissions=["change"])
+    def make_inactive(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Never oneself, who would be out with the next page."""
+        accounts = list(queryset.filter(is_active=True).exclude(pk=request.user.pk or 0))
+        for account in accounts:
+            account.is_active = False
+            account.save(update_fields=["is_active"])
+            self.log_change(request, account, "Active: True → False.")
+        plural = "" if len(accounts) == 1 else "s"
+        self.message_user(request, f"{len(accounts)} account{plural} made inactive.")
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        account = self.get_object(request, object_id)
+        if account is not None and _is_on_record(account):
+            self.message_user(
+                request,
+                f"{account} has keys or changes on record, which would go with the account. Make "
+                "the account inactive instead: its sessions, keys and ways in end within 5 "
+                "seconds. The command erase_owner takes the name out of what is kept.",
+                messages.ERROR,
+            )
+            return redirect("admin:auth_user_change", account.pk)
+        return super().delete_view(request, object_id, extra_context)
+
+
+def _is_on_record(account: User) -> bool:
+    """Whether rows that tell what was done would be deleted with it."""
+    return any(
+        relation.related_model._default_manager.filter(**{relation.field.name: account}).exists()
+        for relation in account._meta.related_objects
+        if relation.related_model._meta.label in ON_RECORD
+    )
 
 
 @admin.register(Group)

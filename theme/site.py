@@ -22,7 +22,10 @@ MENU: Final = (
             "RefreshRun": "sync",
         },
     ),
-    ("Accounts", {"User": "person", "Group": "group", "LogEntry": "fact_check"}),
+    (
+        "Accounts",
+        {"User": "person", "Group": "group", "SocialAccount": "link", "LogEntry": "fact_check"},
+    ),
 )
 
 

@@ -51,6 +51,11 @@ def delete_of_key(key: Key) -> tuple[int, bool]:
     return deleted, True
 
 
+def delete_all_of_key(key_id: int) -> Iterator[int]:
+    """Yields sizes of batches."""
+    yield from _in_batches(CapturedText.objects.filter(key_id=key_id))
+
+
 def _keys_with_text() -> Iterator[int]:
     """One look into the index a key, and not one a text."""
     texts = CapturedText.objects.order_by("key_id").values_list("key_id", flat=True)

@@ -487,6 +487,35 @@ def test_nobody_gets_the_name_of_the_account_of_the_commands(
     assert name_in(sign_in(browser)) not in (None, "manage.py")
 
 
+def test_operators_find_identities_in_the_admin_and_part_with_them(
+    site: GatewayProcess,
+    provider: OpenIdProvider,
+    moved_site: GatewayProcess,
+    other_provider: OpenIdProvider,
+    person: dict[str, Any],
+    browser: httpx.Client,
+) -> None:
+    # Of an issuer that this gateway does not ask any more.
+    coming_to(moved_site, other_provider, person)
+    operator = site.database(
+        lambda: get_user_model().objects.create_superuser(f"operator-{person['sub']}")
+    )
+    browser.cookies.set(settings.SESSION_COOKIE_NAME, site.session_of(operator))
+    listed = browser.get("/admin/socialaccount/socialaccount/", params={"q": person["sub"]})
+    assert listed.status_code == 200 and other_provider.issuer in listed.text
+    assert 'href="/admin/socialaccount/socialaccount/"' in browser.get("/admin/").text
+    [pk] = set(re.findall(r"/admin/socialaccount/socialaccount/(\d+)/change/", listed.text))
+    page = f"/admin/socialaccount/socialaccount/{pk}/"
+    assert f"{person['sub']} at {other_provider.issuer}" in browser.get(page + "change/").text
+    sure = {"post": "yes", "csrfmiddlewaretoken": csrf(browser)}
+    assert "was deleted" in browser.post(page + "delete/", data=sure).text
+    # With its address the person is the same account as before, by another identity.
+    assert name_in(coming_to(site, provider, {**person, "sub": "new"})) == person["sub"]
+    account = user_of(site, person["sub"])
+    deleting = browser.get(f"/admin/auth/user/{account.pk}/delete/")
+    assert deleting.status_code == 200 and f"new at {provider.issuer}" in deleting.text
+
+
 # --- What anybody can ask for -----------------------------------------------------------------
 
 

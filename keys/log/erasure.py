@@ -1,0 +1,108 @@
+"""A person out of what the gateway keeps: rows, totals and history stay, under a name that says
+nothing. There is no way back.
+
+`erase_account` first, which also ends sessions, keys and the streams that run with them; then
+`erase_texts` and `erase_rows`, a little at a time. What was in flight then leaves a row of the old
+name: all of it may be done again.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models, transaction
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Cast, Concat
+
+from keys.ledger.captured_retention import delete_all_of_key
+from keys.log.walk import Sought, Walk
+from keys.models import DayTotal, Key, MonthTotal, OwnerLimits, RequestLog
+
+# Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
+BATCH_ROWS: Final = 500
+# Of django-allauth, which is installed only where single sign-on is, or was, configured.
+_IDENTITIES: Final = ("socialaccount_socialaccount", "account_emailaddress")
+
+
+def erased_name(user_id: int) -> str:
+    return f"erased-{user_id}"
+
+
+def erase_account(user: Any) -> None:
+    """The account stays for what refers to it: inactive, without rights, address or a way in."""
+    with transaction.atomic():
+        keys = list(Key.objects.filter(owner=user))
+        _erase_history(user, keys)
+        for key in keys:
+            key.name, key.notes = f"key {key.pk}", ""
+            key.save(update_fields=["name", "notes"])
+            key.revoke()
+        _erase_identities(user)
+        user.groups.clear()
+        user.user_permissions.clear()
+        for name in ("first_name", "last_name", "email"):
+            setattr(user, name, "")
+        user.is_active = user.is_staff = user.is_superuser = False
+        user.username, user.password = erased_name(user.pk), make_password(None)
+        user.save()
+
+
+def erase_rows(user_id: int) -> Iterator[int]:
+    """Takes out of the request log and its totals who it was: names, the addresses and programs
+    that the requests came from, and `user`. Yields sizes of batches."""
+    name = erased_name(user_id)
+    walk = Walk(Sought(equal={"owner_id": user_id}))
+    while not walk.is_over:
+        ids = [row.pk for row in walk.step(BATCH_ROWS)]
+        rows = RequestLog.objects.filter(pk__in=ids)
+        yield rows.update(
+            owner_name=name, key_name=_NAME_OF_KEY, user="", client_ip="", user_agent=""
+        )
+    for totals in (DayTotal, MonthTotal):
+        totals.objects.filter(owner_id=user_id).update(owner_name=name, key_name=_NAME_OF_KEY)
+
+
+def erase_texts(user_id: int) -> Iterator[int]:
+    """Deletes what was captured with the keys of the account. Yields sizes of batches."""
+    for key_id in Key.objects.filter(owner_id=user_id).values_list("pk", flat=True):
+        yield from delete_all_of_key(key_id)
+
+
+_NAME_OF_KEY: Final = Concat(Value("key "), Cast("key_id", models.CharField()))
+
+
+def _erase_history(user: Any, keys: list[Key]) -> None:
+    """Who did what to which key stays. What tells a name goes: of older names nobody knows, so does
+    all that tells of a change of one."""
+    name = erased_name(user.pk)
+    for model, shown in ((get_user_model(), name), (OwnerLimits, f"limits of {name}")):
+        _entries_of(model, user.pk).update(object_repr=shown, change_message="")
+    for key in keys:
+        telling = [key.name, key.notes, user.get_username(), "Name:", "Owner:", "Notes:"]
+        entries = _entries_of(Key, key.pk)
+        entries.update(object_repr=f"key {key.pk}")
+        for entry in entries:
+            if any(text and text in entry.change_message for text in telling):
+                entry.change_message = ""
+                entry.save(update_fields=["change_message"])
+
+
+def _entries_of(model: Any, pk: int) -> "QuerySet[LogEntry]":
+    of_model = ContentType.objects.get_for_model(model)
+    return LogEntry.objects.filter(content_type=of_model, object_id=str(pk))
+
+
+def _erase_identities(user: Any) -> None:
+    tables = set(connection.introspection.table_names())
+    with connection.cursor() as cursor:
+        if "socialaccount_socialtoken" in tables:
+            cursor.execute(
+                "DELETE FROM socialaccount_socialtoken WHERE account_id IN "
+                "(SELECT id FROM socialaccount_socialaccount WHERE user_id = %s)",
+                [user.pk],
+            )
+        for table in tables.intersection(_IDENTITIES):
+            cursor.execute(f"DELETE FROM {table} WHERE user_id = %s", [user.pk])
