@@ -53,6 +53,11 @@ class Exchange:
     attempts: int = 0
     ttft_ms: int | None = None
 
+    @property
+    def caller(self) -> str:
+        """Who shares the connections to upstream with the other keys."""
+        return str(self.key.id)
+
     def affinity(self, conversation: str) -> str:
         """An opaque id that keeps one key's conversation on one upstream instance."""
         text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")

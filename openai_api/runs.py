@@ -59,7 +59,7 @@ class TextRuns:
         """
         self._characters_in_flight += characters
         try:
-            answer = await self._client.run(self.model, payload)
+            answer = await self._client.run(self.model, payload, caller=self._exchange.caller)
             self._exchange.attempts += answer.attempts
             result = answer.json()
             made, written = read(result)

@@ -144,6 +144,7 @@ def start_simulator() -> "subprocess.Popen[str]":
         "CLOUDFLARE_ACCOUNT_ID": DEFAULT_ACCOUNT_ID,
         "CLOUDFLARE_API_TOKEN": DEFAULT_API_TOKEN,
         "CLOUDFLARE_API_BASE_URL": base_url,
+        "UPSTREAM_PROXY": "",  # what is on this machine is reached by no proxy
     }
     keep(SIMULATOR_FILE, values)
     for name, value in values.items():

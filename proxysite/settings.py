@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import os
 import re
+import ssl
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -167,6 +168,40 @@ def scheme_of(got: str) -> str:
     return f"{scheme}://…" if mark else "…"
 
 
+def in_either_case(name: str) -> str:
+    """A variable that other programs share, and that some write in small letters."""
+    return text(name) or text(name.lower())
+
+
+def proxy_url(name: str, got: str) -> str:
+    """`http://[user[:password]@]host[:port]`; the scheme may be left out. No message quotes it."""
+    if not got:
+        return ""
+    full = got if "://" in got else f"http://{got}"
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(full)
+        is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
+        if parts.scheme == "http" and parts.hostname and parts.port != 0 and is_bare:
+            return full.rstrip("/")
+    raise bad_setting(
+        name, scheme_of(got), "the URL of an HTTP proxy: http://user:password@host:port"
+    )
+
+
+def certificates(got: str) -> str:
+    try:
+        ssl.create_default_context(cafile=got)
+    except OSError:  # also what OpenSSL raises
+        raise ValueError from None
+    return got
+
+
+def folders(got: str) -> str:
+    if not all(Path(part).is_dir() for part in got.split(os.pathsep)):
+        raise ValueError
+    return got
+
+
 # --- Cloudflare -------------------------------------------------------------------------------
 
 CLOUDFLARE_ACCOUNT_ID = text("CLOUDFLARE_ACCOUNT_ID")
@@ -197,12 +232,21 @@ CLOUDFLARE_AI_GATEWAY = parsed(
 )
 FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)
 
+UPSTREAM_PROXY = proxy_url("UPSTREAM_PROXY", text("UPSTREAM_PROXY"))
+# What many programs take, in either case; used where UPSTREAM_PROXY is empty.
+HTTPS_PROXY = "" if UPSTREAM_PROXY else proxy_url("HTTPS_PROXY", in_either_case("HTTPS_PROXY"))
+NO_PROXY = in_either_case("NO_PROXY")
+# OpenSSL reads these two itself, and what it cannot use it leaves out without a word.
+SSL_CERT_FILE = parsed("SSL_CERT_FILE", "", certificates, "a file of certificates in PEM form")
+SSL_CERT_DIR = parsed(
+    "SSL_CERT_DIR", "", folders, "folders of certificates, as c_rehash leaves them"
+)
 UPSTREAM_CONNECT_TIMEOUT = seconds("UPSTREAM_CONNECT_TIMEOUT", 10)
 UPSTREAM_FIRST_BYTE_TIMEOUT = seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 300)
 UPSTREAM_IDLE_TIMEOUT = seconds("UPSTREAM_IDLE_TIMEOUT", 120)
 UPSTREAM_TOTAL_TIMEOUT = seconds("UPSTREAM_TOTAL_TIMEOUT", 3600)
 UPSTREAM_POOL_TIMEOUT = seconds("UPSTREAM_POOL_TIMEOUT", 10)
-UPSTREAM_MAX_CONNECTIONS = whole_number("UPSTREAM_MAX_CONNECTIONS", 2000, 1, 100_000)
+UPSTREAM_MAX_CONNECTIONS = whole_number("UPSTREAM_MAX_CONNECTIONS", 4000, 1, 100_000)
 UPSTREAM_RETRIES = whole_number("UPSTREAM_RETRIES", 2, 0, 10)
 UPSTREAM_RETRY_BUDGET = seconds("UPSTREAM_RETRY_BUDGET", 15, low=0)
 

@@ -35,6 +35,12 @@ def one_certificate() -> Path:
     return path
 
 
+def no_certificates() -> Path:
+    folder = SCRATCH / "no-authorities"
+    folder.mkdir()
+    return folder
+
+
 for name in _CLEARED:
     os.environ.pop(name, None)
 if any(os.environ.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
@@ -53,7 +59,7 @@ os.environ.update(
         # Nothing listens on port 1: a test that reaches out without a simulator fails at once.
         "CLOUDFLARE_API_BASE_URL": "http://127.0.0.1:1/client/v4",
         "SSL_CERT_FILE": str(one_certificate()),
-        "SSL_CERT_DIR": str(SCRATCH / "no-authorities"),
+        "SSL_CERT_DIR": str(no_certificates()),
     }
 )
 

@@ -211,6 +211,8 @@ def test_every_file_named_exists() -> None:
 def test_every_setting_named_exists() -> None:
     elsewhere = {
         "ENV_FILE",
+        "HTTPS_PROXY",
+        "NO_PROXY",
         "VAR_DIR",
         "WORKERS_AI_KEY",
         "ENABLE_FORWARD_USER_INFO_HEADERS",

@@ -58,6 +58,9 @@ def said_by(cases: list[dict[str, str]]) -> list[str]:
 BAD = [
     ("CLOUDFLARE_API_BASE_URL", "api.cloudflare.com", "http"),
     ("CLOUDFLARE_AI_GATEWAY", "my gateway", "name"),
+    ("SSL_CERT_FILE", "/nowhere/authority.pem", "certificates"),
+    ("SSL_CERT_FILE", "/dev/null", "certificates"),
+    ("SSL_CERT_DIR", "/nowhere", "folders"),
     ("UPSTREAM_CONNECT_TIMEOUT", "fast", "seconds"),
     ("UPSTREAM_IDLE_TIMEOUT", "0", "seconds"),
     ("UPSTREAM_FIRST_BYTE_TIMEOUT", "nan", "seconds"),
@@ -132,12 +135,35 @@ def test_usual_values_are_taken() -> None:
         {"REDIS_URL": "rediss://:pass@redis:6379/0"},
         {"DATABASE_URL": "postgres://gateway:pass@db:5432/gateway"},
         {name: "" for name, _, _ in BAD} | {"DATABASE_URL": "", "REDIS_URL": ""},
+        {"UPSTREAM_PROXY": "http://user:pa%40ss@proxy:3128/", "HTTPS_PROXY": "socks5://x"},
+        {"UPSTREAM_PROXY": "proxy:3128"},
+        {"https_proxy": "http://[::1]:3128", "no_proxy": "localhost,10.0.0.0/8,*"},
         {"HTTPS": "off", "DEBUG": "1", "LOG_LEVEL": "warning", "LOG_FORMAT": "JSON"},
         {"MEMBER_KEY_LIMITS": "rpm=60, daily-usd=0.5,days=90, models=@cf/meta/*;@cf/openai/*"},
         {"MEMBER_KEY_LIMITS": "endpoints=chat;images, networks=10.0.0.0/8;2001:db8::/32"},
         {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
     ]
     assert said_by(good) == [""] * len(good)
+
+
+@pytest.mark.parametrize("name", ["UPSTREAM_PROXY", "HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "socks5://user:very-secret@proxy:1080",
+        "https://user:very-secret@proxy:443",
+        "http://user:very-secret@proxy:port",
+        "http://user:very-secret@proxy:70000",
+        "http://user:very-secret@",
+        "http://user:very-secret@proxy:3128/path",
+        "http://user:very-secret@[proxy",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, value: str) -> None:
+    (said,) = said_by([{name: value}])
+    assert said.startswith(f"{name.upper()} is ")
+    assert "http://user:password@host:port" in said
+    assert "very-secret" not in said
 
 
 def test_cloudflare_credentials_come_together_or_not_at_all() -> None:

@@ -33,6 +33,7 @@ from workers_ai.failures.reader import refusal
 from workers_ai.http.codings import ACCEPT_ENCODING
 from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
+from workers_ai.http.proxy import Proxy
 from workers_ai.retry import RetryPolicy
 from workers_ai.silence import Silence, Timeouts
 from workers_ai.whole_answers import (
@@ -75,7 +76,8 @@ class Account:
 class Call(NamedTuple):
     """One call, for as many tries as it takes.
 
-    `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs.
+    `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
+    `caller` is whoever must not take all connections.
     """
 
     method: Literal[b"GET", b"POST"]
@@ -84,6 +86,7 @@ class Call(NamedTuple):
     content: bytes = b""
     most_bytes: int = MOST_TEXT_BYTES
     repeatable: bool = True
+    caller: str = ""
 
 
 class WorkersAIClient:
@@ -95,7 +98,8 @@ class WorkersAIClient:
         *,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
-        max_connections: int = 2000,
+        max_connections: int = 4000,
+        proxy: Proxy | None = None,
     ) -> None:
         self.account = account
         self.timeouts = timeouts or Timeouts()
@@ -105,6 +109,7 @@ class WorkersAIClient:
             max_connections=max_connections,
             connect_s=self.timeouts.connect_s,
             pool_s=self.timeouts.pool_s,
+            proxy=proxy,
         )
         host = httpx.URL(account.base_url).netloc
         self._headers = [
@@ -124,16 +129,17 @@ class WorkersAIClient:
         await self._pool.aclose()
 
     async def chat(
-        self, payload: bytes, *, affinity: str = "", stream: bool
+        self, payload: bytes, *, caller: str, affinity: str = "", stream: bool
     ) -> Answer | EventSource:
         """`POST ai/v1/chat/completions`; an EventSource only when upstream really streams.
 
-        `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
+        `caller` is an opaque id of who must not take all connections; `affinity` one that keeps a
+        conversation on one instance, for its prompt cache.
         """
         headers = [*self._route, (b"content-type", b"application/json")]
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
-        call = Call(b"POST", self._chat_target, headers, payload, most_bytes=MOST_TEXT_BYTES)
+        call = Call(b"POST", self._chat_target, headers, payload, MOST_TEXT_BYTES, caller=caller)
         return await self._send(call, live=EventSource if stream else None)
 
     async def run(
@@ -141,6 +147,7 @@ class WorkersAIClient:
         model: str,
         payload: bytes,
         *,
+        caller: str,
         content_type: str = "application/json",
         params: Mapping[str, Any] | None = None,
         repeatable: bool = True,
@@ -152,18 +159,18 @@ class WorkersAIClient:
         headers = [] if content_type.startswith("multipart/") else list(self._route)
         headers.append((b"content-type", content_type.encode()))
         target = self._run_target(model, params)
-        call = Call(
-            b"POST", target, headers, payload, most_bytes=MOST_MEDIA_BYTES, repeatable=repeatable
-        )
+        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, repeatable, caller=caller)
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
 
-    async def run_for_bytes(self, model: str, payload: bytes) -> Answer | ByteSource:
+    async def run_for_bytes(
+        self, model: str, payload: bytes, *, caller: str
+    ) -> Answer | ByteSource:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
         headers = [*self._route, (b"content-type", b"application/json")]
         target = self._run_target(model)
-        call = Call(b"POST", target, headers, payload, most_bytes=MOST_MEDIA_BYTES)
+        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller)
         return await self._send(call, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
@@ -234,7 +241,9 @@ class WorkersAIClient:
     ) -> Answer | Live:
         silence = Silence(self.timeouts)
         headers = [*self._headers, *call.headers]
-        asked = self._pool.request(call.method, call.target, headers, call.content)
+        asked = self._pool.request(
+            call.method, call.target, headers, call.content, caller=call.caller
+        )
         try:
             response = await self._first_byte(silence, asked)
             if live is not None and response.status == 200 and live.fits(response.headers):
@@ -251,17 +260,17 @@ class WorkersAIClient:
     async def _first_byte(self, silence: Silence, asked: Awaitable[AnyResponse]) -> AnyResponse:
         try:
             return await silence.wait_for(asked)
-        except httpx.PoolTimeout:
-            raise TimedOut("pool", self.timeouts.pool_s) from None
-        except httpx.ConnectTimeout:
-            raise TimedOut("connect", self.timeouts.connect_s) from None
-        except httpx.ConnectError:
-            raise Unreachable("no connection to Workers AI", sent=False) from None
+        except httpx.PoolTimeout as error:
+            raise TimedOut("pool", self.timeouts.pool_s, str(error)) from None
+        except httpx.ConnectTimeout as error:
+            raise TimedOut("connect", self.timeouts.connect_s, str(error)) from None
+        except (httpx.ConnectError, httpx.ProxyError) as error:
+            raise Unreachable(f"no connection to Workers AI: {error}", sent=False) from None
         except httpx.DecodingError as error:
             raise UnusableAnswer(f"Workers AI's answer cannot be decoded: {error}") from None
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
             raise Unreachable(
-                "Workers AI closed the connection without an answer", sent=True
+                f"Workers AI broke the connection off without an answer: {error}", sent=True
             ) from None
 
     def _refused(self, response: AnyResponse, content: bytes) -> Refused:

@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from workers_ai.client import Account, WorkersAIClient
+from workers_ai.http.proxy import proxy_for
 from workers_ai.retry import RetryPolicy
 from workers_ai.silence import Timeouts
 
@@ -25,4 +26,10 @@ def client_from_settings() -> WorkersAIClient:
         ),
         retry=RetryPolicy(settings.UPSTREAM_RETRIES, settings.UPSTREAM_RETRY_BUDGET),
         max_connections=settings.UPSTREAM_MAX_CONNECTIONS,
+        proxy=proxy_for(
+            settings.CLOUDFLARE_API_BASE_URL,
+            named=settings.UPSTREAM_PROXY,
+            https_proxy=settings.HTTPS_PROXY,
+            no_proxy=settings.NO_PROXY,
+        ),
     )

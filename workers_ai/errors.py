@@ -44,10 +44,12 @@ class Unreachable(WorkersAIError):
 
 
 class TimedOut(WorkersAIError):
-    """One of our time-outs ran out; `phase` is connect, pool, first_byte, idle or total."""
+    """One of our time-outs ran out; `phase` is connect, pool, first_byte, idle or total, and
+    `waited_for` tells more of it."""
 
-    def __init__(self, phase: str, limit_s: float) -> None:
-        super().__init__(f"Workers AI did not answer in time ({phase}, {limit_s:g} s)")
+    def __init__(self, phase: str, limit_s: float, waited_for: str = "") -> None:
+        more = f": {waited_for}" if waited_for else ""
+        super().__init__(f"Workers AI did not answer in time ({phase}, {limit_s:g} s{more})")
         self.phase = phase
         self.limit_s = limit_s
 

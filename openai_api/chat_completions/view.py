@@ -71,7 +71,10 @@ async def ask(
         streamed = stream and not repairs.unstreamed
         try:
             answer = await client.chat(
-                body_of(repairs.payload, stream=streamed), affinity=affinity, stream=streamed
+                body_of(repairs.payload, stream=streamed),
+                caller=exchange.caller,
+                affinity=affinity,
+                stream=streamed,
             )
         except BadInput as refusal:
             if not repairs.after(refusal):

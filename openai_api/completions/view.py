@@ -67,7 +67,7 @@ async def ask(
     """One call upstream. A run is never streamed, even where the client gets a stream."""
     assert exchange.model is not None
     if not plan.takes_messages:
-        return await client.run(exchange.model.name, run_body(call))
+        return await client.run(exchange.model.name, run_body(call), caller=exchange.caller)
     return await chat.ask(exchange, asked.chat, call, client, stream=stream)
 
 

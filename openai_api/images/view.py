@@ -52,7 +52,13 @@ async def whole(
 
     async def draw(call: ImageCall) -> Picture:
         # Each try is billed, so a call that upstream may have run is not repeated.
-        answer = await client.run(name, call.body, content_type=call.content_type, repeatable=False)
+        answer = await client.run(
+            name,
+            call.body,
+            caller=exchange.caller,
+            content_type=call.content_type,
+            repeatable=False,
+        )
         exchange.attempts += answer.attempts
         picture = picture_of(answer)
         done.append((picture, answer))

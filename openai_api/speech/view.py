@@ -60,7 +60,7 @@ async def _spoken(
     exchange.used_so_far = lambda: metered(
         plan, None, SoundMeter(plan.response_format), partial=True
     )
-    answer = await client.run_for_bytes(exchange.model.name, plan.body)
+    answer = await client.run_for_bytes(exchange.model.name, plan.body, caller=exchange.caller)
     exchange.attempts += answer.attempts
     live = LiveSpeech(exchange, plan, answer, writer)
     exchange.used_so_far = live.used_so_far

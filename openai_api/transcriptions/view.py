@@ -86,7 +86,11 @@ async def _heard(
         payload = body_of(plan, data)
     try:
         return await client.run(
-            exchange.model.name, payload, content_type=plan.content_type, params=plan.params
+            exchange.model.name,
+            payload,
+            caller=exchange.caller,
+            content_type=plan.content_type,
+            params=plan.params,
         )
     except BadInput as error:
         exchange.attempts += error.attempts

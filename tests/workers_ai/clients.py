@@ -19,7 +19,16 @@ NO_RETRY = RetryPolicy(retries=0)
 
 
 class Client(WorkersAIClient):
-    """A client that closes with its block."""
+    """A client that closes with its block, of one caller unless a test says otherwise."""
+
+    async def chat(self, payload: bytes, *, caller: str = "one", **options: Any) -> Any:
+        return await super().chat(payload, caller=caller, **options)
+
+    async def run(self, model: str, payload: bytes, *, caller: str = "one", **options: Any) -> Any:
+        return await super().run(model, payload, caller=caller, **options)
+
+    async def run_for_bytes(self, model: str, payload: bytes, *, caller: str = "one") -> Any:
+        return await super().run_for_bytes(model, payload, caller=caller)
 
     async def __aenter__(self) -> "Client":
         return self

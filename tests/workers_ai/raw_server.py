@@ -14,13 +14,14 @@ class RawServer:
     """`requests` were received whole; `asked` is set by the first, `closed` by a hang-up."""
 
     port: int = 0
+    scheme: str = "http"
     requests: list[bytes] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -55,9 +56,9 @@ async def listening(handle: Handler, tls: ssl.SSLContext | None = None) -> Async
 
 
 @asynccontextmanager
-async def raw_server(answer: Answer) -> AsyncIterator[RawServer]:
+async def raw_server(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawServer]:
     """Serves each request with `answer(request, writer)` until the block ends."""
-    state = RawServer()
+    state = RawServer(scheme="https" if tls else "http")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -75,7 +76,7 @@ async def raw_server(answer: Answer) -> AsyncIterator[RawServer]:
         except (asyncio.IncompleteReadError, ConnectionError):
             state.closed.set()
 
-    async with listening(serve) as port:
+    async with listening(serve, tls) as port:
         state.port = port
         yield state
 

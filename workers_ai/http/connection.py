@@ -37,6 +37,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        # For whom it is in use, as its owner has it.
+        self.caller: str | None = None
         self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._response: Response | None = None

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.workers_ai.raw_server import Answer, RawServer, response
+from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
-from workers_ai.http.response import Response
+from workers_ai.http.proxy import Proxy
 
 FINE = response("200 OK", b'{"answer": 1}')
 HEADERS = ((b"host", b"upstream"),)
@@ -16,11 +17,20 @@ HEADERS = ((b"host", b"upstream"),)
 
 @asynccontextmanager
 async def pool_of(
-    server: RawServer | str, *, max_connections: int = 10, pool_s: float = 5
+    server: RawServer | str,
+    *,
+    max_connections: int = 10,
+    connect_s: float = 20,
+    pool_s: float = 20,
+    proxy: Proxy | None = None,
 ) -> AsyncIterator[ConnectionPool]:
     url = server if isinstance(server, str) else server.url
     made = ConnectionPool(
-        httpx.URL(url), max_connections=max_connections, connect_s=5, pool_s=pool_s
+        httpx.URL(url),
+        max_connections=max_connections,
+        connect_s=connect_s,
+        pool_s=pool_s,
+        proxy=proxy,
     )
     try:
         yield made
@@ -28,11 +38,13 @@ async def pool_of(
         await made.aclose()
 
 
-async def asked(pool: ConnectionPool, content: bytes = b"{}") -> Response:
-    return await pool.request(b"POST", b"/", HEADERS, content)
+async def asked(
+    pool: ConnectionPool, content: bytes = b"{}", *, caller: str = "one"
+) -> AnyResponse:
+    return await pool.request(b"POST", b"/", HEADERS, content, caller=caller)
 
 
-async def whole(response: Response) -> bytes:
+async def whole(response: AnyResponse) -> bytes:
     parts = []
     while part := await response.read():
         parts.append(part)

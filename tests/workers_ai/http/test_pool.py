@@ -1,11 +1,8 @@
 """Connections to upstream: how they are shared, kept and given up, and what they deliver."""
 
 import asyncio
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -14,7 +11,6 @@ from tests.workers_ai.http.pools import FINE, asked, pool_of, until, whole, writ
 from tests.workers_ai.raw_server import (
     STREAM_HEAD,
     chunked,
-    listening,
     raw_server,
     response,
 )
@@ -72,11 +68,11 @@ async def test_no_more_connections_than_the_limit_and_each_waits_its_turn() -> N
         open_now -= 1
         writer.write(FINE)
 
-    async def one(pool: ConnectionPool) -> bytes:
-        return await whole(await asked(pool))
+    async def one(pool: ConnectionPool, caller: str) -> bytes:
+        return await whole(await asked(pool, caller=caller))
 
     async with raw_server(slowly) as server, pool_of(server, max_connections=3) as pool:
-        answers = await asyncio.gather(*(one(pool) for _ in range(20)))
+        answers = await asyncio.gather(*(one(pool, f"{number % 4}") for number in range(20)))
     assert answers == [b'{"answer": 1}'] * 20
     assert most == 3
 
@@ -134,70 +130,43 @@ async def test_who_leaves_when_it_is_his_turn_gives_it_on(turns: int) -> None:
         assert await whole(await asked(pool)) == b'{"answer": 1}'
 
 
-# --- Opening ----------------------------------------------------------------------------------
+# --- Shares -----------------------------------------------------------------------------------
 
 
-async def test_a_name_with_two_addresses_is_reached_at_either() -> None:
-    answer, _ = writing(FINE)
-    # The server listens on 127.0.0.1 alone, whatever else the name stands for.
-    async with (
-        raw_server(answer) as server,
-        pool_of(f"http://localhost:{server.port}") as pool,
-    ):
-        assert await whole(await asked(pool)) == b'{"answer": 1}'
+async def test_one_caller_leaves_connections_for_the_next() -> None:
+    async def then_endless(request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM_HEAD if request.endswith(b"endless") else FINE)
+
+    async with raw_server(then_endless) as server, pool_of(server, max_connections=20) as pool:
+        greedy = [asyncio.create_task(asked(pool, b"endless", caller="greedy")) for _ in range(60)]
+        await until(lambda: len(server.requests) == 10)
+        for _ in range(30):
+            assert await whole(await asked(pool, caller="modest")) == b'{"answer": 1}'
+        assert len([request for request in server.requests if request.endswith(b"endless")]) == 10
+        for task in greedy:
+            task.cancel()
+        for held in await asyncio.gather(*greedy, return_exceptions=True):
+            if not isinstance(held, BaseException):
+                held.close()
 
 
-async def test_a_name_that_nobody_knows_is_no_connection() -> None:
-    async with pool_of("http://nobody.invalid") as pool:
-        with pytest.raises(httpx.ConnectError):
-            await asked(pool)
+async def test_who_waits_for_a_connection_is_served_caller_by_caller() -> None:
+    first = asyncio.Event()
 
+    async def in_order(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        await first.wait()
+        writer.write(FINE)
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a key and a certificate for `localhost` that nobody trusts unless told to."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return folder
+    async with raw_server(in_order) as server, pool_of(server, max_connections=1) as pool:
 
+        async def one(caller: str) -> None:
+            await whole(await asked(pool, caller.encode(), caller=caller))
 
-@asynccontextmanager
-async def tls_server(folder: Path) -> AsyncIterator[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            await reader.readuntil(b"\r\n\r\n{}")
-            writer.write(FINE)
-
-    async with listening(serve, context) as port:
-        yield f"https://localhost:{port}"
-
-
-async def test_tls_is_checked_and_spoken(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with tls_server(certificate) as url:
-        async with pool_of(url) as pool:
-            with pytest.raises(httpx.ConnectError, match="certificate"):
-                await asked(pool)
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-        async with pool_of(url) as pool:
-            for _ in range(2):
-                assert await whole(await asked(pool)) == b'{"answer": 1}'
-        other_name = url.replace("localhost", "127.0.0.1")
-        async with pool_of(other_name) as pool:
-            with pytest.raises(httpx.ConnectError, match="certificate"):
-                await asked(pool)
+        asking = [asyncio.create_task(one(caller)) for caller in "aaaaabbc"]
+        await server.asked.wait()
+        first.set()
+        await asyncio.gather(*asking)
+    assert b"".join(request[-1:] for request in server.requests) == b"aabcabaa"
 
 
 # --- Delivery ---------------------------------------------------------------------------------
