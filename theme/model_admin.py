@@ -16,6 +16,8 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     # Beside the table on wide screens, over it on others.
     list_filter_sheet = False
     list_fullwidth = True
+    # Numbers beside the filters would count millions of rows.
+    show_facets = admin.ShowFacets.NEVER
     # What to do about a list that is empty.
     when_empty: ClassVar[str] = ""
     # Over the list and in the menu; empty: the model's plural.
@@ -48,6 +50,8 @@ class ModelAdmin(unfold.admin.ModelAdmin):
         obj: Any = None,
     ) -> HttpResponse:
         more = {} if obj is None else self.object_context(request, obj)
+        if add and self.add_words:
+            more["title"] = self.add_words
         shown: HttpResponse = super().render_change_form(
             request, {**context, **more}, add, change, form_url, obj
         )

@@ -125,3 +125,29 @@ def test_the_menu_of_the_account_works_by_keyboard(page: Page, addresses: list[s
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
     expect(page.locator(".user-menu")).to_be_focused()
+
+
+def test_on_a_phone_the_menu_opens_and_closes_by_keyboard(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/admin/keys/ownerlimits/")
+    menu = page.locator("#nav-sidebar")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Menu", exact=True).press("Enter")
+    expect(menu.get_by_role("link", name="Request log")).to_be_visible()
+    page.get_by_role("button", name="Close the menu").press("Enter")
+    expect(menu).to_be_hidden()
+
+
+def test_one_choice_of_colours_holds_for_all_pages(page: Page) -> None:
+    dark = re.compile(r"\bdark\b")
+    page.goto("/usage/")
+    page.press("header summary", "Enter")
+    page.get_by_role("button", name="Dark").press("Enter")
+    expect(page.locator("html")).to_have_class(dark)
+    page.goto("/admin/keys/ownerlimits/")
+    expect(page.locator("html")).to_have_class(dark)
+    page.focus(".user-menu")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="System").press("Enter")
+    page.goto("/usage/")
+    expect(page.locator("html")).not_to_have_class(dark)

@@ -652,6 +652,12 @@ def test_an_operator_changes_and_removes_an_owners_limits(operator):
 # --- nothing to show ------------------------------------------------------------------------------
 
 
+def test_no_list_counts_rows_beside_its_filters(operator):
+    log_row()
+    for name in (LIST, LOG):
+        assert "Show counts" not in texts(operator.get(reverse(name), {"_facets": "True"}))
+
+
 def test_an_empty_list_says_what_to_do_next(operator):
     assert "A request appears here as soon as it is answered" in texts(operator.get(reverse(LOG)))
     assert "Issue a key" in texts(operator.get(reverse(LIST)))
