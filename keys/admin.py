@@ -1,4 +1,4 @@
-"""What Django's admin finds of this app: importing the pages registers them."""
+"""Django's admin imports this module; the imports register the pages of keys and of the log."""
 
 from keys.log.admin import RequestLogAdmin
 from keys.operators.key_admin import KeyAdmin

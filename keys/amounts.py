@@ -1,4 +1,4 @@
-"""Amounts and times as people write them, to and from the integers that are stored. Pure.
+"""Amounts and times: parse what people write into the integers that are stored, and back. Pure.
 
 Money is stored in nano-USD and neurons in micro-neurons, so that sums are exact.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 NANO: Final = 1_000_000_000
 MICRO: Final = 1_000_000
-# What a 64-bit column holds, less room for sums.
+# Half of what a 64-bit column can hold, so that a sum of two still fits.
 _HIGHEST: Final = 2**62
 
 _DURATION = re.compile(r"(\d{1,9})\s*([smhdw])")
@@ -58,7 +58,7 @@ def moment_from_text(text: str) -> datetime:
 
 
 def last_moment_from_text(text: str) -> datetime:
-    """Like `moment_from_text`, but a date alone means the end of that day: valid through it."""
+    """Like `moment_from_text`, but a date without a time is the last second of that day."""
     moment = moment_from_text(text)
     if len(text.strip()) <= len("2027-01-31"):
         return datetime.combine(moment.date(), time(23, 59, 59), tzinfo=UTC)
@@ -68,7 +68,7 @@ def last_moment_from_text(text: str) -> datetime:
 def _scaled(text: str, factor: int) -> int:
     try:
         amount = Decimal(text.strip()) * factor
-        # Compared before it is an int: '1e999999999' has a billion digits.
+        # Compare before converting to int: '1e999999999' would become a billion digits.
         if not 0 < amount < _HIGHEST or amount != amount.to_integral_value():
             raise ValueError("out of range")
     except ArithmeticError:

@@ -1,4 +1,4 @@
-"""System checks: settings that are fine alone and wrong together, or unsafe."""
+"""System checks: settings that are valid one by one and wrong in combination, or unsafe."""
 
 from collections.abc import Sequence
 from typing import Any, Final

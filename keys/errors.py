@@ -1,30 +1,30 @@
-"""What can be wrong with a key or its limits. No HTTP here: status and error words are the API's.
+"""What can be wrong with a key, its limits or the ledger. The API adds HTTP status and error code.
 
 KeysError
-├── InvalidKey                 the caller is nobody we know
+├── InvalidKey                 the caller is not identified
 │   ├── MissingKey
 │   ├── MalformedKey
 │   ├── UnknownKey
-│   │   └── KeyUnknownSoFar    well-formed, not in memory; the database has not been asked yet
+│   │   └── KeyUnknownSoFar    well-formed, not in memory; the database is not asked yet
 │   ├── RevokedKey
 │   ├── ExpiredKey
 │   ├── PlaygroundTokenExpired
 │   └── OwnerInactive
-├── NotPermitted               known, but not for this
+├── NotPermitted               identified, but not allowed this
 │   ├── EndpointNotAllowed
 │   └── AddressNotAllowed
 ├── LimitReached               try again soon
 │   ├── RequestRateReached
 │   ├── TokenRateReached
 │   └── ConcurrencyReached
-├── BudgetUsedUp               try again when the window is over, if it ever is
+├── BudgetUsedUp               try again when the window ends; a total budget has no end
 ├── LedgerUnavailable          the request could not be recorded, so it is not admitted
 │   ├── LedgerFull
-│   └── NotRecordedInTime      an answer is there, and its row not yet
-├── RowRefused                 the database takes no such row, however often it is tried
-└── CannotChangeKey            an operator asked for what the rules of keys forbid
+│   └── NotRecordedInTime      the answer is complete, its row is not committed yet
+├── RowRefused                 the database rejects this row, however often it is retried
+└── CannotChangeKey            an operator asked for a change that the rules of keys forbid
 
-A message may be shown to the caller. None ever holds a key or a part of one.
+Messages may be shown to the caller. None contains a key or a part of one.
 """
 
 import math
@@ -32,11 +32,11 @@ import time
 
 
 class KeysError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of every error that this package raises on purpose."""
 
 
 class InvalidKey(KeysError):
-    """The request carries no key that is in force."""
+    """The request has no key, or a key that is not in force."""
 
     message = "The API key is not valid."
 
@@ -83,13 +83,13 @@ class RevokedKey(InvalidKey):
 
 
 class ExpiredKey(InvalidKey):
-    """Its time is over, or it was rotated and the overlap is over."""
+    """The key has expired, or its secret was replaced by a rotation and the overlap has ended."""
 
     message = "This API key has expired."
 
 
 class PlaygroundTokenExpired(InvalidKey):
-    """The page has to ask for another token."""
+    """The page has to request another token."""
 
     message = "The playground's token has expired: the page asks for another by itself."
 
@@ -101,7 +101,7 @@ class OwnerInactive(InvalidKey):
 
 
 class NotPermitted(KeysError):
-    """The key is in force but not for this."""
+    """The key is in force but does not allow this request."""
 
 
 class EndpointNotAllowed(NotPermitted):
@@ -125,7 +125,7 @@ class AddressNotAllowed(NotPermitted):
 
 
 class LimitReached(KeysError):
-    """A limit that has room again within a minute or so."""
+    """A limit of requests or tokens a minute, or of requests at once. It soon has room again."""
 
     noun = "limit"
     window = "minute"
@@ -150,19 +150,19 @@ class LimitReached(KeysError):
 
 
 class RequestRateReached(LimitReached):
-    """As many requests as the key may make in a minute."""
+    """The key has made as many requests as it may in a minute."""
 
     noun = "requests per minute"
 
 
 class TokenRateReached(LimitReached):
-    """As many tokens as the key may use in a minute, those of running requests included."""
+    """The key has used as many tokens as it may in a minute, those of running requests included."""
 
     noun = "tokens per minute"
 
 
 class ConcurrencyReached(LimitReached):
-    """As many requests at once as the key may have."""
+    """As many requests of the key are running as it may have at once."""
 
     noun = "requests at once"
     window = "now"
@@ -200,19 +200,19 @@ class BudgetUsedUp(KeysError):
 
 
 class LedgerUnavailable(KeysError):
-    """Nothing writes the ledger now, so nothing may be answered."""
+    """The ledger cannot record requests now, so none may be admitted."""
 
 
 class LedgerFull(LedgerUnavailable):
-    """The database has been away for so long that the rows waiting in memory are at their bound."""
+    """The database has been unreachable for so long that the queue of rows in memory is full."""
 
 
 class NotRecordedInTime(LedgerUnavailable):
-    """The answer is there and paid for, and its row still waits in memory for the database."""
+    """The answer is complete and paid for; its row still waits in memory for the database."""
 
 
 class RowRefused(KeysError):
-    """The database refused this row for what is in it."""
+    """The database rejected this row because of its content."""
 
 
 class CannotChangeKey(KeysError):

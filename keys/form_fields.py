@@ -10,7 +10,7 @@ from keys.amounts import duration_from_text
 
 
 class AmountField(forms.CharField):
-    """Text to an integer in a small unit and back. Empty is None: no limit."""
+    """Converts text to an integer in a small unit and back. Empty is None: no limit."""
 
     def __init__(
         self, parse: Callable[[str], int], show: Callable[[int], str], **kwargs: Any
@@ -61,7 +61,7 @@ def _lines(text: str) -> list[str]:
 
 
 class OverlapField(forms.CharField):
-    """How long the old secret of a rotated key goes on working."""
+    """How long the old secret of a rotated key stays valid, as a timedelta."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(

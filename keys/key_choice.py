@@ -1,4 +1,4 @@
-"""Which key an operator means: by number, by what is shown of it, or by the key itself."""
+"""Find the key that an operator names: by its id, its display prefix, or its whole text."""
 
 from django.db.models import QuerySet
 
@@ -33,6 +33,6 @@ def keys_with_prefix(text: str) -> QuerySet[Key]:
 
 
 def key_with_text(text: str) -> QuerySet[Key]:
-    """The key that this whole key text opens or opened."""
+    """The key that this text is a current or former secret of."""
     secrets = KeySecret.objects.filter(sha256=key_text.digest(text.strip()).hex())
     return Key.objects.filter(pk__in=secrets.values("key_id"))

@@ -1,7 +1,7 @@
-"""The history of a key that operators see in the admin, for what is changed elsewhere.
+"""Entries in a key's history in the admin, for changes made by commands and by members.
 
-Django's history wants an account. What a command changes stands under one that nobody can sign in
-with.
+Django's history needs an account for each entry. Changes by a command are entered under an account
+that nobody can sign in with.
 """
 
 from typing import Final
@@ -24,10 +24,10 @@ def note_change(key: Key, user_id: int, what: str) -> None:
 
 
 def command_account_id() -> int:
-    """Whom changes by `manage.py` are noted under."""
+    """The id of the account for changes by `manage.py`."""
     account, _ = get_user_model().objects.get_or_create(
         username=COMMAND_ACCOUNT,
-        # The same as `set_unusable_password`, in the one statement.
+        # The same as `set_unusable_password`, within the one statement.
         defaults={"is_active": False, "password": make_password(None)},
     )
     return int(account.pk)

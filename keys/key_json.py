@@ -1,4 +1,4 @@
-"""A key as the commands print it with --json. Never its secret, but for the one that made it."""
+"""A key as JSON, as the commands print it. Its secret only in the answer that issues it."""
 
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,7 @@
 """The text of a key: made, checked, hashed, shown. Pure.
 
-`sk-wai-` + 256 random bits in base62 + a CRC-32 of all before it in base62. The checksum tells a
-mistyped key, and a scanner that looks for leaked keys a real one, without asking a database.
+`sk-wai-` + 256 random bits in base62 + a CRC-32 of all before it in base62. By the checksum a
+mistyped key is recognised without a query, and a real key by a scanner for leaked secrets.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ def make_key() -> str:
 
 
 def is_well_formed(text: str) -> bool:
-    """Whether `text` can be one of our keys at all. Any text is welcome, and costs the same."""
+    """Whether `text`, which may be anything, has a key's length, prefix, digits and checksum."""
     if len(text) != KEY_LENGTH or not text.startswith(PREFIX):
         return False
     if not _DIGIT_SET.issuperset(text[len(PREFIX) :]):
@@ -35,7 +35,7 @@ def is_well_formed(text: str) -> bool:
 
 
 def digest(text: str) -> bytes:
-    # A header may carry anything, lone surrogates included, and hashing it must not fail.
+    # A header may contain anything, lone surrogates included, and hashing must not fail.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 

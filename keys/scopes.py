@@ -1,4 +1,4 @@
-"""Whose limits and which: the values that operators set, as requests carry them in memory. Pure."""
+"""Limits as operators set them, and who shares them, as requests have them in memory. Pure."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """None means no limit."""
+    """The limits of a key or an owner. None means no limit."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None

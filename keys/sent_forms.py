@@ -1,9 +1,9 @@
-"""A form that makes something makes one, however often it is sent: a double click, a reload of the
-page that answered, a tab that is brought back, on whichever worker.
+"""Forms that make something are idempotent: a double click, a reload of the answer or a restored
+tab makes no second one, on whichever worker the second request arrives.
 
-Django writes another token against forgery into each form that it draws, so what was sent tells one
-drawing from another: sent twice with the same content it is the same form. Somebody who goes back
-and writes something else into it means another thing, and gets it.
+Django renders a new masked CSRF token into each form, so two requests with the same content are the
+same rendered form, sent twice. Somebody who goes back and changes a field sends different content,
+which is a new form.
 https://docs.djangoproject.com/en/5.2/ref/csrf/
 """
 
@@ -17,10 +17,10 @@ from django.utils import timezone
 from keys.models import SentForm
 
 NAME_OF_TOKEN: Final = "csrfmiddlewaretoken"
-# Django's masked token. What is shorter is the cookie's, which a script may send any number of
-# times.
+# The length of Django's masked token. A shorter one is the cookie's own, which a script may send
+# any number of times.
 LENGTH_OF_TOKEN: Final = 64
-# Browsers bring back the pages of weeks ago.
+# Browsers restore pages from weeks ago.
 KEPT: Final = timedelta(days=30)
 MADE_BEFORE: Final = (
     "This form was sent before: nothing was made again. The secret that it made was shown once, in "
@@ -29,7 +29,7 @@ MADE_BEFORE: Final = (
 
 
 class SentBefore(Exception):
-    """`made_id` is what the form made then."""
+    """The form was sent before. `made_id` is the id of what it made then."""
 
     def __init__(self, made_id: int) -> None:
         super().__init__("This form was sent before.")
@@ -37,7 +37,7 @@ class SentBefore(Exception):
 
 
 class Sending:
-    """To be told what it made, in the same transaction."""
+    """One form that is being handled: call `made` in the same transaction."""
 
     def __init__(self, sent: SentForm | None) -> None:
         self._sent = sent
@@ -49,8 +49,8 @@ class Sending:
 
 
 def take_form(request: HttpRequest) -> Sending:
-    """First in the transaction that makes what the form asks for: the same form, sent at the same
-    time, waits here for its end. Raises `SentBefore`."""
+    """Call it first in the transaction that makes what the form asks for: the same form, sent at
+    the same time, waits here until that transaction ends. Raises `SentBefore`."""
     token = request.POST.get(NAME_OF_TOKEN, "")
     if len(token) != LENGTH_OF_TOKEN:
         return Sending(None)

@@ -1,4 +1,4 @@
-"""Amounts and limits as a page shows them: short, and never 0 for what is more. Pure."""
+"""Amounts and limits as pages show them: short, and never 0 for an amount above 0. Pure."""
 
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ def seconds(duration_ms: int) -> str:
 
 
 def short(count: int) -> str:
-    """'950', '12.3k', '4.5M': for the sides of a chart."""
+    """'950', '12.3k', '4.5M': for the axes of a chart."""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if count >= size:
             return f"{count / size:.3g}{letter}"

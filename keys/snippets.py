@@ -1,4 +1,4 @@
-"""Code and steps that use a key, with the address that its holder reaches the gateway at. Pure."""
+"""Examples of code and of apps' settings that use a key, with the address of this gateway. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +9,7 @@ PLACEHOLDER: Final = "sk-wai-…"
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """`steps` are for an app with settings of its own, `code` is to be copied as it stands."""
+    """One example: `code` to copy as it is, or `steps` in the settings of an app."""
 
     name: str
     code: str = ""

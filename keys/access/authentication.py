@@ -1,8 +1,8 @@
-"""Step one of a request: the key that was sent → its record, from memory alone.
+"""Step one of a request: find the record of the key that was sent, in memory, without a query.
 
-`Authorization: Bearer KEY`, else `x-api-key: KEY`; the playground sends a token in the key's place.
-Raises an `InvalidKey` of `errors.py`. The one that is not final is `KeyUnknownSoFar`: the base view
-asks `KeyIndex.lookup` on a thread, once, and tries again.
+`Authorization: Bearer KEY`, else `x-api-key: KEY`; the playground sends a token instead of a
+key. Raises an `InvalidKey` of `keys/errors.py`. One of these is not final, `KeyUnknownSoFar`: the
+base view calls `KeyIndex.lookup` on a thread, once, and tries again.
 """
 
 import time
@@ -18,7 +18,7 @@ from keys.access.key_index import KeyIndex, Refusal, index
 from keys.access.key_record import KeyRecord
 from keys.access.signed_out import signed_out
 
-# Longer than any key: what is longer is refused before it is hashed.
+# Longer than any key. Longer text is refused before it is hashed.
 MAX_KEY_LENGTH: Final = 512
 
 _REFUSED: Final[dict[Refusal, type[errors.InvalidKey]]] = {
@@ -29,7 +29,7 @@ _REFUSED: Final[dict[Refusal, type[errors.InvalidKey]]] = {
 
 
 class KeyHolder(NamedTuple):
-    """Stands in `request.user`, which DRF wants: whoever holds the key. No Django user is read."""
+    """The `request.user` that DRF expects: the key's owner, without reading a Django user."""
 
     id: int | None
     username: str
@@ -47,12 +47,12 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def sent_key(headers: Mapping[bytes, bytes]) -> str:
-    """The text of the key out of a request's headers, whose names are lower case."""
+    """The key in a request's headers, whose names are lower case."""
     authorization = headers.get(b"authorization", b"").decode("latin-1")
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
         return _one_key(rest)
-    # Some apps send both, or sit behind a proxy that adds an Authorization of its own.
+    # Some apps send both, or are behind a proxy that adds an Authorization header of its own.
     if b"x-api-key" in headers:
         return _one_key(headers[b"x-api-key"].decode("latin-1"))
     raise errors.MalformedKey() if scheme else errors.MissingKey()
@@ -73,7 +73,7 @@ def key_for(text: str, index: KeyIndex = index) -> KeyRecord:
 
 
 def _key_granted(token: str, index: KeyIndex) -> KeyRecord:
-    """The key that the playground's token stands for, if it is in force and still the user's."""
+    """The key that a playground token is for, if it is in force and still belongs to the user."""
     grant = playground_token.read(token)
     if grant is None:
         raise errors.MalformedKey()
@@ -81,7 +81,7 @@ def _key_granted(token: str, index: KeyIndex) -> KeyRecord:
         raise errors.PlaygroundTokenExpired()
     found = index.find_by_id(grant.key_id)
     if found is Refusal.UNKNOWN:
-        # Made a moment ago: looking for anything at all brings memory up to date.
+        # The key may be seconds old. Looking up any digest reads all that has changed.
         raise errors.KeyUnknownSoFar(key_text.digest(token))
     if isinstance(found, Refusal):
         raise _REFUSED[found]()

@@ -1,8 +1,9 @@
-"""Every key in memory: from the hash of what a caller sent to who they are, without a query.
+"""All keys in memory, by the hash of their secret: who is calling is found without a query.
 
-`load` reads all, `poll` what changed since (by revision, see `models.py`), `lookup` answers for one
-unknown key at once. These three talk to the database and belong on a thread. `find` and `is_live`
-are for the event loop: they take no lock, since every change is one assignment into a dict.
+`load` reads all keys, `poll` those that changed (by revision, see `keys/models/revision.py`),
+`lookup` looks for one unknown key at once. These three use the database: call them on a thread.
+`find` and `is_live` are for the event loop. They take no lock, since every change is one assignment
+to a dict.
 """
 
 import threading
@@ -22,13 +23,14 @@ from keys.models import Key, Revision
 from storage.errors import DatabaseUnavailable
 from storage.words import engine_words
 
-# An unknown key is asked for once in this time, and all of them together at most so often. Whoever
-# sends made-up keys costs this many tiny queries; a new key met by the bound works after `poll`.
+# The same unknown key is looked up at most once in UNKNOWN_FOR_S, and all unknown keys together at
+# most LOOKUPS_PER_S times a second, which bounds the queries that invented keys cost. A new key
+# that is not looked up because of the bound works after the next `poll`.
 UNKNOWN_FOR_S: Final = 2.0
 LOOKUPS_PER_S: Final = 20
 REMEMBERED_UNKNOWN: Final = 1000
-# After a look-up that failed the next ones fail with its words for so long: those that wait for
-# their turn must not each wait for a database that is away.
+# For so long after a failed look-up the next ones fail at once with its message: waiting requests
+# must not each wait for an unreachable database.
 REST_AFTER_FAILURE_S: Final = 1.0
 
 
@@ -53,14 +55,14 @@ class KeyIndex:
         self._records: dict[int, KeyRecord] = {}
         self._digests: dict[int, tuple[bytes, ...]] = {}
         self._inactive_owners: frozenset[int] = frozenset()
-        # Hashes of what the records hold of their owners, which no revision tells of.
+        # Hashes of what the records contain of their owners, which no revision counts.
         self._owners: dict[int, int] = {}
         self._static_digest: bytes | None = None
         self._revision = -1
         self._unknown: dict[bytes, float] = {}
         self._lookups_left = float(LOOKUPS_PER_S)
         self._lookups_counted_at = 0.0
-        # Why memory may lack keys that are in force, as `poll`'s caller knows it; empty when not.
+        # Why memory may lack keys that are in force, set by the caller of `poll`; else empty.
         self.out_of_date = ""
         self._rest_until = 0.0
         self._failed_with = ""
@@ -80,20 +82,21 @@ class KeyIndex:
         return self._refusal(record, now) or record
 
     def find_by_id(self, key_id: int) -> KeyRecord | Refusal:
-        """For who was told the number of a key by the gateway itself; a caller sends a secret."""
+        """For a key id that the gateway itself signed; a caller's secret goes to `find`."""
         record = self._records.get(key_id)
         if record is None:
             return Refusal.UNKNOWN
         return self._refusal(record, self._clock()) or record
 
     def is_static(self, digest: bytes) -> bool:
-        """Whether it is the shared key's, which no form tells from a mistyped one, and which
-        memory lacks before the first `load`."""
+        """Whether it is the digest of PROXY_API_KEY: it has no form that a mistyped key would
+        break, and is not in memory before the first `load`."""
         text = settings.PROXY_API_KEY
         return bool(text) and key_text.same_digest(key_text.digest(text), digest)
 
     def is_live(self, key_id: int) -> bool:
-        """For streams in flight: false soon after the key was revoked, expired or deleted."""
+        """For streams in flight: false within seconds after the key was revoked or deleted, and
+        once it has expired."""
         record = self._records.get(key_id)
         return record is not None and self._refusal(record, self._clock()) is None
 
@@ -116,7 +119,7 @@ class KeyIndex:
     # --- on a thread --------------------------------------------------------------------------
 
     def load(self, static_key: str | None = None) -> None:
-        """Read everything. `static_key` is settings.PROXY_API_KEY unless a test says otherwise."""
+        """Read all keys. `static_key` is settings.PROXY_API_KEY unless a test passes another."""
         text = settings.PROXY_API_KEY if static_key is None else static_key
         if text:
             ensure_static_key()
@@ -125,21 +128,21 @@ class KeyIndex:
             self._read_all()
 
     def poll(self) -> None:
-        """Take in what changed since the last time: three small queries, usually."""
+        """Read what has changed since the last call: three small queries, usually."""
         with self._lock:
             owners = self._read_owners()
             self._catch_up()
             before = self._owners
             self._read_keys_of([each for each in owners if before.get(each) != owners[each]])
             self._owners = owners
-            # A deleted key leaves no row that says so, nor does one that went with its owner.
+            # A deleted key, or one deleted with its owner, leaves no row with a new revision.
             revision = self._revision
             if Key.objects.count() != len(self._records) and Revision.current() == revision:
                 self._compare_ids()
 
     def lookup(self, digest: bytes) -> KeyRecord | Refusal:
-        """Ask the database for a key that memory does not know: it may be seconds old. Raises
-        DatabaseUnavailable when nobody can tell."""
+        """Ask the database for a key that is not in memory: it may be seconds old. Raises
+        DatabaseUnavailable when the database cannot be asked."""
         with self._lock:
             found = self.find(digest)
             if found is Refusal.UNKNOWN and self._may_look_up(digest):
@@ -162,17 +165,17 @@ class KeyIndex:
     def _catch_up(self) -> None:
         number = Revision.current()
         if number < self._revision:
-            # The numbers went back: another database, or one restored from a backup.
+            # The revision is lower than before: another database, or one restored from a backup.
             self._read_all()
         elif number > self._revision:
             changed = Key.objects.filter(revision__gt=self._revision)
             self._read(changed.values_list("pk", flat=True))
-            # What was committed after `number` was read comes once more with the next poll.
+            # Changes committed after `number` was read are read once more by the next poll.
             self._revision = number
 
     def _read_all(self) -> None:
         number = Revision.current()
-        # Before the records: what is renamed in between shows as a change with the next poll.
+        # Before the records: a rename in between is then found as a change by the next poll.
         self._owners = self._read_owners()
         records = read_records(None)
         self._forget(self._records.keys() - records.keys())
@@ -209,9 +212,9 @@ class KeyIndex:
                     self._secrets.pop(digest, None)
 
     def _read_owners(self) -> dict[int, int]:
-        """Takes in which accounts are active; gives what shows that one has another name or
-        password. Django's accounts carry no number of a change, and anything may change them: the
-        admin, a command, SQL."""
+        """Reads which accounts are active, and returns hashes that show whether an account's name
+        or password has changed. Django's accounts have no revision, and may be changed by anything:
+        the admin, a command, SQL."""
         owners: dict[int, int] = {}
         inactive = []
         users = get_user_model().objects.order_by()

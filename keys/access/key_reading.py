@@ -1,4 +1,4 @@
-"""Keys read from the database as records, many in a few queries. Belongs on a thread."""
+"""Reads keys from the database as records, any number in a few queries. Call it on a thread."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -13,9 +13,9 @@ STATIC_PREFIX: Final = "static"
 
 
 def ensure_static_key() -> Key:
-    """The row that the use of PROXY_API_KEY is logged under. It never holds the key itself.
+    """The row under which use of PROXY_API_KEY is logged. It does not contain the key itself.
 
-    Workers that start together may all try: the constraint lets one row in.
+    Workers that start together may all try to make it: a constraint allows one row.
     """
     key, _ = Key.objects.get_or_create(
         is_static=True,
@@ -27,8 +27,8 @@ def ensure_static_key() -> Key:
 def read_records(
     ids: list[int] | None,
 ) -> dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]:
-    """Secrets first: a key that is issued in between comes without one, and again with the next
-    poll, since its revision is newer than the one read before."""
+    """Reads secrets first: a key that is issued in between has none yet, and is read again by the
+    next poll, since its revision is newer than the one that was read before."""
     keys, all_secrets = Key.objects.order_by(), KeySecret.objects.order_by("pk")
     if ids is not None:
         keys, all_secrets = keys.filter(pk__in=ids), all_secrets.filter(key_id__in=ids)
@@ -77,7 +77,7 @@ def _limits(values: Sequence[int | None]) -> Limits:
 
 
 def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """A text that is no network allows nothing: a restriction that cannot be read must not open."""
+    """Text that is not a network is left out and allows no address: invalid must not mean open."""
     networks = []
     for text in texts:
         try:

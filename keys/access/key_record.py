@@ -1,4 +1,4 @@
-"""What a request needs to know of its key, in memory: who it is, what it may use, how much."""
+"""A key as requests need it, in memory: its owner, what it may use, and how much."""
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ from keys.scopes import NO_LIMITS, Limits, Scope
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What a request needs to know of its key. Times are epoch seconds."""
+    """A key in memory. Times are epoch seconds; None means no restriction."""
 
     id: int
     name: str
@@ -27,11 +27,11 @@ class KeyRecord:
     limits: Limits
     # Whether prompts and answers are stored.
     captures: bool = False
-    # Of all the owner's keys together.
+    # The limits of all the owner's keys together.
     owner_limits: Limits = NO_LIMITS
-    # Of the owner's password, for the playground's tokens.
+    # Identifies the owner's password, which playground tokens end with.
     owner_mark: str = ""
-    # Those of the two that have a limit on rates, and those that have a budget.
+    # Which of key and owner have a limit on rates, and which have a budget.
     rate_scopes: tuple[Scope, ...] = field(init=False)
     budget_scopes: tuple[Scope, ...] = field(init=False)
 
@@ -62,5 +62,5 @@ class KeyRecord:
 
 @lru_cache(maxsize=8192)
 def _matches_any(patterns: tuple[str, ...], name: str) -> bool:
-    # Requested names come from callers, so the cache is bounded; fnmatch keeps compiled patterns.
+    # Callers choose the names, so the cache is bounded; fnmatch caches compiled patterns.
     return any(fnmatchcase(name, pattern) for pattern in patterns)

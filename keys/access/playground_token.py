@@ -1,11 +1,10 @@
-"""A token in the place of a key, for the playground: short-lived, made from a session, and good for
-one key of one user. Pure, but for the site's secret.
+"""Tokens that the playground sends instead of a key: short-lived, for one key of one user.
 
-A browser must not hold a key for long, and the gateway could not give one back: it stores hashes.
-So the page gets a token that says which key and whose it is, signed. `authentication.py` checks the
-signature from memory, and then the key itself like any other: a key that is revoked, has expired
-or went to somebody else opens nothing, and what is asked counts against the key's own limits. It
-ends with the session too (`signed_out.py`), and with the password that its user had.
+Pages do not get the key itself: the gateway stores only its hash, and a browser should not store a
+key. So the page gets a signed token that names the key and its user. `authentication.py` checks the
+signature without a query, and then the key like any other: a key that is revoked, has expired or
+belongs to somebody else is refused, and requests count against the key's own limits. A token also
+ends with the session (`signed_out.py`) and with the user's password. Pure, except for SECRET_KEY.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from django.conf import settings
 
 PREFIX: Final = "play-wai-"
 LIFETIME_S: Final = 600
-# Longer than any that is made.
+# Longer than any token that is made.
 _LONGEST: Final = 160
 
 
@@ -28,21 +27,21 @@ class Grant:
     key_id: int
     user_id: int
     expires_at: float
-    # Of the browser's session that it was made in.
+    # Identifies the session in which the token was made.
     session_mark: str
-    # Of the password that the user had then.
+    # Identifies the password that the user had then.
     password_mark: str
 
 
 def make(key_id: int, user_id: int, now: float, session_key: str, password: str = "") -> str:
-    """`password` is the user's hash of it, as Django stores it."""
+    """`password` is the hash that Django stores."""
     marks = f"{session_mark(session_key)}.{password_mark(user_id, password)}"
     body = f"{key_id}.{user_id}.{int(now) + LIFETIME_S}.{marks}"
     return f"{PREFIX}{body}.{_signature(body)}"
 
 
 def read(text: str) -> Grant | None:
-    """What a token grants; None when nobody here signed it. It may be over."""
+    """What a token grants, which may have expired; None where its signature is not valid."""
     body, _, signature = text[len(PREFIX) :].rpartition(".")
     if len(text) > _LONGEST or not text.isascii():
         return None
@@ -55,12 +54,12 @@ def read(text: str) -> Grant | None:
 
 
 def session_mark(session_key: str) -> str:
-    """Tells a session from others without opening it: pages must not see what is in the cookie."""
+    """Identifies a session without revealing its key, which is the content of a cookie."""
     return _signature(f"session {session_key}")[:22]
 
 
 def password_mark(user_id: int, password: str) -> str:
-    """Another one after each change, whoever made it and wherever."""
+    """Identifies a password: it differs after each change, however it was made."""
     return _signature(f"password {user_id} {password}")[:22]
 
 
@@ -71,6 +70,6 @@ def _signature(body: str) -> str:
 
 @cache
 def _signing_key(secret: str) -> bytes:
-    """Of its own, so that nothing else which the site signs is ever a token. The 2 is for tokens
-    with the mark of a password, which a release before did not make."""
+    """A key for tokens alone, so that nothing else that is signed with SECRET_KEY is a token. The 2
+    is for tokens with a password's mark, which an earlier release did not make."""
     return hashlib.sha256(b"keys.playground_token 2\0" + secret.encode()).digest()

@@ -1,8 +1,8 @@
-"""Django's sessions in the database (SESSION_ENGINE), of which each that ends leaves a mark.
+"""The SESSION_ENGINE: Django's database sessions, each of which leaves a mark when it ends.
 
-Whatever ends one comes by here: signing out by either door, signing in as somebody else in the same
-browser, a changed password, which gives the session that changed it a new key, and the first page
-that a session of the old password asks for.
+Every end of a session passes here: signing out on the members' pages or in the admin, signing in as
+somebody else in the same browser, changing the password (the session gets a new key), and the first
+request of a session that has the old password.
 """
 
 from django.contrib.sessions.backends import db

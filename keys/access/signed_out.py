@@ -1,8 +1,8 @@
-"""Sessions that ended a moment ago, so that the playground's tokens end with them.
+"""Sessions that ended recently, so that the playground's tokens end with them.
 
-A token is checked from memory, and a session is a row in the database. So a session that ends
-leaves a mark (`sessions.py`), which every worker reads within seconds and keeps for as long as
-tokens live.
+A token is checked in memory, and a session is a row in the database. So a session that ends leaves
+a mark (`sessions.py`), which every worker reads within seconds and keeps until the session's tokens
+have expired.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from keys.models import EndedSession
 
 
 class SignedOut:
-    """`has` is for the event loop; the others talk to the database and belong on a thread."""
+    """`has` is for the event loop. The other methods use the database: call them on a thread."""
 
     def __init__(self) -> None:
         self._marks: frozenset[str] = frozenset()
@@ -29,7 +29,7 @@ class SignedOut:
     def add(self, session_key: str) -> None:
         EndedSession.objects.exclude(pk__in=_recent()).delete()
         EndedSession.objects.get_or_create(mark=session_mark(session_key))
-        # Here at once, in the other workers with their next look.
+        # This worker knows at once, the others after their next poll.
         self.poll()
 
 

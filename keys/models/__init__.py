@@ -1,4 +1,4 @@
-"""The tables of keys, of the request log and of its totals; a key's rules stand with it."""
+"""The tables of keys, of the request log and of its totals, with the rules of keys."""
 
 from keys.models.captured_text import CapturedText
 from keys.models.ended_session import EndedSession

@@ -8,17 +8,18 @@ from keys.models.request_log import RequestLog
 
 
 class CapturedText(models.Model):
-    """What one request asked and was answered, for keys with capture. One for a row of the log.
+    """The prompt and the answer of one request, for keys with capture. At most one for a log row.
 
-    A client may use a request id twice, so the row is the one with this id, key and moment. Apart
-    from the log, so that lists and exports cannot show it and it can go before its row.
+    A client may use a request id twice, so the row is found by id, key and time. The texts are not
+    in the log's own table, so that lists and exports cannot show them, and so that they can be
+    deleted before their row.
     """
 
     started_at = models.DateTimeField()
     request_id = models.CharField(max_length=128)
     key_id = models.BigIntegerField()
     asked = models.TextField()
-    # As many as there were; a text that was cut has fewer.
+    # The length before it was cut.
     asked_characters = models.IntegerField()
     answered = models.TextField()
     answered_characters = models.IntegerField()

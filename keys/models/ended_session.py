@@ -1,11 +1,11 @@
-"""The sessions whose playground tokens are refused since they ended."""
+"""Sessions that have ended and whose playground tokens are therefore refused."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class EndedSession(models.Model):
-    """A session that ended, in whatever way, for as long as its playground tokens would live."""
+    """A session that has ended, kept until its playground tokens have expired."""
 
     mark = models.CharField(max_length=22, primary_key=True)
     ended_at = models.DateTimeField(default=timezone.now)

@@ -20,7 +20,7 @@ from keys.models.restrictions import (
 from keys.models.revision import Revision
 
 STATIC_KEY_NAME: Final = "PROXY_API_KEY"
-# Of captured text, where a key names no days of its own.
+# How long captured text is kept where the key does not say.
 USUAL_CAPTURE_DAYS: Final = 30
 
 
@@ -39,7 +39,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
 
 
 class Key(Limited):
-    """Who may call, and how much. What the caller sends is one of its secrets."""
+    """Who may call, and how much. A caller sends one of the key's secrets."""
 
     name = models.CharField(max_length=120)
     owner = models.ForeignKey(
@@ -91,7 +91,7 @@ class Key(Limited):
 
     @classmethod
     def issue(cls, *, name: str, owner: Any, **fields: Any) -> tuple["Key", str]:
-        """A new key and its text, which nothing can give back later.
+        """Make a key. Returns it with its text, which is not stored and cannot be shown again.
 
         Raises ValidationError with the name of the field for a value that breaks a rule.
         """
@@ -102,12 +102,13 @@ class Key(Limited):
             return key, KeySecret.make_for(key)
 
     def rotate(self, overlap: timedelta = timedelta(0)) -> str:
-        """A new secret's text. Every older one ends after `overlap`, or sooner if it was to.
+        """Make a new secret and return its text. Older secrets expire after `overlap`, or sooner
+        where they already had an earlier end.
 
-        Raises `CannotChangeKey`, with what to do, where the new secret would open nothing.
+        Raises `CannotChangeKey`, which says what to do instead, where the key cannot be rotated.
         """
         with transaction.atomic():
-            # The revision's lock makes two rotations at once follow each other.
+            # The lock on the revision serialises concurrent rotations.
             self.revision = Revision.take_next()
             now = timezone.now()
             current = Key.objects.select_related("owner").filter(pk=self.pk).first()
@@ -120,12 +121,12 @@ class Key(Limited):
             self.secrets.filter(Q(expires_at=None) | Q(expires_at__gt=until)).update(
                 expires_at=until
             )
-            # Past `KeyQuerySet.update`, which would take another revision.
+            # Not `KeyQuerySet.update`, which would take another revision.
             models.QuerySet(Key).filter(pk=self.pk).update(revision=self.revision)
             return KeySecret.make_for(self)
 
     def revoke(self) -> bool:
-        """True if this call revoked it, False if it was revoked before. There is no way back."""
+        """True if this call revoked it, False if it was revoked before. It cannot be undone."""
         now = timezone.now()
         if not Key.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now):
             return False
@@ -133,7 +134,7 @@ class Key(Limited):
         return True
 
     def why_not_rotated(self, now: datetime | None = None) -> str | None:
-        """Why a new secret would open nothing, and what helps; None where it would."""
+        """Why the key cannot be rotated, and what to do instead; None where it can."""
         if self.is_static:
             return f"The static key is not rotated here: change {STATIC_KEY_NAME} in the settings."
         state = self.state(now)
@@ -157,7 +158,7 @@ class Key(Limited):
 
     @property
     def current_secret(self) -> "KeySecret | None":
-        # Reads `secrets.all()`, so that a list which prefetched them asks nothing more.
+        # `secrets.all()` uses what a list has prefetched, so it needs no further query.
         return max(self.secrets.all(), key=lambda secret: secret.pk, default=None)
 
     @property
@@ -181,7 +182,7 @@ class Key(Limited):
 
 
 class KeySecret(models.Model):
-    """One text that opens a key, as its hash. A rotated key has two in force for a while."""
+    """One secret of a key, as a hash. After a rotation the old one is valid for the overlap."""
 
     key = models.ForeignKey(Key, on_delete=models.CASCADE, related_name="secrets")
     sha256 = models.CharField(max_length=64, unique=True)

@@ -1,4 +1,4 @@
-"""The limits that a key has and that an owner has over all keys: columns and constraints."""
+"""The columns and constraints of limits, which keys and owners share."""
 
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ def limits_above_0(prefix: str) -> list[models.BaseConstraint]:
 
 
 class Limited(models.Model):
-    """The columns of `keys.scopes.Limits`. Budgets are per calendar day and month, UTC."""
+    """Columns for `keys.scopes.Limits`. Daily and monthly budgets are of calendar days, UTC."""
 
     requests_per_minute = _positive_limit("requests per minute")
     tokens_per_minute = _positive_limit("tokens per minute")

@@ -1,4 +1,4 @@
-"""How far two kinds of work on the log have come: pruning it, and writing it."""
+"""Two records of progress: up to when the log is pruned, and which groups are committed."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 
 class PruneMark(models.Model):
-    """One row: log rows from before this moment may have been deleted, so totals stand alone."""
+    """One row: before this moment log rows may have been deleted, so totals cannot be checked."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     pruned_before = models.DateTimeField()
@@ -27,16 +27,16 @@ class PruneMark(models.Model):
 
     @classmethod
     def move_to(cls, moment: datetime) -> None:
-        """Before the first row is deleted. It never goes back."""
+        """Call it before the first row is deleted. The mark never moves to an earlier moment."""
         cls.objects.get_or_create(pk=1, defaults={"pruned_before": moment})
         cls.objects.filter(pk=1, pruned_before__lt=moment).update(pruned_before=moment)
 
 
 class LedgerMark(models.Model):
-    """The last group of rows that each ledger writer has committed.
+    """The number of the last group of rows that each ledger writer has committed.
 
-    It moves in the transaction of the group, so a writer that lost its connection at the commit
-    can read whether the group is in. One row for each writer that ever ran, pruned by age.
+    It is updated in the transaction of the group, so a writer that lost its connection during the
+    commit can read whether the group was committed. One row for each writer; old ones are deleted.
     """
 
     writer = models.UUIDField(primary_key=True)

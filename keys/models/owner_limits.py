@@ -23,7 +23,7 @@ class OwnerLimitsQuerySet(models.QuerySet["OwnerLimits"]):
 
 
 class OwnerLimits(Limited):
-    """What all keys of one owner may use together, beside each key's own limits."""
+    """What all keys of one owner may use together, in addition to each key's own limits."""
 
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -61,5 +61,5 @@ class OwnerLimits(Limited):
 
 
 def _renew_keys_of(owner_ids: Iterable[int]) -> None:
-    """Keys carry their owner's limits in memory, so they count as changed with them."""
+    """Workers keep an owner's limits with each key in memory, so the keys must be read again."""
     Key.objects.filter(owner_id__in=owner_ids).update()

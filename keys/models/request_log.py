@@ -7,10 +7,11 @@ from django.db.models import Q
 
 
 class RequestLog(models.Model):
-    """One admitted request. Written by `ledger.py` only, never changed, pruned by age.
+    """One admitted request. Only `keys/ledger/` writes rows. They never change; pruning deletes
+    them.
 
-    Key, owner and model are copies without a foreign key: the row outlives all three. A number
-    that is not known is null, never 0.
+    Key, owner and model are copied without foreign keys, so that the row outlives all three. A
+    number that is not known is null, never 0.
     """
 
     started_at = models.DateTimeField()
@@ -37,7 +38,8 @@ class RequestLog(models.Model):
     audio_ms = models.BigIntegerField(null=True)
     cost_nano_usd = models.BigIntegerField(null=True)
     neurons_micro = models.BigIntegerField(null=True)
-    # "usage" and "header" are upstream's own measure, "price" is worked out. Null: an older row.
+    # "usage" and "header": measured by upstream. "price": computed from the price list. Null: an
+    # older row.
     neurons_source = models.CharField(max_length=8, null=True)
     neurons_by_price_micro = models.BigIntegerField(null=True)
     usage_source = models.CharField(max_length=16)
@@ -69,7 +71,7 @@ class RequestLog(models.Model):
                 condition=Q(status__gte=400),
                 name="keys_log_owner_failed",
             ),
-            # Of next to no rows: when Workers AI said that the neurons of the day are used up.
+            # Has very few rows: those where Workers AI said that the day's neurons are used up.
             models.Index(
                 fields=["started_at", "id"],
                 condition=Q(status__gte=400, error_code="insufficient_quota"),

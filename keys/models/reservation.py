@@ -1,4 +1,4 @@
-"""The estimates that running requests have reserved of budgets."""
+"""What running requests have reserved of budgets."""
 
 from typing import ClassVar
 
@@ -6,10 +6,10 @@ from django.db import models
 
 
 class Reservation(models.Model):
-    """What a running request may cost at most, until its row says what it did cost.
+    """The most that a running request may cost, until its row has the actual cost.
 
-    Counts against budgets while its lease runs; the worker that lives extends it. No more indexes
-    than requests need: there are as many rows as requests that run.
+    Counts against budgets until its lease expires; a live worker extends the leases of its own
+    requests. There are only as many rows as running requests, so few indexes are needed.
     """
 
     id = models.UUIDField(primary_key=True)

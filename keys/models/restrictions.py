@@ -1,4 +1,4 @@
-"""What a key may be restricted to beside amounts: models, endpoints and networks, as lists."""
+"""Restrictions of a key to models, endpoints and networks, with their validators."""
 
 from typing import Final
 

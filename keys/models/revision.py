@@ -1,9 +1,8 @@
-"""The number of changes that keys have seen.
+"""The revision: a counter of changes to keys, by which workers find what has changed.
 
-Every change of a key takes the next revision number in its own transaction. The number is one
-row, so its lock puts all changes in one order, and the order of the numbers is the order of the
-commits: whoever has seen revision 7 has missed nothing up to 7 (`keys/access/key_index.py` relies
-on it).
+Every change of a key takes the next revision number in its own transaction. The counter is one row,
+and its lock serialises all changes, so the order of the numbers is the order of the commits: who
+has read revision 7 has missed no change up to 7. `keys/access/key_index.py` relies on that.
 """
 
 from typing import ClassVar
@@ -13,7 +12,7 @@ from django.db.models import F, Q
 
 
 class Revision(models.Model):
-    """One row: the number of changes that keys have seen."""
+    """One row: how many changes have been made to keys."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
@@ -32,7 +31,7 @@ class Revision(models.Model):
 
     @classmethod
     def take_next(cls) -> int:
-        """Call it first in the transaction of a change: the lock it takes is held to the commit."""
+        """Call it first in the transaction of a change: it takes a lock until the commit."""
         with transaction.atomic():
             if not cls.objects.filter(pk=1).update(number=F("number") + 1):
                 cls.objects.get_or_create(pk=1)

@@ -1,11 +1,11 @@
-"""The forms that made something, so that none makes it twice."""
+"""Forms that have been handled, so that none is handled twice."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class SentForm(models.Model):
-    """One sending of one form: `digest` is of all that was in it. `made_id` is what it made."""
+    """One form that was sent: the hash of its content, and the id of what it made."""
 
     digest = models.CharField(max_length=64, primary_key=True)
     made_id = models.BigIntegerField(default=0)

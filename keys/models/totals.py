@@ -11,8 +11,8 @@ DURATION_COUNTS: Final = tuple(f"duration_count_{n}" for n in range(len(LATENCY_
 
 
 class Totals(models.Model):
-    """Sums of requests of one key, owner, model and endpoint. Key, owner and model are copies as in
-    the log; 0 and "" stand for none, since null is equal to nothing."""
+    """Sums over the requests of one key, owner, model and endpoint. Key, owner and model are copied
+    as in the log. 0 and "" mean none: in a unique constraint null is equal to nothing."""
 
     day = models.DateField()
     key_id = models.BigIntegerField(default=0)
@@ -23,10 +23,10 @@ class Totals(models.Model):
     endpoint = models.CharField(max_length=32)
 
     requests = models.BigIntegerField(default=0)
-    # Status 400 and above, but for clients that left.
+    # Status 400 and above, except for clients that disconnected.
     errors = models.BigIntegerField(default=0)
     client_gone = models.BigIntegerField(default=0)
-    # Cost is not known, which is not 0.
+    # Requests whose cost is not known, which is not 0.
     unpriced = models.BigIntegerField(default=0)
     prompt_tokens = models.BigIntegerField(default=0)
     completion_tokens = models.BigIntegerField(default=0)
@@ -36,7 +36,7 @@ class Totals(models.Model):
     audio_ms = models.BigIntegerField(default=0)
     cost_nano_usd = models.BigIntegerField(default=0)
     neurons_micro = models.BigIntegerField(default=0)
-    # What the histograms below count, added up.
+    # The sums of what the histograms below count.
     ttft_ms = models.BigIntegerField(default=0)
     duration_ms = models.BigIntegerField(default=0)
 
@@ -60,10 +60,10 @@ for _name in (*TTFT_COUNTS, *DURATION_COUNTS):
 
 
 class DayTotal(Totals):
-    """Of one UTC day: a request belongs to the day it began on.
+    """Totals of one UTC day: a request belongs to the day on which it began.
 
-    They move in the transaction of the rows that they sum, so they are never behind, and outlive
-    them.
+    They are updated in the transaction that writes the rows, so they always agree with the rows,
+    and stay when the rows are pruned.
     """
 
     class Meta:
@@ -81,8 +81,8 @@ class DayTotal(Totals):
 
 
 class MonthTotal(Totals):
-    """Of a whole month that is over, under its first day: the sums of its days' totals, made and
-    taken away by `month_totals.py`. A month is all here or not at all."""
+    """Totals of a complete past month, stored under its first day: the sums of its days' totals,
+    made and deleted by `keys/ledger/month_totals.py`. A month has all of them or none."""
 
     class Meta:
         verbose_name = "month's total"
