@@ -48,7 +48,11 @@ class AccountAdmin(UserAdmin, ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         account = self.get_object(request, object_id)
-        if account is not None and _is_on_record(account):
+        if (
+            account is not None
+            and self.has_delete_permission(request, account)
+            and _is_on_record(account)
+        ):
             self.message_user(
                 request,
                 f"{account} has keys or changes on record, which would go with the account. Make "

@@ -160,6 +160,12 @@ def test_an_account_on_record_is_not_deleted_and_the_page_says_what_to_do(
     assert get_user_model().objects.filter(username__in=["carol", "bob"]).count() == 2
 
 
+def test_who_may_delete_nobody_is_told_nothing_of_anybody(carol: Any) -> None:
+    clerk = signed_in(user("clerk", is_staff=True))
+    page = clerk.get(reverse("admin:auth_user_delete", args=[carol.pk]), follow=True)
+    assert page.status_code == 403 and "on record" not in page.content.decode()
+
+
 def test_an_account_that_did_nothing_may_be_deleted(operator: Any) -> None:
     page = reverse("admin:auth_user_delete", args=[user("typo").pk])
     assert "Are you sure" in operator.get(page).content.decode()
