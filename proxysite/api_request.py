@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from openai_api.errors import BodyTooLarge, ClientGone
+from openai_api.wire.decoding import codings, decoded
 from proxysite.request_id import request_id_for
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -60,9 +61,11 @@ class ApiRequest(ASGIRequest):
         return QueryDict(self.scope.get("query_string", b""))
 
     async def read_body(self, limit_bytes: int) -> bytes:
-        """The whole body. Raises BodyTooLarge before all of it is read, ClientGone when the client
-        disconnects.
+        """The whole body, decoded where it came compressed. Raises BodyTooLarge before all of it is
+        read or decoded, ClientGone when the client disconnects, and what `decoding.py` does.
         """
+        encoding = self.raw_headers.get(b"content-encoding")
+        applied = codings(encoding) if encoding is not None else ()
         try:
             announced = int(self.raw_headers.get(b"content-length", b"0"))
         except ValueError:
@@ -84,6 +87,8 @@ class ApiRequest(ASGIRequest):
             if not message.get("more_body", False):
                 break
         body = parts[0] if len(parts) == 1 else b"".join(parts)
+        if applied:
+            body = await decoded(body, applied, limit_bytes)
         self._stream = BytesIO(body)
         return body
 

@@ -23,22 +23,12 @@ async def json_body(request: GatewayRequest) -> dict[str, Any]:
             "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
             f"not '{shown(named)}'."
         )
-    refuse_compressed(request)
     return json_object(await request.read_body(settings.MAX_BODY_BYTES))
 
 
 def media_type(request: GatewayRequest) -> bytes:
     """The declared media type, without parameters."""
     return request.raw_headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-
-
-def refuse_compressed(request: GatewayRequest) -> None:
-    encoding = request.raw_headers.get(b"content-encoding", b"").strip().lower()
-    if encoding not in (b"", b"identity"):
-        raise WrongMediaType(
-            f"Compressed request bodies ('{shown(encoding)}') are not taken: "
-            "send the body as it is."
-        )
 
 
 def shown(header: bytes) -> str:

@@ -17,7 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from openai_api.errors import BadRequest, WrongMediaType
 from openai_api.exchange import GatewayRequest
-from openai_api.wire.body import media_type, refuse_compressed, shown
+from openai_api.wire.body import media_type, shown
 from openai_api.wire.fields import missing
 
 # Bytes parsed in one go; in between the event loop serves other requests.
@@ -130,7 +130,6 @@ async def form_body(request: GatewayRequest) -> Form:
             "This endpoint takes a form with files: send it as 'multipart/form-data', "
             + (f"not '{shown(named)}'." if named else "and name that in 'Content-Type'.")
         )
-    refuse_compressed(request)
     _, options = parse_options_header(request.raw_headers[b"content-type"])
     boundary = options.get(b"boundary", b"")
     if not 0 < len(boundary) <= LONGEST_BOUNDARY:

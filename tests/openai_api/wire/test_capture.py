@@ -1,6 +1,7 @@
 """Captured text over HTTP: what is stored of every endpoint, and of other keys nothing."""
 
 import base64
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +83,16 @@ def test_of_a_stream_its_text_is_stored(
     text = captured(request_id)
     assert text.answered == "1 blue 42 birds"
     assert json.loads(text.asked)["stream"] is True
+
+
+def test_a_compressed_request_is_stored_as_it_was_meant(
+    watched: httpx.Client, captured: Captured
+) -> None:
+    body = json.dumps(chat_body("Say 1 blue 42 birds")).encode()
+    watched.headers["content-encoding"] = "gzip"
+    request_id, response = post(watched, "/chat/completions", content=gzip.compress(body))
+    assert response.status_code == 200, response.text
+    assert captured(request_id).asked.encode() == body
 
 
 @pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/messages"])
