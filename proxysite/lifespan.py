@@ -44,7 +44,7 @@ class Lifespan:
             )
 
     def _look_at_ledger(self, loop: asyncio.AbstractEventLoop) -> None:
-        ledger.tell_the_patient(settings.LEDGER_TIMEOUT)
+        ledger.fail_late(settings.LEDGER_TIMEOUT)
         self._next_look = loop.call_later(LEDGER_LOOK_S, self._look_at_ledger, loop)
 
     async def stop(self) -> None:

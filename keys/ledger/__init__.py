@@ -1,4 +1,5 @@
-"""Records what each request was and cost, durably, and decides budgets in the same transaction.
+"""Records each request and its cost durably, and decides budgets in the same transaction.
 
-`writer.py` is the way in. Its thread takes groups from `queue.py` and writes each with `group.py`.
+Other packages use `writer.py`. Its thread takes groups from `queue.py` and writes each with
+`group.py`.
 """

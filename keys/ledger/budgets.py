@@ -1,14 +1,14 @@
-"""Money and neurons per calendar window (UTC), for keys and for owners.
+"""Decides budgets of money and neurons, per calendar window (UTC), for keys and for owners.
 
-Nothing is counted twice: what is used is the sum of the day totals, what is set aside is the sum of
-the `Reservation` rows whose lease runs. So a budget that is set later, or changed, is right at
-once, a settled request frees its estimate in the transaction that adds its cost, and what a crash
-left is free when its lease ends.
+There is no separate counter: the used amount is the sum of the days' totals, the reserved amount is
+the sum of the `Reservation` rows whose lease has not expired. So a budget that is set or changed
+later is exact at once, a settled request frees its estimate in the transaction that adds its cost,
+and what a crash left reserved is free when its lease expires.
 
-`decide` runs on the ledger's thread, inside the transaction of a group. It takes a lock on each
-scope first (on SQLite the transaction itself is one), so that of any number of workers and hosts
-one decides at a time, and reads totals and reservations in one statement: a request that settles
-meanwhile is seen on one side or on the other, never on none.
+`decide` runs on the ledger's thread, inside the transaction of a group. It first takes a lock on
+each scope (on SQLite the transaction itself is a lock), so that only one of all workers and hosts
+decides at a time. It reads totals and reservations in one statement: a request that settles
+concurrently is seen in one of the two, never in neither.
 """
 
 import uuid
@@ -23,7 +23,7 @@ from keys.ledger.claims import Claim, Decision, Granted
 from keys.ledger.spending import ClosedMonths, ScopeName, read_spending
 from keys.ledger.transaction import GroupTransaction
 
-# The advisory locks' own corner of PostgreSQL's 64-bit numbers.
+# Added to an id: a range of PostgreSQL's 64-bit advisory locks that nothing else uses.
 _LOCKS: Final = {"key": 0x4B1 << 50, "owner": 0x4B2 << 50}
 
 
@@ -34,23 +34,23 @@ def decide(
     writer: uuid.UUID,
     now: datetime,
     closed: ClosedMonths,
-    lapsed_by: datetime | None = None,
+    expired_by: datetime | None = None,
     tried: Collection[uuid.UUID] = (),
 ) -> tuple[dict[uuid.UUID, Decision], dict[uuid.UUID, Claim]]:
-    """Set aside what fits, claim by claim, in every scope of a claim or in none. The transaction's
-    commit is what makes it so.
+    """Reserve what fits, claim by claim, in every scope of a claim or in none. It holds once the
+    transaction is committed.
 
-    Gives what each claim is told, which is None for one that got just what it asked for, and what
-    is set aside for those that got something.
+    Returns the decision for each claim, None for one that got exactly what it asked for; and by id
+    the claims as they were reserved.
 
-    Leases that ended by `lapsed_by`, which is now unless it is said, count no more. What claims
-    that were `tried` before, with an outcome that nobody knows, may have set aside is taken back
-    first: behind the locks, which that earlier try held to its end."""
+    Leases that expired by `expired_by`, by default `now`, do not count. `tried` are claims of an
+    earlier try whose outcome is unknown: what they may have reserved is released first. This is
+    safe after taking the locks, which the earlier try held until its end."""
     by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
     _lock(by_name, transaction)
     if tried:
         reservations.release(tried, transaction)
-    moment = now if lapsed_by is None else lapsed_by
+    moment = now if expired_by is None else expired_by
     spent = read_spending(by_name, claims, moment, closed, transaction)
     decisions: dict[uuid.UUID, Decision] = {}
     reserved: dict[uuid.UUID, Claim] = {}
@@ -77,6 +77,6 @@ def decide(
 
 def _lock(names: Collection[ScopeName], transaction: GroupTransaction) -> None:
     if connection.vendor == "postgresql":
-        # In one order everywhere, so that two writers never wait for each other in a circle.
+        # Always in the same order, so that two writers cannot deadlock.
         locks = [(_LOCKS[kind] + scope_id,) for kind, scope_id in sorted(names)]
         transaction.change("SELECT pg_advisory_xact_lock(?)", locks)

@@ -1,7 +1,8 @@
-"""What a key with capture keeps of one request: the text of it and of its answer, bounded. Pure.
+"""The captured text of one request: its prompt and its answer, bounded in length. Pure.
 
-Pictures and sound are told by their kind and size. A text that is too long keeps its beginning and
-its end, where the newest turn of a conversation stands, with a mark where the middle was cut.
+Pictures and sound are replaced by their kind and size. Of a text that is too long the beginning and
+the end are kept, since the newest turn of a conversation is at the end, with a mark where it was
+cut.
 """
 
 import json
@@ -15,7 +16,7 @@ LAST_CHARACTERS: Final = 40_000
 
 _BASE64: Final = r"[A-Za-z0-9+/=_-]*(?:\\/[A-Za-z0-9+/=_-]*)*"
 _DATA_URL: Final = re.compile(rf"data:([\w.+-]+\\?/[\w.+-]+)(?:;[\w=.+-]+)*;base64,({_BASE64})")
-# Fields that hold bytes in one dialect or another. Short texts in them are shown as they are.
+# Fields that contain encoded bytes in one of the dialects. Short texts in them are kept.
 _BYTES_FIELD: Final = re.compile(
     rf'"(data|b64_json|image|image_b64|mask|mask_b64|audio|file_data|embedding)"\s*:\s*"({_BASE64})"'
 )
@@ -25,7 +26,7 @@ _VECTOR: Final = re.compile(r'"embedding"\s*:\s*\[([-+.,eE\d\s]*)\]')
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CapturedTexts:
-    """The characters are those that there were; a text that was cut has fewer."""
+    """The numbers of characters are those before a text was cut."""
 
     asked: str
     asked_characters: int
@@ -38,7 +39,7 @@ TOO_MUCH_WAITED: Final = CapturedTexts(_NOT_KEPT, len(_NOT_KEPT), "", 0)
 
 
 class BoundedText:
-    """Text that grows piece by piece, of which so much is held in memory and no more."""
+    """Text that grows piece by piece, and of which a bounded part is kept in memory."""
 
     __slots__ = ("_first", "_last", "_last_characters", "characters")
 
@@ -69,7 +70,7 @@ class BoundedText:
 
 
 class Capture:
-    """Collects the texts of one request on its way."""
+    """Collects the texts of one request while it is handled."""
 
     __slots__ = ("answered", "asked")
 
@@ -87,7 +88,7 @@ class Capture:
 
 
 def readable(body: bytes) -> str:
-    """A body as its text, without what is no text in it."""
+    """A body as text, with encoded bytes replaced."""
     try:
         return without_bytes(body.decode())
     except UnicodeDecodeError:
@@ -95,7 +96,7 @@ def readable(body: bytes) -> str:
 
 
 def laid_out(text: str) -> str:
-    """A captured text for reading: JSON that was not cut in lines, all else as it is."""
+    """A captured text for reading: uncut JSON is indented, everything else is unchanged."""
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -103,7 +104,7 @@ def laid_out(text: str) -> str:
 
 
 def without_bytes(text: str) -> str:
-    """Pictures, sound and vectors become a few words."""
+    """Replaces pictures, sound and vectors by a few words."""
     text = _DATA_URL.sub(_data_url_told, text)
     text = _BYTES_FIELD.sub(_field_told, text)
     return _VECTOR.sub(_vector_told, text)

@@ -1,7 +1,7 @@
-"""How long captured text is kept: the days of its key, whatever those are by now.
+"""Deletes captured text after the number of days that its key says, as it is set at that time.
 
-A text whose key is gone has nobody's word for how long, and goes too. Deleting is in batches, each
-short enough that the ledger, which waits meanwhile on SQLite, does not notice.
+Text of a deleted key is deleted as well. Rows are deleted in batches, each short enough to hardly
+delay the ledger, which waits meanwhile on SQLite.
 """
 
 import logging
@@ -25,7 +25,7 @@ LONGEST_ON_A_PAGE_S: Final = 10.0
 
 
 def delete_overdue(now: datetime, *, before: datetime | None = None) -> Iterator[int]:
-    """Deletes texts whose days are over, and all from `before` that moment; yields batch sizes."""
+    """Deletes texts that are overdue, and all from `before` that moment; yields batch sizes."""
     for key_id in _keys_with_text():
         key = Key.objects.filter(pk=key_id).first()
         texts = CapturedText.objects.filter(key_id=key_id)
@@ -36,14 +36,14 @@ def delete_overdue(now: datetime, *, before: datetime | None = None) -> Iterator
 
 
 def delete_of_key(key: Key) -> tuple[int, bool]:
-    """Deletes text of a key, for as long as a page may take: of how many requests, and whether
-    that was all."""
+    """Deletes text of a key for a limited time. Returns of how many requests, and whether that
+    was all."""
     texts = CapturedText.objects.filter(key_id=key.pk)
     deleted = 0
     began_at = begun_at = time.monotonic()
     for batch in _in_batches(texts):
         deleted += batch
-        # SQLite's lock goes to whoever asks first, which without a rest is this loop.
+        # Pause, or this loop would take SQLite's lock again before anybody else gets it.
         time.sleep(time.monotonic() - begun_at)
         begun_at = time.monotonic()
         if begun_at - began_at > LONGEST_ON_A_PAGE_S:
@@ -57,7 +57,7 @@ def delete_all_of_key(key_id: int) -> Iterator[int]:
 
 
 def _keys_with_text() -> Iterator[int]:
-    """One look into the index a key, and not one a text."""
+    """Reads the index once for each key instead of once for each text."""
     texts = CapturedText.objects.order_by("key_id").values_list("key_id", flat=True)
     key_id = texts.first()
     while key_id is not None:
@@ -72,7 +72,7 @@ def _in_batches(texts: QuerySet[CapturedText]) -> Iterator[int]:
 
 
 class CapturedSweep:
-    """Deletes what is overdue while the gateway runs: a batch at a time, by whichever worker."""
+    """Deletes overdue text while the gateway runs, a batch at a time. Any worker may do it."""
 
     def __init__(self) -> None:
         self._due_at = 0.0
@@ -84,5 +84,5 @@ class CapturedSweep:
         try:
             next(delete_overdue(timezone.now()), 0)
         except DatabaseError as error:
-            # There is another look soon, here and by every other worker.
+            # It is tried again soon, here and by every other worker.
             logger.debug("Captured text was not deleted: %s", engine_words(error))

@@ -1,9 +1,9 @@
-"""Rows against totals: every sum of every day computed again from the log.
+"""Checks totals against rows: computes every sum of every day again from the log.
 
 A day is read in one snapshot of the database, and rows and totals are committed together, so
-requests that run meanwhile are in both or in neither. Memory is bounded by one day's totals. Days
-of which `prune_logs` may have deleted rows are left out; refusals have no rows to be checked by.
-Months are checked against their days.
+concurrent requests are in both or in neither. Memory is bounded by one day's totals. Days of which
+`prune_logs` may have deleted rows are left out, and so are refusals, which have no rows. Months are
+checked against their days.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ DayRows = dict[Place, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One number of one total that its rows do not make up."""
+    """One number of one total that differs from the sum of its rows."""
 
     place: Place
     field: str
@@ -42,7 +42,7 @@ class Difference:
 
 
 def first_checked_day() -> date | None:
-    """The first day that no pruning touched; None while nothing was ever pruned."""
+    """The first day of which no rows were pruned; None if nothing was ever pruned."""
     pruned_before = PruneMark.current()
     if pruned_before is None:
         return None
@@ -83,11 +83,11 @@ def differences(day: date) -> list[Difference]:
 
 
 def month_differences(month: date) -> list[Difference]:
-    """Of a month that is summed, against its days' totals."""
+    """The differences between a month's totals and the sums of its days' totals."""
     with _snapshot():
         stored = _month_sums(MonthTotal.objects.filter(day=month), month)
         if not stored:
-            # Taken away meanwhile, and soon made anew.
+            # Deleted meanwhile, and soon to be made again.
             return []
         until = month_totals.next_month(month)
         computed = _month_sums(DayTotal.objects.filter(day__gte=month, day__lt=until), month)
@@ -112,9 +112,9 @@ def _month_sums(totals: QuerySet[Any], month: date) -> DayRows:
 
 
 def repair(day: date) -> None:
-    """Set the day's totals to what its rows make up. Writers wait meanwhile; refusals stay."""
+    """Set the day's totals to the sums of its rows. Writers wait meanwhile; refusals are kept."""
     with transaction.atomic():
-        # First of all, as the ledger does: two that wait for each other would never end.
+        # Lock months first, in the same order as the ledger, to avoid a deadlock.
         month_totals.forget([month_totals.first_of_month(day)])
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -187,13 +187,13 @@ _NOTHING: Final[dict[str, Any]] = dict.fromkeys(ADDED, 0)
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    """All reads see one moment of the database, and hold up nobody."""
+    """All reads see one snapshot of the database and block nobody."""
     if connection.in_atomic_block:
-        # Somebody's own transaction; on SQLite that is a snapshot too.
+        # A transaction of the caller's; on SQLite it is a snapshot as well.
         yield
         return
     with connection.cursor() as cursor:
-        # Not `atomic`: it begins as a writer on SQLite, and the ledger would wait for the check.
+        # Not `atomic`: on SQLite it begins as a writer, and the ledger would wait for the check.
         is_postgresql = connection.vendor == "postgresql"
         cursor.execute(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql else "BEGIN"

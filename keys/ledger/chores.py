@@ -1,5 +1,5 @@
-"""What the ledger's thread does beside groups: keep the leases of what is reserved here, delete
-those that others left behind, sum a month that is over."""
+"""The periodic work of the ledger's thread: extend the leases of this worker's reservations, delete
+abandoned reservations, sum up a past month."""
 
 import logging
 import time
@@ -28,13 +28,13 @@ class Chores:
         self._sweep_at = 0.0
 
     def due_at(self) -> float:
-        """By the monotonic clock."""
+        """When the next chore is due, by the monotonic clock."""
         if self._leases.are_held:
             return min(self._sweep_at, self._leases.extend_at)
         return self._sweep_at
 
     def do(self) -> None:
-        """Those that are due. Raises nothing."""
+        """Do the chores that are due. Raises nothing."""
         now = time.monotonic()
         is_beat = self._leases.are_held and now >= self._leases.extend_at
         is_sweep = now >= self._sweep_at
@@ -49,13 +49,13 @@ class Chores:
                 with group_transaction() as transaction:
                     self._leases.extend(transaction, moment)
             if is_sweep:
-                reservations.sweep(self._leases.lapsed_by())
+                reservations.sweep(self._leases.expired_by())
                 month_totals.make_next(moment.date())
         except Exception as error:
-            # The next group will say more; the leases last for three beats.
+            # The next group reports the failure; a lease outlasts three missed extensions.
             logger.debug("The ledger's chores failed: %s", engine_words(error))
-            self._leases.note_away()
+            self._leases.note_unreachable()
             self._connection.drop()
             self._leases.extend_at = now + LONGEST_RETRY_S
         else:
-            self._leases.note_back()
+            self._leases.note_reachable()

@@ -1,4 +1,4 @@
-"""What one request asks of budgets, and what it is told when one has too little left. Pure."""
+"""What one request asks to reserve of budgets, and the decision on it. Pure."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from keys.ledger.windows import Window
 from keys.scopes import Scope
 
 MILLION: Final = 1_000_000
-# Amounts of one request stop here, far above any cost, so that sums stay within 64 bits.
+# The highest amount of one request, far above any cost, so that sums fit into 64 bits.
 _HIGHEST: Final = 10**15
 
 
@@ -33,11 +33,11 @@ BUDGETS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What one request asks to have set aside, in the windows of the day it began on.
+    """What one request asks to reserve, in the windows of the day on which it began.
 
-    None is the cost of a model without a price: it sets nothing aside, but needs a budget that
-    has something left. A request that could use more than it needs names both `wished_` amounts:
-    it gets as much of them as leaves the budgets room for others, and learns how much.
+    A cost of None is that of a model without a price: nothing is reserved, but every budget must
+    have something left. A request that could use more than it needs sets both `wished_` amounts: it
+    is granted as much of the difference as leaves room in the budgets for other requests.
     """
 
     id: uuid.UUID
@@ -57,11 +57,11 @@ class Claim:
         return min(max(amount, 0), _HIGHEST)
 
     def wished(self, unit: str) -> int | None:
-        """None for a claim that asks for no more than it needs."""
+        """The wished amount; None for a claim that asks for no more than it needs."""
         return self.wished_cost_nano_usd if unit == "usd" else self.wished_neurons_micro
 
     def with_part_of_wish(self, millionths: int) -> "Claim":
-        """The claim for what is granted of its wish."""
+        """The claim with the amounts that are reserved when that part of its wish is granted."""
         return replace(
             self,
             cost_nano_usd=self._part("usd", millionths),
@@ -74,18 +74,18 @@ class Claim:
         amount, wished = self.amount(unit), self.wished(unit)
         if amount is None or wished is None or wished <= amount:
             return amount
-        # Rounded up: what is set aside must cover what may be used.
+        # Rounded up: the reservation must cover what may be used.
         return min(wished, amount - (amount - wished) * millionths // MILLION)
 
     @property
     def set_aside(self) -> tuple[int, int]:
-        """Nano-USD and micro-neurons that are held for it."""
+        """Nano-USD and micro-neurons to reserve."""
         return self.amount("usd") or 0, self.amount("neurons") or 0
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """How much of what a claim wished beyond its need it got."""
+    """Which part of the difference between wish and need was granted."""
 
     millionths: int
 
@@ -107,13 +107,13 @@ class Shortfall:
             whose=self.scope.words,
             limit_text=shown(self.limit),
             left_text=shown(max(0, self.left)),
-            asked_text="an amount that nobody knows" if self.asked is None else shown(self.asked),
+            asked_text="an unknown amount" if self.asked is None else shown(self.asked),
             window=self.budget.window.value,
             reset_at=self.budget.window.reset_at(day),
         )
 
 
-# What is told of a claim: None where it got just what it asked for.
+# None: exactly what the claim asked for is reserved.
 Decision = Shortfall | Granted | None
 
 

@@ -1,4 +1,4 @@
-"""The one database connection of the ledger's thread, made ready when it is new."""
+"""The database connection of the ledger's thread: opened, configured, replaced after a failure."""
 
 import logging
 from typing import Final
@@ -9,10 +9,10 @@ from keys.ledger.mark import WriterMark
 
 logger = logging.getLogger(__name__)
 
-# After a failure, each wait twice the one before.
+# The first and the longest wait before another try; each is twice the one before.
 FIRST_RETRY_S: Final = 0.05
 LONGEST_RETRY_S: Final = 2.0
-# SQLite: how long a commit waits for another writer before it counts as failed and is reported.
+# SQLite: how long a commit waits for another writer's lock before it counts as failed.
 LOCK_WAIT_MS = 5_000
 
 
@@ -22,7 +22,7 @@ class LedgerConnection:
         self._raw_connection: object = None
 
     def prepare(self) -> None:
-        """Before each use: connects where it must, and sets up what is new."""
+        """Call it before each use: connects if necessary, and configures a new connection."""
         connection.ensure_connection()
         if connection.connection is self._raw_connection:
             return
@@ -34,11 +34,11 @@ class LedgerConnection:
         self._raw_connection = connection.connection
 
     def drop(self) -> None:
-        """After a failure, so that the next use connects again."""
+        """Call it after a failure, so that the next use connects again."""
         try:
             connection.close()
         except Exception as error:
-            # It is beyond closing; forget it, so that the next try makes a new one.
+            # It cannot even be closed: drop it, so that the next try opens a new one.
             logger.debug("Closing the ledger's connection: %s", type(error).__name__)
             connection.connection = None
 

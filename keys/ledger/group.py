@@ -1,4 +1,4 @@
-"""One group of what waits, written in one transaction: rows, totals, releases and claims."""
+"""Writes one group in one transaction: rows, totals, released reservations, claims."""
 
 import time
 import uuid
@@ -42,23 +42,23 @@ class GroupWriter:
         self._closed_months = ClosedMonths()
 
     def write(self, group: list[Waiting]) -> None:
-        """When it returns, the group is in."""
-        lasting = [waiting for waiting in group if waiting.lasts]
+        """When it returns, the group is committed."""
+        durable = [waiting for waiting in group if waiting.is_durable]
         claims = [waiting for waiting in group if waiting.claim is not None]
         released = [waiting.released for waiting in group if waiting.released is not None]
-        if not (lasting or claims or released):
+        if not (durable or claims or released):
             return
         self._connection.prepare()
         used: dict[int, float] = {}
         with (
             connection.wrap_database_errors,
-            group_transaction(durable=bool(lasting)) as transaction,
+            group_transaction(durable=bool(durable)) as transaction,
         ):
-            if lasting:
+            if durable:
                 if not self._mark.move(transaction):
                     return
-                used = self._write_rows(lasting, transaction)
-            # First what is free again, then who may have it.
+                used = self._write_rows(durable, transaction)
+            # Release first, so that claims of this group can use what is free again.
             if released:
                 reservations.release(released, transaction)
             if claims:
@@ -85,7 +85,8 @@ class GroupWriter:
     ) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         if self._leases.are_held and time.monotonic() >= self._leases.extend_at:
-            # After an outage: what runs here must count, though no lease could be extended.
+            # After an outage: this worker's running requests must count, and no lease could be
+            # extended.
             self._leases.extend(transaction, now, released=released)
         claims = [waiting.claim for waiting in group if waiting.claim is not None]
         decisions, held = budgets.decide(
@@ -94,7 +95,7 @@ class GroupWriter:
             writer=self._mark.writer,
             now=now,
             closed=self._closed_months,
-            lapsed_by=self._leases.lapsed_by(),
+            expired_by=self._leases.expired_by(),
             tried=[waiting.claim.id for waiting in group if waiting.tried and waiting.claim],
         )
         for waiting, claim in zip(group, claims, strict=True):
@@ -102,7 +103,7 @@ class GroupWriter:
             waiting.claim = held.get(claim.id, claim)
 
     def _touch_keys(self, rows: list[LedgerRow], transaction: GroupTransaction) -> dict[int, float]:
-        """`last_used_at` moves at most once a minute a key, and without a new revision."""
+        """Updates `last_used_at`, at most once a minute for a key and without a new revision."""
         used: dict[int, float] = {}
         for row in rows:
             if row.key_id is None:
@@ -113,7 +114,7 @@ class GroupWriter:
         if len(self._last_used) > 10_000:
             self._last_used.clear()
         if used:
-            # In one order everywhere, so that two writers never wait for each other in a circle.
+            # Always in the same order, so that two writers cannot deadlock.
             moments = [
                 (transaction.moment(datetime.fromtimestamp(used[key_id], UTC)), key_id)
                 for key_id in sorted(used)

@@ -1,4 +1,4 @@
-"""How the ledger does, for `/readyz`, the metrics and the dashboard."""
+"""The health of the ledger, for `/readyz`, the metrics and the dashboard."""
 
 from dataclasses import dataclass
 
@@ -24,9 +24,9 @@ class LedgerHealth:
         if self.degraded_since is not None:
             return f"the ledger cannot write ({self.last_error}), {self.depth} rows wait"
         if self.full:
-            # Behind somebody's lock, for one, long before that counts as a failure.
+            # For example behind a lock, long before that counts as a failure.
             return f"the ledger is full: {self.depth} rows wait for the database"
         if self.oldest_age_s >= settings.BUDGET_TIMEOUT:
-            # From then on requests of keys with a budget are refused.
+            # After this time requests of keys with a budget are refused.
             return f"the ledger has waited for the database for {self.oldest_age_s:.0f} s"
         return ""

@@ -1,7 +1,7 @@
-"""The leases of what this process has reserved, and since when the database is away.
+"""The leases of this process's reservations, and since when the database is unreachable.
 
-While the database is away nobody can extend a lease. So leases that ended during an outage go on
-counting until all workers have had the time to extend theirs.
+While the database is unreachable no worker can extend a lease. So leases that expired during an
+outage still count until all workers have had time to extend theirs.
 """
 
 import time
@@ -16,8 +16,8 @@ from keys.ledger.mark import WriterMark
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.waiting import Waiting
 
-# After an outage every worker tries again within LONGEST_RETRY_S and then extends its
-# leases; until all have had the time, the leases that ended meanwhile go on counting.
+# After an outage every worker tries again within LONGEST_RETRY_S and then extends its leases. This
+# is how long leases that expired during the outage still count.
 RETURN_S: Final = 10.0
 
 
@@ -26,19 +26,20 @@ class Leases:
         self._mark = mark
         self._clock = clock
         self._held: dict[uuid.UUID, Claim] = {}
-        # By the monotonic clock.
+        # When the leases are due for extension, by the monotonic clock.
         self.extend_at = 0.0
-        # When the database answered last and since when it does not, by the clock; its return.
+        # By `clock`: the last answer of the database, and the beginning of an outage. By the
+        # monotonic clock: the first answer after it.
         self._answered_at = clock()
-        self._away_since: float | None = None
-        self._back_at: float | None = None
+        self._unreachable_since: float | None = None
+        self._recovered_at: float | None = None
 
     @property
     def are_held(self) -> bool:
         return bool(self._held)
 
     def begin(self) -> None:
-        """The ledger starts, perhaps after a rest."""
+        """Call it when the ledger starts, which may be after a pause."""
         self._answered_at = self._clock()
 
     def extend(
@@ -52,30 +53,30 @@ class Leases:
         reservations.extend_leases(held, transaction, writer=self._mark.writer, now=now)
 
     def note_written(self, group: Iterable[Waiting]) -> None:
-        """Take over what a group reserved and let go what it released."""
+        """Hold what a committed group reserved, and no longer what it released."""
         if not self._held:
             self.extend_at = time.monotonic() + reservations.HEARTBEAT_S
-        self.note_back()
+        self.note_reachable()
         for waiting in group:
             if waiting.claim is not None and not isinstance(waiting.decision, Shortfall):
                 self._held[waiting.claim.id] = waiting.claim
             if waiting.released is not None:
                 self._held.pop(waiting.released, None)
 
-    def note_away(self) -> None:
-        self._back_at = None
-        if self._away_since is None:
-            self._away_since = self._answered_at
+    def note_unreachable(self) -> None:
+        self._recovered_at = None
+        if self._unreachable_since is None:
+            self._unreachable_since = self._answered_at
 
-    def note_back(self) -> None:
+    def note_reachable(self) -> None:
         self._answered_at = self._clock()
-        if self._away_since is not None and self._back_at is None:
-            self._back_at = time.monotonic()
+        if self._unreachable_since is not None and self._recovered_at is None:
+            self._recovered_at = time.monotonic()
 
-    def lapsed_by(self) -> datetime:
-        """Leases that ended by then are over: now, or the beginning of an outage through which
-        nobody could extend any."""
-        if self._back_at is not None and time.monotonic() - self._back_at >= RETURN_S:
-            self._away_since = self._back_at = None
-        moment = self._clock() if self._away_since is None else self._away_since
+    def expired_by(self) -> datetime:
+        """Leases that expired by this moment do not count: now, or the beginning of an outage,
+        during which no worker could extend any."""
+        if self._recovered_at is not None and time.monotonic() - self._recovered_at >= RETURN_S:
+            self._unreachable_since = self._recovered_at = None
+        moment = self._clock() if self._unreachable_since is None else self._unreachable_since
         return datetime.fromtimestamp(moment, UTC)

@@ -1,7 +1,7 @@
-"""Which groups of one ledger writer are in: its row of `LedgerMark`, which moves with each group.
+"""Makes the write of a group idempotent: a row of `LedgerMark` has the number of the last group.
 
-A writer that lost its connection at a commit reads there whether the group is in, so that no group
-is written twice.
+The number is updated in the group's transaction. A writer that lost its connection during a commit
+reads whether the group was committed, so that no group is written twice.
 """
 
 import os
@@ -14,25 +14,26 @@ from django.utils import timezone
 from keys.ledger.transaction import GroupTransaction
 from keys.models import LedgerMark
 
-# Longer than any outage through which a writer could hold a group of unknown outcome.
+# Longer than any outage after which a writer may still have a group of unknown outcome.
 MARKS_KEPT: Final = timedelta(days=7)
 
 
 class WriterMark:
     def __init__(self) -> None:
         self.writer = uuid.uuid4()
-        # Of those that last.
+        # How many durable groups are committed.
         self.groups_in = 0
         self._pid = os.getpid()
 
     def renew_after_fork(self) -> None:
-        """Two processes must not move the same mark."""
+        """Take a new mark in a forked process: two processes must not update the same one."""
         if self._pid != os.getpid():
             self.writer, self._pid = uuid.uuid4(), os.getpid()
             self.groups_in = 0
 
     def ensure(self) -> None:
-        """Outside of any group's transaction, so that `move` always has a row to wait for."""
+        """Make the row, outside of any group's transaction, so that `move` always has a row to
+        lock."""
         LedgerMark.objects.get_or_create(
             writer=self.writer,
             defaults={"group_number": self.groups_in, "written_at": timezone.now()},
@@ -42,9 +43,9 @@ class WriterMark:
         ).delete()
 
     def move(self, transaction: GroupTransaction) -> bool:
-        """Move this writer's mark to the group. False if an earlier try of it did get in.
+        """Set the mark to the next group. False if an earlier try of that group was committed.
 
-        The condition makes a second try wait for the first, should the database still be at it.
+        If the database is still executing the earlier try, the row's lock makes this one wait.
         """
         number, now = self.groups_in + 1, datetime.now(UTC)
         moved = transaction.count_changed(
@@ -57,7 +58,7 @@ class WriterMark:
         mine = LedgerMark.objects.filter(writer=self.writer)
         if mine.filter(group_number=number).exists():
             return False
-        # Somebody emptied the table, or put back a backup of it.
+        # The table was emptied, or restored from a backup.
         LedgerMark.objects.update_or_create(
             writer=self.writer, defaults={"group_number": number, "written_at": now}
         )

@@ -1,9 +1,9 @@
-"""The sums of months that are over, for what looks back a year: a day's totals are some hundreds,
-a year's some hundred thousand.
+"""Totals of past months, so that a report over a year reads few rows: a day has some hundred
+totals, a year some hundred thousand.
 
-A month is made of its days' totals some days after its end, and then stands still. Whoever changes
-an old day all the same, for a row that had to wait long for the database or for a repair, takes its
-month away in the same transaction, and it is made anew. So what requests cost does not change.
+A month's totals are made from its days' totals some days after its end. An old day may still
+change, by a row that waited long for the database or by a repair: that transaction deletes the
+month's totals, and they are made again. So writing a request costs no more than without them.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from keys.ledger.totals import ADDED
 from keys.ledger.transaction import GroupTransaction
 from keys.models import DayTotal, MonthTotal
 
-# The first is shorter, so that no clock that is a little behind takes a made month for an open one.
+# LATE_AFTER is shorter, so that a writer whose clock is behind still sees that the month is past.
 LATE_AFTER: Final = timedelta(days=2)
 MADE_AFTER: Final = timedelta(days=3)
 
@@ -36,7 +36,7 @@ def made() -> list[date]:
 
 
 def make_next(today: date) -> date | None:
-    """Make the oldest month that is over and not made; None when there is none."""
+    """Make the totals of the oldest past month that has none; None when there is no such month."""
     open_from = first_of_month(today - MADE_AFTER)
     oldest = DayTotal.objects.filter(day__lt=open_from).aggregate(day=Min("day"))["day"]
     if oldest is None:
@@ -52,7 +52,7 @@ def make_next(today: date) -> date | None:
 
 
 def forget_late(days: Iterable[date], today: date, transaction: GroupTransaction) -> None:
-    """For whoever adds to days that may be old: call it before, in the same transaction."""
+    """Call it before adding to days that may be old, in the same transaction."""
     open_from = first_of_month(today - LATE_AFTER)
     late = {first_of_month(day) for day in days if day < open_from}
     if late:
@@ -67,8 +67,8 @@ def forget(months: Iterable[date]) -> None:
 
 
 def spans(begin: date, end: date) -> list[QuerySet[Any]]:
-    """The totals from `begin` on and before `end`, the newest first: of months where they are made,
-    else of days. Together they are all."""
+    """Querysets that together have all totals from `begin` to before `end`, the newest first: of
+    months where they are made, else of days."""
     found: list[QuerySet[Any]] = []
     months = [month for month in made() if begin <= month and next_month(month) <= end]
     at = begin
@@ -96,7 +96,7 @@ def _make(month: date) -> None:
 
 
 def _lock() -> None:
-    """Whoever makes a month waits for those who change its days, and they for him."""
+    """Making a month's totals and changing its days exclude each other."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE keys_monthtotal IN SHARE ROW EXCLUSIVE MODE")

@@ -1,8 +1,8 @@
-"""The queue between the event loop and the ledger's thread, and what makes a group.
+"""The queue between the event loop and the ledger's thread, and how groups are formed.
 
-Rows and what requests give back are written in the order in which they came. Claims come after
-every row before them: what is spent must be in the totals by then. Refusals are only counted here,
-and go with the next group.
+Rows and releases are written in the order of their arrival. Claims are written after all rows that
+arrived before them, so that the totals contain what those spent. Refusals are counted here and
+written with the next group.
 """
 
 import threading
@@ -16,29 +16,29 @@ from keys.ledger.captured import TOO_MUCH_WAITED
 from keys.ledger.totals import Names, Place
 from keys.ledger.waiting import Refusals, Waiting
 
-# A commit costs far more than a row. After a group of n the next one waits until n squared times
-# this has passed since that group began, so that rows share commits under load; after a rest, or
-# after its own reservation, a lone row is written at once.
+# A commit costs far more than a row, so under load rows should share commits: after a group of n
+# the next group waits until n squared times SPACING_S has passed since that group began. A single
+# row after a pause, or after its own reservation, is written at once.
 SPACING_S: Final = 0.001
 LONGEST_SPACING_S: Final = 0.012
-# Refusals are counted in the next group of rows, or after this when there is none: somebody who
-# hammers at a limit costs a commit a second.
+# Refusals are written with the next group of rows, or after this time if there is none: a caller
+# who ignores refusals costs at most one commit a second.
 REFUSALS_WAIT_S: Final = 1.0
-# With more rows than these waiting, captured texts are let go: they are what takes memory.
+# While more rows than this wait, captured texts are dropped: they take the most memory.
 CAPTURED_ROWS: Final = 500
 
 
 class LedgerQueue:
-    """`full_rows` bounds the rows that wait, `group_rows` those of one group."""
+    """`full_rows` bounds the rows that wait, `group_rows` the rows of one group."""
 
     def __init__(self, *, full_rows: int, group_rows: int) -> None:
         self._full_rows = full_rows
         self._group_rows = group_rows
         self._queue: deque[Waiting] = deque()
-        # Rows that are queued or in hand, which is what the bound is for.
+        # Rows that are queued or being written: the bound is on these.
         self.rows_waiting = 0
-        # Claims that nobody has looked at: whoever gives up takes his back out, so that during an
-        # outage there are no more than requests that wait.
+        # Claims that are not decided yet. A request that gives up removes its own, so during an
+        # outage there are no more than waiting requests.
         self._claims: dict[uuid.UUID, Waiting] = {}
         self._arrived = threading.Condition()
         self.stopping = threading.Event()
@@ -65,7 +65,7 @@ class LedgerQueue:
             self._arrived.notify()
 
     def release(self, reservation: uuid.UUID) -> None:
-        """Give back what a claim set aside, should it have."""
+        """Release what a claim reserved, or remove the claim if it is not decided yet."""
         with self._arrived:
             if self._claims.pop(reservation, None) is None:
                 self._queue.append(Waiting(released=reservation))
@@ -80,7 +80,7 @@ class LedgerQueue:
             self._refusals[what] = self._refusals.get(what, 0) + 1
 
     def stop(self) -> None:
-        """Wake the thread to write what is left, and to end then."""
+        """Wake the thread to write what is left and then end."""
         with self._arrived:
             self.stopping.set()
             self._arrived.notify()
@@ -94,7 +94,7 @@ class LedgerQueue:
             return self._queue[0] if self._queue else None
 
     def older(self, than: float) -> list[Waiting]:
-        """What was queued by that moment of the monotonic clock, but for claims."""
+        """What was queued by that moment of the monotonic clock, without claims."""
         with self._arrived:
             return list(takewhile(lambda waiting: waiting.queued_at <= than, self._queue))
 
@@ -102,7 +102,7 @@ class LedgerQueue:
 
     def next_group(self, chore_at: float) -> list[Waiting]:
         """Wait for something to write. Empty when a chore is due, at `chore_at` by the monotonic
-        clock, or when the ledger is to stop and all is written."""
+        clock, or when the ledger is stopping and everything is written."""
         with self._arrived:
             while not (self._queue or self._claims):
                 due_at = min(chore_at, self._refusals_due_at) if self._refusals else chore_at
@@ -128,6 +128,6 @@ class LedgerQueue:
         self._next_group_at = time.monotonic() + spacing_s
         return group
 
-    def rows_no_more_wait(self, count: int) -> None:
+    def rows_done(self, count: int) -> None:
         with self._arrived:
             self.rows_waiting -= count

@@ -1,4 +1,4 @@
-"""The rows that set amounts aside for running requests, under leases that their worker extends."""
+"""The rows of reservations: amounts for running requests, each with a lease that expires."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -9,10 +9,11 @@ from keys.ledger.claims import Claim
 from keys.ledger.transaction import GroupTransaction, Insert, group_transaction
 from keys.models import Reservation
 
-# A worker that lives extends its leases every HEARTBEAT_S; one that died holds nothing after LEASE.
+# A live worker extends its leases every HEARTBEAT_S; those of a dead one expire after LEASE.
 LEASE: Final = timedelta(seconds=90)
 HEARTBEAT_S: Final = 30.0
-# Until then a worker that could not reach the database may still take up its leases again.
+# Expired reservations are kept for this long: a worker that could not reach the database may
+# still extend their leases.
 SWEPT_AFTER: Final = timedelta(hours=1)
 SWEPT_AT_ONCE: Final = 500
 
@@ -52,8 +53,8 @@ def release(ids: Collection[uuid.UUID], transaction: GroupTransaction) -> None:
 def extend_leases(
     held: Collection[Claim], transaction: GroupTransaction, *, writer: uuid.UUID, now: datetime
 ) -> None:
-    """Of all that a writer holds. What was swept, after hours in which it could extend nothing, is
-    set aside again."""
+    """Extend the leases of all that a writer holds. What was deleted, because the writer could not
+    reach the database for hours, is reserved again."""
     transaction.flush()
     own = Reservation.objects.filter(writer=writer)
     if own.update(expires_at=now + LEASE) < len(held):
@@ -63,9 +64,9 @@ def extend_leases(
 
 
 def sweep(now: datetime) -> None:
-    """Delete what nobody came back for. Skips what another worker is deleting just now."""
-    lapsed = Reservation.objects.filter(expires_at__lte=now - SWEPT_AFTER)
-    if lapsed.exists():
+    """Delete abandoned reservations. Skips those that another worker is deleting."""
+    expired = Reservation.objects.filter(expires_at__lte=now - SWEPT_AFTER)
+    if expired.exists():
         with group_transaction() as transaction:
-            locked = lapsed.select_for_update(skip_locked=True)
+            locked = expired.select_for_update(skip_locked=True)
             release(list(locked.values_list("pk", flat=True)[:SWEPT_AT_ONCE]), transaction)

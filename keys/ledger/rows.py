@@ -1,7 +1,6 @@
-"""Rows of the request log as the ledger writes them: fit for their columns, in one statement, and
-as what they add to the totals.
+"""Rows of the request log: made to fit their columns, inserted in one statement, added to totals.
 
-Nothing here waits or decides when; `ledger.py` does, on its thread and in its transaction.
+Called by `group.py` on the ledger's thread, in its transaction.
 """
 
 import sys
@@ -56,7 +55,7 @@ class LedgerRow:
     client_ip: str = ""
     user_agent: str = ""
     user: str = ""
-    # In a table of its own, and in no text that tells of the row.
+    # Stored in a table of its own, and never part of a repr.
     captured: CapturedTexts | None = field(default=None, repr=False)
 
 
@@ -64,7 +63,7 @@ _COLUMNS: Final[list[Any]] = [
     field for field in RequestLog._meta.concrete_fields if not field.primary_key
 ]
 _read_row = attrgetter(*(field.attname for field in _COLUMNS))
-# Big columns stop short of their 64 bits, so that sums of absurd values stay within them.
+# Less than 64 bits can hold, so that sums of absurd values still fit.
 _HIGHEST: Final = {
     "BigIntegerField": 10**15,
     "IntegerField": 2**31 - 1,
@@ -80,9 +79,9 @@ def insert(transaction: GroupTransaction, values: Sequence[tuple[Any, ...]]) -> 
         transaction.insert(_INTO_LOG, values)
 
 
-# What turns a row's values into those that the columns take, whatever upstream or a caller sent: a
-# row must not be lost because a text in it is long or a count absurd. By kind, place in the row
-# first; nearly every value fits as it is, and finding that out calls nothing.
+# The columns by type: their position in the row and their bound. Values are made to fit whatever
+# upstream or a caller sent, since a row must not be lost because a text is long or a count absurd.
+# Nearly every value fits already, and that is found out without a function call.
 _NUMBERS: Final = [
     (place, _HIGHEST[field.get_internal_type()])
     for place, field in enumerate(_COLUMNS)
@@ -125,7 +124,7 @@ def values_of(row: LedgerRow) -> tuple[Any, ...]:
 
 def _fit_text(value: Any, length: int) -> str:
     text = "" if value is None else str(value)
-    # PostgreSQL takes no NUL, and neither engine takes half a surrogate pair.
+    # PostgreSQL rejects NUL, and both engines reject lone surrogates.
     text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return text[:length]
 
@@ -144,7 +143,7 @@ _read_totalled = itemgetter(
 
 
 def add_to(sums: Sums, row: LedgerRow, values: tuple[Any, ...]) -> None:
-    """Out of the values as they are stored, which is what totals can be checked against."""
+    """Adds the values as they are stored, so that totals agree with the rows."""
     key_id, owner_id, model, endpoint, key_name, owner_name, status, ttft_ms, duration_ms = (
         _read_totalled(values)
     )

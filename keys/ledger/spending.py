@@ -1,4 +1,4 @@
-"""How much of their budgets scopes have used and set aside, read from totals and reservations."""
+"""How much scopes have used and reserved, read from totals and reservations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ from keys.scopes import Limits, Scope
 ScopeName = tuple[Literal["key", "owner"], int]
 
 
-# A request that wishes more than it needs gets up to this part of what a budget has left: others
-# that run beside it then find as much again of the rest.
+# A request that wishes more than it needs is granted at most one part in this many of what a budget
+# has left, so that concurrent requests find room as well.
 WISH_SHARE: Final = 8
 
 
 @dataclass(slots=True)
 class Spending:
-    """Of one scope, by day: (nano-USD, micro-neurons) used and set aside."""
+    """What one scope has used and reserved, by day: (nano-USD, micro-neurons)."""
 
     days: dict[date, tuple[int, int]]
-    # What each budget of the scope has left for claims of a day: a group's are of one, as a rule.
+    # What each budget has left, by the day of a claim: nearly always a group has claims of one day.
     _rooms: dict[date, list[tuple[Budget, int, int]]] = field(default_factory=dict)
 
     def total(self, window: Window, day: date, unit: str) -> int:
@@ -80,10 +80,10 @@ class Spending:
 
 
 class ClosedMonths:
-    """What scopes had spent before the month that came before this one, read once a month.
+    """What scopes had spent until the end of the month before last, read once a month.
 
-    No request lasts that long, so these sums stand still; a total budget need not add up years of
-    days for each claim. `check_ledger --repair` of such old days is seen after a restart.
+    No request runs that long, so these sums do not change, and a total budget need not add up years
+    of days for each claim. A `check_ledger --repair` of such old days is noticed after a restart.
     """
 
     REMEMBERED: Final = 10_000
@@ -130,7 +130,7 @@ def read_spending(
     closed: ClosedMonths,
     transaction: GroupTransaction,
 ) -> dict[ScopeName, Spending]:
-    """As far back as each scope's longest budget looks."""
+    """Reads as far back as each scope's longest budget window."""
     first_claimed = min([claim.day for claim in claims])
     moment = transaction.moment(now)
     spent: dict[ScopeName, Spending] = {}
@@ -157,5 +157,5 @@ def _longest_window(limits: Limits) -> Window:
 
 
 def _day(value: Any) -> date:
-    """SQLite gives a date as text."""
+    """SQLite returns a date as text."""
     return value if isinstance(value, date) else date.fromisoformat(value)

@@ -1,5 +1,5 @@
-"""The sums of log rows by day, key, owner, model and endpoint: what a group of rows adds to them,
-and the statement that adds it. In the transaction of the rows, so the two never differ.
+"""Totals of log rows by day, key, owner, model and endpoint: what a group of rows adds, and the
+statement that adds it, in the transaction of the rows, so that rows and totals always agree.
 """
 
 from bisect import bisect_left
@@ -17,7 +17,7 @@ REFUSED: Final = (
     "refused_usd",
     "refused_neurons",
 )
-# Of a row, as they are called there too.
+# Columns of a row whose values are added up, under the same names.
 SUMMED: Final = (
     "prompt_tokens",
     "completion_tokens",
@@ -28,10 +28,10 @@ SUMMED: Final = (
     "cost_nano_usd",
     "neurons_micro",
 )
-# The same, of what the histograms count.
+# The same, for what the histograms count.
 TIMES: Final = ("ttft_ms", "duration_ms")
 COUNTED: Final = ("requests", "errors", "client_gone", "unpriced")
-# Everything that rows alone make up: what `ledger_check.py` can recompute.
+# What `check.py` can compute again from rows.
 FROM_ROWS: Final = (*COUNTED, *SUMMED, *TIMES, *TTFT_COUNTS, *DURATION_COUNTS)
 ADDED: Final = (*FROM_ROWS, *REFUSED)
 
@@ -45,8 +45,8 @@ _TTFT_MS, _DURATION_MS = (_PLACE[name] for name in TIMES)
 
 
 class Place(NamedTuple):
-    """Which total. The order is the one that totals are written in, everywhere the same, so that
-    two writers never wait for each other in a circle."""
+    """Identifies a total. Totals are written in the order of these fields, always the same, so that
+    two writers cannot deadlock."""
 
     day: date
     key_id: int
@@ -61,7 +61,7 @@ class Names(NamedTuple):
 
 
 class Sums:
-    """What is to be added, total by total."""
+    """What a group adds, total by total."""
 
     def __init__(self) -> None:
         self._added: dict[Place, list[int]] = {}
@@ -128,8 +128,8 @@ _ADD: Final = Insert(
 
 
 def percentile_ms(counts: Sequence[int], share: float) -> float | None:
-    """The time that `share` of the requests stayed within, from the counts of a histogram: within
-    a bucket as if its requests were spread evenly. None without requests."""
+    """The percentile for `share`, from the counts of a histogram, interpolated linearly within a
+    bucket. None without requests."""
     total = sum(counts)
     if not total:
         return None

@@ -1,12 +1,12 @@
-"""The transaction of a group of the ledger, in as few words to the database as its engine allows.
+"""The transaction of a group of the ledger, with as few round trips as its engine allows.
 
-Each request pays for it, and Django's cursors and `atomic` cost more than most of what they carry.
-So statements go to the driver itself: SQLite takes them one by one, with values of its own forms;
-PostgreSQL takes all of them that nobody needs an answer of together with the next one that
-somebody does, in one message.
+It is on the way of each request, and Django's cursors and `atomic` cost more than most statements.
+So statements go to the driver directly: to SQLite one by one, with values in its own types; to
+PostgreSQL in one message, where statements without a result are sent together with the next
+statement that has one.
 
-Django is told that a transaction runs, so what is rare may use the ORM in it, after `flush`.
-Errors are the driver's: `connection.wrap_database_errors` around all of it makes them Django's.
+Django is told that a transaction runs, so rare work may use the ORM in it, after `flush`. Errors
+are the driver's: use `connection.wrap_database_errors` to get Django's.
 """
 
 import uuid
@@ -27,7 +27,7 @@ Values = Sequence[Any]
 
 @dataclass(frozen=True)
 class Insert:
-    """Rows into some columns of a table."""
+    """An INSERT of rows into some columns of a table."""
 
     table: str
     columns: tuple[str, ...]
@@ -40,8 +40,8 @@ class Insert:
 
     @cached_property
     def postgresql(self) -> tuple[str, str]:
-        """Before and after the rows, which come as one text: to the driver it is one value, and the
-        table itself knows the types of what is in it."""
+        """The statement before and after the rows, which are one JSON text: one value for the
+        driver, and the types come from the table."""
         return (
             f"INSERT INTO {self.table} ({self._names}) SELECT {self._names} "
             f"FROM json_populate_recordset(NULL::{self.table}, ",
@@ -56,13 +56,13 @@ class Insert:
 class GroupTransaction(ABC):
     """Statements are in SQLite's form, with a `?` for each value.
 
-    One that is not `durable` does not wait for the disk: it outlives the process, but for a moment
-    not the machine.
+    A transaction that is not `durable` does not wait for the disk: it survives the end of the
+    process, but not a crash of the machine in the moments after it.
     """
 
     def __init__(self, durable: bool) -> None:
         self._durable = durable
-        # Itself, not what looks up the thread's each time.
+        # The connection itself: Django's proxy would look it up at each use.
         self._django = connections[DEFAULT_DB_ALIAS]
         self._cursor = self._django.connection.cursor()
 
@@ -96,7 +96,7 @@ class GroupTransaction(ABC):
 
     @abstractmethod
     def change(self, sql: str, many: Iterable[Values]) -> None:
-        """Once for each of `many`."""
+        """Executes `sql` once for each of `many`."""
 
     @abstractmethod
     def insert(self, into: Insert, rows: Sequence[Values]) -> None: ...
@@ -106,11 +106,11 @@ class GroupTransaction(ABC):
 
     @abstractmethod
     def select(self, questions: Sequence[tuple[str, Values]]) -> list[list[Any]]:
-        """The rows that each finds."""
+        """The rows of each question."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Before anything that goes past this transaction's methods."""
+        """Call it before using the connection in any other way, such as by the ORM."""
 
     @abstractmethod
     def _begin(self) -> None: ...
@@ -118,12 +118,12 @@ class GroupTransaction(ABC):
     @abstractmethod
     def _commit(self) -> None: ...
 
-    # How values of these types are given to the methods above.
+    # Convert values of these types for the methods above.
 
     @staticmethod
     @abstractmethod
     def moment(value: datetime) -> Any:
-        """Of a moment in UTC."""
+        """`value` is in UTC."""
 
     @staticmethod
     @abstractmethod
@@ -152,7 +152,7 @@ class SqliteTransaction(GroupTransaction):
 
     def _begin(self) -> None:
         self._cursor.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
-        # Writers queue for the lock at once instead of failing when they upgrade a read.
+        # Take the write lock at once: upgrading a read transaction later could fail.
         self._cursor.execute("BEGIN IMMEDIATE")
 
     def _commit(self) -> None:
@@ -171,8 +171,8 @@ class SqliteTransaction(GroupTransaction):
         return value.hex
 
 
-# Should this machine fall silent in the middle of a group, the server must not keep its locks for
-# hours: other workers wait for them, and so does its own next try. Longer than any drill's delay.
+# If this machine loses its network within a group, the server must not hold the group's locks for
+# hours: other workers wait for them, and so does the next try. Longer than LEDGER_COMMIT_DELAY_MS.
 _GIVE_UP_SILENT_CLIENT_MS: Final = 20_000
 
 
@@ -208,7 +208,7 @@ class PostgresqlTransaction(GroupTransaction):
             self._cursor.execute(script)
 
     def _begin(self) -> None:
-        # Of this transaction alone: a pooler would give what is set for longer to somebody else.
+        # For this transaction only: with a pooler, a session's settings reach other clients.
         self._statements.append(
             f"BEGIN;\nSET LOCAL idle_in_transaction_session_timeout TO {_GIVE_UP_SILENT_CLIENT_MS}"
         )
@@ -250,7 +250,7 @@ _ENGINES: Final[dict[str, type[GroupTransaction]]] = {
 
 @cache
 def engine() -> type[GroupTransaction]:
-    """Of the database in use."""
+    """The transaction class for the configured database."""
     return _ENGINES[connection.vendor]
 
 

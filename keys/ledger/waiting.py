@@ -1,4 +1,4 @@
-"""What waits for the ledger's thread, and how those who wait for it are told."""
+"""The items of the ledger's queue, and how their futures are resolved."""
 
 import asyncio
 import time
@@ -16,7 +16,8 @@ Refusals = dict[tuple[Place, Names, str], int]
 
 @dataclass(slots=True)
 class Waiting:
-    """One thing to do. With nothing to do at all: to be told when all before it is in."""
+    """One item of the queue. An item with only a future resolves once all before it is
+    committed."""
 
     future: "asyncio.Future[Any] | None" = None
     queued_at: float = field(default_factory=time.monotonic)
@@ -26,17 +27,16 @@ class Waiting:
     decision: Decision = None
     released: uuid.UUID | None = None
     refusals: Refusals | None = None
-    # The outcome of an earlier try is not known.
+    # An earlier try had an unknown outcome.
     tried: bool = False
 
     @property
-    def lasts(self) -> bool:
-        """It must be in once and not twice, and on the disk before anybody is told.
+    def is_durable(self) -> bool:
+        """Whether it must be written exactly once, and be on the disk before its future resolves.
 
-        Of reservations neither is asked. They outlive the death of any process, and at the
-        machine's own death the requests are gone with them: that spares a request with a budget
-        one of its two waits for the disk. And setting the same aside again, or freeing it again,
-        changes nothing."""
+        Reservations need neither. They survive the end of a process, and a crash of the machine
+        ends their requests as well, so a request with a budget waits for the disk once and not
+        twice. Reserving or releasing is idempotent."""
         return self.values is not None or self.refusals is not None
 
 
@@ -44,7 +44,7 @@ Told = list[tuple["asyncio.Future[Any]", Decision]]
 
 
 def resolve_futures(group: list[Waiting], failure: Callable[[], Exception] | None = None) -> None:
-    """One call into each loop for the whole group."""
+    """Resolves the futures of a group with one call into each event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, Told] = {}
     for waiting in group:
         if waiting.future is not None:
@@ -54,7 +54,7 @@ def resolve_futures(group: list[Waiting], failure: Callable[[], Exception] | Non
         try:
             loop.call_soon_threadsafe(_resolve, told, failure)
         except RuntimeError:
-            # The loop is closed: nobody is left to be told, and the rows are in.
+            # The loop is closed: nobody waits any more, and the rows are committed.
             continue
 
 

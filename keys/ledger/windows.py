@@ -15,7 +15,7 @@ class Window(Enum):
         return day if self is Window.DAY else day.replace(day=1)
 
     def end(self, day: date) -> date | None:
-        """The first day after it."""
+        """The first day after the window; None for all time."""
         if self is Window.TOTAL:
             return None
         if self is Window.DAY:

@@ -1,15 +1,15 @@
-"""The record step: rows in, one transaction for all that came together, and only then "done".
+"""The record step: writes rows in groups, one transaction for each group.
 
-A row is queued from the event loop; one thread with the only connection of its own writes groups.
-A lone row is written at once; what arrives during a commit is the next group, so groups grow with
-load and nobody waits for company. A row's future resolves after its commit, never before.
+A row is queued from the event loop; one thread with a connection of its own writes groups. A single
+row is written at once; what arrives during a commit is the next group, so groups grow with load.
+The future of a row resolves after its commit, never before.
 
-When the database fails the rows stay in memory in their order and are tried again; admission asks
-`check_room` and refuses new requests once too many wait. A commit whose outcome is unknown is
-settled by `LedgerMark`, which moves in the same transaction, so no group is written twice.
+While the database fails, rows stay in memory in their order and are tried again. Admission calls
+`check_room`, which refuses new requests once too many rows wait. Writing is idempotent (`mark.py`):
+a commit whose outcome is unknown is never repeated.
 
-Totals move in the group's transaction, and budgets are decided in it (`budgets.py`): a claim is
-queued like a row and answered after the commit, so that there is one writer a process.
+Totals are updated in the group's transaction, and budgets are decided in it (`budgets.py`): a claim
+is queued like a row and answered after the commit. So each process has one writer.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class LedgerWriter:
-    """Start it in the process that serves: a thread does not survive a fork."""
+    """Start it in the process that serves requests: threads do not survive a fork."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class LedgerWriter:
         commit_delay_ms: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # For failure drills: every commit takes this much longer.
+        # For tests of failures: every commit takes this much longer.
         delay_ms = settings.LEDGER_COMMIT_DELAY_MS if commit_delay_ms is None else commit_delay_ms
         self._queue = LedgerQueue(
             full_rows=queue_rows or settings.LEDGER_QUEUE_ROWS,
@@ -64,12 +64,12 @@ class LedgerWriter:
         self._groups = GroupWriter(
             self._mark, self._leases, self._connection, commit_delay_s=delay_ms / 1000, clock=clock
         )
-        self._in_hand: Sequence[Waiting] = ()
+        self._current_group: Sequence[Waiting] = ()
         self._give_up_at: float | None = None
         self._thread: threading.Thread | None = None
         self._last_error = ""
         self._degraded_since: float | None = None
-        # Somebody was told that his row is not in yet, and none has been written since.
+        # A request was told that its row is not committed yet, and no row has been since.
         self._is_late = False
         self._rows_written = 0
         self._groups_written = 0
@@ -77,8 +77,9 @@ class LedgerWriter:
     # --- from the event loop ------------------------------------------------------------------
 
     def check_room(self) -> None:
-        """Before a request is admitted: can its row be kept? Requests that run already may always
-        queue theirs, so memory is bounded by the bound plus what is in flight."""
+        """Call it before admitting a request. Raises `LedgerUnavailable` when its row could not be
+        kept. Running requests may always queue theirs, so memory is bounded by LEDGER_QUEUE_ROWS
+        and the requests in flight."""
         if self._thread is None or self._queue.stopping.is_set() or not self._thread.is_alive():
             raise LedgerUnavailable("The ledger does not run, so requests cannot be recorded.")
         if self._queue.is_full or self._is_late:
@@ -93,8 +94,8 @@ class LedgerWriter:
         loop: asyncio.AbstractEventLoop,
         reservation: uuid.UUID | None = None,
     ) -> "asyncio.Future[None]":
-        """Queue a row. The future resolves on `loop`, the running one, after the commit, which
-        frees what the request had reserved."""
+        """Queue a row. The future resolves on `loop`, the running one, after the commit, which also
+        releases `reservation`."""
         future: asyncio.Future[None] = loop.create_future()
         self._queue.put(Waiting(future, row=row, released=reservation))
         return future
@@ -110,27 +111,31 @@ class LedgerWriter:
         return future
 
     def claim(self, claim: Claim) -> "asyncio.Future[Decision]":
-        """Resolves once the claim's amounts are set aside, or to what fell short. A claim that
-        wished more than it needs learns what it got of it.
+        """Queue a claim. The future resolves to None once exactly the claim is reserved, to a
+        `Granted` for a claim with a wish, or to the `Shortfall` for which nothing is reserved.
         """
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._queue.put_claim(claim.id, Waiting(future, claim=claim))
         return future
 
     def release(self, reservation: uuid.UUID) -> None:
-        """Give back what a claim set aside, should it have."""
+        """Release what a claim reserved, if anything."""
         self._queue.release(reservation)
 
     def count_refusal(self, place: Place, names: Names, kind: str) -> None:
-        """`kind` is one of `totals.REFUSED`. Nobody waits, and memory is bounded by the keys."""
+        """`kind` is one of `totals.REFUSED`. Nobody waits for it. Memory is bounded by the number
+        of keys."""
         self._queue.count_refusal(place, names, kind)
 
-    def tell_the_patient(self, waited_s: float) -> None:
-        """Fails the futures of rows that wait for longer; they stay in line, and are written when
-        the database is back. For a timer: by itself the ledger may be held up behind a lock."""
+    def fail_late(self, waited_s: float) -> None:
+        """Fails the futures of rows that have waited for longer, with `NotRecordedInTime`. The rows
+        stay queued and are written once the database can be reached. Call it from a timer: the
+        ledger's own thread may be waiting for a lock."""
         began_by = time.monotonic() - waited_s
-        in_hand = (one for one in self._in_hand if one.claim is None and one.queued_at <= began_by)
-        late = [one for one in (*in_hand, *self._queue.older(began_by)) if one.future is not None]
+        current = (
+            one for one in self._current_group if one.claim is None and one.queued_at <= began_by
+        )
+        late = [one for one in (*current, *self._queue.older(began_by)) if one.future is not None]
         if late:
             self._is_late = True
             resolve_futures(
@@ -138,7 +143,7 @@ class LedgerWriter:
             )
 
     def health(self) -> LedgerHealth:
-        oldest = next(iter(self._in_hand), None) or self._queue.oldest()
+        oldest = next(iter(self._current_group), None) or self._queue.oldest()
         return LedgerHealth(
             running=self._thread is not None and self._thread.is_alive(),
             depth=self._queue.rows_waiting,
@@ -155,7 +160,7 @@ class LedgerWriter:
     def start(self) -> None:
         if self._thread is not None and self._thread.is_alive():
             return
-        # It may have been made before a fork.
+        # The object may have been made before a fork.
         self._mark.renew_after_fork()
         self._queue.stopping.clear()
         self._give_up_at = None
@@ -164,7 +169,7 @@ class LedgerWriter:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> bool:
-        """Write what is queued, then end. False if rows are left after `timeout_s`."""
+        """Write what is queued, then stop. False if rows are left after `timeout_s`."""
         if self._thread is None:
             return self._queue.rows_waiting == 0
         self._give_up_at = time.monotonic() + timeout_s
@@ -180,13 +185,13 @@ class LedgerWriter:
     def _run(self) -> None:
         try:
             while True:
-                # What an earlier stop had to give up comes first, as the same group.
-                group = self._in_hand or self._queue.next_group(self._chores.due_at())
+                # The group that an earlier stop had to give up comes first, unchanged.
+                group = self._current_group or self._queue.next_group(self._chores.due_at())
                 if group:
-                    self._in_hand = group
+                    self._current_group = group
                     if not self._write_until_in(group):
                         return
-                    self._in_hand = ()
+                    self._current_group = ()
                 elif self._queue.stopping.is_set():
                     return
                 self._chores.do()
@@ -194,20 +199,20 @@ class LedgerWriter:
             self._connection.close()
 
     def _write_until_in(self, group: Sequence[Waiting]) -> bool:
-        """False when the ledger was told to stop and the database did not come back in time."""
+        """False when the ledger was stopped and the database was not reachable in time."""
         group = self._without_unreadable(group)
         wait_s = FIRST_RETRY_S
         while True:
             try:
                 self._write(group)
             except (DataError, IntegrityError) as error:
-                # A statement failed, so nothing of this group is in: look for the row at fault.
+                # A statement failed, so nothing of this group is committed: find the row at fault.
                 if len(group) > 1:
                     return all(self._write_until_in([waiting]) for waiting in group)
                 self._refuse(group[0], error)
                 return True
             except Exception as error:
-                # Whatever it is, these rows must not be lost: keep them, say so, try again.
+                # Whatever it is, these rows must not be lost: keep them, report it, try again.
                 self._note_failure(error)
                 self._connection.drop()
                 for waiting in group:
@@ -221,11 +226,11 @@ class LedgerWriter:
                 return True
 
     def _write(self, group: list[Waiting]) -> None:
-        """When it returns, the group is in."""
+        """When it returns, the group is committed."""
         self._groups.write(group)
 
     def _pause(self, wait_s: float) -> bool:
-        """Wait before the next try; False when the time to stop is over."""
+        """Wait before the next try; False when the time limit of `stop` is over."""
         self._queue.stopping.wait(wait_s)
         if self._give_up_at is None:
             return True
@@ -235,7 +240,7 @@ class LedgerWriter:
         return True
 
     def _without_unreadable(self, group: Sequence[Waiting]) -> list[Waiting]:
-        """Rows that cannot even be turned into values are refused; the rest go on."""
+        """Refuses rows that cannot be converted into values, and returns the rest."""
         readable = []
         for waiting in group:
             try:
@@ -249,9 +254,9 @@ class LedgerWriter:
 
     def _refuse(self, waiting: Waiting, error: Exception) -> None:
         request_id = waiting.row.request_id if waiting.row else ""
-        self._queue.rows_no_more_wait(waiting.row is not None)
+        self._queue.rows_done(waiting.row is not None)
         if waiting.row is not None and waiting.released is not None:
-            # What the request had reserved is free all the same.
+            # Still release what the request had reserved.
             self.release(waiting.released)
         self._last_error = type(error).__name__
         logger.error("The ledger cannot store the row of %s: %s", request_id, type(error).__name__)
@@ -259,7 +264,7 @@ class LedgerWriter:
 
     def _note_failure(self, error: Exception) -> None:
         self._last_error = public_words(error)
-        self._leases.note_away()
+        self._leases.note_unreachable()
         if self._degraded_since is None:
             self._degraded_since = time.time()
             logger.error(
@@ -270,9 +275,9 @@ class LedgerWriter:
 
     def _note_success(self, group: list[Waiting]) -> None:
         rows = sum(waiting.row is not None for waiting in group)
-        self._mark.groups_in += any(waiting.lasts for waiting in group)
+        self._mark.groups_in += any(waiting.is_durable for waiting in group)
         self._rows_written += rows
-        self._queue.rows_no_more_wait(rows)
+        self._queue.rows_done(rows)
         self._groups_written += 1
         self._is_late = False
         self._leases.note_written(group)
@@ -283,5 +288,5 @@ class LedgerWriter:
             self._degraded_since = None
 
 
-# This process's writer. It runs only between `start` and `stop`.
+# The writer of this process. It runs only between `start` and `stop`.
 ledger = LedgerWriter()

@@ -1,4 +1,4 @@
-"""Decides whether a key may make a request now, and holds what the request takes until it ends.
+"""Decides whether a key may make a request now, and counts what the request takes until it ends.
 
-`admission.py` is the way in and gives a `Ticket`.
+Other packages call `admission.py`, which returns a `Ticket`.
 """

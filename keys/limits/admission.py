@@ -1,8 +1,8 @@
-"""Step two: may this key do this now? A ticket comes out, to be settled once by its last holder.
+"""Step two of a request: may this key make it now? Returns a ticket, to be settled exactly once.
 
-`admit` looks at networks, endpoints, rates and slots, of the key and of its owner, and takes what
-it needs. It raises `NotPermitted`, `LimitReached` or `LedgerUnavailable` of `keys/errors.py` and
-then has taken nothing. A refusal leaves no row, but is counted.
+`admit` checks networks and endpoints, and takes one request and one slot from the limits of the key
+and of its owner. When it raises `NotPermitted`, `LimitReached` or `LedgerUnavailable` of
+`keys/errors.py` it has taken nothing. A refusal leaves no row in the log, but is counted.
 """
 
 import time
@@ -17,7 +17,7 @@ from keys.limits.ticket import Ticket
 
 
 def check_permitted(key: KeyRecord, *, endpoint: str, client_ip: str) -> None:
-    """What a key may do at all, whatever its limits say. Raises a NotPermitted."""
+    """Check the key's restrictions to networks and endpoints. Raises a `NotPermitted`."""
     if key.networks is not None and not key.allows_address(client_ip):
         raise errors.AddressNotAllowed(client_ip)
     if key.endpoints is not None and endpoint not in key.endpoints:

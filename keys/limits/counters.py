@@ -1,6 +1,7 @@
-"""What admission needs of an engine that counts requests, tokens and slots.
+"""The interface of counters of requests, tokens and slots (requests at once).
 
-`memory_counters.py` counts for one process, `redis_counters.py` for all that share limits.
+`memory_counters.py` counts for one process, `redis_counters.py` for all processes that share
+limits.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from keys.scopes import Scope
 
 WINDOW_S: Final = 60.0
-# When something runs, nobody knows how long; a client that waits a second does no harm.
+# It is not known when a running request ends, so clients are told to try again after this.
 CONCURRENCY_RETRY_S: Final = 1.0
 
 
@@ -27,7 +28,7 @@ class Denial(NamedTuple):
 
 
 class Level(NamedTuple):
-    """How much of a limit is in use, and how long until all of that is forgotten."""
+    """How much of a limit is used, and how long until nothing of that counts any more."""
 
     limit: int
     used: int
@@ -39,32 +40,34 @@ class Level(NamedTuple):
 
 
 class Hold(Protocol):
-    """What one request has taken, in every scope, until it is released."""
+    """What one request has taken in every scope, until it is released."""
 
     async def reserve_tokens(self, tokens: int) -> Denial | None:
-        """Hold `tokens` in each scope that limits them, or nothing at all and say why."""
+        """Reserve `tokens` in each scope that limits them. A `Denial` if one has too few: then
+        nothing is reserved."""
 
     def release(self, used_tokens: int) -> None:
-        """Free the slots and the reservation; what was used counts for a minute from now. Waits
-        for nothing."""
+        """Free the slots and the reserved tokens. `used_tokens` count for a minute from now. Does
+        not block."""
 
     def requests(self) -> Level | None:
-        """Of the scope with the least left; None where no scope has such a limit."""
+        """The level of the scope with the least left; None where no scope has such a limit."""
 
     def tokens(self) -> Level | None: ...
 
 
 class Counters(Protocol):
-    """What admission needs of an engine."""
+    """Counts what requests take."""
 
     async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
-        """Count one request and its slot in every scope, or nothing at all and say why."""
+        """Count one request and its slot in every scope. A `Denial` if one is at a limit: then
+        nothing is counted."""
 
     def health(self) -> str:
         """What is wrong, in a few words; empty when all is well."""
 
     async def close(self) -> None:
-        """Before the event loop ends."""
+        """Call it before the event loop ends."""
 
 
 def tightest(levels: Sequence[Level]) -> Level | None:
@@ -74,6 +77,7 @@ def tightest(levels: Sequence[Level]) -> Level | None:
 
 
 def capped(tokens: int, limit: int) -> int:
-    """An estimate is far above the use as a rule. One above the whole limit may run when it is
-    alone, or a key with a limit below the usual max_tokens could never be used."""
+    """The tokens to reserve for an estimate, at most the whole limit: estimates are usually far
+    above the use, and a key with a limit below the usual max_tokens could otherwise never be used.
+    """
     return min(max(tokens, 0), limit)

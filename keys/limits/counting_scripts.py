@@ -1,26 +1,26 @@
-"""What Redis runs, in its own language, for `redis_counters.py`: take, reserve, release and renew.
+"""The Lua scripts of `redis_counters.py`: take, reserve, release, renew leases.
 
-A script is one step: it looks at all scopes of a request before it changes any.
+Redis executes a script atomically. A script checks all scopes of a request before it changes any.
 """
 
 from typing import Final
 
 from keys.limits.counters import WINDOW_S
 
-# What is counted within one bucket leaves together, at the end of the bucket and 60 seconds later.
+# The amounts of one bucket stop counting together, 60 seconds after the end of the bucket.
 BUCKET_S: Final = 0.5
 LEASE_S: Final = 60.0
 
-# Common to the scripts. For each scope three keys. Requests and used tokens are hashes: amounts by
-# the number of their bucket, and beside them `sum`, which is theirs, `newest`, the last bucket that
-# something came into, and `gone`, the last that is no longer in the sum. Slots are a sorted set by
-# end of lease, of slot ids with the tokens that they hold ("id|tokens").
+# Common to the scripts. Each scope has three keys. Requests and used tokens are hashes: the amount
+# of each bucket by its number, and `sum`, the sum of the buckets that count; `newest`, the last
+# bucket with an amount; `gone`, the last bucket that has left the sum. Slots are a sorted set: the
+# score is the end of the lease, the member a slot id with its reserved tokens ("id|tokens").
 _COMMON: Final = f"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
 
--- The last bucket that has left by now.
+-- The last bucket that no longer counts.
 local left = math.floor((now - window) / bucket) - 1
 
 local function whole(number)
@@ -32,7 +32,7 @@ local function leaves_in(number)
 end
 
 local function sum(key)
-  -- What was added in the last minute, and how long until all of it has left.
+  -- What was added in the last minute, and how long until none of it counts.
   local total, newest, gone = unpack(redis.call('HMGET', key, 'sum', 'newest', 'gone'))
   if not total then return 0, 0 end
   total, newest, gone = tonumber(total), tonumber(newest), tonumber(gone)
@@ -64,7 +64,7 @@ local function add(key, amount)
 end
 
 local function wait_for(key, amount)
-  -- How long until `amount` of the sum has left.
+  -- How long until `amount` of the sum no longer counts.
   local found, kept = redis.call('HGETALL', key), {{}}
   for i = 1, #found, 2 do
     local number = tonumber(found[i])
@@ -90,7 +90,7 @@ local function slots(key)
 end
 
 local function told(answer)
-  -- One line, which is read in one step, where a list would take one for each of its parts.
+  -- A status reply of one line is read in one step; a list would need one for each element.
   return redis.status_reply(table.concat(answer, ' '))
 end
 
@@ -161,8 +161,8 @@ return told(answer)
 """
 )
 
-# KEYS: tokens and slots of each scope. ARGV: used tokens, slot, then for each scope the amount that
-# was asked for, which a request that left meanwhile may hold or not.
+# KEYS: tokens and slots of each scope. ARGV: used tokens, slot, then for each scope the amount to
+# reserve, which is not certain to be reserved if the request was cancelled meanwhile.
 RELEASE: Final = (
     _COMMON
     + """
@@ -175,8 +175,8 @@ end
 """
 )
 
-# KEYS: slots. ARGV: XX for those that are still there, so that one that was released stays away, or
-# CH for all, which may have reserved tokens while Redis was away, then members.
+# KEYS: slots. ARGV: XX to renew existing members only, so that a released one is not added again;
+# or CH to add all, which may have reserved tokens while Redis was unreachable. Then the members.
 HEARTBEAT: Final = (
     _COMMON
     + """

@@ -1,4 +1,4 @@
-"""`x-ratelimit-*`, as OpenAI names and writes them. Pure."""
+"""The `x-ratelimit-*` headers, with OpenAI's names and formats. Pure."""
 
 import math
 from typing import Final
@@ -18,7 +18,7 @@ _OF_TOKENS: Final = (
 
 
 def ratelimit_headers(hold: Hold) -> list[tuple[bytes, bytes]]:
-    """For the limits that there are."""
+    """Headers for the limits that the key or its owner has."""
     headers = []
     for (limit, remaining, reset), level in (
         (_OF_REQUESTS, hold.requests()),
@@ -34,7 +34,8 @@ def ratelimit_headers(hold: Hold) -> list[tuple[bytes, bytes]]:
 
 
 def duration_text(seconds: float) -> str:
-    """As OpenAI writes them: '0s', '120ms', '6s', '1m0s'. Rounded up, so that waiting is enough."""
+    """In OpenAI's format: '0s', '120ms', '6s', '1m0s'. Rounded up, so that it is never too
+    short."""
     if 0 < seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)

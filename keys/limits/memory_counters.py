@@ -1,9 +1,9 @@
-"""Counts of the last minute and of now, in the memory of one process.
+"""Counters of the last minute and of running requests, in the memory of one process.
 
 `MemoryCounters` is exact because it is used from one event loop only and its coroutines never
-suspend: nothing comes between the look and the take. A minute is any 60 seconds, not one of the
-clock: nobody gets twice the limit around a full minute. Memory: a fixed number of buckets a scope,
-and scopes that rest are dropped.
+suspend: nothing happens between check and take. The minute is a sliding window, not a minute of the
+clock, so nobody gets twice the limit around a full minute. Memory is bounded: a scope has a fixed
+number of buckets, and idle scopes are dropped.
 """
 
 import math
@@ -28,13 +28,14 @@ BUCKET_S: Final = 0.25
 
 
 class SlidingSum:
-    """What was added in the last 60 seconds. What came within a quarter second leaves together,
-    60 seconds after the last of it: the sum may hold on a little long but never lets go early."""
+    """The sum of what was added in the last 60 seconds. Amounts added within a quarter second share
+    a bucket, which counts until 60 seconds after its last amount: some amounts count slightly
+    longer than 60 seconds, none shorter."""
 
     __slots__ = ("_buckets", "_opened_at", "_total")
 
     def __init__(self) -> None:
-        self._buckets: deque[tuple[float, int]] = deque()  # when it leaves, how much
+        self._buckets: deque[tuple[float, int]] = deque()  # counts until when, how much
         self._opened_at = -math.inf
         self._total = 0
 
@@ -56,7 +57,7 @@ class SlidingSum:
         return max(0.0, self._buckets[-1][0] - now) if self._buckets else 0.0
 
     def seconds_until_left(self, now: float, amount: int) -> float:
-        """How long until `amount` of the sum, or all that there is, has left."""
+        """How long until `amount` of the sum, or all of it, no longer counts."""
         left, wait_s = 0, 0.0
         for leaves_at, bucket in self._buckets:
             left += bucket
@@ -68,14 +69,14 @@ class SlidingSum:
 
 @dataclass(slots=True)
 class _Counts:
-    """Of one scope."""
+    """The counts of one scope."""
 
     requests: SlidingSum = field(default_factory=SlidingSum)
     tokens: SlidingSum = field(default_factory=SlidingSum)
     reserved_tokens: int = 0
     running: int = 0
 
-    def rests(self, now: float) -> bool:
+    def is_idle(self, now: float) -> bool:
         return not (self.running or self.requests.total(now) or self.tokens.total(now))
 
     def denial(self, scope: Scope, now: float) -> Denial | None:
@@ -99,7 +100,7 @@ class _Counts:
         if excess <= 0:
             return None
         wait_s = self.tokens.seconds_until_left(now, min(excess, settled)) if settled else 0.0
-        # Where the rest is held by requests that run, a second is as good a guess as any.
+        # The rest is reserved by running requests, and it is not known when they end.
         return Denial(Limit.TOKENS, max(wait_s, CONCURRENCY_RETRY_S), scope)
 
 
@@ -123,7 +124,7 @@ class MemoryHold:
         return None
 
     def hold_tokens(self, tokens: int) -> None:
-        """Whatever the limits say."""
+        """Without checking limits."""
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
@@ -182,22 +183,22 @@ class MemoryCounters:
         return self._hold(found, now)
 
     def count(self, scopes: Sequence[Scope]) -> MemoryHold:
-        """Whatever the limits say."""
+        """Without checking limits."""
         return self._hold([(scope, self._counts(scope)) for scope in scopes], self.clock())
 
     def health(self) -> str:
         return ""
 
     async def close(self) -> None:
-        """Memory holds nothing open."""
+        """Nothing to close."""
 
     def _hold(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> MemoryHold:
         for _, counts in found:
             counts.requests.add(now, 1)
             counts.running += 1
-        # Only now: before it counted, one of these would have looked as if it rested.
+        # Not earlier: before they counted, these scopes would have seemed idle.
         for _ in found:
-            self._look_at_oldest(now)
+            self._drop_idle(now)
         return MemoryHold(self, found)
 
     def _counts(self, scope: Scope) -> _Counts:
@@ -209,10 +210,10 @@ class MemoryCounters:
             self._counted.move_to_end(name)
         return counts
 
-    def _look_at_oldest(self, now: float) -> None:
-        """One look at the scope that was used longest ago, each time, keeps the rest swept."""
+    def _drop_idle(self, now: float) -> None:
+        """Drops the least recently used scope if it is idle. One a request keeps memory bounded."""
         name = next(iter(self._counted))
-        if self._counted[name].rests(now):
+        if self._counted[name].is_idle(now):
             del self._counted[name]
         else:
             self._counted.move_to_end(name)

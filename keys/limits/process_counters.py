@@ -1,4 +1,4 @@
-"""The counters of this process: in memory, or in Redis where there is one."""
+"""The counters of this process: in Redis if REDIS_URL is set, else in memory."""
 
 from django.conf import settings
 
@@ -9,11 +9,11 @@ from keys.limits.memory_counters import MemoryCounters
 def counters_from_settings() -> Counters:
     if not settings.REDIS_URL:
         return MemoryCounters()
-    # Only here: Redis's client takes 10 MiB and a quarter of a second at the start.
+    # Imported only here: Redis's client costs 10 MiB and a quarter of a second at the start.
     from keys.limits.redis_counters import RedisCounters
 
     return RedisCounters(settings.REDIS_URL)
 
 
-# Of this process: every admission on its event loop counts here.
+# Used by every admission of this process.
 process_counters: Counters = counters_from_settings()

@@ -1,14 +1,15 @@
-"""The same counts as `counters.py`, in Redis: one truth for every worker and host.
+"""Counters in Redis, shared by all workers and hosts.
 
-A request is one script, so that look and take are one step for key and owner together, and the
-time is Redis's own. A slot is a lease that its process keeps alive: what a crash left is free after
-LEASE_S.
+A request runs one script, so that check and take are atomic for key and owner together, by Redis's
+own clock. A slot is held by a lease that its process renews: after a crash it is free when LEASE_S
+has passed.
 
-Each request is counted in the process's own memory too. While Redis is away that count decides,
-which the log says once; when Redis is back, perhaps empty, it is told what runs.
+Each request is counted in the process's own memory as well. While Redis is unreachable these counts
+decide, which is logged once. When it can be reached again, perhaps restarted empty, the slots of
+running requests are written to it.
 
-The keys of one script lie in different slots of a Redis Cluster, so this takes a single server
-(or one with replicas).
+The keys of one script would be in different hash slots of a Redis Cluster, so Redis must be a
+single server (replicas are fine).
 """
 
 import asyncio
@@ -57,7 +58,7 @@ class _RedisHold:
         local: MemoryHold | None = None,
         levels: Sequence[bytes] = (),
     ) -> None:
-        """`local` is what it holds in the process's memory, `levels` what Redis said."""
+        """`local` is the hold in the process's memory, `levels` the numbers that Redis returned."""
         self._engine = engine
         self._scopes = scopes
         self._slot = slot
@@ -94,7 +95,8 @@ class _RedisHold:
         if not limited or self._local is None:
             return None
         amounts = [capped(tokens, limit) for _, _, limit in limited]
-        # Noted before the script runs: a release that overtakes its answer removes what it set.
+        # Set before the script runs: a release that runs before its answer arrives then removes
+        # what it reserved.
         for (number, _, _), amount in zip(limited, amounts, strict=True):
             self._asked[number] = self._reserved[number] = amount
         answer = await self._engine.reserve(
@@ -140,7 +142,7 @@ class _RedisHold:
 
 
 class RedisCounters:
-    """Use it from one event loop. `fallback` counts while Redis is away."""
+    """For one event loop. `fallback` decides while Redis is unreachable."""
 
     def __init__(
         self,
@@ -161,7 +163,7 @@ class RedisCounters:
         return self._link.health()
 
     async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
-        # No secret, so no system call: that would hand the interpreter to the ledger's thread.
+        # Not a secret. `uuid4` makes a system call, which gives the GIL to the ledger's thread.
         slot = f"{random.getrandbits(128):032x}"
         names: list[str] = []
         arguments: list[str | int] = [slot]
@@ -177,7 +179,7 @@ class RedisCounters:
         try:
             answer = await self._link.run(TAKE, names, arguments)
         except BaseException:
-            # Cancelled with the script on its way: it may have taken the slot.
+            # Cancelled after the script was sent: it may have taken the slot.
             _RedisHold(self, scopes, slot).release(0)
             raise
         if answer is None:
@@ -211,7 +213,7 @@ class RedisCounters:
         try:
             self._link.send(RELEASE, names, arguments)
         except RuntimeError:
-            # No loop runs: the process ends, and the leases do the rest.
+            # No loop runs: the process is ending, and the leases will expire.
             return
 
     async def close(self) -> None:
@@ -223,7 +225,7 @@ class RedisCounters:
     def _name(self, scope: Scope, what: str) -> str:
         return f"{self._prefix}:{scope.kind}:{scope.id}:{what}"
 
-    # --- leases, and what a new connection is told -------------------------------------------
+    # --- leases, and restoring them after a new connection ------------------------------------
 
     def _restore(self) -> None:
         restoring = self._tell_what_runs("CH")
@@ -234,7 +236,7 @@ class RedisCounters:
             self._heartbeat = asyncio.get_running_loop().create_task(self._beat())
 
     async def _beat(self) -> None:
-        """Runs while something is held."""
+        """Renews the leases as long as something is held."""
         while self._live:
             await asyncio.sleep(HEARTBEAT_S)
             await self.renew_leases()
@@ -245,7 +247,7 @@ class RedisCounters:
     async def _tell_what_runs(self, which: str) -> None:
         live = list(self._live)
         for start in range(0, len(live), 250):
-            # What was released since must not come back.
+            # A slot that was released meanwhile must not be added again.
             batch = [hold for hold in live[start : start + 250] if hold in self._live]
             held = [member for hold in batch for member in hold.members]
             names = [self._name(scope, "slots") for scope, _ in held]

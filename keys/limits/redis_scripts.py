@@ -1,9 +1,9 @@
-"""Scripts run in Redis over one connection a process: what waits when the connection is free goes
-out together, and comes back in order.
+"""Runs scripts in Redis over one connection for each process, with pipelining: calls that wait
+while the connection is busy are sent together.
 
-redis-py's own client costs a third of a millisecond a call in its pool, and can lose a
-cancellation there; here the caller awaits a plain future. It connects, and reads what comes back;
-what goes out is written here, where all words are known to be plain.
+redis-py's own pool costs a third of a millisecond a call and can lose a cancellation. So redis-py
+only connects and reads answers here; a caller awaits a plain future, and calls are encoded here,
+which is simple because all their words are ASCII.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ class _Call(NamedTuple):
 
 
 class ScriptLine:
-    """Use it from one event loop. Answers are RedisError, OSError or TimeoutError when Redis does
-    not give any within `timeout_s`; the next call connects again."""
+    """For one event loop. A future fails with RedisError, OSError or TimeoutError if Redis does not
+    answer within `timeout_s`; the next call connects again."""
 
     def __init__(self, url: str, scripts: Sequence[str], *, timeout_s: float) -> None:
         self._url = url
-        # How a call of each begins.
+        # The beginning of a call, for each script.
         self._heads = {
             text: _packed(
                 ("EVALSHA", hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
@@ -36,7 +36,7 @@ class ScriptLine:
             for text in scripts
         }
         self._timeout_s = timeout_s
-        # How often it has connected: after each time the server may have forgotten everything.
+        # How often it has connected: after a new connection the server may have restarted empty.
         self.connects = 0
         self._connection: AbstractConnection | None = None
         self._waiting: list[_Call] = []
@@ -45,7 +45,7 @@ class ScriptLine:
     def run(
         self, script: str, names: Sequence[str], arguments: Sequence[str | int]
     ) -> "asyncio.Future[Any]":
-        """Names and arguments are ASCII."""
+        """Names and arguments must be ASCII."""
         loop = asyncio.get_running_loop()
         words = (len(names), *names, *arguments)
         command = f"*{2 + len(words)}\r\n{self._heads[script]}{_packed(words)}".encode("ascii")
@@ -75,7 +75,7 @@ class ScriptLine:
             for call, answer in zip(calls, answers, strict=True):
                 _give(call, answer)
             if any(isinstance(answer, NoScriptError) for answer in answers):
-                # Somebody emptied the script cache; a new connection loads them again.
+                # The server's cache of scripts was emptied; a new connection loads them again.
                 await self._disconnect()
 
     async def _exchange(self, calls: list[_Call]) -> list[Any]:
@@ -83,8 +83,8 @@ class ScriptLine:
             try:
                 return await self._ask(self._connection, calls)
             except (RedisConnectionError, OSError):
-                # Closed while it rested, as a server or a firewall does after a while. Should the
-                # scripts have run all the same, a request counts twice.
+                # The idle connection was closed, as servers and firewalls do after a while. If the
+                # scripts were executed anyway, a request is counted twice.
                 await self._disconnect()
         return await self._ask(await self._connect(), calls)
 
@@ -110,13 +110,13 @@ class ScriptLine:
 
 
 def _packed(words: Sequence[str | int]) -> str:
-    """As Redis's protocol has them, which is all that redis-py's own packing comes to here."""
+    """Words encoded in Redis's protocol."""
     return "".join([f"${len(text)}\r\n{text}\r\n" for text in map(str, words)])
 
 
 async def _answer(connection: AbstractConnection) -> Any:
     try:
-        # Without a time limit of its own: the whole exchange has one.
+        # No timeout here: the whole exchange has one.
         return await connection.read_response(timeout=math.inf)
     except ResponseError as error:
         return error
@@ -127,7 +127,7 @@ def _give(call: _Call, answer: Any) -> None:
         return
     if isinstance(answer, Exception):
         call.answer.set_exception(answer)
-        # Whoever does not wait for the answer, such as a release, need not hear of it.
+        # Marks the exception as retrieved: a release does not wait for its answer.
         call.answer.exception()
     else:
         call.answer.set_result(answer)

@@ -1,4 +1,4 @@
-"""What a request is told that a limit refuses, and where it is counted."""
+"""A request that a limit refuses: the error for the caller, and the total that counts it."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _ERRORS: Final[dict[Limit, tuple[type[errors.LimitReached], str]]] = {
     Limit.TOKENS: (errors.TokenRateReached, "tokens_per_minute"),
     Limit.CONCURRENCY: (errors.ConcurrencyReached, "concurrency"),
 }
-# As the columns of the totals are called.
+# The columns of the totals that count refusals.
 REFUSED_COLUMNS: Final[dict[Limit, str]] = {limit: f"refused_{limit.value}" for limit in Limit}
 
 

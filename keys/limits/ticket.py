@@ -1,8 +1,9 @@
-"""An admitted request: what it holds, until its last holder settles it.
+"""The ticket of an admitted request: what the request holds until it is settled.
 
-`Ticket.reserve` comes when model and price are known: tokens in the counters, money and neurons in
-the database, for those that have a budget. `Ticket.settle` frees what was taken and queues the row;
-its future says when the row is committed. A refusal leaves no row, but is counted.
+`Ticket.reserve` is called once model and price are known: it reserves tokens in the counters, and
+money and neurons in the database where there is a budget. `Ticket.settle` frees what was taken and
+queues the row; its future resolves once the row is committed. A refusal leaves no row, but is
+counted.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """How a request ended. What is not known stays None: 0 is a number."""
+    """How a request ended. A number that is not known is None, not 0."""
 
     status: int
     end_reason: str
@@ -52,8 +53,8 @@ class Outcome:
 
 
 class Ticket:
-    """An admitted request. The attributes without an underscore go into its row as they stand when
-    it is settled: the view fills them in as it learns them."""
+    """An admitted request. The public attributes are written into its row as they are when it is
+    settled: the view sets them as it learns them."""
 
     __slots__ = (
         "_began",
@@ -119,14 +120,14 @@ class Ticket:
         wished_cost_nano_usd: int | None = None,
         wished_neurons_micro: int | None = None,
     ) -> int:
-        """Hold room for an upper estimate, before upstream is called. Raises `LimitReached`,
-        `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn, and refusals leave no
-        row. A cost that nobody knows is None.
+        """Reserve an upper estimate before upstream is called. An unknown cost is None. Raises
+        `LimitReached`, `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn and
+        leaves no row.
 
-        A request that could use more than it needs names what it wishes, and gets to know how
-        many millionths of the difference are set aside as well: all of it where nothing is limited.
+        A request that could use more than it needs passes what it wishes. Returns how many
+        millionths of the difference are reserved as well: all of it where nothing is limited.
 
-        Budgets are those of the UTC day on which the request began, and so is its row.
+        Budgets and row belong to the UTC day on which the request began.
         """
         if self._hold is not None:
             denial = await self._hold.reserve_tokens(tokens)
@@ -137,7 +138,7 @@ class Ticket:
         if not self.key.budget_scopes:
             return MILLION
         claim = Claim(
-            # No secret, so no system call: that would hand the interpreter to the ledger's thread.
+            # Not a secret. `uuid4` makes a system call, which gives the GIL to the ledger's thread.
             id=uuid.UUID(int=random.getrandbits(128)),
             scopes=self.key.budget_scopes,
             key_id=self.key.id,
@@ -151,7 +152,7 @@ class Ticket:
         return await self._claimed(claim)
 
     async def _claimed(self, claim: Claim) -> int:
-        # Noted before the answer is in: whoever is cancelled meanwhile gives it back.
+        # Set before the decision: a request that is cancelled meanwhile releases it.
         self._reservation = claim.id
         decided = self._ledger.claim(claim)
         limit_s = settings.BUDGET_TIMEOUT
@@ -174,7 +175,7 @@ class Ticket:
         self._ledger.count_refusal(place, names, kind)
 
     def withdraw(self) -> None:
-        """Give everything back without a row, for a refusal after admission."""
+        """Release everything without a row, for a refusal after admission."""
         if not self._settled:
             self._settled = True
             self._release(0)
@@ -182,12 +183,12 @@ class Ticket:
                 self._ledger.release(self._reservation)
 
     def settle(self, outcome: Outcome) -> "asyncio.Future[None]":
-        """Free the slot, queue the row, and return what resolves once the row is committed. Only
-        the first call counts; later ones, whatever they bring, wait for the same row.
+        """Free the slot, queue the row, and return a future that resolves once it is committed.
+        Only the first call has an effect; later calls, with any outcome, wait for the same row.
 
-        For one caller at a time. One that is cancelled ends its own wait and not the row's way.
+        For one caller at a time. Cancelling the future does not stop the row from being written.
         """
-        # First of all: it raises where no loop runs, and then the ticket is still open.
+        # First, since it raises where no loop runs, and the ticket must then stay unsettled.
         loop = asyncio.get_running_loop()
         if not self._settled:
             self._future = self._ledger.put(self._settled_row(outcome), loop, self._reservation)
@@ -196,7 +197,7 @@ class Ticket:
         return self._future
 
     def settle_nowait(self, outcome: Outcome) -> None:
-        """The same when nobody can wait: the client is gone, or there is no event loop."""
+        """Like `settle` when nobody can wait: the client is gone, or there is no event loop."""
         if not self._settled:
             self._ledger.put_nowait(self._settled_row(outcome), self._reservation)
 
@@ -254,8 +255,8 @@ class Ticket:
             self._hold.release(used_tokens)
 
     def __del__(self) -> None:
-        """A stream whose generator never started runs no `finally`: the row and the slot are
-        settled here. On the loop, since the collector may run on any thread."""
+        """A stream whose generator never started runs no `finally`, so its ticket is settled here.
+        On the loop, since garbage collection may run on any thread."""
         if getattr(self, "_settled", True):
             return
         outcome = Outcome(status=CLIENT_GONE_STATUS, end_reason="client_gone")

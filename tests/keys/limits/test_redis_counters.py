@@ -251,7 +251,7 @@ async def test_a_slot_counts_once_though_redis_missed_its_reservation(worker, se
     engine = worker(clock=clock)
     scope = key(tpm=100, concurrency=2)
     hold = await engine.take([scope])
-    engine._link._note_away(OSError("the network is cut"))
+    engine._link._note_unreachable(OSError("the network is cut"))
     assert await hold.reserve_tokens(60) is None
     clock.now += 5
     await engine._tell_what_runs("CH")
