@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from catalog.classify.facts import AudioFacts, ChatFacts, EmbeddingFacts, ImageRecipe
+from catalog.classify.facts import (
+    AudioFacts,
+    ChatFacts,
+    DecisionFacts,
+    EmbeddingFacts,
+    ImageRecipe,
+)
 from catalog.models import Alias, CatalogModel, current_revision
 from catalog.pricing.prices import UNPRICED, Prices
 
@@ -31,6 +37,7 @@ class ModelRecord:
     chat: ChatFacts | None = None
     embeddings: EmbeddingFacts | None = None
     audio: AudioFacts | None = None
+    decisions: DecisionFacts | None = None
     prices: Prices = UNPRICED
     price_source: str = "unpriced"
     enabled: bool = True
@@ -108,6 +115,7 @@ def record_of(row: CatalogModel) -> ModelRecord:
         chat=classified.chat,
         embeddings=classified.embeddings,
         audio=classified.audio,
+        decisions=classified.decisions,
         prices=row.effective_prices,
         price_source=row.effective_price_source,
         enabled=row.enabled,

@@ -27,6 +27,7 @@ SERVED: dict[str, ServedEndpoint] = {
         ServedEndpoint("completions", "/v1/completions", "openai-completions", "completions"),
         ServedEndpoint("embeddings", "/v1/embeddings", "openai-embeddings", "embeddings"),
         ServedEndpoint("moderations", "/v1/moderations", "openai-moderations", "moderations"),
+        ServedEndpoint("decisions", "/v1/decisions", "openai-decisions", "decisions"),
         ServedEndpoint("rerank", "/v1/rerank", "openai-rerank", "jina-rerank"),
         ServedEndpoint(
             "transcriptions",

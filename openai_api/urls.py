@@ -6,6 +6,7 @@ from django.urls import path
 
 from openai_api.chat_completions.view import ChatCompletionsView
 from openai_api.completions.view import CompletionsView
+from openai_api.decisions.view import DecisionsView
 from openai_api.embeddings.view import EmbeddingsView
 from openai_api.image_edits.view import ImageEditsView
 from openai_api.images.view import ImageGenerationsView
@@ -31,6 +32,7 @@ urlpatterns = [
     path("completions", CompletionsView.as_view()),
     path("embeddings", EmbeddingsView.as_view()),
     path("moderations", ModerationsView.as_view()),
+    path("decisions", DecisionsView.as_view()),
     path("rerank", RerankView.as_view()),
     path("audio/transcriptions", TranscriptionsView.as_view()),
     path("audio/translations", TranslationsView.as_view()),

@@ -56,7 +56,7 @@ FLOORS = {
         {"base"},
         {"chat_completions", "embeddings", "images", "key_info", "moderations", "rerank"}
         | {"speech", "transcriptions"},
-        {"completions", "image_edits", "messages", "model_list", "responses"},
+        {"completions", "decisions", "image_edits", "messages", "model_list", "responses"},
         {"urls"},
         {"apps"},
     ),

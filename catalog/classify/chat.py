@@ -6,7 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from catalog.classify.facts import CHAT, ChatFacts, Classification, ReasoningEffort
+from catalog.classify.facts import (
+    CHAT,
+    ChatFacts,
+    Classification,
+    DecisionFacts,
+    ReasoningEffort,
+)
 from catalog.classify.schema_fields import parameters_of, word_of, words_of
 from catalog.classify.schema_shapes import (
     Schema,
@@ -16,7 +22,7 @@ from catalog.classify.schema_shapes import (
     shapes,
     takes_array,
 )
-from catalog.entry import Entry, created_at_of, is_true, name_of
+from catalog.entry import Entry, created_at_of, is_true, name_of, whole_number
 
 
 def text_generation(entry: Entry, properties: Mapping[str, Any], schema: Schema) -> Classification:
@@ -25,6 +31,14 @@ def text_generation(entry: Entry, properties: Mapping[str, Any], schema: Schema)
         return Classification(
             endpoints=frozenset({"moderations"}),
             refusals=dict.fromkeys(CHAT, "it judges texts and does not answer them"),
+        )
+    asked = {"state", "questions"}
+    questions = next((form for form in forms if asked <= form.properties.keys()), None)
+    if questions is not None:
+        return Classification(
+            endpoints=frozenset({"decisions"}),
+            refusals=dict.fromkeys(CHAT, "it answers typed questions, with probabilities"),
+            decisions=_decision_facts(questions),
         )
     chat_form = next((form for form in forms if "messages" in form.properties), None)
     prompt_form = next((form for form in forms if "prompt" in form.properties), None)
@@ -41,6 +55,21 @@ def text_generation(entry: Entry, properties: Mapping[str, Any], schema: Schema)
         )
     facts = _chat_facts(entry, properties, forms, chat_form)
     return Classification(endpoints=CHAT, chat=facts, capabilities=_chat_capabilities(facts))
+
+
+def _decision_facts(form: Shape) -> DecisionFacts:
+    usual = DecisionFacts()
+    questions = whole_number(_of(form, "questions").get("maxProperties"))
+    images = whole_number(_of(form, "images").get("maxItems"))
+    return DecisionFacts(
+        most_questions=questions or usual.most_questions,
+        most_images=images or usual.most_images,
+    )
+
+
+def _of(form: Shape, name: str) -> Mapping[str, Any]:
+    found = form.properties.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _is_guard(entry: Entry, forms: Collection[Shape], schema: Schema) -> bool:

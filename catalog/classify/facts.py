@@ -20,6 +20,7 @@ ENDPOINTS = CHAT | {
     "speech",
     "moderations",
     "rerank",
+    "decisions",
 }
 
 
@@ -130,6 +131,14 @@ class AudioFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionFacts:
+    """How much one run takes of a model that answers typed questions."""
+
+    most_questions: int = 64
+    most_images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     endpoints: frozenset[str] = frozenset()
     # Endpoint → why the model cannot be run there although it nearly fits.
@@ -140,6 +149,7 @@ class Classification:
     chat: ChatFacts | None = None
     embeddings: EmbeddingFacts | None = None
     audio: AudioFacts | None = None
+    decisions: DecisionFacts | None = None
 
 
 # --- To and from JSON -------------------------------------------------------------------------
@@ -167,6 +177,7 @@ def classification_from_json(stored: Mapping[str, Any]) -> Classification:
         chat=_from_json(ChatFacts, stored.get("chat")),
         embeddings=_from_json(EmbeddingFacts, stored.get("embeddings")),
         audio=_from_json(AudioFacts, stored.get("audio")),
+        decisions=_from_json(DecisionFacts, stored.get("decisions")),
     )
 
 

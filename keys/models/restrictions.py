@@ -19,6 +19,7 @@ ENDPOINTS: Final = (
     "speech",
     "moderations",
     "rerank",
+    "decisions",
 )
 
 

@@ -64,6 +64,9 @@ def _architecture(record: ModelRecord) -> dict[str, Any]:
         gives = ["embeddings"]
     elif "rerank" in record.endpoints:
         gives = ["rerank"]
+    elif record.decisions is not None:
+        takes = ["text", "image"] if record.decisions.most_images else ["text"]
+        gives = ["decisions"]
     elif record.chat is not None and record.chat.vision:
         takes = ["text", "image"]
     return {

@@ -314,7 +314,7 @@ def test_an_unknown_model_is_404(client: httpx.Client, model: str) -> None:
     [
         (CHAT, "@cf/leonardo/phoenix-1.0", "POST /v1/images/generations"),
         (IMAGES, OPENAI, "POST /v1/chat/completions"),
-        (CHAT, "@cf/cloudflare/clef-omni", "messages"),
+        (CHAT, "@cf/cloudflare/clef-omni", "typed questions"),
         (CHAT, "@cf/deepgram/flux", ""),
     ],
 )

@@ -269,8 +269,9 @@ class ChatNormaliser:
             reason = state.finish_reason(self.usage.completion_tokens)
             self.cut_short = self.cut_short or reason == "length"
             deltas += state.end(truncated=reason == "length")
-            # A call that the limit cut off is told from a bad one by nothing else.
-            called = bool(state.calls) and reason != "length"
+            # A call that the limit cut off is told from a bad one by nothing else; a whole one can
+            # be run.
+            called = bool(state.calls) and not (reason == "length" and state.calls.is_cut)
             self.finish_reasons[index] = "tool_calls" if called else reason
         return deltas
 

@@ -6,6 +6,8 @@ ids repeated on every piece, and empty entries that close a call.
 
 from typing import Any
 
+import orjson
+
 from openai_api.wire.exact_json import Exact, as_text, within
 from openai_api.wire.ids import tool_call_id
 
@@ -123,6 +125,11 @@ class ToolCalls:
                 deltas.append({"index": call.index, "function": {"arguments": "{}"}})
         return deltas
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the arguments of a call break off. For the end of an answer."""
+        return any(call.given_out and not _is_json(call.text) for call in self._calls)
+
     def whole(self) -> list[Delta]:
         """The calls in the form that a message has them."""
         return [
@@ -141,3 +148,11 @@ def _starts_another(call: _Call, name: str, upstream_id: str | None) -> bool:
     if upstream_id is not None and call.upstream_id is not None:
         return upstream_id != call.upstream_id and bool(name)
     return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

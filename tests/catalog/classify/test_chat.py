@@ -6,6 +6,7 @@ import pytest
 from catalog.classify.by_task import classify
 from catalog.classify.facts import (
     CHAT,
+    DecisionFacts,
 )
 from tests.catalog.entries import (
     GUARD,
@@ -137,9 +138,17 @@ def test_without_a_schema_an_old_chat_model_is_legacy_and_a_frontier_one_openai(
 
 
 def test_a_text_generation_model_without_messages_is_no_chat_model() -> None:
-    found = classify(entry("@cf/cloudflare/clef"), input_of(state={}, questions={}))
+    found = classify(entry("@cf/acme/odd"), input_of(riddle={}))
     assert found.endpoints == frozenset()
     assert found.refusals["chat"] == "it takes no messages"
+
+
+def test_a_model_of_typed_questions_makes_decisions() -> None:
+    schema = input_of(state={}, questions={"maxProperties": 64}, images={"maxItems": 4})
+    found = classify(entry("@cf/cloudflare/clef"), schema)
+    assert found.endpoints == {"decisions"}
+    assert "chat" in found.refusals
+    assert found.decisions == DecisionFacts(most_questions=64, most_images=4)
 
 
 def test_a_model_of_prompts_alone_serves_completions() -> None:
