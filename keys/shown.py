@@ -37,13 +37,19 @@ def short(count: int) -> str:
 
 def limit_texts(limits: Limits) -> list[str]:
     """'60 requests per minute', '$50.00 per month': a text for each limit that is set."""
-    texts = (
-        (limits.requests_per_minute, "{:,} requests per minute".format),
-        (limits.tokens_per_minute, "{:,} tokens per minute".format),
-        (limits.concurrency, "{:,} requests at once".format),
+    budgets = (
         (limits.daily_budget_nano_usd, lambda amount: f"{usd(amount)} per day"),
         (limits.monthly_budget_nano_usd, lambda amount: f"{usd(amount)} per month"),
         (limits.total_budget_nano_usd, lambda amount: f"{usd(amount)} in total"),
         (limits.daily_neurons_micro, lambda amount: f"{neurons(amount)} neurons per day"),
     )
-    return [text(limit) for limit, text in texts if limit is not None]
+    return [*rate_texts(limits), *(text(limit) for limit, text in budgets if limit is not None)]
+
+
+def rate_texts(limits: Limits) -> list[str]:
+    rates = (
+        (limits.requests_per_minute, "requests per minute"),
+        (limits.tokens_per_minute, "tokens per minute"),
+        (limits.concurrency, "requests at once"),
+    )
+    return [f"{limit:,} {words}" for limit, words in rates if limit is not None]

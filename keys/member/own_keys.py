@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.utils import timezone
 
+from keys import shown
 from keys.models import Key
 from keys.reports.budget_bars import bars
 from keys.reports.usage import owner_usage, usage_by_key
@@ -20,11 +21,11 @@ _REFUSED_WORDS: Final = {
 }
 
 
-def rules_of(key: Key) -> list[tuple[str, str]]:
+def rules_of(key: Key) -> list[str]:
     """The limits that have no bar, in words."""
     return [
-        *rates_of(key.limits),
-        *((label, ", ".join(values)) for label, values in (
+        *shown.rate_texts(key.limits),
+        *(f"{label}: {', '.join(values)}" for label, values in (
             ("models", key.allowed_models),
             ("endpoints", key.allowed_endpoints),
             ("networks", key.allowed_networks),
@@ -32,21 +33,12 @@ def rules_of(key: Key) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def rates_of(limits: Limits) -> list[tuple[str, str]]:
-    rates = (
-        ("requests per minute", limits.requests_per_minute),
-        ("tokens per minute", limits.tokens_per_minute),
-        ("requests at once", limits.concurrency),
-    )
-    return [(label, f"{value:,}") for label, value in rates if value is not None]
-
-
 @dataclass(frozen=True, slots=True)
 class ShownKey:
     key: Key
     state: str
     bars: list[Bar]
-    rules: list[tuple[str, str]]
+    rules: list[str]
     requests_today: int
     # What limits refused today, by which.
     refused: list[tuple[str, int]]
@@ -81,7 +73,7 @@ class ShownOwner:
     """Over all keys of a member. `limits` is empty where an operator set none."""
 
     bars: list[Bar]
-    rates: list[tuple[str, str]]
+    rates: list[str]
     requests_today: int
     is_limited: bool
 
@@ -92,7 +84,7 @@ def shown_owner(owner: Any) -> ShownOwner:
     usage = owner_usage(owner.pk)
     return ShownOwner(
         bars=bars(limits, usage),
-        rates=rates_of(limits),
+        rates=shown.rate_texts(limits),
         requests_today=usage.day.requests,
         is_limited=limits.have_budgets or limits.have_rates,
     )

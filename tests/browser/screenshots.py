@@ -164,7 +164,7 @@ def put_in_readme(out: Path) -> None:
     for name in IN_README:
         with Image.open(out / f"{name}.png") as picture:
             shown = picture.convert("RGB").crop((0, 0, picture.width, HEIGHT))
-        few = shown.quantize(README_COLOURS, dither=Image.Dither.NONE)
+        few = shown.quantize(README_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(ROOT / "docs" / "screenshots" / f"{name}.png", optimize=True)
 
 

@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from keys import key_text
@@ -82,6 +83,14 @@ def test_a_stranger_to_the_pages_is_told_so_in_their_look(member: Client) -> Non
     assert "not yours" in texts(member.get("/no/such/page/"))
 
 
+def test_refusals_are_told_in_the_look_of_the_pages(member: Client, db: None) -> None:
+    clerk = signed_in(user("clerk", is_staff=True))
+    refused = clerk.get(reverse("admin:keys_key_changelist"))
+    assert refused.status_code == 403 and "does not have the permission" in texts(refused)
+    bad = member.get("/", headers={"host": "not a host"})
+    assert bad.status_code == 400 and "cannot be answered" in texts(bad)
+
+
 def test_pages_are_in_no_cache_and_under_the_strict_policy(member: Client, ada: Any) -> None:
     key, _ = issued(owner=ada)
     for path in ("/", url(key), NEW, "/usage/", "/requests/", "/playground/"):
@@ -111,14 +120,14 @@ def test_a_key_is_shown_with_what_it_used_of_its_limits(member: Client, ada: Any
     assert "$2.70" in page
     assert "7 requests today" in page
     assert "Refused by a limit today: 3 by requests per minute" in page
-    assert "requests per minute: 60" in page and "models: @cf/*" in page
+    assert "60 requests per minute" in page and "models: @cf/*" in page
     assert 'width="85"' in member.get("/").content.decode()
 
 
 def test_limits_over_all_keys_are_shown(member: Client, ada: Any) -> None:
     OwnerLimits.objects.create(owner=ada, monthly_budget_nano_usd=5 * 10**9, concurrency=4)
     page = texts(member.get("/"))
-    assert "of $5.00" in page and "requests at once: 4" in page
+    assert "of $5.00" in page and "4 requests at once" in page
 
 
 def test_what_runs_counts_as_used(member: Client, ada: Any) -> None:

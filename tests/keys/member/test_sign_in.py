@@ -149,7 +149,7 @@ def test_a_form_drawn_before_the_sign_in_is_told_so_in_the_members_look(
     page = texts(response)
     assert "This page is older than your sign-in" in page and "DEBUG" not in page
     assert "Reason given for failure" not in page
-    assert f'<a class="button" href="{onward}">Go on</a>' in response.content.decode()
+    assert f'<a class="button strong" href="{onward}">Continue</a>' in response.content.decode()
     assert response["Content-Security-Policy"]
 
 
