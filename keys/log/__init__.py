@@ -1,1 +1,1 @@
-"""Reads the request log: searches it, shows it in the admin, explains a row, exports it."""
+"""Reads the request log: search, filters, pages of the admin, explained rows, export."""

@@ -34,7 +34,7 @@ from keys.reports.usage import account_neuron_day
 from theme.model_admin import ReadOnlyAdmin
 from theme.shown import moment, noted, tag
 
-# Columns that hold an amount, and what shows it.
+# Columns with an amount, and the methods that show them.
 _SHOWN_AS: Final = {
     "cost_nano_usd": "cost",
     "neurons_micro": "neurons",
@@ -135,7 +135,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
         }
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The rows that the list would show, all pages of them, oldest first."""
+        """All rows that the list shows on its pages, oldest first, as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         page: LogPage = self.get_changelist_instance(request)
@@ -188,13 +188,13 @@ class RequestLogAdmin(ReadOnlyAdmin):
 
 
 def _cut(text: str, characters: int) -> str:
-    """What to say of a text that is not whole."""
+    """The note beside a text that was cut."""
     return f"{characters:,} characters, cut in the middle" if len(text) < characters else ""
 
 
 async def _streamed(texts: Iterator[str]) -> AsyncIterator[str]:
-    """Piece by piece, each made on a thread: an iterator that is not async would be read to its
-    end before the first byte leaves."""
+    """Sends each piece when it is made, on a thread: Django would read a synchronous iterator to
+    its end before the first byte is sent."""
     while True:
         text = await sync_to_async(lambda: next(texts, None))()
         if text is None:

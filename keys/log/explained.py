@@ -1,4 +1,4 @@
-"""One row of the request log in words: what it cost and why, and what happened when. Pure."""
+"""Explains one row of the request log: how its cost was computed, and where its time went. Pure."""
 
 import json
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _USAGE_SOURCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`quantity` of `unit` at `price` (USD) makes `amount` (USD)."""
+    """One line of the cost: `quantity` of `unit` times `price` (USD) is `amount` (USD)."""
 
     unit: str
     quantity: str
@@ -42,7 +42,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`percent` of the whole time; `at_ms` after the request came in."""
+    """A part of the request's time: `at_ms` after it arrived, `percent` of the whole."""
 
     name: str
     at_ms: int
@@ -54,7 +54,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Explained:
     lines: list[Line]
-    # Of the lines; None where they do not make up the cost, such as that of pictures.
+    # The sum of the lines; None where they do not add up to the cost, as with pictures.
     sum_usd: str | None
     prices: list[tuple[str, str]]
     source: str
@@ -91,7 +91,7 @@ def explain(row: RequestLog) -> Explained:
 
 
 def _amounts(price: str | None) -> dict[str, int]:
-    """Nano-USD for a million of each unit, as the row keeps them."""
+    """Nano-USD for a million of each unit, from the price that is stored in the row."""
     try:
         amounts: Any = json.loads(price or "{}").get("amounts", {})
     except (ValueError, AttributeError):
@@ -100,7 +100,7 @@ def _amounts(price: str | None) -> dict[str, int]:
 
 
 def _used(row: RequestLog) -> list[tuple[str, int, int]]:
-    """Unit, how many, and how many make one of what has the price."""
+    """Unit, quantity, and how many of these are one unit of the price."""
     amounts = _amounts(row.price)
     asked = row.prompt_tokens or 0
     cached = min(row.cached_tokens or 0, asked)

@@ -1,4 +1,4 @@
-"""Request log rows out of the database in constant memory, with the names people know them by."""
+"""Exports the request log in constant memory, with the names and units that people use."""
 
 import csv
 import io
@@ -30,14 +30,14 @@ class Written(Protocol):
 
 
 def rows_oldest_first(sought: Sought) -> Iterator[RequestLog]:
-    """All that fit. A batch is in memory at a time, and no query stays open meanwhile."""
+    """All rows that match. One batch is in memory at a time, and no query stays open."""
     walk = Walk(sought, oldest_first=True)
     while not walk.is_over:
         yield from walk.step(BATCH_ROWS)
 
 
 def row_as_json(row: RequestLog) -> dict[str, Any]:
-    """Amounts are decimal strings, so that no reader rounds them; unknown is null."""
+    """Amounts are decimal strings, so that no reader rounds them; unknown values are null."""
     renamed = {
         "started_at": iso(row.started_at),
         "key": row.key_name,
@@ -64,11 +64,11 @@ def write_csv(rows: Iterable[RequestLog], out: Written) -> None:
 
 
 def csv_texts(rows: Iterable[RequestLog]) -> Iterator[str]:
-    """The file in pieces of some rows each, the line of names first."""
+    """The CSV file in pieces of PIECE_ROWS rows, the header first."""
     piece = io.StringIO()
     writer = csv.writer(piece)
     writer.writerow(FIELDS)
-    # At once: the first row that fits may be long in coming.
+    # Without waiting: it may take long until the first row matches.
     yield piece.getvalue()
     piece.seek(0)
     piece.truncate()

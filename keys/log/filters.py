@@ -1,4 +1,4 @@
-"""What the request log is filtered by: each a link, none of them asks the log what it holds."""
+"""Filters of the request log. Each offers links without a query over the log's values."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,28 @@ from keys.ledger.totals import CLIENT_GONE_STATUS
 from keys.log.walk import NOTHING, Sought
 from keys.models import ENDPOINTS, Key, RequestLog
 
-# Of how many keys, owners and models a filter of the log offers a link.
+# For how many keys, owners and models a filter offers a link.
 FILTER_CHOICES = 100
 
 
 class LogFilter(admin.SimpleListFilter):
-    """A link for each value, without asking the log which values it holds."""
+    """A link for each value, without a query for the values that the log contains."""
 
     def has_output(self) -> bool:
-        # A filter in force must not vanish because its value, such as a deleted key, has no link.
+        # An active filter must not disappear because its value, such as a deleted key, has no link.
         return self.value() is not None or super().has_output()
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[RequestLog]
     ) -> QuerySet[RequestLog]:
-        """As it is: `LogPage` looks for what all filters seek together."""
+        """Unchanged: `LogPage` searches for the conditions of all filters together."""
         return queryset
 
     def sought(self) -> Sought:
         value = self.value()
         if value is None:
             return Sought()
-        # No text of the log has one, and PostgreSQL takes none.
+        # No text of the log contains NUL, and PostgreSQL rejects it.
         return NOTHING if "\0" in value else self.sought_for(value)
 
     def sought_for(self, value: str) -> Sought:
@@ -80,7 +80,7 @@ class ModelFilter(LogFilter):
         return Sought(equal={"model": value})
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """One step in the index for each model, where DISTINCT would walk through all of it."""
+        """One step in the index for each model; DISTINCT would read the whole index."""
         found: list[tuple[str, str]] = []
         names = RequestLog.objects.order_by("model").values_list("model", flat=True)
         name = names.filter(model__gt="").first()
@@ -106,7 +106,7 @@ class StatusFilter(LogFilter):
     parameter_name = "status_class"
     _SOUGHT: ClassVar = {
         "ok": ("answered", Sought(rest=Q(status__lt=400))),
-        # As the totals count errors.
+        # The same rows that the totals count as errors.
         "failed": ("failed", Sought(failed=True, rest=~Q(status=CLIENT_GONE_STATUS))),
         "gone": ("client disconnected", Sought(failed=True, rest=Q(status=CLIENT_GONE_STATUS))),
         "4xx": ("4xx", Sought(failed=True, rest=Q(status__lt=500))),
@@ -156,7 +156,7 @@ class DayFilter(LogFilter):
         return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
 
     def sought_for(self, value: str) -> Sought:
-        """A day, or the first and the last of some with two dots between them."""
+        """`value` is a day, or a first and a last day with two dots between them."""
         first, _, last = value.partition("..")
         try:
             begin = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC)
@@ -167,7 +167,7 @@ class DayFilter(LogFilter):
 
     def choices(self, changelist: Any) -> Any:
         yield from super().choices(changelist)
-        # Days that a link elsewhere asks for.
+        # Days that a link on another page asks for.
         value = self.value()
         if value is not None and value not in dict(self.lookup_choices):
             chosen = changelist.get_query_string({self.parameter_name: value})

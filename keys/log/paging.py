@@ -1,6 +1,6 @@
-"""Pages of the request log by position: a page begins after a row, so that the thousandth costs
-what the first does. No page counts how many there are. One that takes too long to fill shows what
-was found, says how far the search came, and leads on from there.
+"""Pages of the request log by position (keyset pagination): a page begins after a given row, so the
+thousandth page costs as much as the first. Rows are never counted. A page that takes too long to
+fill shows what was found, how far the search went, and a link that continues from there.
 """
 
 from typing import Any, Final
@@ -19,12 +19,12 @@ NEWER: Final = "newer_than"
 
 
 class LogPage(ChangeList):
-    """The rows of one page, newest first, and the addresses of the pages beside it."""
+    """The rows of one page, newest first, and the links to the next and previous page."""
 
     sought: Sought
     older_url: str | None = None
     newer_url: str | None = None
-    # How far the search came, when it ended before the page was full and the log at its end.
+    # How far the search went, if it stopped before the page was full or the log at its end.
     searched_to: SafeString | None = None
 
     def get_filters_params(self, params: Any = None) -> Any:
@@ -46,7 +46,7 @@ class LogPage(ChangeList):
         if newer is not None and older is None:
             found, rest = self._found(Walk(self.sought, newer, oldest_first=True))
             page = found[::-1]
-            # The row that it begins after is an older one.
+            # This page was reached backwards: the row that it begins after is an older one.
             before = page[-1] if page else Position(newer.started_at, newer.pk + 1)
             self._link(newer=rest, older=before)
         else:
@@ -57,7 +57,7 @@ class LogPage(ChangeList):
             self._link(newer=after, older=rest)
         self.result_list = page
         self.result_count = len(page)
-        # Equal, so that nothing tells of more results than are shown.
+        # Equal, so that Django's template does not mention more results than are shown.
         self.full_result_count = len(page)
         self.show_full_result_count = False
         self.show_admin_actions = False

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, a plain line now and then anywhere else."""
+"""The progress of a long command: a bar on a terminal, an occasional line of text elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ LINE_EVERY_S: Final = 10.0
 
 
 class Progress:
-    """`total` None: nobody knows how much there is, so the bar is a count. Use it in a `with`."""
+    """Use it in a `with`. If `total` is None the amount is unknown, and a count is shown."""
 
     def __init__(
         self,

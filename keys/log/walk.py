@@ -1,9 +1,9 @@
-"""Rows of the request log that fit what somebody looks for, a step at a time.
+"""Searches the request log in steps of bounded size.
 
-Filters can be combined in more ways than the log has indexes, and each index costs every request.
-So the log is walked in the order of its time, along the narrowest index that fits, and each row on
-the way tells whether the other conditions hold. No statement reads more than STEP_ROWS rows,
-whatever is asked and found. Whoever walks says when it is enough, and can go on from there.
+Filters can be combined in more ways than there are indexes, and each index costs every request. So
+the log is read in the order of time along the most selective index, and the other conditions are
+checked row by row. No statement reads more than STEP_ROWS rows, whatever is searched and found. The
+caller decides when to stop, and can continue from there.
 """
 
 import time
@@ -26,7 +26,7 @@ _HIGHEST: Final = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a row stands in the log."""
+    """The position of a row in the log's order."""
 
     started_at: datetime
     pk: int
@@ -51,7 +51,7 @@ class Position:
 
     @property
     def older(self) -> Q:
-        # The first condition alone is what lets the database start in its index.
+        # The first condition alone lets the database start at the right place in its index.
         return Q(started_at__lte=self.started_at) & (
             Q(started_at__lt=self.started_at) | Q(pk__lt=self.pk)
         )
@@ -65,17 +65,18 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """What is looked for: rows for which all of it holds."""
+    """What is searched: rows that meet all conditions."""
 
-    # Of the columns `key_id`, `owner_id`, `model` and `endpoint`, each of which has an index.
+    # Values of the columns `key_id`, `owner_id`, `model` and `endpoint`, each of which has an
+    # index.
     equal: Mapping[str, Any] = field(default_factory=dict)
-    # Status 400 and above, which has one too.
+    # Status 400 and above, which has an index too.
     failed: bool = False
     request_id: str = ""
-    # The first moment, and the one that it ends before.
+    # From this moment, and before that one.
     since: datetime | None = None
     until: datetime | None = None
-    # Has no index.
+    # Other conditions, which have no index.
     rest: Q = field(default_factory=Q)
     nothing: bool = False
 
@@ -92,7 +93,7 @@ class Sought:
 
     @property
     def condition(self) -> Q:
-        """All but `since` and `until`."""
+        """All conditions except `since` and `until`."""
         if self.nothing:
             return Q(pk__in=[])
         failed = Q(status__gte=400) if self.failed else Q()
@@ -100,7 +101,7 @@ class Sought:
         return Q(**self.equal) & failed & request_id & self.rest
 
     def ways(self) -> list["Way"]:
-        """All that the log could be walked along, the narrowest of which nobody knows yet."""
+        """The indexes that could be used; which is the most selective is not known yet."""
         equal = dict(self.equal)
         if not self.failed:
             return [Way(*each) for each in equal.items()] or [Way()]
@@ -111,8 +112,8 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """An index in the order of time, or what one index has of one value. `pks` are what an index
-    that knows no order gave."""
+    """An index that gives rows in the order of time: of all rows, or of one value of a column.
+    `pks` are rows that were found by an index without that order."""
 
     column: str = ""
     value: Any = None
@@ -139,10 +140,12 @@ class Way:
 
 
 class _OneOf(Exact):
-    """PostgreSQL takes a value to be as frequent in every part of the log. So it would look for the
-    rows of a key that is no more in use among the newest of all, and read half the log until it
-    comes to one. As one of a list the value is not known to be the same in all rows, and then no
-    other index than the value's own gives the order that is asked for."""
+    """`= ANY (ARRAY[value])` on PostgreSQL, so that it uses the column's own index.
+
+    With `= value` the planner assumes that a value is equally frequent in every part of the log: it
+    would search the rows of a key that is no longer used among the newest of all, and read half the
+    log until it finds one. With ANY it does not assume that the column is the same in all rows, and
+    then only the column's own index gives the order of the query."""
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, column_params = self.process_lhs(compiler, connection)
@@ -154,7 +157,7 @@ NOTHING: Final = Sought(nothing=True)
 
 
 class Walk:
-    """From a position on, or from an end of the log: to older rows, or to newer ones."""
+    """One search, from a position or from an end of the log, to older or to newer rows."""
 
     def __init__(
         self, sought: Sought, start: Position | None = None, *, oldest_first: bool = False
@@ -162,12 +165,12 @@ class Walk:
         self._sought = sought
         self._oldest_first = oldest_first
         self._way: Way | None = None
-        # Of the last row that was read. Nothing up to it is left to be found.
+        # The last row that was read: everything up to it has been searched.
         self.position = start
         self.is_over = sought.nothing
 
     def step(self, most: int) -> list[RequestLog]:
-        """The rows that fit among the next ones, no more than `most`; often none."""
+        """Reads the next rows and returns those that match, at most `most`; often none."""
         if self.is_over:
             return []
         if self._way is None:
@@ -186,12 +189,12 @@ class Walk:
         else:
             self._stand_at(Position(*read[-1][:2]) if len(read) == STEP_ROWS else None)
         by_pk = RequestLog.objects.in_bulk([place.pk for place in fitting])
-        # One may have been pruned meanwhile.
+        # A row may have been pruned meanwhile.
         return [by_pk[place.pk] for place in fitting if place.pk in by_pk]
 
     def page(self, size: int) -> tuple[list[RequestLog], Position | None]:
-        """The next rows that fit, and where to go on; None where none is left. After SEARCH_S what
-        was found must do, be it nothing."""
+        """The next rows that match, and where to continue; None at the end of the log. Stops after
+        SEARCH_S, even if nothing was found."""
         found: list[RequestLog] = []
         end_s = time.monotonic() + SEARCH_S
         while len(found) <= size and not self.is_over:
@@ -203,12 +206,12 @@ class Walk:
         return found, None if self.is_over else self.position
 
     def _stand_at(self, position: Position | None) -> None:
-        """None at the end of the log."""
+        """`position` is None at the end of the log."""
         self.is_over = position is None
         self.position = position or self.position
 
     def _rows_left(self, way: Way) -> QuerySet[RequestLog]:
-        """One bound at each side: of two, SQLite may begin in its index at the wrong one."""
+        """Only one bound on each side: with two, SQLite may start its index at the wrong one."""
         since, until, place = self._sought.since, self._sought.until, self.position
         low = Q() if since is None else Q(started_at__gte=since)
         high = Q() if until is None else Q(started_at__lt=until)
@@ -219,11 +222,12 @@ class Walk:
         return way.rows(oldest_first=self._oldest_first).filter(low, high)
 
     def _narrowest_way(self) -> Way:
-        """Where a step reaches furthest: found out in the indexes alone."""
+        """The index along which STEP_ROWS rows cover the longest time, found by index-only
+        queries."""
         if self._sought.request_id:
             same_id = RequestLog.objects.filter(request_id=self._sought.request_id)
             pks = list(same_id.values_list("pk", flat=True)[: STEP_ROWS + 1])
-            # A client may send the same id again and again: then it is as good as no condition.
+            # A client may send the same id again and again: then the id is not selective.
             if len(pks) <= STEP_ROWS:
                 return Way(pks=pks)
         ways = self._sought.ways()

@@ -1,4 +1,4 @@
-"""Keys as operators edit them: money in USD, lists as lines of text."""
+"""The forms of keys and owners' limits in the admin: money in USD, lists as lines of text."""
 
 from typing import Any, ClassVar, Final
 
@@ -15,7 +15,7 @@ def _usd(label: str) -> AmountField:
 
 
 class LimitsForm(forms.ModelForm):
-    """The amounts among the limits, in the units that people think in."""
+    """The amounts of limits, in USD and neurons."""
 
     daily_budget_nano_usd = _usd("Budget per day (USD)")
     monthly_budget_nano_usd = _usd("Budget per month (USD)")
@@ -33,7 +33,7 @@ class OwnerLimitsForm(LimitsForm):
         fields: ClassVar = ["owner", "max_keys", *LIMITS]
 
 
-# What is about what was, and not about what may be.
+# What still has a meaning for a key that is not in force any more.
 _OF_A_REVOKED_KEY: Final = frozenset({"name", "notes", "capture_text", "capture_days"})
 
 
@@ -79,12 +79,12 @@ class KeyForm(LimitsForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # A viewer's form has no fields; the static key belongs to nobody.
+        # A form that may only be viewed has no fields; the static key has no owner.
         if "owner" in self.fields:
             self.fields["owner"].required = not self.instance.is_static
 
     def clean(self) -> dict[str, Any]:
-        """Nobody is given a key that opens nothing, or a change that changes nothing."""
+        """Refuses a new key that would not work, and changes that would have no effect."""
         values = super().clean() or {}
         if self.instance.revoked_at is not None:
             for name in self.changed_data:
@@ -104,7 +104,7 @@ class RotateForm(forms.Form):
     overlap = OverlapField()
 
 
-# How the admin groups the limits, of keys and of owners.
+# The groups in which the admin shows limits, of keys and of owners.
 LIMIT_FIELDSETS: Any = [
     (
         "Rate limits",

@@ -1,4 +1,4 @@
-"""Keys in the Django admin: the list, the form, what is found by a pasted key."""
+"""Keys in the Django admin: the list, the form, and the search for a pasted key."""
 
 from typing import Any, ClassVar, Final
 
@@ -56,7 +56,7 @@ class KeyAdmin(KeyPages):
         ("owner", admin.RelatedOnlyFieldListFilter),
     )
     actions = ("revoke_selected",)
-    # A line with its columns of days takes milliseconds to draw.
+    # Each line has a chart, which takes milliseconds to render.
     list_per_page = 50
     when_empty = "A key lets a person or an app use the models, within limits of its own."
     add_words = "Issue a key"
@@ -88,7 +88,7 @@ class KeyAdmin(KeyPages):
         return () if obj is None else self._FACTS
 
     def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
-        # Revoking is the way; deleting takes a key out of the sight of everybody.
+        # Keys should be revoked: a deleted key is no longer shown anywhere.
         return bool(getattr(request.user, "is_superuser", False))
 
     @admin.display(description="key")
@@ -145,7 +145,8 @@ class KeyAdmin(KeyPages):
         listed = [f"{name}: {', '.join(some)}" for name, some in restrictions.items() if some]
         return lines([*shown.limit_texts(key.limits), *listed], "none")
 
-    # --- use, and many at once ----------------------------------------------------------------
+    # --- use, and actions on many keys
+    # ----------------------------------------------------------------
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeyList]:
         return KeyList
@@ -182,7 +183,7 @@ class KeyAdmin(KeyPages):
     ) -> HttpResponse:
         pasted = request.GET.get("q", "").strip()
         if key_text.is_well_formed(pasted):
-            # Away from a URL that holds a key, before any link on the page repeats it.
+            # Redirect away from a URL that contains a key, before links on the page repeat it.
             if not self.has_view_permission(request):
                 raise PermissionDenied
             key = key_with_text(pasted).first()

@@ -1,4 +1,4 @@
-"""What operators look for among keys."""
+"""The filters of the list of keys."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -38,7 +38,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class YesFilter(admin.SimpleListFilter):
-    """Either in force or not."""
+    """A filter that is either on or off."""
 
     words = ""
 

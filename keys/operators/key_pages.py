@@ -1,7 +1,7 @@
-"""The pages of one key that change it: issue, rotate, revoke, delete its captured text.
+"""The admin's pages that change one key: issue, rotate, revoke, delete its captured text.
 
-A secret is in exactly one response: the one to the POST that made it. It is in no message, no
-session, no URL and no history.
+A secret is shown in exactly one response, that to the POST that made it. It is never in a message,
+a session, a URL or the history.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ class KeyPages(Audited, ModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        # In the transaction of Django's own view.
+        # Django's view has begun a transaction.
         sending = take_form(request)
         super().save_model(request, obj, form, change)
         # For `response_add`, in this same request.
@@ -61,7 +61,7 @@ class KeyPages(Audited, ModelAdmin):
         return HttpResponseRedirect(reverse("admin:keys_key_change", args=[before.made_id]))
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        # Once more from the database: the secret was made after the key was read.
+        # Read again: the secret was made after the key was read.
         key = self.get_queryset(request).get(pk=obj.pk)
         return super().log_addition(request, obj, f"Issued, {secret_text(key)}.")
 
@@ -73,7 +73,7 @@ class KeyPages(Audited, ModelAdmin):
 
     def _show_once(self, request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
         origin = request.build_absolute_uri("/").rstrip("/")
-        # One that the key may use, where its patterns name one.
+        # A model that the key may use, if one of its patterns is a name.
         model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL)
         response = self.own_page(
             request,

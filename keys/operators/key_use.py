@@ -21,7 +21,7 @@ PAGE_DAYS: Final = 30
 
 
 class KeyList(ChangeList):
-    """The keys of one page, each with its use: a few queries for all of them."""
+    """The keys of one page of the list with their use, in a few queries for all of them."""
 
     result_list: Any
 
@@ -38,7 +38,7 @@ class KeyList(ChangeList):
 
 
 def use_of(key: Key) -> dict[str, Any]:
-    """For the page of one key."""
+    """What the page of one key shows of its use."""
     usage = key_usage(key.pk)
     today = timezone.now().astimezone(UTC).date()
     requests = daily_requests([key.pk], today, PAGE_DAYS)[key.pk]

@@ -26,7 +26,7 @@ class OwnerLimitsAdmin(Audited, ModelAdmin):
     fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: OwnerLimits | None = None) -> Any:
-        # The owner is the row's identity: another one would make a second row.
+        # The owner is the primary key: changing it would make a second row.
         return () if obj is None else ("owner",)
 
     @admin.display(description="limits")

@@ -1,4 +1,4 @@
-"""How much of each budget is used, for a page to draw as bars."""
+"""How much of each budget is used, as bars for a page."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from theme.bars import Bar
 
 
 def bars(limits: Limits, usage: KeyUsage) -> list[Bar]:
-    """What is used of each, what runs now included. Without a limit there is only the amount."""
+    """A bar for each budget, running requests included; without a limit only the amount."""
     money = [
         ("Today", limits.daily_budget_nano_usd, usage.day),
         ("This month", limits.monthly_budget_nano_usd, usage.month),

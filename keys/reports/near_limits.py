@@ -1,4 +1,4 @@
-"""Which budgets are nearly used, and who was refused today. Days and months are of UTC."""
+"""Which budgets are nearly used up, and whose requests were refused today. In UTC."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from keys.ledger import month_totals
 from keys.ledger.totals import REFUSED
 from keys.models import DayTotal, Key, Limited, OwnerLimits
 
-# Of a hundred: from here on a budget is nearly used.
+# From this percentage on a budget is nearly used up.
 NEAR_PERCENT: Final = 80
 
 _BUDGETS: Final = (
@@ -29,13 +29,13 @@ _REFUSED_BY: Final = {
     "refused_neurons": "neurons per day",
 }
 
-# Key or owner → what it used.
+# By the id of a key or owner, what it used.
 Used = dict[int, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
-    """How much of a budget is used. `key_id` is None for what limits all keys of an owner."""
+    """How much of a budget is used. `key_id` is None for the budget of an owner."""
 
     key_id: int | None
     owner_id: int | None
@@ -59,7 +59,7 @@ class Refused:
 
 
 def near_limits(now: datetime | None = None) -> list[NearLimit]:
-    """Budgets used to NEAR_PERCENT and more, the fullest first."""
+    """Budgets that are used to NEAR_PERCENT or more, the highest percentage first."""
     now = now or timezone.now()
     any_budget = Q(*((f"{field}__isnull", False) for field, *_ in _BUDGETS), _connector=Q.OR)
     keys = list(Key.objects.filter(any_budget, revoked_at=None))
@@ -71,7 +71,7 @@ def near_limits(now: datetime | None = None) -> list[NearLimit]:
 
 
 def fullest_budgets(keys: Iterable[Key], now: datetime | None = None) -> dict[int, NearLimit]:
-    """Of each key with a budget the one that is used most."""
+    """For each key with budgets, the budget with the highest percentage used."""
     budgets = _budgets(((key.pk, key) for key in keys), "key_id", now or timezone.now())
     fullest: dict[int, NearLimit] = {}
     for one in budgets:
@@ -137,7 +137,7 @@ def _sums(totals: QuerySet[Any], column: str) -> Used:
 
 
 def refused_today(now: datetime | None = None) -> list[Refused]:
-    """Keys whose requests a limit refused today, the most refused first."""
+    """Keys with requests that a limit refused today, the most refusals first."""
     rows = DayTotal.objects.filter(day=_today(now or timezone.now())).order_by()
     sums = rows.values("key_id", "key_name").annotate(**{f"sum_{n}": Sum(n) for n in REFUSED})
     found = [_refused(row) for row in sums]

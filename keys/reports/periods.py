@@ -1,5 +1,6 @@
-"""Who used what in a period, answered from the totals alone: sums, a stacked series, the tops,
-percentiles. Each question is one pass over the totals, and its answer small.
+"""Use in a period, computed from totals: sums, a stacked series, the largest users, percentiles.
+
+Each query reads the period's totals once and returns few rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from keys.ledger import month_totals
 from keys.ledger.totals import COUNTED, REFUSED, SUMMED, percentile_ms
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
 
-# What a series can be stacked by: the column that tells them apart, and the one with the name.
+# What a series can be stacked by: the column that identifies, and the column with the name.
 DIMENSIONS: Final = {
     "model": ("model", "model"),
     "key": ("key_id", "key_name"),
@@ -35,13 +36,13 @@ SERIES: Final = 5
 OTHERS: Final = "others"
 _SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
 Spans = Sequence[QuerySet[Any]]
-# What a line of the tops tells beside the figure.
+# What a line of the largest users shows beside the figure.
 _BESIDE: Final = ("requests", "errors", "cost_nano_usd")
 
 
 @dataclass(frozen=True, slots=True)
 class TopRow:
-    """`value` is what the log filters by, `amount` is of the figure that was asked for."""
+    """One of the largest: `value` is for the log's filter, `amount` is the requested figure."""
 
     value: str
     name: str
@@ -77,8 +78,8 @@ class UseReport:
 def use_report(
     begin: date, end: date, figure: str, by: str, *, by_month: bool = False
 ) -> UseReport:
-    """From `begin` on and before `end`, stacked by one of DIMENSIONS, of one of FIGURES. For
-    somebody who looks at months, a series may have a whole month's amount under its first day."""
+    """The report from `begin` to before `end`, for one of FIGURES, stacked by one of DIMENSIONS.
+    With `by_month` a series may have the amount of a whole month under its first day."""
     if by_month:
         spans = month_totals.spans(begin, end)
     else:
@@ -90,10 +91,11 @@ def use_report(
         group
         for totals in spans
         for group in totals.values(*columns).annotate(
-            # A key that was renamed keeps one line.
+            # A renamed key still has one line.
             shown_key=Max("key_name"),
             shown_owner=Max("owner_name"),
-            # No more than is needed: SQLite sorts what it groups, with all that is summed.
+            # No more sums than needed: SQLite sorts the rows that it groups, with all summed
+            # columns.
             **{f"sum_{name}": Sum(name) for name in {summed, *_BESIDE}},
         )
     ]
@@ -116,7 +118,7 @@ def use_report(
 
 
 def _by_day(spans: Spans, names: Sequence[str]) -> dict[date, dict[str, int]]:
-    """In the order of the totals' index, so that SQLite need not sort them."""
+    """Sums by day, grouped in the order of an index so that SQLite need not sort."""
     sums = {f"sum_{name}": Sum(name) for name in names}
     return {
         row["day"]: {name: int(row[f"sum_{name}"] or 0) for name in names}
@@ -126,7 +128,7 @@ def _by_day(spans: Spans, names: Sequence[str]) -> dict[date, dict[str, int]]:
 
 
 def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict[str, Any]]:
-    """The groups added up by one dimension, the largest first; those with nothing left out."""
+    """The groups added up by one dimension, the largest first, without those with nothing."""
     column, name_column = DIMENSIONS[by]
     shown = {"key_name": "shown_key", "owner_name": "shown_owner"}.get(name_column, name_column)
     lines: dict[Any, dict[str, Any]] = {}
@@ -154,7 +156,7 @@ def _series(
     ranked: list[dict[str, Any]],
     by_day: dict[date, dict[str, int]],
 ) -> list[Series]:
-    """The largest by day, and all others together."""
+    """A series for each of the largest, and one for all others together."""
     column = DIMENSIONS[by][0]
     largest = ranked[:SERIES]
     by_line: dict[str, dict[date, int]] = {line["value"]: {} for line in largest}
@@ -178,7 +180,7 @@ def _percentiles(sums: dict[str, int], names: tuple[str, ...]) -> tuple[float | 
 
 
 def daily_requests(key_ids: Iterable[int], today: date, days: int) -> dict[int, list[int]]:
-    """Of each key the requests of the last days, today's last."""
+    """For each key the requests of the last days, today's last."""
     begin = today - timedelta(days=days - 1)
     ids = list(key_ids)
     found = {pk: [0] * days for pk in ids}

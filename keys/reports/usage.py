@@ -1,4 +1,4 @@
-"""Questions about use, answered from the totals. They belong on a thread, not on the loop."""
+"""The use of keys, owners and the whole account, from totals. Call it on a thread."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from keys.models import DayTotal, RequestLog, Reservation
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """`reserved_…` is what running requests may use at most, beside what is used."""
+    """What is used; and in `reserved_…` the most that running requests may use in addition."""
 
     cost_nano_usd: int
     neurons_micro: int
@@ -32,7 +32,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """By calendar day and month, UTC. `refused_today` is by what refused: `totals.REFUSED`."""
+    """By calendar day and month, UTC. `refused_today` is by kind of refusal: `totals.REFUSED`."""
 
     day: Usage
     month: Usage
@@ -56,7 +56,7 @@ def key_usage(key_id: int, now: datetime | None = None) -> KeyUsage:
 
 
 def owner_usage(owner_id: int, now: datetime | None = None) -> KeyUsage:
-    """Of all keys that the owner has and had."""
+    """The use of all keys that the owner has or had."""
     return _usage(Q(owner_id=owner_id), now)
 
 
@@ -78,8 +78,8 @@ def _usage(whose: Q, now: datetime | None) -> KeyUsage:
 
 
 def _reserved_and_used(whose: Q, now: datetime) -> tuple[QuerySet[Reservation], QuerySet[DayTotal]]:
-    """In the order to read them in: what settles in between is then counted twice, rather than not
-    at all."""
+    """Reservations and totals, to be read in this order: a request that settles in between is then
+    counted twice, rather than not at all."""
     running = Reservation.objects.filter(whose, expires_at__gt=now)
     return running, DayTotal.objects.filter(whose)
 
@@ -91,7 +91,7 @@ def _by_key(
 
 
 def _key_usage(used: Mapping[str, Any], reserved: Mapping[str, Any]) -> KeyUsage:
-    """From sums as `_sums` names them; one that is missing or null is of nothing."""
+    """From sums as `_sums` names them; a missing or null one is 0."""
     windows = {
         window.value: Usage(
             **{name: int(used.get(f"{window.value}_{name}") or 0) for name in _SUMMED},
@@ -122,8 +122,8 @@ def _within(window: Window, today: date) -> Q:
 def sums_by_day(
     begin: date, end: date, whose: Q | None = None, by: Iterable[str] = ()
 ) -> list[dict[str, Any]]:
-    """Every sum of each day from `begin` on and before `end`, for charts: also by `by`, such as
-    "model". Histograms are in it, for `totals.percentile_ms`."""
+    """All sums of each day from `begin` to before `end`, for charts; grouped also by `by`, such as
+    "model". Includes the histograms, for `totals.percentile_ms`."""
     totals = DayTotal.objects.filter(day__gte=begin, day__lt=end)
     if whose is not None:
         totals = totals.filter(whose)
@@ -143,9 +143,9 @@ Sums = dict[tuple[str, str], dict[str, int]]
 
 
 class SumsEver:
-    """Every sum since the first request, by endpoint and model, read from the database. Days that
-    are over stand still, since no request lasts a day, and are added up once a day; a repair of
-    such a day is seen the day after."""
+    """All sums since the first request, by endpoint and model. Past days do not change any more,
+    since no request runs for a day, and are added up once a day; a repair of a past day is noticed
+    on the next day."""
 
     def __init__(self) -> None:
         self._closed: tuple[date, Sums] | None = None
@@ -161,7 +161,7 @@ class SumsEver:
 
 
 def _summed(spans: Iterable[QuerySet[Any]], sums: Sums) -> Sums:
-    """`sums` with those of the totals added."""
+    """`sums` with the sums of the totals added."""
     adding: dict[str, Any] = {f"sum_{name}": Sum(name) for name in ADDED}
     for totals in spans:
         for row in totals.values("endpoint", "model").order_by().annotate(**adding):
@@ -173,17 +173,17 @@ def _summed(spans: Iterable[QuerySet[Any]], sums: Sums) -> Sums:
 
 @dataclass(frozen=True, slots=True)
 class NeuronDay:
-    """The neurons of one UTC day that the account used through this gateway, over all keys: as
-    upstream measured them, else as the price list has them. What others use on the same account
-    is not in it, nor are requests whose cost nobody knows."""
+    """The neurons that all keys used on one UTC day, as measured by upstream, or else computed from
+    the price list. Without what is used on the same account outside this gateway, and without
+    requests of unknown cost."""
 
     day: date
     used_micro: int
     free_micro: int
     unknown_requests: int
-    # At the day's rate; None when they last until the reset, and when they are gone.
+    # Forecast of when they are used up; None if they last until the reset or are used up already.
     gone_at: datetime | None
-    # When Workers AI first said today that they are gone. It is right, whatever was counted here.
+    # When Workers AI first said today that they are used up, which counts whatever the sums say.
     used_up_at: datetime | None
 
     @property
@@ -191,13 +191,13 @@ class NeuronDay:
         return 0 if self.used_up_at else max(0, self.free_micro - self.used_micro)
 
 
-# Of rows: only upstream's answer that the allocation is used up. A key's own budget leaves none.
+# Rows where upstream said so. A refusal by a key's own budget has no row.
 _USED_UP: Final = Q(status__gte=400, error_code="insufficient_quota")
 
 
 def account_neuron_day(now: datetime | None = None) -> NeuronDay:
-    """The forecast is a straight line: what was used since 00:00 UTC goes on at the same rate, so
-    the free neurons are gone at 00:00 + elapsed * free / used."""
+    """The forecast is linear: at the rate since 00:00 UTC the free neurons are used up at 00:00 +
+    elapsed * free / used."""
     now = (now or timezone.now()).astimezone(UTC)
     midnight = datetime.combine(now.date(), time(), UTC)
     sums = DayTotal.objects.filter(day=now.date()).aggregate(
