@@ -13,8 +13,10 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.limits.ticket import Outcome, Ticket
+from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
+from workers_ai.client import Caller
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
 CLIENT_CLOSED_REQUEST = 499
@@ -54,9 +56,9 @@ class Exchange:
     ttft_ms: int | None = None
 
     @property
-    def caller(self) -> str:
+    def caller(self) -> Caller:
         """Who shares the connections to upstream with the other keys."""
-        return str(self.key.id)
+        return Caller(str(self.key.id), gateway_headers(self.key, self.request.raw_headers))
 
     def affinity(self, conversation: str) -> str:
         """An opaque id that keeps one key's conversation on one upstream instance."""

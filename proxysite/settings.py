@@ -230,6 +230,12 @@ CLOUDFLARE_AI_GATEWAY = parsed(
     matching(r"[A-Za-z0-9_-]{1,64}"),
     "the name of an AI Gateway: letters, digits, - and _",
 )
+CLOUDFLARE_AI_GATEWAY_METADATA = listed("CLOUDFLARE_AI_GATEWAY_METADATA")
+for _name in CLOUDFLARE_AI_GATEWAY_METADATA:
+    if _name not in ("key", "owner"):
+        raise bad_setting("CLOUDFLARE_AI_GATEWAY_METADATA", _name, "key and owner, or one of them")
+CLOUDFLARE_AI_GATEWAY_CACHE = yes_or_no("CLOUDFLARE_AI_GATEWAY_CACHE", False)
+CLOUDFLARE_AI_GATEWAY_LOGS = yes_or_no("CLOUDFLARE_AI_GATEWAY_LOGS", False)
 FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)
 
 UPSTREAM_PROXY = proxy_url("UPSTREAM_PROXY", text("UPSTREAM_PROXY"))

@@ -47,7 +47,7 @@ FLOORS = {
         {"admin", "apps"},
     ),
     "openai_api": (
-        {"served", "upstream"},
+        {"ai_gateway", "served", "upstream"},
         {"errors"},
         {"use"},
         {"exchange"},

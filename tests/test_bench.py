@@ -19,7 +19,7 @@ from catalog.classify.by_task import classify
 from catalog.pricing.costs import cost_nano_usd
 from catalog.pricing.prices import prices_from_json
 from keys.models import DayTotal, RequestLog
-from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
+from workers_ai.client import Account, Answer, Caller, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +55,7 @@ def chat_payload(model: str, **more: Any) -> bytes:
 
 
 async def test_the_gateways_client_reads_the_mocks_whole_chat(upstream: WorkersAIClient) -> None:
-    answer = await upstream.chat(chat_payload(model_name(3, 0)), caller="1", stream=False)
+    answer = await upstream.chat(chat_payload(model_name(3, 0)), caller=Caller("1"), stream=False)
     assert isinstance(answer, Answer)
     body = answer.json()
     assert body["object"] == "chat.completion"
@@ -68,7 +68,7 @@ async def test_the_mock_streams_as_many_chunks_as_the_model_says(
     upstream: WorkersAIClient, gap_ms: int
 ) -> None:
     payload = chat_payload(model_name(7, gap_ms), stream=True)
-    answer = await upstream.chat(payload, caller="1", stream=True)
+    answer = await upstream.chat(payload, caller=Caller("1"), stream=True)
     assert isinstance(answer, EventSource)
     events = [event.data async for events in answer for event in events]
     assert events[-1].strip() == b"[DONE]"
@@ -81,7 +81,7 @@ async def test_the_mock_streams_as_many_chunks_as_the_model_says(
 
 
 async def test_the_mock_answers_pictures_in_an_envelope(upstream: WorkersAIClient) -> None:
-    answer = await upstream.run(IMAGE_MODEL, b'{"prompt":"a cube"}', caller="1")
+    answer = await upstream.run(IMAGE_MODEL, b'{"prompt":"a cube"}', caller=Caller("1"))
     assert len(answer.json()["image"]) == 400
 
 

@@ -60,6 +60,8 @@ class Account:
     api_token: str = field(repr=False)
     base_url: str = "https://api.cloudflare.com/client/v4"
     ai_gateway: str = ""
+    # Whether AI Gateway keeps prompts and answers, which it does unless it is told not to.
+    gateway_logs_payloads: bool = False
 
     @property
     def ai_url(self) -> str:
@@ -71,6 +73,14 @@ class Account:
             if secret:
                 text = text.replace(secret, "[hidden]")
         return text
+
+
+class Caller(NamedTuple):
+    """For whom a call is made: an opaque id of who must not take all connections, and what AI
+    Gateway is told of them."""
+
+    id: str
+    gateway_headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 class Call(NamedTuple):
@@ -119,9 +129,7 @@ class WorkersAIClient:
             (b"accept", b"*/*"),
             (b"accept-encoding", ACCEPT_ENCODING),
         ]
-        self._route = (
-            [(b"cf-aig-gateway-id", account.ai_gateway.encode())] if account.ai_gateway else []
-        )
+        self._route = _route_of(account)
         self._whole = WholeAnswers()
         self._chat_target = self._target("/v1/chat/completions")
 
@@ -129,17 +137,16 @@ class WorkersAIClient:
         await self._pool.aclose()
 
     async def chat(
-        self, payload: bytes, *, caller: str, affinity: str = "", stream: bool
+        self, payload: bytes, *, caller: Caller, affinity: str = "", stream: bool
     ) -> Answer | EventSource:
         """`POST ai/v1/chat/completions`; an EventSource only when upstream really streams.
 
-        `caller` is an opaque id of who must not take all connections; `affinity` one that keeps a
-        conversation on one instance, for its prompt cache.
+        `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
         """
-        headers = [*self._route, (b"content-type", b"application/json")]
+        headers = [*self._routed(caller), (b"content-type", b"application/json")]
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
-        call = Call(b"POST", self._chat_target, headers, payload, MOST_TEXT_BYTES, caller=caller)
+        call = Call(b"POST", self._chat_target, headers, payload, MOST_TEXT_BYTES, caller=caller.id)
         return await self._send(call, live=EventSource if stream else None)
 
     async def run(
@@ -147,7 +154,7 @@ class WorkersAIClient:
         model: str,
         payload: bytes,
         *,
-        caller: str,
+        caller: Caller,
         content_type: str = "application/json",
         params: Mapping[str, Any] | None = None,
         repeatable: bool = True,
@@ -156,21 +163,23 @@ class WorkersAIClient:
 
         Multipart is not sent through AI Gateway, which answers it with 500/7000.
         """
-        headers = [] if content_type.startswith("multipart/") else list(self._route)
+        headers = [] if content_type.startswith("multipart/") else self._routed(caller)
         headers.append((b"content-type", content_type.encode()))
         target = self._run_target(model, params)
-        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, repeatable, caller=caller)
+        call = Call(
+            b"POST", target, headers, payload, MOST_MEDIA_BYTES, repeatable, caller=caller.id
+        )
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
 
     async def run_for_bytes(
-        self, model: str, payload: bytes, *, caller: str
+        self, model: str, payload: bytes, *, caller: Caller
     ) -> Answer | ByteSource:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
-        headers = [*self._route, (b"content-type", b"application/json")]
+        headers = [*self._routed(caller), (b"content-type", b"application/json")]
         target = self._run_target(model)
-        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller)
+        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller.id)
         return await self._send(call, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
@@ -209,6 +218,10 @@ class WorkersAIClient:
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer.json()
+
+    def _routed(self, caller: Caller) -> list[tuple[bytes, bytes]]:
+        """Headers that lead through AI Gateway, where there is one."""
+        return [*self._route, *caller.gateway_headers] if self._route else []
 
     def _run_target(self, model: str, params: Mapping[str, Any] | None = None) -> bytes:
         # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
@@ -321,3 +334,12 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return seconds if 0 <= seconds < 1e9 else None
+
+
+def _route_of(account: Account) -> list[tuple[bytes, bytes]]:
+    if not account.ai_gateway:
+        return []
+    route = [(b"cf-aig-gateway-id", account.ai_gateway.encode())]
+    if not account.gateway_logs_payloads:
+        route.append((b"cf-aig-collect-log-payload", b"false"))
+    return route

@@ -16,6 +16,7 @@ def client_from_settings() -> WorkersAIClient:
             settings.CLOUDFLARE_API_TOKEN,
             settings.CLOUDFLARE_API_BASE_URL,
             settings.CLOUDFLARE_AI_GATEWAY,
+            gateway_logs_payloads=settings.CLOUDFLARE_AI_GATEWAY_LOGS,
         ),
         timeouts=Timeouts(
             connect_s=settings.UPSTREAM_CONNECT_TIMEOUT,

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from tests.workers_ai.raw_server import Answer, RawServer
-from workers_ai.client import Account, WorkersAIClient
+from workers_ai.client import Account, Caller, WorkersAIClient
 from workers_ai.retry import RetryPolicy
 from workers_ai.silence import Timeouts
 from workers_ai.simulator.serve import RunningSimulator
@@ -16,18 +16,19 @@ TOKEN = "a-token-that-must-never-be-seen"
 SHORT = Timeouts(connect_s=0.5, pool_s=0.5, first_byte_s=0.3, idle_s=0.5)
 QUICK = RetryPolicy(retries=2, budget_s=5, first_delay_s=0.01, longest_delay_s=0.05)
 NO_RETRY = RetryPolicy(retries=0)
+ONE = Caller("one")
 
 
 class Client(WorkersAIClient):
     """A client that closes with its block, of one caller unless a test says otherwise."""
 
-    async def chat(self, payload: bytes, *, caller: str = "one", **options: Any) -> Any:
+    async def chat(self, payload: bytes, *, caller: Caller = ONE, **options: Any) -> Any:
         return await super().chat(payload, caller=caller, **options)
 
-    async def run(self, model: str, payload: bytes, *, caller: str = "one", **options: Any) -> Any:
+    async def run(self, model: str, payload: bytes, *, caller: Caller = ONE, **options: Any) -> Any:
         return await super().run(model, payload, caller=caller, **options)
 
-    async def run_for_bytes(self, model: str, payload: bytes, *, caller: str = "one") -> Any:
+    async def run_for_bytes(self, model: str, payload: bytes, *, caller: Caller = ONE) -> Any:
         return await super().run_for_bytes(model, payload, caller=caller)
 
     async def __aenter__(self) -> "Client":

@@ -31,6 +31,7 @@ from tests.workers_ai.raw_server import (
 from workers_ai import audio_file, errors, sse
 from workers_ai.answer import Answer as WholeAnswer
 from workers_ai.answer import ByteSource, EventSource
+from workers_ai.client import Caller
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
@@ -153,6 +154,18 @@ async def test_an_ai_gateway_is_named_on_each_call(upstream: RunningSimulator) -
         await client.run("@cf/leonardo/phoenix-1.0", orjson.dumps({"prompt": "a cat"}))
     named = [request.headers["cf-aig-gateway-id"] for request in upstream.requests]
     assert named == ["simulated", "simulated"]
+
+
+async def test_an_ai_gateway_keeps_no_text_unless_it_may(upstream: RunningSimulator) -> None:
+    caller = Caller("7", ((b"cf-aig-metadata", b'{"key":"7"}'),))
+    async with of_simulator(upstream, ai_gateway="simulated") as client:
+        await client.chat(chat("Hi"), caller=caller, stream=False)
+    async with of_simulator(upstream) as direct:
+        await direct.chat(chat("Hi"), caller=caller, stream=False)
+    routed, plain = (request.headers for request in upstream.requests)
+    assert routed["cf-aig-collect-log-payload"] == "false"
+    assert routed["cf-aig-metadata"] == '{"key":"7"}'
+    assert not any(name.startswith("cf-aig-") for name in plain)
 
 
 async def test_multipart_goes_past_the_ai_gateway(upstream: RunningSimulator) -> None:
