@@ -1,4 +1,4 @@
-"""What a provider of OpenID Connect says of a person, and how much of it counts. Pure.
+"""What an OpenID Connect provider says about a person, and what of it is trusted. Pure.
 
 allauth keeps both sources as the provider sent them: `userinfo`, and `id_token` decoded.
 https://openid.net/specs/openid-connect-core-1_0.html
@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-# One address and nothing beside it: what browsers take in a field for an address. Letters of
-# other alphabets are not among them, since some are equal to others in a database's comparison.
+# Exactly one address, in the form that browsers accept in an email field. Non-ASCII letters are not
+# accepted, since databases compare some of them as equal to others.
 _ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
 )
@@ -18,8 +18,9 @@ _LONGEST_ADDRESS: Final = 254
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`text` is empty when the provider sent none, or none that is one address. `counts` says that
-    it is the person's: the provider checked it, or the operator vouches for all of its issuer's."""
+    """`text` is empty if the provider sent no valid address. `counts` means that the address is
+    known to be the person's: the provider verified it, or the operator trusts all addresses of this
+    issuer."""
 
     text: str
     counts: bool
@@ -30,7 +31,7 @@ class Address:
 
 
 def address_in(sources: Any, *, all_are_trusted: bool) -> Address:
-    """From whichever source has one, with what that source says of it."""
+    """The address from the first source that has one, with that source's `email_verified`."""
     claims = next((one for one in _dicts(sources) if one.get("email")), {})
     text = claims.get("email")
     if not isinstance(text, str) or not _is_one_address(text):
@@ -39,8 +40,9 @@ def address_in(sources: Any, *, all_are_trusted: bool) -> Address:
 
 
 def problem_with(sources: Any) -> str | None:
-    """Why this is nobody's answer, in words for the log: section 5.3.2 wants one subject in both
-    sources, and without an ID token nothing says which issuer and client they are from."""
+    """Why the claims cannot be used, as text for the log; None if they can. Section 5.3.2 requires
+    the same subject in both sources, and only an ID token says which issuer and client they are
+    from."""
     if not isinstance(sources, dict) or not isinstance(sources.get("id_token"), dict):
         return "the provider sent no ID token"
     subject = sources["id_token"].get("sub")
@@ -62,7 +64,8 @@ def _is_one_address(text: str) -> bool:
 
 
 def _counts(is_verified: object, all_are_trusted: bool) -> bool:
-    """The claim is a JSON boolean by section 5.1, so 1 and "true" say nothing by themselves. An
-    operator's word stands for a claim that is missing, or "true" as a text, which Cognito sends; a
-    claim that says otherwise is the provider's own knowledge of this person, and stronger."""
+    """By section 5.1 the claim is a JSON boolean, so 1 or "true" alone does not count. If the
+    operator trusts all addresses, a missing claim counts, and so does "true" as text, which Cognito
+    sends; any other value is what the provider knows about this person, and then the address does
+    not count."""
     return is_verified is True or (all_are_trusted and is_verified in (None, "true"))

@@ -1,4 +1,4 @@
-"""A member's own keys as forms: the fields of a key, each within what an operator allows."""
+"""The forms of members' own keys: the fields of a key, within what an operator allows."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
@@ -35,7 +35,7 @@ _SHOW: Final[dict[str, Callable[[int], str]]] = {
 
 
 class LimitsForm(forms.Form):
-    """The limits of a key. Empty means as much as the ceiling has."""
+    """The limits of a key. An empty field means the ceiling's value."""
 
     expires_on = forms.DateField(
         required=False,
@@ -142,7 +142,7 @@ class LimitsForm(forms.Form):
 
     @property
     def key_fields(self) -> dict[str, Any]:
-        """The values under the names of `Key`."""
+        """The values, under the field names of `Key`."""
         values = dict(self.cleaned_data)
         return {"expires_at": values.pop("expires_on"), **values}
 
@@ -156,7 +156,7 @@ class NewKeyForm(LimitsForm):
 
 
 def limits_of(key: Key) -> dict[str, Any]:
-    """What a form begins with that changes the key."""
+    """The initial values of a form that changes the key."""
     fields = [name for name in LimitsForm.base_fields if name != "expires_on"]
     expires = key.expires_at
     return {

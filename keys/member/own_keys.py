@@ -1,4 +1,4 @@
-"""A member's keys, and what limits all of them, as the pages show them."""
+"""A member's keys, and the limits over all of them, as the pages show them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +22,7 @@ _REFUSED_WORDS: Final = {
 
 
 def rules_of(key: Key) -> list[str]:
-    """The limits that have no bar, in words."""
+    """The limits and restrictions that are not shown as bars, as texts."""
     return [
         *shown.rate_texts(key.limits),
         *(f"{label}: {', '.join(values)}" for label, values in (
@@ -40,7 +40,7 @@ class ShownKey:
     bars: list[Bar]
     rules: list[str]
     requests_today: int
-    # What limits refused today, by which.
+    # How many requests were refused today, by limit.
     refused: list[tuple[str, int]]
 
     @property
@@ -70,7 +70,7 @@ def shown_keys(keys: list[Key]) -> list[ShownKey]:
 
 @dataclass(frozen=True, slots=True)
 class ShownOwner:
-    """Over all keys of a member. `limits` is empty where an operator set none."""
+    """The limits over all keys of a member. Empty where an operator set none."""
 
     bars: list[Bar]
     rates: list[str]

@@ -1,4 +1,4 @@
-"""A member's requests, a page of the log at a time, and one of them for the playground."""
+"""A member's requests: one page of the log, or one request for the playground."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,7 +37,7 @@ class ShownRequest:
 
     @property
     def reason(self) -> str:
-        """Why it did not end as it should; empty when it did."""
+        """Why the request failed; empty if it did not."""
         if self.row.error_message or self.row.error_code:
             return self.row.error_message or self.row.error_code
         return _END_WORDS.get(self.row.end_reason, "") if self.failed else ""
@@ -49,17 +49,17 @@ _END_WORDS: Final = {"client_gone": "The client disconnected before the answer w
 @dataclass(frozen=True, slots=True)
 class RequestPage:
     requests: list[ShownRequest]
-    # Where the next, older page begins; None on the last.
+    # Where the next page of older requests begins; None on the last page.
     older: str | None
-    # How far the search came, when it took too long to fill the page.
+    # How far the search went, if it took too long to fill the page.
     searched_to: datetime | None = None
 
 
 def request_page(
     owner_id: int, *, key_id: int | None = None, failed: bool = False, before: str = ""
 ) -> RequestPage:
-    """Newest first. `before` is `older` of the page before, so each costs as much as the first;
-    what is no such text begins anew."""
+    """Newest first. `before` is `older` of the previous page, so each page costs as much as the
+    first; an invalid `before` gives the first page."""
     equal = {"owner_id": owner_id} if key_id is None else {"owner_id": owner_id, "key_id": key_id}
     walk = Walk(Sought(equal=equal, failed=failed), Position.parse(before))
     found, older = walk.page(PAGE_ROWS)
@@ -71,13 +71,14 @@ def request_page(
 
 
 def own_request(owner_id: int, request_id: str) -> RequestLog | None:
-    """The newest, since a client may send an id twice."""
+    """The newest request with this id, since a client may use an id twice."""
     rows = RequestLog.objects.filter(request_id=request_id, owner_id=owner_id)
     return rows.order_by("-id").first()
 
 
 def request_as_json(row: RequestLog) -> dict[str, Any]:
-    """What the playground shows of an answer; amounts are exact decimal texts, unknown is null."""
+    """What the playground shows of an answer. Amounts are exact decimal strings, unknown is
+    null."""
     return {
         "request_id": row.request_id,
         "model": row.model,

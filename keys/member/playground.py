@@ -1,8 +1,8 @@
-"""The playground: a page that talks to `/v1` through a key of the member's, as any client does.
+"""The playground: a page that calls `/v1` with one of the member's keys, like any client.
 
-The page itself answers nothing. It gets a token for the chosen key here (`playground_token.py`),
-and calls the API with it, so limits, prices and log rows are those of the key. What an answer cost
-it reads from the answer's own log row.
+The page gets a token for the chosen key from here (`keys/access/playground_token.py`) and calls the
+API with it, so limits, prices and log rows are those of the key. It reads an answer's cost from the
+answer's log row.
 """
 
 import re
@@ -35,7 +35,7 @@ def playground(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def token(request: HttpRequest) -> JsonResponse:
-    """`key` → a token for it. 401 tells the page to sign in again, which a redirect would not."""
+    """A token for `key`. Answers 401 instead of a redirect, so that the page can ask to sign in."""
     if request.user.pk is None:
         return JsonResponse({"error": "You are signed out. Sign in again."}, status=401)
     chosen = request.POST.get("key", "")
@@ -54,11 +54,11 @@ def token(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def answered(request: HttpRequest, request_id: str) -> HttpResponse:
-    """The log row of an answer of the member's: what it used and what it cost. 204 while there is
-    none: a request that was stopped gets its row a moment later, one that a limit refused never."""
+    """The log row of one of the member's answers: what it used and cost. 204 while there is no row:
+    a stopped request gets its row a moment later, a request that a limit refused never has one."""
     if request.user.pk is None:
         return JsonResponse({"error": "You are signed out. Sign in again."}, status=401)
-    # A NUL is more than PostgreSQL takes in a text.
+    # PostgreSQL rejects text that contains NUL.
     row = None if "\0" in request_id else own_request(request.user.pk, request_id)
     if row is None:
         return HttpResponse(status=204)

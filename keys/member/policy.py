@@ -1,9 +1,9 @@
-"""What a member may do with keys of their own: within what an operator allows, never beyond it.
+"""What members may do with their own keys, within what an operator allows.
 
-- Rotating and revoking: always, of own keys only.
-- Making: while fewer keys are in force than MEMBER_MAX_KEYS, or than the owner's own number.
-- Limits: a new key has those of MEMBER_KEY_LIMITS or lower ones; a key that exists can only be
-  limited further, whoever set what it has. Limits over all keys of an owner hold beside that.
+- Rotate and revoke: always, their own keys only. - Make: while fewer of their keys are in force
+than MEMBER_MAX_KEYS, or than the owner's own maximum. - Limits: a new key has at most the limits of
+MEMBER_KEY_LIMITS; the limits of an existing key can only be lowered, whoever set them. Limits over
+all keys of an owner apply in addition.
 """
 
 from collections.abc import Callable, Iterable
@@ -34,12 +34,12 @@ _AMOUNTS: Final[dict[str, tuple[str, Callable[[str], int]]]] = {
 
 
 class MayNotMakeKeys(Exception):
-    """The member has as many keys in force as an operator allows, or may make none."""
+    """The member has as many keys in force as allowed, or may make none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The highest limits that a key may get. What is missing or empty is not limited."""
+    """The highest limits that a key may have. A missing or empty one means no limit."""
 
     amounts: dict[str, int] = field(default_factory=dict)
     models: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def own_keys(owner: Any) -> QuerySet[Key]:
 
 
 def why_out_of_force(key: Key) -> str | None:
-    """What a member is told of a key that is changed no more; None for one in force."""
+    """The message for a key that cannot be changed any more; None for a key in force."""
     state = key.state()
     if state == "revoked":
         return f"{key.name} is revoked, for good: make another key."
@@ -78,9 +78,9 @@ def may_make_another(owner: Any) -> bool:
 
 
 def make_key(owner: Any, **fields: Any) -> tuple[Key, str]:
-    """A new key and its text. Raises `MayNotMakeKeys`."""
+    """Makes a key and returns it with its text. Raises `MayNotMakeKeys`."""
     with transaction.atomic():
-        # Its lock lets one key be made at a time, so that two at once cannot both be the last.
+        # The lock serialises making keys, so that two at once cannot exceed the maximum.
         Revision.take_next()
         if not may_make_another(owner):
             raise MayNotMakeKeys
@@ -88,7 +88,7 @@ def make_key(owner: Any, **fields: Any) -> tuple[Key, str]:
 
 
 def ceiling_of_new_keys(now: datetime | None = None) -> Ceiling:
-    """From MEMBER_KEY_LIMITS. Raises ValueError for an endpoint or a network that is none."""
+    """From MEMBER_KEY_LIMITS. Raises ValueError for an unknown endpoint or an invalid network."""
     values = dict(limit.split("=", 1) for limit in settings.MEMBER_KEY_LIMITS)
     endpoints = _listed(values, "endpoints")
     for name in endpoints:
@@ -113,7 +113,7 @@ def _listed(values: dict[str, str], name: str) -> tuple[str, ...]:
 
 
 def ceiling_of(key: Key) -> Ceiling:
-    """What the key has: a member may limit it further, and not give it back."""
+    """The key's own limits: a member may lower them and cannot raise them again."""
     return Ceiling(
         amounts={name: value for name in LIMITS if (value := getattr(key, name)) is not None},
         models=tuple(key.allowed_models),
@@ -124,12 +124,12 @@ def ceiling_of(key: Key) -> Ceiling:
 
 
 def is_name(pattern: str) -> bool:
-    """Whether it matches one name only."""
+    """Whether the pattern is a name, without wildcards."""
     return not any(wildcard in pattern for wildcard in _WILDCARDS)
 
 
 def is_within_patterns(pattern: str, allowed: Iterable[str]) -> bool:
-    """Whether every model that `pattern` matches is surely matched by one of `allowed`."""
+    """Whether every name that `pattern` matches is certainly matched by one of `allowed`."""
     begin = pattern
     for wildcard in _WILDCARDS:
         begin = begin.partition(wildcard)[0]
@@ -137,8 +137,8 @@ def is_within_patterns(pattern: str, allowed: Iterable[str]) -> bool:
 
 
 def _covers(allowed: str, begin: str, is_whole: bool) -> bool:
-    """Patterns that are more than a beginning and a star cover themselves only, which
-    `is_within_patterns` has seen, and names without wildcards."""
+    """A pattern of the form `beginning*` covers all that begins so. Any other pattern covers names
+    without wildcards, and itself, which `is_within_patterns` has checked."""
     stem = allowed[:-1]
     if allowed.endswith("*") and is_name(stem):
         return begin.startswith(stem)

@@ -1,7 +1,7 @@
-"""How the provider of single sign-on is asked: within bounds, over TLS, and no more than needed.
+"""HTTP requests to the provider of single sign-on: bounded, over TLS, and as few as possible.
 
-allauth asks through the session that it gets from the adapter; each page makes one of its own. What
-they share is the provider's configuration, which is fetched once in a while, by one page.
+allauth sends its requests through the session that the adapter returns, a new one for each page.
+The provider's configuration is shared: one page fetches it, and the others use it for some minutes.
 """
 
 import io
@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-# Of one answer. A provider that takes a connection and says nothing is given up in ANSWER_S.
+# Bounds of one answer. A provider that accepts a connection and does not answer is given up after
+# ANSWER_S.
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 4.0
 MOST_BYTES: Final = 1024 * 1024
 CONFIGURATION_KEPT_S: Final = 600.0
-# After a failure nobody asks for so long: the pages that wait would all wait for the same.
+# After a failure no page asks again for so long: they would all wait for the same failure.
 FAILURE_KEPT_S: Final = 5.0
 
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
@@ -28,7 +29,7 @@ _CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
 
 
 class UnusableProvider(requests.RequestException):
-    """What the provider is asked, or answers, may not be used. The text is for the log."""
+    """A request or an answer of the provider that is not acceptable. The text is for the log."""
 
 
 class ProviderSession(requests.Session):
@@ -37,7 +38,7 @@ class ProviderSession(requests.Session):
     def __init__(self, provider: "Provider") -> None:
         super().__init__()
         self._provider = provider
-        # Python's own look into SSL_CERT_FILE, which `requests` does not know.
+        # Python reads SSL_CERT_FILE here; `requests` ignores it.
         paths = ssl.get_default_verify_paths()
         if paths.cafile is not None and paths.cafile != paths.openssl_cafile:
             self.verify = paths.cafile
@@ -63,7 +64,7 @@ class ProviderSession(requests.Session):
 
 
 class Provider:
-    """One issuer. `configuration` may be called from many threads."""
+    """One issuer. `configuration` is thread-safe."""
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
@@ -73,8 +74,8 @@ class Provider:
         self._good_until = 0.0
 
     def configuration(self, session: ProviderSession) -> bytes:
-        """The body of the issuer's configuration, checked. Who comes while it is being fetched
-        waits for the same answer."""
+        """The body of the issuer's configuration, checked. Concurrent callers wait for the one that
+        fetches it."""
         with self._lock:
             if time.monotonic() >= self._good_until:
                 self._fetch(session)
@@ -96,8 +97,8 @@ class Provider:
     def _check(self, configuration: Any) -> None:
         if not isinstance(configuration, dict):
             raise UnusableProvider("the configuration is no object")
-        # https://openid.net/specs/openid-connect-discovery-1_0.html, section 4.3: an identity is
-        # the issuer's by this name, so it has one.
+        # https://openid.net/specs/openid-connect-discovery-1_0.html, section 4.3: the
+        # configuration must have the issuer's own name, to which identities belong.
         name = configuration.get("issuer")
         if not isinstance(name, str) or name.rstrip("/") != self.issuer:
             raise UnusableProvider(
@@ -111,7 +112,7 @@ class Provider:
 
 
 def is_protected(url: str) -> bool:
-    """Over TLS, or not leaving this machine."""
+    """Whether the URL is over TLS, or on this machine."""
     parts = urlsplit(url)
     if parts.scheme != "http":
         return parts.scheme == "https"
@@ -122,8 +123,8 @@ def is_protected(url: str) -> bool:
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
-    """What comes in time, as it comes: a read of a whole answer would wait as long as anything at
-    all arrives now and then."""
+    """Reads the answer piece by piece until the deadline: a read of the whole answer has no time
+    limit as long as some bytes arrive now and then."""
     body = bytearray()
     try:
         while chunk := response.raw.read1(65_536, decode_content=True):
@@ -146,6 +147,6 @@ def _response_of(body: bytes) -> requests.Response:
 
 
 def _shown(url: str) -> str:
-    """Without what may hold a code or a token."""
+    """The URL without the parts that may contain a code or a token."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}{parts.path}"[:200]

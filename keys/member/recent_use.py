@@ -17,12 +17,12 @@ MODEL_COLUMNS: Final = ("Requests", "Errors", "Tokens in", "Tokens out", "Images
 
 @dataclass(frozen=True, slots=True)
 class ModelSum:
-    """`numbers` is a text for each of MODEL_COLUMNS, with the column's name before it."""
+    """The use of one model. `numbers` has a text for each of MODEL_COLUMNS, after its name."""
 
     model: str
     makes_text: bool
     numbers: list[tuple[str, str]]
-    # Beside the dearest.
+    # In percent of the most expensive model's cost.
     percent: int
 
 
@@ -43,7 +43,7 @@ class DaySum:
 
 
 def recent_days(owner_id: int, today: date | None = None) -> tuple[list[DaySum], list[ModelSum]]:
-    """The last CHART_DAYS days, those without a request too, and the models used in them."""
+    """The last CHART_DAYS days, including those without requests, and the models used in them."""
     today = today or timezone.now().astimezone(UTC).date()
     begin = today - timedelta(days=CHART_DAYS - 1)
     rows = sums_by_day(begin, today + timedelta(days=1), Q(owner_id=owner_id), by=("model",))
@@ -73,7 +73,7 @@ _OF_MODEL: Final = (
 
 def _by_cost(models: dict[str, list[int]]) -> list[ModelSum]:
     highest = max((sums[-1] for sums in models.values()), default=0)
-    # Refusals alone, of which nothing ran, are no use of a model.
+    # A model with refused requests only was not used.
     used = [(name, sums) for name, sums in models.items() if sums[0]]
     used.sort(key=lambda one: (-one[1][-1], -one[1][0], one[0]))
     return [

@@ -1,4 +1,7 @@
-"""In and out: Django's own views with the members' look. Guessing is slowed down by the site."""
+"""Signing in and out: Django's views with the members' templates.
+
+`proxysite/login_throttle.py` slows down guessing of passwords.
+"""
 
 from typing import Any
 
@@ -10,7 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 
-# Sent with the request of whoever the provider of single sign-on knows, let in or not.
+# Sent with the request when the provider has identified somebody, before it is decided whether they
+# may sign in.
 came_back = Signal()
 
 
@@ -37,8 +41,8 @@ class PasswordView(PasswordChangeView):
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Where a form came with another token against forgery than the browser's (CSRF_FAILURE_VIEW):
-    most often it was drawn before somebody signed in. Django logs the reason."""
+    """The CSRF_FAILURE_VIEW. Most often the form was rendered before the user signed in, which
+    changes the token. Django logs the reason."""
     admin = reverse("admin:index")
     onward = admin if request.path.startswith(admin) else reverse("member:home")
     return render(request, "member/old_form.html", {"onward": onward}, status=403)

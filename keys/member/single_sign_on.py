@@ -1,10 +1,10 @@
-"""Single sign-on by OpenID Connect, through django-allauth. Imported only where it is configured.
+"""Single sign-on by OpenID Connect, through django-allauth. Imported only if it is configured.
 
-Of allauth there is one page, the one that the provider sends people back to. A person is an issuer
-and the `sub` that it knows them by. Who comes for the first time is the account here that has their
-address, if the address counts (`claims.py`) and nobody else of this issuer is that account already;
-or else a new account without a password. An address that does not count leads to no account and is
-kept as no account's.
+Only one of allauth's pages is used, the one to which the provider sends people back. A person is
+identified by the issuer and its `sub`. On the first sign-in the person gets the account with their
+address, if the address counts (`claims.py`) and the account is not connected to another person of
+this issuer; otherwise a new account without a password. An address that does not count gives access
+to no account and is not stored.
 """
 
 import logging
@@ -37,7 +37,7 @@ from keys.member.sign_in import came_back
 
 logger = logging.getLogger(__name__)
 
-# How a provider shows that is down, or does not answer as OpenID Connect says.
+# The exceptions of a provider that is unreachable, or does not answer according to OpenID Connect.
 UNUSABLE = (requests.RequestException, AttributeError, LookupError, TypeError, ValueError)
 FAILED = "Signing in with {} failed. Try again, or ask an operator of this gateway."
 NOT_FOR_YOU = "{} knows you, but your account may not use this gateway. An operator can help."
@@ -54,13 +54,13 @@ SOMEBODY_ELSES = (
     "yours. An operator of this gateway can help."
 )
 
-# Of a session that nobody has signed in with, after which allauth takes no answer any more either.
+# Lifetime of a session before the sign-in is complete; allauth then accepts no answer either.
 UNFINISHED_S = 600
 _provider = Provider(settings.OIDC_ISSUER)
 
 
 class Adapter(DefaultSocialAccountAdapter):
-    """Who gets in. allauth calls the methods in the order in which they stand."""
+    """Decides who may sign in. allauth calls the methods in the order of this class."""
 
     def get_requests_session(self) -> ProviderSession:
         return ProviderSession(_provider)
@@ -94,7 +94,7 @@ class Adapter(DefaultSocialAccountAdapter):
             if not sociallogin.user.is_active:
                 refuse(request, NOT_FOR_YOU)
             _keep_address(sociallogin.user, address)
-        # Whatever comes of them is decided here, and not by allauth once more.
+        # The decision is made here, and not a second time by allauth.
         sociallogin.email_addresses = []
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
@@ -105,7 +105,7 @@ class Adapter(DefaultSocialAccountAdapter):
         user.set_unusable_password()
         account_adapter(request).populate_username(request, user)
         with transaction.atomic():
-            # As for an account that was there before: allauth's own list of addresses stays empty.
+            # As with existing accounts, allauth's own table of addresses stays empty.
             sociallogin.save(request, connect=True)
         return user
 
@@ -117,7 +117,7 @@ class Adapter(DefaultSocialAccountAdapter):
             refuse(request, TAKEN)
         here = SocialAccount.objects.filter(user=users[0], provider=sociallogin.account.provider)
         if here.exists():
-            # Another `sub` of this issuer: an address that went over to somebody new.
+            # Another `sub` of this issuer: the address now belongs to a different person.
             refuse(request, SOMEBODY_ELSES)
         sociallogin.connect(request, users[0])
 
@@ -130,8 +130,8 @@ def refuse(request: HttpRequest, words: str) -> NoReturn:
 @never_cache
 @require_POST
 def start(request: HttpRequest) -> HttpResponse:
-    """A page that goes on to the provider by itself. A redirect would not do: the policy lets forms
-    lead to the gateway only, and browsers hold it against what a form is redirected to."""
+    """A page that continues to the provider automatically. A redirect would be blocked: the content
+    security policy allows forms to the gateway only, and browsers apply it to redirects as well."""
     next_page = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}, request.is_secure()):
         next_page = ""
@@ -153,8 +153,8 @@ def back(request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
         response: HttpResponse = callback(request, provider_id)
     except (*UNUSABLE, DataError, ImproperlyConfigured, IntegrityError) as error:
-        # The answer holds what no table takes, which allauth lays at the settings' door where it is
-        # a long `sub`; or the same person came twice at once.
+        # The answer contains what no column takes (for a long `sub` allauth raises
+        # ImproperlyConfigured), or the same person signed in twice at once.
         return _failed(request, error)
     return response
 
@@ -168,7 +168,7 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _keep_session(sender: object, request: HttpRequest, **event: object) -> None:
-    """Who began with the provider may sign in by password all the same: Django's own event."""
+    """After any sign-in, by password too, the session has its normal lifetime again."""
     request.session.set_expiry(None)
 
 
@@ -181,19 +181,19 @@ def _address(sociallogin: Any) -> Address:
 
 
 def _accounts_with(address: str) -> list[Any]:
-    """Those whose address it is by an operator's word or a provider's; two are enough to know that
-    there is more than one."""
+    """The accounts whose address is known to be this one, at most two: enough to see that there is
+    more than one."""
     if not address:
         return []
-    # An earlier release kept addresses that nobody had verified, and said so in this table.
+    # An earlier release stored unverified addresses, and marked them in this table.
     unverified = EmailAddress.objects.filter(email__iexact=address, verified=False)
     users = get_user_model().objects.filter(email__iexact=address)
     return list(users.exclude(pk__in=unverified.values("user_id"))[:2])
 
 
 def _keep_address(user: Any, address: Address) -> None:
-    """A person's address moves with them at the provider, or the old one would lead whoever gets it
-    next to this account. Where another account has the new one, both stay as they are."""
+    """Takes over a new address of the person from the provider: otherwise the next owner of the old
+    address could get this account. If another account has the new address, both stay unchanged."""
     if not address.counts:
         return
     EmailAddress.objects.filter(user=user, email__iexact=address.text).update(verified=True)
@@ -206,7 +206,7 @@ def _keep_address(user: Any, address: Address) -> None:
 
 urlpatterns = [
     path("accounts/sso/", start, name="single_sign_on"),
-    # allauth looks for this name and argument.
+    # allauth resolves this name with this argument.
     path(
         "accounts/sso/callback/",
         back,

@@ -1,4 +1,4 @@
-"""The members' pages. None may begin as a path of the API does that comes without /v1."""
+"""The members' pages. No path may begin like a path of the API without its /v1."""
 
 from django.contrib.auth.decorators import login_required
 from django.urls import path

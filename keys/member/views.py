@@ -1,6 +1,6 @@
-"""A member's pages: own keys, their use, their requests. What belongs to others is not there: 404.
+"""The pages of a member: own keys, their use, their requests. 404 for what belongs to others.
 
-A secret is in exactly one response, the one to the POST that made it.
+A secret is shown in exactly one response, that to the POST that made it.
 """
 
 import re
@@ -30,7 +30,7 @@ from theme.chart import Bucket, stacked
 
 
 def page(view: Any) -> Any:
-    """A page of the member who is signed in, that no cache keeps."""
+    """A page for signed-in members, which no cache stores."""
     return never_cache(login_required(require_safe(view)))
 
 
@@ -96,7 +96,7 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
         form = LimitsForm(ceiling=policy.ceiling_of(key), initial=limits_of(key))
         return render(request, "member/limits.html", {"form": form, "key": key})
     with transaction.atomic():
-        # Its lock keeps an operator from lowering a limit between the look at it and the save.
+        # The lock prevents an operator from lowering a limit between the check and the save.
         Revision.take_next()
         key = _own_key_in_force(request, key_id)
         form = LimitsForm(request.POST, ceiling=policy.ceiling_of(key), initial=limits_of(key))
@@ -128,7 +128,7 @@ def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
             note_change(key, _user_id(request), told)
             sending.made(key.pk)
     except CannotChangeKey as error:
-        # It went out of force a moment ago.
+        # It was revoked or expired a moment ago.
         messages.error(request, policy.why_out_of_force(_own_key(request, key_id)) or str(error))
         return redirect("member:home")
     except SentBefore as before:
@@ -239,7 +239,8 @@ def _user_id(request: HttpRequest) -> int:
 
 
 def _model_for(request: HttpRequest, key: Key) -> str:
-    """One that the key may use and that makes text: a named one, one that was used, the usual."""
+    """A model for examples that the key may use: one that it names, one used for text, or the
+    usual."""
     patterns = key.allowed_models
     named = [text for text in patterns if policy.is_name(text)]
     _, models = recent_days(_user_id(request))

@@ -14,7 +14,7 @@ from keys.log.progress import Progress
 
 class Command(BaseCommand):
     help = "Recomputes the totals of every day from the request log; fails on a difference."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             for month in month_totals.made():
                 differences = ledger_check.month_differences(month)
                 if differences and options["repair"]:
-                    # The gateway makes it anew.
+                    # The gateway makes its totals again.
                     month_totals.forget([month])
                 found += self._told(differences, options["json"])
         repaired = options["repair"]

@@ -19,7 +19,7 @@ from keys.models import RequestLog
 
 class Command(BaseCommand):
     help = "Streams the request log, oldest first, one object or line a request."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 write(_counted(rows, progress), _Unended(self.stdout))
             self.stdout.flush()
         except BrokenPipeError:
-            # The reader has enough (`| head`). Python would complain once more at its exit.
+            # The reader has closed the pipe (`| head`). Prevents a second error at Python's exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -57,7 +57,7 @@ def _counted(rows: Iterable[RequestLog], progress: Progress) -> Iterator[Request
 
 
 class _Unended:
-    """Django's stdout ends each write with a newline unless it is told not to."""
+    """Writes without the newline that Django's stdout appends to each write."""
 
     def __init__(self, out: Any) -> None:
         self._out = out
@@ -79,7 +79,7 @@ def _moment(options: dict[str, Any], name: str) -> datetime | None:
 
 
 def _key_id(text: str) -> int:
-    """Rows outlive their key, so the number of a deleted one is taken as well."""
+    """Rows outlive their key, so the id of a deleted key is accepted as well."""
     try:
         return key_named(text).pk
     except NoSuchKey as error:

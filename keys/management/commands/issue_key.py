@@ -19,7 +19,7 @@ from keys.models import ENDPOINTS, Key
 
 T = TypeVar("T")
 
-# Of `Key`, as the options that set them are called.
+# Fields of `Key`, and the options that set them.
 _OPTIONS = {
     "name": "NAME",
     "allowed_models": "--models",
@@ -30,7 +30,7 @@ _OPTIONS = {
 
 class Command(BaseCommand):
     help = "Issues an API key and prints it once, alone on stdout."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             self.stdout.write(text)
 
     def _notice(self, text: str) -> None:
-        """Beside stdout, and not in the red of an error."""
+        """Writes to stderr, without the red colour of errors."""
         self.stderr.write(text, style_func=str)
 
 
@@ -125,14 +125,14 @@ def _listed(text: str | None) -> list[str]:
 
 
 def _owner(username: str) -> tuple[Any, bool]:
-    """Whom two commands at once both make is made by one of them and found by the other."""
+    """The user, and whether it was made. Of two concurrent commands only one makes it."""
     users = get_user_model()
     owner = users(username=username)
     owner.set_unusable_password()
     try:
         owner.full_clean(validate_unique=False)
     except ValidationError as error:
-        # An older account may have a name that no new one may have.
+        # An existing account may have a name that is not valid for a new one.
         if not users.objects.filter(username=username).exists():
             problem = next(iter(error.messages))
             raise CommandError(f"--owner is {username!r}: {problem}") from None

@@ -12,7 +12,7 @@ from keys.models import Key
 
 class Command(BaseCommand):
     help = "Lists keys, never their secrets."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
-"""`manage.py prune_logs --older-than 90d`: deletes old request log rows, a little at a time, and
-the captured text that is theirs or whose own days are over."""
+"""`manage.py prune_logs --older-than 90d`: deletes old request log rows in batches, with their
+captured text, and captured text that is overdue."""
 
 import argparse
 import time
@@ -16,13 +16,13 @@ from keys.ledger.captured_retention import delete_overdue
 from keys.log.progress import Progress
 from keys.models import PruneMark, RequestLog
 
-# Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
+# Few enough to hardly delay the ledger, which waits meanwhile on SQLite.
 BATCH_ROWS: Final = 500
 
 
 class Command(BaseCommand):
     help = "Deletes request log rows older than a given age, and captured text, in batches."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -42,9 +42,9 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--older-than is {options['older_than']!r}: it takes an age such as 90d or 12w."
             ) from None
-        # Before its rows, without which nobody would find it.
+        # Before the rows, without which the texts could not be found.
         texts = self._delete(delete_overdue(timezone.now(), before=before), "texts deleted")
-        # First of all, so that the totals of half a day are never checked against its rows.
+        # First, so that `check_ledger` never compares totals with a partly pruned day.
         if RequestLog.objects.filter(started_at__lt=before).exists():
             PruneMark.move_to(before)
         rows = self._delete(_delete_oldest(before), "rows deleted")
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             for batch in batches:
                 deleted += batch
                 progress.add(batch)
-                # SQLite's lock goes to whoever asks first, which without a rest is this loop.
+                # Pause, or this loop would take SQLite's lock again before anybody else gets it.
                 time.sleep(time.monotonic() - begun_at)
                 begun_at = time.monotonic()
         return deleted

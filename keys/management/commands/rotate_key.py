@@ -17,7 +17,7 @@ from keys.key_json import key_as_json
 
 class Command(BaseCommand):
     help = "Gives a key a new secret. ID is its number or its display prefix."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
