@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from proxysite.http import open_files
+
 try:
     settings.DEBUG  # noqa: B018  reads all settings
 except ImproperlyConfigured as error:
@@ -29,7 +31,7 @@ bind = (
 workers = settings.WEB_CONCURRENCY
 worker_class = "proxysite.worker.GatewayWorker"
 backlog = 4096
-graceful_timeout = int(settings.STOP_GRACE) + 15
+graceful_timeout = int(settings.DRAIN_DELAY + settings.STOP_GRACE) + 15
 # The workers' heartbeats are a file each, which must not wait for a disk; and in a container memory
 # may be the only place that can be written.
 MEMORY = "/dev/shm"
@@ -38,7 +40,6 @@ if os.access(MEMORY, os.W_OK):
     try:
         tempfile.gettempdir()
     except FileNotFoundError:
-        # What is sent to a page is kept in a file beyond some size.
         tempfile.tempdir = MEMORY
 # Its socket would be in the home folder, which two gateways share and a container lacks.
 control_socket_disable = True
@@ -51,6 +52,7 @@ logconfig_dict = settings.LOGGING
 
 def on_starting(server: object) -> None:
     """Runs the system checks before any worker: errors stop the start, warnings are logged."""
+    open_files.raise_limit()
     django.setup()
     problems = run_checks()
     for problem in problems:

@@ -10,6 +10,7 @@ from django.db.utils import Error
 from catalog import snapshot
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
+from proxysite import stopping
 from storage import migrated
 from storage.words import public_words
 
@@ -33,6 +34,8 @@ async def readyz() -> Answer:
         "catalog": _catalog_problem(),
         "ledger": ledger.health().problem,
     }
+    if stopping.has_begun():
+        problems["stopping"] = "this worker takes requests for a little longer and then ends"
     ready = not any(problems.values())
     problems["limits"] = process_counters.health()
     body = {

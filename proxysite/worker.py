@@ -5,7 +5,10 @@ makes of proxies' headers (`proxysite/http/forwarded.py`).
 """
 
 import asyncio
+import signal
 import sys
+import time
+from types import FrameType
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+from proxysite import stopping
 from proxysite.http.connections import Bounds, Connections
 from proxysite.http.forwarded import Forwarded
 
@@ -35,6 +39,25 @@ class GatewayServer(Server):
             ),
             Forwarded(believed) if believed else None,
         )
+
+        self._exit_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """After SIGTERM requests are taken for DRAIN_DELAY more: whoever sends them learns from
+        `/readyz` that this worker ends, and finds another one meanwhile. gunicorn says SIGTERM
+        again and again to workers that it has too many of."""
+        if sig != signal.SIGTERM or not settings.DRAIN_DELAY:
+            super().handle_exit(sig, frame)
+        elif self._exit_at is None:
+            self._captured_signals.append(sig)
+            self._exit_at = time.monotonic() + settings.DRAIN_DELAY
+            self.server_state.is_draining = True
+            stopping.begin()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._exit_at is not None and time.monotonic() >= self._exit_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: Any = None) -> None:
         # Before the first connection, which asks what time it is.

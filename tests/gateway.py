@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,10 +45,18 @@ def free_port() -> int:
 
 
 class GatewayProcess:
-    """One running gateway. `url` has no `/v1`; `environment` is what it was started with."""
+    """One running gateway. `url` has no `/v1`; `environment` is what it was started with, and
+    `through` a command that starts others."""
 
-    def __init__(self, folder: Path, upstream: RunningSimulator, **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstream: RunningSimulator,
+        through: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
         self.folder = folder
+        self._through = through
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / "gateway.log"
@@ -85,7 +93,7 @@ class GatewayProcess:
     def start(self) -> None:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
+                [*self._through, sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,
@@ -96,8 +104,16 @@ class GatewayProcess:
 
     def stop(self, timeout_s: float = 40) -> int:
         """SIGTERM, as an operator's service manager sends it; the exit status."""
+        self.terminate()
+        return self.wait(timeout_s)
+
+    def terminate(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s: float = 40) -> int:
+        """Until it has ended; the exit status."""
+        assert self._process is not None
         return self._process.wait(timeout_s)
 
     def kill(self) -> None:
@@ -198,11 +214,16 @@ class _Pause:
 
 @contextmanager
 def running_gateway(
-    folder: Path, upstream: RunningSimulator, *, refresh: bool = True, **settings: str
+    folder: Path,
+    upstream: RunningSimulator,
+    *,
+    refresh: bool = True,
+    through: Sequence[str] = (),
+    **settings: str,
 ) -> Iterator[GatewayProcess]:
     """A gateway with a migrated database and a fresh catalog, until the block ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    gateway = GatewayProcess(folder, upstream, **settings)
+    gateway = GatewayProcess(folder, upstream, through, **settings)
     try:
         prepare_database(gateway, refresh=refresh)
         gateway.start()

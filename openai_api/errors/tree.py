@@ -164,6 +164,19 @@ class TooManyWaiting(ApiError):
         )
 
 
+class NoRoom(ApiError):
+    """The server has as many connections as it can have."""
+
+    status = 503
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This gateway has too many connections at the moment. Please try again shortly.",
+            headers={"retry-after": "5"},
+        )
+
+
 class UpgradeRequired(ApiError):
     """Asked for by WebSocket, which nothing here speaks. Clients that can go on over HTTP do so on
     this status."""

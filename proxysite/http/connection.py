@@ -12,7 +12,6 @@ none. Only who asks for a WebSocket is told so, by the application.
 
 import asyncio
 import math
-from collections.abc import Sequence
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -25,6 +24,7 @@ from keys.addresses import plain
 from openai_api.errors import (
     ApiError,
     HeadTooLarge,
+    NoRoom,
     RequestTimedOut,
     TooManyWaiting,
     UnreadableRequest,
@@ -33,6 +33,7 @@ from openai_api.errors import (
 from proxysite.http.connections import Connections
 from proxysite.http.cycle import Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
+from proxysite.http.upgrade import asks_for_websocket, head_without_offer
 
 MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_URL_BYTES: Final = 16 * 1024
@@ -93,6 +94,8 @@ class ClientConnection(HttpToolsProtocol):
             self.client = (plain(self.client[0]), self.client[1])
         self.idle_since = self.server_state.now
         self.deadline = self.idle_since + self.bounds.head_s
+        if self.server_state.is_full:
+            self.server_state.make_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._running, running = None, self._running
@@ -175,7 +178,14 @@ class ClientConnection(HttpToolsProtocol):
         now = self.server_state.now
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
-        self._take(self.app, keep_alive=version == "1.1" and parser.should_keep_alive())
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        state = self.server_state
+        if len(state.connections) + len(state.tasks) > state.room and scope["method"] == "POST":
+            # It would need a file more, for its connection to Cloudflare.
+            state.say_that_it_is_full()
+            self._take(refusal(NoRoom()), keep_alive=keep_alive)
+        else:
+            self._take(self.app, keep_alive=keep_alive)
 
     def on_body(self, body: bytes) -> None:
         self._unused = 0
@@ -344,10 +354,9 @@ class ClientConnection(HttpToolsProtocol):
         """
         while True:
             self._is_upgrade = False
-            self._wants_websocket = any(
-                name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers
-            )
-            self.parser.feed_data(self._head_without_upgrade())
+            self._wants_websocket = asks_for_websocket(self.headers)
+            method, version = self.parser.get_method(), self.parser.get_http_version()
+            self.parser.feed_data(head_without_offer(method, self.url, version, self.headers))
             self._wants_websocket = False
             data = data[offset:]
             try:
@@ -355,22 +364,3 @@ class ClientConnection(HttpToolsProtocol):
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 offset = upgrade.args[0]
-
-    def _head_without_upgrade(self) -> bytes:
-        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
-        lines += [b"%b: %b" % header for header in _without_upgrade(self.headers)]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def _without_upgrade(headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
-    """What is left of a head when the offer, and what `Connection` says of it, are taken out."""
-    offers = (b"upgrade", b"http2-settings")
-    left = []
-    for name, value in headers:
-        if name == b"connection":
-            tokens = [token.strip() for token in value.split(b",")]
-            value = b", ".join(token for token in tokens if token.lower() not in offers)
-        if value and name not in offers:
-            left.append((name, value))
-    return left

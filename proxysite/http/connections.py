@@ -3,17 +3,25 @@ them that comes now and then, and whether the worker is about to stop.
 """
 
 import asyncio
+import logging
 import math
 from typing import Any, Final, NamedTuple, Protocol
 
 from uvicorn.server import ServerState
 
+from proxysite.http import open_files
 from proxysite.http.forwarded import Forwarded
 from proxysite.http.taken import cut, progress
+
+logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 0.25
 # How often it is seen whether clients take what is written: a system call for each that should.
 LOOK_WHETHER_TAKEN_EVERY_S: Final = 5.0
+
+# A few milliseconds where thousands are open.
+MEASURE_EVERY_S: Final = 2.0
+SAY_EVERY_S: Final = 10.0
 
 
 class Bounds(NamedTuple):
@@ -31,7 +39,11 @@ class Connection(Protocol):
     """What is looked at."""
 
     deadline: float
+    idle_since: float
     transport: Any
+
+    @property
+    def is_idle(self) -> bool: ...
 
     @property
     def is_answering(self) -> bool: ...
@@ -53,9 +65,15 @@ class Connections(ServerState):
         self.is_draining = False
         self._stalled: dict[Connection, tuple[int, float]] = {}
         self._look_whether_taken_at = -math.inf
+        # How many files clients and their requests may have, and what else is open at the start.
+        self.room = open_files.usable(open_files.limit())
+        self._open_otherwise = 0
+        self._measure_at = -math.inf
+        self._say_at = -math.inf
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on all connections are looked at, for as long as the loop runs."""
+        self._open_otherwise = self._open_otherwise or open_files.in_use()
         self.look(loop.time())
         loop.call_later(LOOK_EVERY_S, self.begin, loop)
 
@@ -69,6 +87,51 @@ class Connections(ServerState):
                 LOOK_WHETHER_TAKEN_EVERY_S, self.bounds.write_s / 4
             )
             self._look_whether_taken(now)
+
+        if now >= self._measure_at:
+            self._measure_at = now + MEASURE_EVERY_S
+            self._measure()
+
+    # --- files --------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another connection or request could find no file left for it."""
+        return len(self.connections) + len(self.tasks) > self.room
+
+    def _measure(self) -> None:
+        """Files that neither a client nor a request in flight stands for, such as connections to
+        Cloudflare that wait for their next request, leave less room."""
+        limit = open_files.limit()
+        ours, otherwise = len(self.connections) + len(self.tasks), self._open_otherwise
+        if ours > self.room // 2:
+            otherwise = max(otherwise, open_files.in_use() - ours)
+        self.room = open_files.usable(limit) - otherwise
+
+    def make_room(self, newcomer: Connection) -> None:
+        """Closes those that have been without a request for longest, half a head counting as none;
+        an eighth of them at once, so that a crowd is not looked through for each that comes."""
+        self.say_that_it_is_full()
+        waiting = [one for one in self.connections if one.is_idle and one is not newcomer]
+        waiting.sort(key=lambda one: one.idle_since)
+        for connection in waiting[: len(waiting) // 8 + 1]:
+            self.connections.discard(connection)
+            connection.transport.abort()
+
+    def say_that_it_is_full(self) -> None:
+        if self.now < self._say_at:
+            return
+        self._say_at = self.now + SAY_EVERY_S
+        logger.warning(
+            "The limit of open files (%d) is nearly reached, with %d connections of clients and %d "
+            "requests in flight: idle connections are closed, and new requests get 503. Raise the "
+            "limit (ulimit -Hn, LimitNOFILE=, or ulimits of the container), or start more workers.",
+            open_files.limit(),
+            len(self.connections),
+            len(self.tasks),
+        )
+
+    # --- clients that take nothing ------------------------------------------------------------
 
     def _look_whether_taken(self, now: float) -> None:
         """Cuts the connections of which nothing was taken for `write_s`.

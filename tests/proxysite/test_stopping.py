@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -94,3 +95,37 @@ def test_no_whole_answer_is_without_its_row_after_a_kill(
     # The control: the kill came while answers waited for their rows, or this test proves nothing.
     asked = len(upstream.requests)
     assert asked > len(recorded), "nothing was in flight when the kill came"
+
+
+def test_requests_are_taken_until_balancers_have_noticed(start_gateway: Start) -> None:
+    gateway = start_gateway(DRAIN_DELAY="4", STOP_GRACE="2")
+    key = gateway.issue_key()
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=gateway.url, headers=headers, timeout=30) as kept:
+        ready = kept.get("/readyz")
+        assert ready.status_code == 200
+        assert "connection" not in ready.headers
+        began = time.monotonic()
+        gateway.terminate()
+        gateway.wait_until(
+            lambda: httpx.get(gateway.url + "/readyz", timeout=30).status_code == 503, "not ready"
+        )
+        # What comes now is served as ever, and on no connection that is to be used again.
+        for ask in (kept.post, httpx.post):
+            url = gateway.url + "/v1/chat/completions"
+            answer = ask(url, json=chat_body(), headers=headers, timeout=30)
+            assert answer.status_code == 200
+            assert answer.headers["connection"] == "close"
+        assert httpx.get(gateway.url + "/healthz", timeout=30).status_code == 200
+        body = httpx.get(gateway.url + "/readyz", timeout=30).json()
+        assert "ends" in body["checks"]["stopping"]
+    assert gateway.wait() == 0
+    assert time.monotonic() - began > 4
+
+
+def test_without_a_delay_a_stop_begins_at_once(start_gateway: Start) -> None:
+    gateway = start_gateway()
+    began = time.monotonic()
+    assert gateway.stop() == 0
+    assert time.monotonic() - began < 20
+    assert "Traceback" not in gateway.log

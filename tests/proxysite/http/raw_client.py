@@ -72,9 +72,16 @@ class RawClient:
 
     def is_reset(self) -> bool:
         """Whether the other side has thrown the connection away. Nothing is read to see it."""
+        return self._is(select.POLLERR)
+
+    def is_closed(self) -> bool:
+        """Whether the other side has closed the connection, in whatever way."""
+        return self._is(select.POLLERR | select.POLLHUP | select.POLLRDHUP)
+
+    def _is(self, states: int) -> bool:
         poll = select.poll()
-        poll.register(self._socket, 0)
-        return any(event & select.POLLERR for _, event in poll.poll(0))
+        poll.register(self._socket, states)
+        return any(event & states for _, event in poll.poll(0))
 
     def rest(self) -> bytes:
         """Everything to the end of the connection, which a reset is too."""
