@@ -23,8 +23,8 @@ LENGTH_OF_TOKEN: Final = 64
 # Browsers restore pages from weeks ago.
 KEPT: Final = timedelta(days=30)
 MADE_BEFORE: Final = (
-    "This form was sent before: nothing was made again. The secret that it made was shown once, in "
-    "the answer to the first time. If you did not see it, rotate the key."
+    "This form was sent before, so nothing was made this time. The secret was shown once, in the "
+    "answer to the first time. If you did not see it, rotate the key."
 )
 
 

@@ -1,7 +1,7 @@
 """The form of a model: the operator's own fields, with a field for each unit of price."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -42,6 +42,10 @@ class CatalogModelForm(UsdFields):  # type: ignore[misc, valid-type]
     class Meta:
         model = CatalogModel
         fields = ("enabled", "notes")
+        help_texts: ClassVar = {
+            "enabled": "A disabled model is neither listed nor run. A refresh leaves this alone.",
+            "notes": "For operators only.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

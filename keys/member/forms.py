@@ -140,6 +140,11 @@ class LimitsForm(forms.Form):
                 raise ValidationError(f"{network!r} is not within {', '.join(allowed)}.")
         return networks or list(allowed)
 
+    def label_of(self, key_field: str) -> str:
+        """What the form calls a field of `Key`."""
+        field = "expires_on" if key_field == "expires_at" else key_field
+        return str(self.fields[field].label)
+
     @property
     def key_fields(self) -> dict[str, Any]:
         """The values, under the field names of `Key`."""

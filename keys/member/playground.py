@@ -43,7 +43,7 @@ def token(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"error": "key is missing: it takes the number of a key."}, status=400)
     key = policy.own_keys(request.user).filter(pk=int(chosen)).first()
     if key is None or key.state() != "active":
-        return JsonResponse({"error": "You have no such key in force."}, status=404)
+        return JsonResponse({"error": "You have no such active key."}, status=404)
     session_key = request.session.session_key or ""
     text = playground_token.make(
         key.pk, request.user.pk, time.time(), session_key, request.user.password

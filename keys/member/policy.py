@@ -57,13 +57,13 @@ def why_out_of_force(key: Key) -> str | None:
     """The message for a key that cannot be changed any more; None for a key in force."""
     state = key.state()
     if state == "revoked":
-        return f"{key.name} is revoked, for good: make another key."
+        return f"{key.name} is revoked, which cannot be undone. Make another key."
     if state == "expired":
         return (
-            f"{key.name} expired on {key.expires_at:%Y-%m-%d at %H:%M} UTC: make another key, or "
-            "ask an operator to give it a later last day."
+            f"{key.name} expired on {key.expires_at:%Y-%m-%d at %H:%M} UTC. Make another key, or "
+            "ask an operator to let it expire later."
         )
-    return None if state == "active" else f"{key.name} is not in force ({state})."
+    return None if state == "active" else f"{key.name} cannot be used ({state}). Ask an operator."
 
 
 def most_keys(owner: Any) -> int:

@@ -107,7 +107,8 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
                 setattr(key, name, values[name])
             if changed:
                 key.save(update_fields=changed)
-                note_change(key, _user_id(request), f"Limited by its owner: {', '.join(changed)}.")
+                told = ", ".join(form.label_of(name) for name in changed)
+                note_change(key, _user_id(request), f"Limited by its owner: {told}.")
     if not form.is_valid():
         return render(request, "member/limits.html", {"form": form, "key": key})
     messages.success(request, f"Saved the limits of {key.name}.")

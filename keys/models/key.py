@@ -143,7 +143,7 @@ class Key(Limited):
         if state == "expired":
             return (
                 f"This key expired on {self.expires_at:%Y-%m-%d at %H:%M} UTC, so a new secret "
-                "would not work: give it a later last day first, or issue a new key."
+                "would not work: let it expire later first, or issue a new key."
             )
         if state == "owner inactive":
             return (

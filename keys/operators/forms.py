@@ -31,6 +31,11 @@ class OwnerLimitsForm(LimitsForm):
     class Meta:
         model = OwnerLimits
         fields: ClassVar = ["owner", "max_keys", *LIMITS]
+        labels: ClassVar = {"max_keys": "Keys of their own"}
+        help_texts: ClassVar = {
+            "max_keys": "The owner can make another key while fewer than this are active. Empty: "
+            "MEMBER_MAX_KEYS of the settings. 0: none."
+        }
 
 
 # What still has a meaning for a key that is not in force any more.

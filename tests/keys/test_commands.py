@@ -187,7 +187,7 @@ def revoked():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (expired, r"^ID: This key expired on \d{4}-\d\d-\d\d .*: give it a later last day first"),
+        (expired, r"^ID: This key expired on \d{4}-\d\d-\d\d .*: let it expire later first"),
         (of_nobody_active, "^ID: The account .* is not active, .*: make it active first"),
         (revoked, "^ID: A revoked key cannot be rotated: issue a new one"),
     ],

@@ -429,8 +429,8 @@ def test_what_helps_is_said_where_a_key_is_out_of_force(
     revoked.revoke()
     for key, says in (
         (expired, "laptop expired on 20"),
-        (expired, "make another key, or ask an operator to give it a later last day"),
-        (revoked, "laptop is revoked, for good: make another key"),
+        (expired, "Make another key, or ask an operator to let it expire later"),
+        (revoked, "laptop is revoked, which cannot be undone. Make another key"),
     ):
         for response in (
             member.get(url(key, what)),
@@ -481,7 +481,7 @@ def test_operators_see_in_the_history_what_a_member_did(member: Client, ada: Any
     entries = LogEntry.objects.filter(object_id=key.pk, user=ada).order_by("pk")
     assert [entry.change_message for entry in entries] == [
         "Made by its owner.",
-        "Limited by its owner: concurrency.",
+        "Limited by its owner: Requests at once.",
         "Rotated by its owner, overlap 1h.",
         "Revoked by its owner.",
     ]

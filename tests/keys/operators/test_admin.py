@@ -174,7 +174,7 @@ def test_rotating_a_key_out_of_force_says_what_helps(operator):
     unowned, _ = issued(owner=user("away"))
     type(unowned.owner).objects.filter(username="away").update(is_active=False)
     for key, says in (
-        (expired, "give it a later last day first, or issue a new key"),
+        (expired, "let it expire later first, or issue a new key"),
         (unowned, "make it active first"),
     ):
         for response in (
