@@ -32,7 +32,7 @@ def check_static_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     if "," in key or not all("!" <= character <= "~" for character in key):
         return [
             Error(
-                "PROXY_API_KEY holds a space, a comma or a character outside ASCII, "
+                "PROXY_API_KEY contains a space, a comma or a character outside ASCII, "
                 "so no client could send it.",
                 id="keys.E002",
             )

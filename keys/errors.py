@@ -91,7 +91,7 @@ class ExpiredKey(InvalidKey):
 class PlaygroundTokenExpired(InvalidKey):
     """The page has to request another token."""
 
-    message = "The playground's token has expired: the page asks for another by itself."
+    message = "The playground's token has expired: the page requests a new one automatically."
 
 
 class OwnerInactive(InvalidKey):

@@ -34,7 +34,7 @@ class CapturedTexts:
     answered_characters: int
 
 
-_NOT_KEPT: Final = "[Not kept: too much waited for the database.]"
+_NOT_KEPT: Final = "[Not stored: too many rows were waiting for the database.]"
 TOO_MUCH_WAITED: Final = CapturedTexts(_NOT_KEPT, len(_NOT_KEPT), "", 0)
 
 

@@ -1,1 +1,1 @@
-"""Reads the request log: search, filters, pages of the admin, explained rows, export."""
+"""Serves the request log: search, filters, admin pages, explanation of a row, export, erasure."""

@@ -1,9 +1,9 @@
-"""A person out of what the gateway keeps: rows, totals and history stay, under a name that says
-nothing. There is no way back.
+"""Erases a person from stored data. Rows, totals and history are kept under a neutral name. It
+cannot be undone.
 
-`erase_account` first, which also ends sessions, keys and the streams that run with them; then
-`erase_texts` and `erase_rows`, a little at a time. What was in flight then leaves a row of the old
-name: all of it may be done again.
+Call `erase_account` first, which also ends the person's sessions, keys and running streams; then
+`erase_texts` and `erase_rows`, which work in batches. A request in flight may still write a row
+with the old name. All of it is idempotent and can be repeated for such a row.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from keys.ledger.captured_retention import delete_all_of_key
 from keys.log.walk import Sought, Walk
 from keys.models import DayTotal, Key, MonthTotal, OwnerLimits, RequestLog
 
-# Short enough that the ledger, which waits meanwhile on SQLite, does not notice.
+# Few enough to hardly delay the ledger, which waits meanwhile on SQLite.
 BATCH_ROWS: Final = 500
-# Of django-allauth, which is installed only where single sign-on is, or was, configured.
+# Tables of django-allauth, which exist only where single sign-on is or was configured.
 _IDENTITIES: Final = ("socialaccount_socialaccount", "account_emailaddress")
 
 
@@ -32,7 +32,7 @@ def erased_name(user_id: int) -> str:
 
 
 def erase_account(user: Any) -> None:
-    """The account stays for what refers to it: inactive, without rights, address or a way in."""
+    """Keeps the account, since rows refer to it, but without name, address, rights or sign-in."""
     with transaction.atomic():
         keys = list(Key.objects.filter(owner=user))
         _erase_history(user, keys)
@@ -51,8 +51,8 @@ def erase_account(user: Any) -> None:
 
 
 def erase_rows(user_id: int) -> Iterator[int]:
-    """Takes out of the request log and its totals who it was: names, the addresses and programs
-    that the requests came from, and `user`. Yields sizes of batches."""
+    """Removes the person from the request log and its totals: names, IP addresses, user agents and
+    `user`. Yields batch sizes."""
     name = erased_name(user_id)
     walk = Walk(Sought(equal={"owner_id": user_id}))
     while not walk.is_over:
@@ -66,7 +66,7 @@ def erase_rows(user_id: int) -> Iterator[int]:
 
 
 def erase_texts(user_id: int) -> Iterator[int]:
-    """Deletes what was captured with the keys of the account. Yields sizes of batches."""
+    """Deletes the captured text of the account's keys. Yields batch sizes."""
     for key_id in Key.objects.filter(owner_id=user_id).values_list("pk", flat=True):
         yield from delete_all_of_key(key_id)
 
@@ -75,8 +75,8 @@ _NAME_OF_KEY: Final = Concat(Value("key "), Cast("key_id", models.CharField()))
 
 
 def _erase_history(user: Any, keys: list[Key]) -> None:
-    """Who did what to which key stays. What tells a name goes: of older names nobody knows, so does
-    all that tells of a change of one."""
+    """Keeps who changed what, without names. Earlier names are not known, so every entry about a
+    change of a name is emptied as well."""
     name = erased_name(user.pk)
     for model, shown in ((get_user_model(), name), (OwnerLimits, f"limits of {name}")):
         _entries_of(model, user.pk).update(object_repr=shown, change_message="")

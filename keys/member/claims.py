@@ -48,9 +48,9 @@ def problem_with(sources: Any) -> str | None:
     subject = sources["id_token"].get("sub")
     userinfo = sources.get("userinfo")
     if isinstance(userinfo, dict) and str(userinfo.get("sub")) != str(subject):
-        return "the ID token and userinfo are of two people"
+        return "the ID token and userinfo are about different people"
     if not isinstance(subject, str) or not subject:
-        return "the ID token names nobody"
+        return "the ID token has no subject"
     return None
 
 

@@ -96,7 +96,7 @@ class Provider:
 
     def _check(self, configuration: Any) -> None:
         if not isinstance(configuration, dict):
-            raise UnusableProvider("the configuration is no object")
+            raise UnusableProvider("the configuration is not a JSON object")
         # https://openid.net/specs/openid-connect-discovery-1_0.html, section 4.3: the
         # configuration must have the issuer's own name, to which identities belong.
         name = configuration.get("issuer")

@@ -20,7 +20,7 @@ class OwnerLimitsAdmin(Audited, ModelAdmin):
     list_display = ("owner", "limits")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
-    when_empty = "Limits of an owner hold over all keys of the owner together."
+    when_empty = "Limits of an owner apply to all keys of the owner together."
     add_words = "Limit an owner"
     search_help_text = "Name of an owner"
     fieldsets: ClassVar = [(None, {"fields": ["owner", "max_keys"]}), *LIMIT_FIELDSETS]

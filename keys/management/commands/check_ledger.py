@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one object")
         parser.add_argument(
-            "--repair", action="store_true", help="set totals that differ to what the rows make up"
+            "--repair", action="store_true", help="set totals that differ to the sums of their rows"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{days} days checked{since}: {len(found)} differences.")
         if found and not repaired:
             raise CommandError(
-                f"{len(found)} totals differ from their rows; --repair sets them right."
+                f"{len(found)} totals differ from their rows; --repair corrects them."
             )
 
     def _told(self, differences: list[Difference], as_json: bool) -> list[dict[str, Any]]:
@@ -80,5 +80,5 @@ def _line(difference: Difference) -> str:
     return (
         f"{place.day} key {place.key_id} owner {place.owner_id} {place.model or '-'} "
         f"{place.endpoint}: {difference.field} is {difference.total:,}, "
-        f"the rows make {difference.rows:,}"
+        f"the rows add up to {difference.rows:,}"
     )

@@ -1,4 +1,4 @@
-"""`manage.py erase_owner USERNAME --yes`: a person goes out of what is kept; rows and sums stay."""
+"""`manage.py erase_owner USERNAME --yes`: erases a person's name; rows and totals are kept."""
 
 import argparse
 import time
@@ -15,7 +15,7 @@ from keys.log.progress import Progress
 
 class Command(BaseCommand):
     help = "Takes a person's name out of accounts, keys, request log, totals and history, for good."
-    # Not those of the pages, which would all be loaded.
+    # Other checks would import all pages.
     requires_system_checks = ("keys",)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             for batch in batches:
                 erased += batch
                 progress.add(batch)
-                # SQLite's lock goes to whoever asks first, which without a rest is this loop.
+                # Pause, or this loop would take SQLite's lock again before anybody else gets it.
                 time.sleep(time.monotonic() - begun_at)
                 begun_at = time.monotonic()
         return erased

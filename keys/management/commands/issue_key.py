@@ -87,7 +87,7 @@ def _limits(options: dict[str, Any]) -> dict[str, Any]:
             options, "daily_neurons", neurons_micro_from_text, "a number above 0"
         ),
         "expires_at": _parsed(
-            options, "expires", _future, "a day or time to come, such as 2027-01-31"
+            options, "expires", _future, "a day or time in the future, such as 2027-01-31"
         ),
         "allowed_models": _listed(options["models"]),
         "allowed_endpoints": _listed(options["endpoints"]),

@@ -1,5 +1,5 @@
-// The playground: a client of /v1 like any other, with a token in the place of a key.
-// All text of models and errors goes into the page as text, never as HTML.
+// The playground: a client of /v1 like any other, which sends a token instead of a key.
+// Text of models and of errors is inserted into the page as text, never as HTML.
 
 const byId = (id) => document.getElementById(id);
 const room = byId("playground");
@@ -63,19 +63,19 @@ async function call(path, body, { requestId, signal }) {
 }
 
 async function apiProblem(response) {
-  // Whatever is wrong with it, the next try brings another.
+  // Whatever is wrong with the token, the next try fetches a new one.
   if (response.status === 401) token.endsAt = 0;
   let text = `The gateway answered ${response.status}.`;
   try {
     text = (await response.json()).error.message;
   } catch {
-    // a proxy in between may answer in its own way
+    // a proxy in between may have answered with something else
   }
   const wait = Number(response.headers.get("retry-after"));
   return wait > 0 && response.status === 429 ? `${text} (${response.status}; try again in ${wait} s)` : text;
 }
 
-// Every event's data of a stream, whole lines only, however the bytes arrive.
+// The data of each event of a stream, in whole lines, however the bytes are split.
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -181,7 +181,7 @@ function keep(model) {
   try {
     localStorage.setItem(MODEL_KEPT, model);
   } catch {
-    // then the next visit begins with the first model
+    // then the next visit starts with the first model
   }
 }
 
@@ -222,7 +222,7 @@ function rendered(text) {
   return parts;
 }
 
-// Does what makes the page longer; whoever was at its end stays there.
+// Runs a change that makes the page longer, and keeps the end in view if it was in view.
 function following(change) {
   const wasAtEnd = innerHeight + scrollY >= document.body.scrollHeight - 80;
   change();
@@ -355,7 +355,7 @@ async function chat(turn, model, prompt, sent, how) {
       if (event.choices?.[0]?.delta) turn.add(event.choices[0].delta);
     }
   } finally {
-    // What was not answered is not said again; what was, in part too, is.
+    // Turns without an answer are not sent again; those with an answer, even a partial one, are.
     if (turn.text) conversation.push({ role: "assistant", content: turn.text });
     else conversation.pop();
   }
@@ -373,7 +373,7 @@ function numberIn(id, name) {
   return field.value === "" || field.closest(".field").hidden ? {} : { [name]: Number(field.value) };
 }
 
-// The row is there before the answer ends; after a stop it comes a moment later.
+// The row exists before the answer ends; after a stop it is written a moment later.
 async function showCost(turn, requestId, stopped) {
   const url = room.dataset.answerUrl.replace("ID", requestId);
   for (const pause of stopped ? [200, 500, 1000, 2000] : [0]) {
