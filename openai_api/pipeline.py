@@ -142,6 +142,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     body = await endpoint.body(request)
     request.watch_client()
     asked = endpoint.read(body)
+    # What is not in `asked` is not kept until the answer is in.
+    del body
     ticket.requested_model = asked.model
     ticket.stream = asked.stream
     ticket.user = _user(asked.user, request)

@@ -86,11 +86,9 @@ class ApiRequest(ASGIRequest):
             parts.append(part)
             if not message.get("more_body", False):
                 break
+        # Not kept: it would stay in memory until the answer is in.
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        if applied:
-            body = await decoded(body, applied, limit_bytes)
-        self._stream = BytesIO(body)
-        return body
+        return await decoded(body, applied, limit_bytes) if applied else body
 
     def watch_client(self) -> None:
         """From now on a disconnect of the client cancels the task that serves it.

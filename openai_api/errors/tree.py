@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 import orjson
 
+# An error repeats what the caller wrote, but not megabytes of it.
+LONGEST_MESSAGE = 4_000
+LONGEST_PARAM = 200
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 
@@ -32,9 +35,10 @@ class ApiError(Exception):
         type: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        message = message[:LONGEST_MESSAGE]
         super().__init__(message)
         self.message = message
-        self.param = param
+        self.param = None if param is None else param[:LONGEST_PARAM]
         self.code = code if code is not None else self.code
         self.status = status if status is not None else self.status
         self.type = type if type is not None else self.type
@@ -87,6 +91,20 @@ class BodyTooLarge(ApiError):
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
             f"The request body is larger than this gateway takes ({limit_bytes} bytes)."
+        )
+
+
+class TooManyValues(ApiError):
+    """JSON that costs far more than its bytes."""
+
+    status = 413
+    type = INVALID
+    code = "request_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request body holds more than {limit:,} values, which is more than this gateway "
+            "takes. Send texts as strings, not as arrays of tokens or numbers."
         )
 
 

@@ -4,13 +4,20 @@ Comes in: a request whose body has not been read. Goes out: a JSON object. Endpo
 read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType, BadRequest.
 """
 
-from typing import Any
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 from django.conf import settings
 
 from openai_api.errors import WrongMediaType
 from openai_api.exchange import GatewayRequest
 from openai_api.wire.fields import json_object
+
+# Parsing takes a millisecond or two for each megabyte. One at a time, since a large body takes
+# several times its size while it is parsed.
+PARSED_ON_THE_LOOP_BYTES: Final = 4 * 1024 * 1024
+_large_bodies: Final = ThreadPoolExecutor(1, "json")
 
 
 async def json_body(request: GatewayRequest) -> dict[str, Any]:
@@ -23,7 +30,10 @@ async def json_body(request: GatewayRequest) -> dict[str, Any]:
             "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
             f"not '{shown(named)}'."
         )
-    return json_object(await request.read_body(settings.MAX_BODY_BYTES))
+    body = await request.read_body(settings.MAX_BODY_BYTES)
+    if len(body) > PARSED_ON_THE_LOOP_BYTES:
+        return await asyncio.get_running_loop().run_in_executor(_large_bodies, json_object, body)
+    return json_object(body)
 
 
 def media_type(request: GatewayRequest) -> bytes:

@@ -9,16 +9,17 @@ from typing import Any
 import orjson
 
 from openai_api.errors import BadRequest
+from openai_api.wire import bounds
+from openai_api.wire.bounds import check_nesting, check_values
 
 SHOWN_CHARACTERS = 60
 # Above it not every language holds integers exactly, and upstream's parsers refuse far larger ones.
 LARGEST_NUMBER = 2**53
-# orjson writes 254 levels; what is added around a request's own levels stays below that.
-DEEPEST_NESTING = 200
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The body as a JSON object; raises BadRequest where it is none."""
+    """The body as a JSON object; raises BadRequest where it is none, TooManyValues."""
+    check_values(body)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -28,43 +29,8 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise BadRequest(
             f"The request body must be a JSON object, not {kind_of(parsed)}.", code="invalid_json"
         )
-    if _opens_many(body) and _nesting(parsed) > DEEPEST_NESTING:
-        raise BadRequest(
-            f"The request body is nested deeper than {DEEPEST_NESTING} levels.", code="invalid_json"
-        )
+    check_nesting(body, parsed)
     return parsed
-
-
-def _opens_many(body: bytes) -> bool:
-    """Whether the body opens enough objects and arrays to be too deep.
-
-    Brackets are searched one by one up to the limit: counting them all takes as long as parsing,
-    where nearly all of a body is a picture.
-    """
-    opened = 0
-    for bracket in b"{[":
-        at = body.find(bracket)
-        while at >= 0:
-            opened += 1
-            if opened > DEEPEST_NESTING:
-                return True
-            at = body.find(bracket, at + 1)
-    return False
-
-
-def _nesting(value: dict[str, Any]) -> int:
-    """Levels of objects and arrays, counted without recursion, so that no depth is too deep."""
-    levels = 0
-    level: list[Any] = [value]
-    while level:
-        levels += 1
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-    return levels
 
 
 def kind_of(value: Any) -> str:
@@ -91,14 +57,16 @@ def wrong_type(param: str, wanted: str, value: Any) -> BadRequest:
 
 
 def wrong_value(param: str, takes: str, value: Any) -> BadRequest:
-    shown = repr(value)
-    if len(shown) > SHOWN_CHARACTERS:
-        shown = shown[:SHOWN_CHARACTERS] + "…"
     return BadRequest(
-        f"Invalid value for '{param}': it takes {takes}, but got {shown}.",
+        f"Invalid value for '{param}': it takes {takes}, but got {shown(value)}.",
         param=param,
         code="invalid_value",
     )
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it."""
+    return bounds.shown(value, SHOWN_CHARACTERS)
 
 
 def missing(param: str) -> BadRequest:

@@ -12,6 +12,7 @@ from openai_api.chat_completions.request.messages import messages_of
 from openai_api.chat_completions.request.tools import tools_of
 from openai_api.errors import BadRequest
 from openai_api.wire import fields
+from openai_api.wire.bounds import check_unknown
 from openai_api.wire.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
 MAX_STOPS = 16
@@ -108,10 +109,15 @@ _SETTINGS: dict[str, Callable[[_Body], object]] = {
 
 def check_settings(body: _Body) -> None:
     """Checks the types of the fields that are passed on unchanged. A request sends few of them."""
-    for name in body:
+    unknown: dict[str, Any] = {}
+    for name, value in body.items():
         check = _SETTINGS.get(name)
         if check is not None:
             check(body)
+        elif name not in _PLACED and value is not None:
+            unknown[name] = value
+    if unknown:
+        check_unknown(unknown)
 
 
 def _stops(body: dict[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
+from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, wrong_type
 
 SPEAKERS = ("user", "assistant", "system", "developer")
@@ -14,6 +15,7 @@ PICTURE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gi
 
 def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = fields.filled_sequence(body, "messages", "message")
+    check_number(messages, "messages", MOST_MESSAGES)
     for position, message in enumerate(messages):
         if not says_only_text(message):
             _check_message(message, f"messages[{position}]")
@@ -38,6 +40,7 @@ def _check_message(message: Any, at: str) -> None:
     role = nested_fields.role(message, at, ROLES)
     content = message.get("content")
     if isinstance(content, list):
+        check_number(content, f"{at}.content", MOST_PARTS)
         for number, part in enumerate(content):
             _check_part(part, f"{at}.content[{number}]")
     elif content is None:
@@ -99,6 +102,7 @@ def _check_calls(calls: Any, at: str) -> None:
         return
     if not isinstance(calls, list):
         raise wrong_type(at, "an array", calls)
+    check_number(calls, at, MOST_TOOLS)
     for number, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         _check_called(function, f"{at}[{number}].function")

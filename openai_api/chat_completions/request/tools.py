@@ -4,6 +4,7 @@ from typing import Any
 
 from openai_api.errors import BadRequest
 from openai_api.wire import fields
+from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 
@@ -11,6 +12,8 @@ def tools_of(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Any, bool]:
     """(tools, tool_choice, whether the client uses the older `functions`)."""
     tools = fields.sequence(body, "tools")
     functions = fields.sequence(body, "functions")
+    check_number(tools or (), "tools", MOST_TOOLS)
+    check_number(functions or (), "functions", MOST_TOOLS)
     if functions and not tools:
         for number, function in enumerate(functions):
             _check_function(function, f"functions[{number}]")

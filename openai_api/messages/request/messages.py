@@ -6,6 +6,7 @@ from typing import Any
 from openai_api.chat_completions.request import check_picture_url
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
+from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system")
@@ -22,6 +23,7 @@ def system_of(body: dict[str, Any]) -> str | Blocks | None:
         return system
     if not isinstance(system, list):
         raise wrong_type("system", "a string or an array of text blocks", system)
+    check_number(system, "system", MOST_PARTS)
     for number, block in enumerate(system):
         _check_block(block, f"system[{number}]", ("text",))
     return system
@@ -29,6 +31,7 @@ def system_of(body: dict[str, Any]) -> str | Blocks | None:
 
 def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = fields.filled_sequence(body, "messages", "message")
+    check_number(messages, "messages", MOST_MESSAGES)
     calls: set[str] = set()
     for position, message in enumerate(messages):
         _check_message(message, f"messages[{position}]", calls)
@@ -46,6 +49,7 @@ def _check_message(message: Any, at: str, calls: set[str]) -> None:
         return
     if not isinstance(content, list):
         raise wrong_type(f"{at}.content", "a string or an array of blocks", content)
+    check_number(content, f"{at}.content", MOST_PARTS)
     types = ASSISTANT_BLOCKS if role == "assistant" else USER_BLOCKS
     for number, block in enumerate(content):
         inner = f"{at}.content[{number}]"
@@ -112,6 +116,7 @@ def _check_texts(content: Any, at: str) -> None:
         return
     if not isinstance(content, list):
         raise wrong_type(at, "a string or an array of text blocks", content)
+    check_number(content, at, MOST_PARTS)
     for number, block in enumerate(content):
         _check_block(block, f"{at}[{number}]", ("text",))
 
@@ -131,6 +136,7 @@ def _check_result(block: dict[str, Any], at: str) -> None:
     nested_fields.text(block, at, "tool_use_id", may_be_empty=True)
     content = block.get("content")
     if isinstance(content, list):
+        check_number(content, f"{at}.content", MOST_PARTS)
         for number, part in enumerate(content):
             _check_block(part, f"{at}.content[{number}]", RESULT_BLOCKS)
     elif content is not None and not isinstance(content, str):

@@ -6,18 +6,20 @@ from openai_api.chat_completions.request import choice_without_tools
 from openai_api.errors import BadRequest
 from openai_api.messages.request.messages import Blocks
 from openai_api.wire import fields, nested_fields
+from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 
 def tools_of(body: dict[str, Any]) -> Blocks:
     tools = fields.sequence(body, "tools") or []
+    check_number(tools, "tools", MOST_TOOLS)
     for number, tool in enumerate(tools):
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
         if tool.get("type", "custom") not in (None, "custom"):
             raise BadRequest(
-                f"Unsupported tool '{str(tool['type'])[:60]}' in '{at}': no model here knows "
+                f"Unsupported tool {fields.shown(tool['type'])} in '{at}': no model here knows "
                 "Anthropic's own tools. Describe a tool with 'name' and 'input_schema'.",
                 param=f"{at}.type",
                 code="unsupported_value",

@@ -5,6 +5,7 @@ from typing import Any
 from openai_api.chat_completions.request import check_picture_url
 from openai_api.errors import BadRequest
 from openai_api.wire import nested_fields
+from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system", "developer")
@@ -28,6 +29,7 @@ def items_of(body: dict[str, Any]) -> Items:
             param="input",
             code="empty_array",
         )
+    check_number(given, "input", MOST_MESSAGES)
     calls: set[str] = set()
     for position, item in enumerate(given):
         _check_item(item, f"input[{position}]", calls)
@@ -50,7 +52,9 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
         _check_message(item, at)
     elif kind == "reasoning":
         for group in ("summary", "content"):
-            for number, part in enumerate(nested_fields.sequence(item, at, group)):
+            parts = nested_fields.sequence(item, at, group)
+            check_number(parts, f"{at}.{group}", MOST_PARTS)
+            for number, part in enumerate(parts):
                 if not isinstance(part, dict) or not isinstance(part.get("text"), str):
                     raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
     else:
@@ -90,6 +94,7 @@ def _check_content(content: Any, at: str) -> None:
         return
     if not isinstance(content, list):
         raise wrong_type(at, "a string or an array of parts", content)
+    check_number(content, at, MOST_PARTS)
     for number, part in enumerate(content):
         _check_part(part, f"{at}[{number}]")
 

@@ -6,11 +6,13 @@ from openai_api.chat_completions.request import choice_without_tools
 from openai_api.errors import BadRequest
 from openai_api.responses.request.items import Items
 from openai_api.wire import fields, nested_fields
+from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 
 def tools_of(body: dict[str, Any]) -> Items:
     tools = fields.sequence(body, "tools") or []
+    check_number(tools, "tools", MOST_TOOLS)
     for number, tool in enumerate(tools):
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
@@ -20,8 +22,8 @@ def tools_of(body: dict[str, Any]) -> Items:
             raise missing(f"{at}.type")
         if kind != "function":
             raise BadRequest(
-                f"Unsupported tool '{kind}' in '{at}': this gateway runs no tools of its own. "
-                "It takes tools of type 'function'.",
+                f"Unsupported tool {fields.shown(kind)} in '{at}': this gateway runs no tools of "
+                "its own. It takes tools of type 'function'.",
                 param=f"{at}.type",
                 code="unsupported_value",
             )
@@ -65,6 +67,7 @@ def _check_allowed(choice: dict[str, Any], names: set[str]) -> None:
     allowed = nested_fields.sequence(choice, "tool_choice", "tools")
     if not allowed:
         raise missing("tool_choice.tools")
+    check_number(allowed, "tool_choice.tools", MOST_TOOLS)
     for number, tool in enumerate(allowed):
         name = tool.get("name") if isinstance(tool, dict) else None
         if not isinstance(name, str) or name not in names:

@@ -3,7 +3,8 @@
 import pytest
 
 from openai_api.errors import BadRequest
-from openai_api.wire.fields import DEEPEST_NESTING, json_object
+from openai_api.wire.bounds import DEEPEST_NESTING
+from openai_api.wire.fields import json_object
 
 
 def nested(opening: str, closing: str, levels: int) -> bytes:

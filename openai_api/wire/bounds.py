@@ -1,0 +1,159 @@
+"""How much a request may hold, whatever its bytes: values, levels, entries of a list. Pure.
+
+A JSON value of two bytes becomes an object of a hundred, and each costs a check: without these
+bounds a body within MAX_BODY_BYTES would take gigabytes of memory and seconds of the event loop.
+"""
+
+from collections.abc import Sized
+from itertools import islice
+from typing import Any, Final
+
+from openai_api.errors import BadRequest, TooManyValues
+
+# A long session of an agent with a hundred tools holds some 30,000.
+MOST_VALUES: Final = 100_000
+# orjson writes 254 levels; what is added around a request's own levels stays below that.
+DEEPEST_NESTING: Final = 200
+# Of messages, or of items that become messages; agents' sessions have hundreds.
+MOST_MESSAGES: Final = 5_000
+# Of the content of one message.
+MOST_PARTS: Final = 2_000
+MOST_TOOLS: Final = 1_000
+# Of all fields that no model of today has, names and texts in them: upstream may know what the
+# gateway does not, but nothing large.
+MOST_UNKNOWN_CHARACTERS: Final = 16_384
+
+# Every value but the first of its list or object has a comma before it.
+_SEPARATORS: Final = b",[{"
+# Fewer of one kind are found by a search that passes pictures at the speed of memory; more are
+# counted byte by byte.
+_FEW: Final = 1_000
+_DEEPEST_SHOWN: Final = 4
+
+
+def check_values(body: bytes) -> None:
+    """Refuses JSON of more than MOST_VALUES values before it is parsed; raises TooManyValues."""
+    # Each takes two bytes at least.
+    if len(body) <= 2 * MOST_VALUES or not any(has_more(body, s, _FEW) for s in _SEPARATORS):
+        return
+    # What is far beyond the bound shows it early.
+    for end in (1 << 20, 1 << 23, len(body)):
+        part = body[:end]
+        if _separators(part) >= MOST_VALUES and _has_too_many(part):
+            raise TooManyValues(MOST_VALUES)
+        if end >= len(body):
+            return
+
+
+def _has_too_many(body: bytes) -> bool:
+    """The same without the texts, in which separators mean nothing. At the speed of C."""
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # A value is at most a name and a text, which have four quotation marks.
+    if body.count(b'"') > 4 * MOST_VALUES:
+        return True
+    return _separators(b"".join(body.split(b'"')[::2])) >= MOST_VALUES
+
+
+def _separators(body: bytes) -> int:
+    return len(body) - len(body.translate(None, _SEPARATORS))
+
+
+def check_nesting(body: bytes, parsed: dict[str, Any]) -> None:
+    """Refuses JSON deeper than DEEPEST_NESTING; raises BadRequest."""
+    # Half of too many levels at least are of one kind.
+    if not any(has_more(body, bracket, DEEPEST_NESTING // 2) for bracket in b"{["):
+        return
+    if _nesting(parsed) > DEEPEST_NESTING:
+        raise BadRequest(
+            f"The request body is nested deeper than {DEEPEST_NESTING} levels.", code="invalid_json"
+        )
+
+
+def has_more(body: bytes, byte: int, than: int) -> bool:
+    """Whether `byte` is in `body` more often. Each one is searched, up to that number: counting
+    them all takes as long as parsing, where nearly all of a body is a picture.
+    """
+    at = body.find(byte)
+    for _ in range(than):
+        if at < 0:
+            return False
+        at = body.find(byte, at + 1)
+    return at >= 0
+
+
+def _nesting(value: dict[str, Any]) -> int:
+    """Levels of objects and arrays, counted without recursion, so that no depth is too deep."""
+    levels = 0
+    level: list[Any] = [value]
+    while level:
+        levels += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return levels
+
+
+def check_number(values: Sized, param: str, most: int) -> None:
+    """Refuses a list of more than `most` entries; raises BadRequest in OpenAI's words."""
+    if len(values) > most:
+        raise BadRequest(
+            f"Invalid '{param[:200]}': array too long. Expected an array with maximum length "
+            f"{most}, but got an array with length {len(values)} instead.",
+            param=param,
+            code="array_above_max_length",
+        )
+
+
+def check_unknown(unknown: dict[str, Any]) -> None:
+    """Refuses fields that the gateway does not know and that hold much; raises BadRequest."""
+    for name, value in unknown.items():
+        if _is_large(name) or _is_large(value):
+            raise BadRequest(
+                f"Unknown parameter: '{name[:60]}'. It is passed on to the model when it is small, "
+                f"but holds more than {MOST_UNKNOWN_CHARACTERS} characters.",
+                param=name,
+                code="unknown_parameter",
+            )
+
+
+def _is_large(value: Any) -> bool:
+    """Whether a value takes more than MOST_UNKNOWN_CHARACTERS, of which no more are looked at."""
+    left = MOST_UNKNOWN_CHARACTERS
+    found: list[Any] = [value]
+    while found:
+        one = found.pop()
+        left -= len(one) + 1 if isinstance(one, str | dict | list) else 2
+        if left < 0:
+            return True
+        if isinstance(one, dict):
+            found += one
+            found += one.values()
+        elif isinstance(one, list):
+            found += one
+    return False
+
+
+def shown(value: Any, characters: int) -> str:
+    """A JSON value as Python writes it, cut. Only as much of it is written as is shown."""
+    text = repr(_cut(value, characters, _DEEPEST_SHOWN))
+    return text if len(text) <= characters else text[:characters] + "…"
+
+
+def _cut(value: Any, characters: int, levels: int) -> Any:
+    """Enough of a value to fill so many characters."""
+    if isinstance(value, str):
+        return value[: characters + 1]
+    if not isinstance(value, list | dict):
+        return value
+    if not levels:
+        return ...
+    # An entry takes three characters at least, a pair six.
+    if isinstance(value, list):
+        most = characters // 3 + 1
+        return [_cut(one, characters, levels - 1) for one in value[:most]]
+    pairs = islice(value.items(), characters // 6 + 1)
+    return {name[: characters + 1]: _cut(one, characters, levels - 1) for name, one in pairs}
