@@ -113,7 +113,7 @@ def test_text_is_let_go_when_too_many_rows_wait(monkeypatch: pytest.MonkeyPatch)
     told = list(CapturedText.objects.order_by("id").values_list("asked", flat=True))
     assert told[0] == SECRET
     assert len(told) == 3
-    assert all("Not kept" in text for text in told[1:])
+    assert all("Not stored" in text for text in told[1:])
     assert RequestLog.objects.count() == 3
 
 
