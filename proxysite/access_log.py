@@ -6,8 +6,14 @@ import logging
 import os
 import threading
 import time
+from typing import Final
+
+from proxysite.log_format import shortened
 
 logger = logging.getLogger("gateway.access")
+
+# Longer than any that means something here.
+LONGEST_PATH: Final = 500
 
 # What all lines have in common, made once: a new LogRecord looks up file, module, process and
 # thread, and `logger.info` would search the stack for the caller's line as well.
@@ -29,6 +35,8 @@ def log_request(
     """Writes the line; `status` 499 means that the client disconnected before the end."""
     if not logger.isEnabledFor(logging.INFO):
         return
+    if len(path) > LONGEST_PATH:
+        path = shortened(path, LONGEST_PATH)
     record = logging.LogRecord.__new__(logging.LogRecord)
     now = time.time()
     record.__dict__.update(

@@ -69,3 +69,18 @@ def check_host_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
             id="proxysite.W003",
         )
     ]
+
+
+@register("proxysite")
+def check_debug(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """At every start, not only among the deployment checks."""
+    if not settings.DEBUG:
+        return []
+    return [
+        Warning(
+            "DEBUG is on: pages of failures show settings, code and what is in memory to whoever "
+            "causes them.",
+            hint="Take DEBUG out of the environment and .env, unless this is your own machine.",
+            id="proxysite.W004",
+        )
+    ]

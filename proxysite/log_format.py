@@ -5,14 +5,20 @@ import re
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.conf import settings
 
+# Keys and service tokens (sk-wai-, sk-wai-service-), the playground's tokens, whatever a client
+# sent as a bearer, and Cloudflare's.
 _SECRETS = re.compile(
-    r"sk-wai-[A-Za-z0-9]{8,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}|cf[uak]t?_\w{8,}"
+    r"(?:sk|play)-wai-[A-Za-z0-9._~-]{8,}|(?i:bearer)\s+[A-Za-z0-9._~+/=-]{8,}|cf[uak]t?_\w{8,}"
 )
+# A shorter one would be found in every other word.
+SHORTEST_SECRET: Final = 8
+# Of what a line says; whoever is asked for a longer one has sent it.
+LONGEST_MESSAGE: Final = 4000
 
 
 def one_line(text: str) -> str:
@@ -20,6 +26,15 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The beginning of a text that a stranger has made long."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
+
+
+def message_of(record: logging.LogRecord) -> str:
+    return shortened(record.getMessage(), LONGEST_MESSAGE)
 
 
 _IN_MESSAGE = frozenset(("method", "path", "status"))
@@ -41,13 +56,18 @@ class HidingFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__()
-        secrets = (settings.CLOUDFLARE_API_TOKEN, settings.PROXY_API_KEY)
-        self._secrets = tuple(secret for secret in secrets if secret)
+        secrets = (
+            settings.CLOUDFLARE_API_TOKEN,
+            settings.PROXY_API_KEY,
+            settings.OIDC_CLIENT_SECRET,
+            settings.SECRET_KEY,
+        )
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def format(self, record: logging.LogRecord) -> str:
         line = self.line(record)
         # Three searches for what each secret begins with cost a tenth of the expression.
-        if "sk-wai-" in line or "cf" in line or "bearer" in line.lower():
+        if "-wai-" in line or "cf" in line or "bearer" in line.lower():
             line = _SECRETS.sub("[hidden]", line)
         for secret in self._secrets:
             line = line.replace(secret, "[hidden]")
@@ -66,7 +86,7 @@ class TextFormatter(HidingFormatter):
             if value is not None and value != "" and name not in _IN_MESSAGE
         ]
         head = f"{utc_text(record.created)} {record.levelname} {record.name}: "
-        line = one_line(head + record.getMessage() + "".join(words)).rstrip()
+        line = one_line(head + message_of(record) + "".join(words)).rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -78,7 +98,7 @@ class JsonFormatter(HidingFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message_of(record),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:

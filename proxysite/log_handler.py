@@ -46,6 +46,17 @@ class TurnHandler(logging.StreamHandler):
             self.stream.write("".join(lines))
 
 
+class AsWarning(logging.Filter):
+    """What a client did wrong, such as a `Host` that is not ours, is nothing that an operator has
+    to look into: a line without a traceback, whatever Django calls it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno = min(record.levelno, logging.WARNING)
+        record.levelname = logging.getLevelName(record.levelno)
+        record.exc_info = record.exc_text = record.stack_info = None
+        return logging.getLogger().isEnabledFor(record.levelno)
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()

@@ -8,9 +8,11 @@ import contextlib
 import ipaddress
 import os
 import re
+import secrets
 import ssl
 import sys
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -392,18 +394,30 @@ for origin in CORS_ALLOWED_ORIGINS + CSRF_TRUSTED_ORIGINS:
 
 # Published in examples, images and old repositories: anybody can make signatures with them.
 KNOWN_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "please-change-me"}
+KNOWN_SECRETS |= {"password", "qwerty", "your-secret", "your_secret", "yoursecret", "insecure"}
+KNOWN_SECRETS |= {"replace-me", "replaceme", "default", "example", "supersecret", "topsecret"}
 # Different ones, as Django's own check has it.
 FEWEST_CHARACTERS = 5
+
+
+def is_counted_out(secret: str) -> bool:
+    """Whether most characters are the one before them or its neighbour: aaaa, 12345678, abcdef."""
+    steps = [abs(ord(after) - ord(before)) for before, after in pairwise(secret)]
+    return 2 * sum(step <= 1 for step in steps) > len(steps)
+
+
 SECRET_KEY = text("SECRET_KEY")
 _NEEDS_NO_SECRET = {"makemigrations", "simulate_workers_ai", "help", "--help", "version"}
 if not SECRET_KEY and len(sys.argv) > 1 and sys.argv[1] in _NEEDS_NO_SECRET:
     SECRET_KEY = "unused-by-a-command-that-signs-nothing"
 elif DEBUG and not SECRET_KEY:
-    SECRET_KEY = "debug-only-and-not-a-secret-at-all-" + "0" * 32
+    # Of this process and those that it starts: one that stands here would be everybody's.
+    SECRET_KEY = secrets.token_urlsafe(50)
 elif (
     len(SECRET_KEY) < 32
     or len(set(SECRET_KEY)) < FEWEST_CHARACTERS
     or SECRET_KEY.lower().startswith(tuple(KNOWN_SECRETS))
+    or is_counted_out(SECRET_KEY)
 ):
     what = "is not set" if not SECRET_KEY else "is too short, too uniform or publicly known"
     raise SettingError(
@@ -624,15 +638,25 @@ LOGGING: dict[str, Any] = {
         "text": {"()": "proxysite.log_format.TextFormatter"},
         "json": {"()": "proxysite.log_format.JsonFormatter"},
     },
-    "filters": {"outage": {"()": "proxysite.failure_pages.OutageFilter"}},
+    "filters": {
+        "outage": {"()": "proxysite.failure_pages.OutageFilter"},
+        "as_warning": {"()": "proxysite.log_handler.AsWarning"},
+    },
     "handlers": {
         "stderr": {"class": "proxysite.log_handler.TurnHandler", "formatter": LOG_FORMAT},
+        "refusals": {
+            "class": "proxysite.log_handler.TurnHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["as_warning"],
+        },
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # The access log has its own line for every request, with more in it.
         "django.request": {"level": "ERROR", "propagate": True, "filters": ["outage"]},
+        # Requests that Django finds suspicious; anybody can send one.
+        "django.security": {"handlers": ["refusals"], "propagate": False},
         "uvicorn": {"level": "WARNING", "propagate": True},
         "asyncio": {"level": "WARNING", "propagate": True},
         # It would log every upstream URL, which holds the account id.

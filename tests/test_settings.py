@@ -2,11 +2,14 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
+from django.core.management.utils import get_random_secret_key
 
 from proxysite.settings import database
 
@@ -226,9 +229,13 @@ def test_no_secret_is_quoted() -> None:
     "secret",
     [
         *("", "short", "changeme" * 8, "django-insecure-" + "x" * 50, "Secret" * 10),
-        *("a" * 32, "0123" * 20),
+        *("a" * 32, "0123" * 20, "1234567890" * 5, "abcdefghijklmnopqrstuvwxyz" * 2),
+        *("password" * 5, "a" * 30 + "bcdefgh"),
     ],
-    ids=["missing", "short", "changeme", "django-insecure", "secret", "uniform", "four digits"],
+    ids=[
+        *("missing", "short", "changeme", "django-insecure", "secret", "uniform", "four digits"),
+        *("digits in turn", "the alphabet", "password", "nearly uniform"),
+    ],
 )
 def test_a_missing_short_or_known_secret_key_is_refused(secret: str) -> None:
     (line,) = said_by([{"SECRET_KEY": secret}])
@@ -261,6 +268,21 @@ def test_a_folder_that_cannot_be_made_ends_a_start_with_one_line(start: tuple[st
     assert result.returncode == 1
     assert result.stderr.startswith("VAR_DIR is '/proc/gateway', which uid ")
     assert result.stderr.count("\n") == 1
+
+
+def test_without_a_secret_key_debugging_has_one_that_nobody_knows() -> None:
+    show = "from proxysite import settings as s; print(s.SECRET_KEY)"
+    made = {run("-c", show, SECRET_KEY="", DEBUG="on").stdout.strip() for _ in range(2)}
+    assert len(made) == 2
+    assert all(len(secret) > 60 for secret in made)
+    (line,) = said_by([{"SECRET_KEY": "", "DEBUG": "off"}])
+    assert line.startswith("SECRET_KEY is not set")
+
+
+def test_random_secrets_are_taken() -> None:
+    made = [secrets.token_urlsafe(50), secrets.token_hex(16), secrets.token_hex(32)]
+    made += [uuid.uuid4().hex, get_random_secret_key()]
+    assert said_by([{"SECRET_KEY": secret} for secret in made]) == [""] * len(made)
 
 
 def test_a_secret_that_begins_with_a_dollar_is_taken_as_it_stands() -> None:

@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 import pytest
+from django.core.checks import run_checks
 
-from proxysite.checks import check_forwarded_headers, check_host_names, check_wildcards
+from proxysite.checks import check_debug, check_forwarded_headers, check_host_names, check_wildcards
 from tests.needs import ROOT
 
 
@@ -57,6 +58,16 @@ def test_an_admin_that_only_answers_to_localhost_is_a_warning(
 ) -> None:
     settings.ALLOWED_HOSTS = hosts
     assert ids(check_host_names) == expected
+
+
+@pytest.mark.parametrize(("debug", "expected"), [(True, ["proxysite.W004"]), (False, [])])
+def test_debugging_is_a_warning_at_every_start(
+    settings: Any, debug: bool, expected: list[str]
+) -> None:
+    settings.DEBUG = debug
+    assert ids(check_debug) == expected
+    found = [message.id for message in run_checks() if message.id == "proxysite.W004"]
+    assert found == expected
 
 
 WHAT_IS_LOADED = """

@@ -19,6 +19,8 @@ def record(message: str, **fields: object) -> logging.LogRecord:
     "secret",
     [
         "sk-wai-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+        "sk-wai-service-AbCdEfGhIjKlMnOp",
+        "play-wai-7.3.1795725126.AbCdEfGhIjKl.AbCdEfGhIjKl-_",
         "Bearer abcdefgh12345678",
         "bearer   abc.def-ghi_jkl",
         "cfut_abcdefgh12345678",
@@ -34,9 +36,12 @@ def test_a_secret_is_hidden(formatter: logging.Formatter, secret: str) -> None:
 
 def test_the_settings_secrets_are_hidden(settings: object) -> None:
     settings.CLOUDFLARE_API_TOKEN = "the-token"  # type: ignore[attr-defined]
-    settings.PROXY_API_KEY = "the-key"  # type: ignore[attr-defined]
-    line = TextFormatter().format(record("the-token and the-key"))
-    assert line.endswith(": [hidden] and [hidden]")
+    settings.PROXY_API_KEY = "the-shared-key"  # type: ignore[attr-defined]
+    settings.OIDC_CLIENT_SECRET = "the-client's"  # type: ignore[attr-defined]
+    settings.SECRET_KEY = "the-site's-own"  # type: ignore[attr-defined]
+    said = "the-token and the-shared-key and the-client's and the-site's-own"
+    line = TextFormatter().format(record(said))
+    assert line.endswith(": " + " and ".join(["[hidden]"] * 4))
 
 
 def test_a_request_cannot_forge_a_line() -> None:
