@@ -9,6 +9,7 @@ a model that is mended upstream is found so after a restart.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from catalog.snapshot import ModelRecord
@@ -23,6 +24,10 @@ class Lesson:
 
     source: str
     learnt_at: float
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.learnt_at, UTC)
 
 
 @dataclass(slots=True)
@@ -62,6 +67,33 @@ def most_output_of(record: ModelRecord) -> int | None:
     if named is not None:
         return named
     return record.chat.max_output_tokens if record.chat is not None else None
+
+
+# What each habit and ceiling says to an operator.
+WORDS: Final = {
+    "schema_in_envelope": "JSON schemas go in OpenAI's envelope, with a name",
+    "bare_schema": "JSON schemas go without OpenAI's envelope",
+    "schema_for_json_object": "JSON mode goes as the schema of any object",
+    "schema_without_stream": "Answers in JSON come whole, not streamed",
+    "system_message_first": "One system message at the beginning; later ones are the user's",
+    "no_system_message": "No system message: its text goes with the first message",
+    "one_call_a_turn": "One tool call a turn",
+    "alternating_turns": "Neighbouring messages of one role are joined",
+    "context_window": "Context window of {tokens:,} tokens",
+    "most_output": "At most {tokens:,} tokens of output",
+    "batch_tokens": "At most {tokens:,} tokens in one run",
+}
+
+
+def lessons_of(model: str) -> list[tuple[str, Lesson]]:
+    """What this process learnt of a model, in words, each with its source; the oldest first."""
+    known = of(model)
+    told = [(WORDS.get(name, name), lesson) for name, lesson in known.habits.items()]
+    told += [
+        (WORDS[name].format(tokens=getattr(known, name)), lesson)
+        for name, lesson in known.ceilings.items()
+    ]
+    return sorted(told, key=lambda one: one[1].learnt_at)
 
 
 def habit(model: str, name: str, source: str) -> bool:

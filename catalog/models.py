@@ -100,6 +100,17 @@ class Revised(models.Model):
             return super().delete(*args, **kwargs)
 
 
+# Whether the account may use a model, as far as Cloudflare said.
+OPEN = ""
+TERMS, BY_REQUEST, PAID_PLAN = "terms", "request", "plan"
+ACCESS = [
+    (OPEN, "open"),
+    (TERMS, "terms to accept"),
+    (BY_REQUEST, "by request"),
+    (PAID_PLAN, "paid plan"),
+]
+
+
 class CatalogModel(Revised):
     """A model as Cloudflare lists it, what the gateway makes of it, and what the operator decided.
 
@@ -128,6 +139,13 @@ class CatalogModel(Revised):
         null=True, blank=True, help_text="Beats every other price. A refresh does not change it."
     )
     notes = models.TextField(blank=True)
+    # What a refusal taught. With defaults in the database: an older release knows neither column.
+    access = models.CharField(
+        max_length=10, choices=ACCESS, blank=True, default=OPEN, db_default=OPEN, editable=False
+    )
+    access_words = models.CharField(
+        max_length=300, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         ordering: ClassVar = ["name"]

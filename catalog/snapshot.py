@@ -40,6 +40,8 @@ class ModelRecord:
     decisions: DecisionFacts | None = None
     prices: Prices = UNPRICED
     price_source: str = "unpriced"
+    # Of `catalog.models.ACCESS`: what the account lacks to use it.
+    access: str = ""
     enabled: bool = True
     retired: bool = False
     planned_deprecation_date: date | None = None
@@ -118,6 +120,7 @@ def record_of(row: CatalogModel) -> ModelRecord:
         decisions=classified.decisions,
         prices=row.effective_prices,
         price_source=row.effective_price_source,
+        access=row.access,
         enabled=row.enabled,
         retired=row.retired_at is not None,
         planned_deprecation_date=row.planned_deprecation_date,

@@ -15,6 +15,7 @@ from keys.errors import LedgerUnavailable
 from keys.limits.ticket import Outcome, Ticket
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
+from openai_api.model_access import note_answer
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
 from workers_ai.client import Caller
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
@@ -82,6 +83,8 @@ class Exchange:
         The row is written even if the client leaves while it is being committed.
         """
         self.first_byte()
+        if self.model is not None and self.model.access:
+            note_answer(self.model)
         outcome = outcome_of(
             metered,
             self.model,

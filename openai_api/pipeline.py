@@ -20,11 +20,13 @@ from keys.limits.admission import admit, check_permitted
 from openai_api import upstream
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
+from openai_api.model_access import note_refusal
 from openai_api.use.recording import Metered
 from openai_api.wire.body import json_body
 from openai_api.wire.capture import KeptBody, note_answer
 from openai_api.wire.http_response import EventStreamResponse, StreamedResponse, WholeResponse
 from workers_ai.client import WorkersAIClient
+from workers_ai.errors import ModelNotForAccount
 
 LONGEST_USER = 200
 # Open WebUI can forward its user in these headers.
@@ -211,6 +213,8 @@ def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:
     """Settles the ticket of a request that ends without an answer; returns the error to show."""
     report(error, request_id=exchange.request.request_id)
+    if isinstance(error, ModelNotForAccount) and exchange.model is not None:
+        note_refusal(exchange.model, error)
     if exchange.ticket.is_settled:  # refused by a limit, which leaves no row
         shown = api_error(error)
     else:

@@ -23,6 +23,8 @@ MAY_IMPORT = {
 BEYOND = {
     Path("catalog/refresh/fetch.py"): frozenset({"workers_ai"}),
     Path("catalog/refresh/run.py"): frozenset({"workers_ai"}),
+    Path("catalog/terms.py"): frozenset({"workers_ai"}),
+    Path("catalog/operators/terms_page.py"): frozenset({"workers_ai"}),
 }
 
 # The floors above the ground of each folder that has rooms, from the lowest up, and what stands on
@@ -42,12 +44,13 @@ FLOORS = {
     "catalog": (
         {"pricing", "classify"},
         {"models"},
-        {"snapshot", "successors", "refresh", "checks"},
-        {"resolve", "learnt", "operators", "management"},
+        {"access", "snapshot", "successors", "refresh", "checks"},
+        {"resolve", "learnt", "terms"},
+        {"operators", "management"},
         {"admin", "apps"},
     ),
     "openai_api": (
-        {"ai_gateway", "served", "upstream"},
+        {"ai_gateway", "model_access", "served", "upstream"},
         {"errors"},
         {"use"},
         {"exchange"},

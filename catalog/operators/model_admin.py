@@ -7,14 +7,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from catalog.models import CatalogChange, CatalogModel
+from catalog import learnt
+from catalog.models import OPEN, TERMS, CatalogChange, CatalogModel
 from catalog.operators.alias_admin import AliasInline
 from catalog.operators.model_filters import EndpointFilter, PriceSourceFilter, StateFilter
 from catalog.operators.model_form import CatalogModelForm
 from catalog.operators.refresh_pages import RefreshPages
+from catalog.operators.terms_page import TermsPage
 from catalog.pricing.prices import UNITS, prices_from_json
 from catalog.pricing.texts import neuron_text, price_text
 from catalog.successors import successor_of
+from catalog.terms import terms_of
 from theme.audit import Audited
 from theme.shown import indented_json, lines, moment, noted, tag
 
@@ -24,7 +27,7 @@ SOURCE_WORDS = {"operator": "your own price", "published": "from the vendor's pr
 
 
 @admin.register(CatalogModel)
-class CatalogModelAdmin(Audited, RefreshPages):
+class CatalogModelAdmin(Audited, TermsPage, RefreshPages):
     form = CatalogModelForm
     inlines = (AliasInline,)
     list_display = (
@@ -152,6 +155,8 @@ class CatalogModelAdmin(Audited, RefreshPages):
     def state(self, model: CatalogModel) -> SafeString:
         if model.retired_at is not None:
             return noted(tag("retired", "bad"), f"{model.retired_at:%Y-%m-%d}")
+        if model.enabled and model.access != OPEN:
+            return noted(tag(model.get_access_display(), "warn"), "refused so far")
         day = model.planned_deprecation_date
         return noted(
             tag("enabled", "good") if model.enabled else tag("disabled", "bad"),
@@ -203,7 +208,12 @@ class CatalogModelAdmin(Audited, RefreshPages):
 
     def object_context(self, request: HttpRequest, model: CatalogModel) -> dict[str, Any]:
         changes = CatalogChange.objects.filter(model_name=model.name)
-        context: dict[str, Any] = {"changes": changes[:CHANGES_SHOWN]}
+        context: dict[str, Any] = {
+            "changes": changes[:CHANGES_SHOWN],
+            "learnt": learnt.lessons_of(model.name),
+            "terms": terms_of(model) if model.access == TERMS else "",
+            "may_accept": model.access == TERMS and self.has_change_permission(request),
+        }
         if model.planned_deprecation_date is not None:
             context["successor"] = successor_of(model, CatalogModel.objects.all())
         return context

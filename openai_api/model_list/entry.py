@@ -7,12 +7,20 @@ No field is null: what is not known is left out.
 from typing import Any
 
 from catalog import learnt
+from catalog.models import BY_REQUEST, PAID_PLAN, TERMS
 from catalog.pricing.costs import Quantities
 from catalog.pricing.texts import usd_per_token_strings
 from catalog.resolve import Listed
 from catalog.snapshot import ModelRecord
 from openai_api.images.translate import USUAL_SIDE, USUAL_STEPS
 from openai_api.served import SERVED
+
+# Added to the description of a model that refuses the account.
+_ACCESS = {
+    TERMS: "(Refused so far: an operator has to accept its terms for the account first.)",
+    BY_REQUEST: "(Refused so far: Cloudflare grants the account access by request.)",
+    PAID_PLAN: "(Refused so far: it needs the Workers Paid plan.)",
+}
 
 
 def model_entry(listed: Listed) -> dict[str, Any]:
@@ -30,8 +38,9 @@ def model_entry(listed: Listed) -> dict[str, Any]:
             endpoint.type_name for name, endpoint in SERVED.items() if name in listed.endpoints
         ],
     }
-    if record.description:
-        entry["description"] = record.description
+    description = " ".join(filter(None, (record.description, _ACCESS.get(record.access))))
+    if description:
+        entry["description"] = description
     window = learnt.window_of(record)
     if window is not None:
         entry["context_length"] = window
