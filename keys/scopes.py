@@ -28,16 +28,26 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
+ScopeKind = Literal["key", "owner", "reads"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who shares a set of limits: one key, or all keys of one owner."""
+    """Who shares a set of limits: one key, or all keys of one owner; or what a key reads about
+    itself and its models.
+    """
 
-    kind: Literal["key", "owner"]
+    kind: ScopeKind
     id: int
     limits: Limits
 
     @property
     def words(self) -> str:
-        return "this API key" if self.kind == "key" else "all API keys of this owner"
+        return _WORDS[self.kind]
+
+
+_WORDS: Final = {
+    "key": "this API key",
+    "owner": "all API keys of this owner",
+    "reads": "reading with this API key",
+}

@@ -1,8 +1,8 @@
 """The views that all endpoints build on: DRF's authentication and errors under an async dispatch.
 
 DRF's own dispatch is synchronous and would put each request on a thread. This one authenticates
-from memory, calls the handler and turns every failure into OpenAI's error body. Nothing here may
-touch the database.
+from memory, looks at the key's networks, counts what only reads, calls the handler and turns every
+failure into OpenAI's error body. Nothing here may touch the database.
 """
 
 from collections.abc import Callable, Coroutine
@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from keys.access.key_index import index
 from keys.access.key_record import KeyRecord
 from keys.errors import KeyUnknownSoFar, MissingKey
+from keys.limits.admission import admit_read, check_address
 from openai_api.errors import ClientGone, WrongMethod, error_response
 from openai_api.from_database import ask_database
 from openai_api.pipeline import Endpoint, answer
@@ -51,6 +52,9 @@ class GatewayView(APIView):
                 await ask_database(index.lookup, unknown.digest, threads=_LOOK_UPS)
                 key = self._key_in_memory(request)
             request.key_id = key.id
+            check_address(key, request.client_ip)
+            if METHODS[request.method] == "get":
+                await admit_read(key)
             response: HttpResponseBase = await handler(request, key, **kwargs)
             return response
         except ClientGone:

@@ -16,7 +16,8 @@ from catalog import resolve as catalog
 from catalog.pricing.costs import Quantities, estimate_upper, neurons_micro_from_cost
 from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
-from keys.limits.admission import admit, check_permitted
+from keys.limits.admission import admit, admit_unrecorded
+from keys.limits.headers import ratelimit_headers
 from openai_api import upstream
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
@@ -132,11 +133,16 @@ async def answer(
 async def prompt_tokens(
     endpoint: Endpoint[AskedT, PlanT], request: GatewayRequest, key: KeyRecord
 ) -> int:
-    """The tokens of a request's prompt, estimated. Nothing is admitted, run or recorded."""
-    check_permitted(key, endpoint=endpoint.name, client_ip=request.client_ip)
-    asked = endpoint.read(await endpoint.body(request))
-    model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
-    return endpoint.most(asked, endpoint.plan(asked, model), model).prompt_tokens
+    """The tokens of a request's prompt, estimated. It is admitted like any other, but nothing is
+    run or recorded.
+    """
+    async with admit_unrecorded(key, endpoint=endpoint.name) as hold:
+        asked = endpoint.read(await endpoint.body(request))
+        model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
+        tokens = endpoint.most(asked, endpoint.plan(asked, model), model).prompt_tokens
+    if hold is not None:
+        request.response_headers += ratelimit_headers(hold)
+    return tokens
 
 
 async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> HttpResponseBase:

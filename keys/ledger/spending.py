@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from django.db.models import Sum
 
@@ -11,9 +11,9 @@ from keys.ledger.claims import BUDGETS, MILLION, Budget, Claim, Shortfall
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.windows import Window
 from keys.models import DayTotal
-from keys.scopes import Limits, Scope
+from keys.scopes import Limits, Scope, ScopeKind
 
-ScopeName = tuple[Literal["key", "owner"], int]
+ScopeName = tuple[ScopeKind, int]
 
 
 # A request that wishes more than it needs is granted at most one part in this many of what a budget

@@ -1,11 +1,15 @@
 """Step two of a request: may this key make it now? Returns a ticket, to be settled exactly once.
 
-`admit` checks networks and endpoints, and takes one request and one slot from the limits of the key
-and of its owner. When it raises `NotPermitted`, `LimitReached` or `LedgerUnavailable` of
-`keys/errors.py` it has taken nothing. A refusal leaves no row in the log, but is counted.
+Every request has its key's networks checked (`check_address`), whatever it asks for. `admit` checks
+endpoints, and takes one request and one slot from the limits of the key and of its owner. When it
+raises `NotPermitted`, `LimitReached` or `LedgerUnavailable` of `keys/errors.py` it has taken
+nothing. A refusal leaves no row in the log, but is counted.
 """
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
 
 from keys import errors
 from keys.access.key_record import KeyRecord
@@ -14,12 +18,22 @@ from keys.limits.counters import Counters, Denial, Hold
 from keys.limits.process_counters import process_counters
 from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
 from keys.limits.ticket import Ticket
+from keys.scopes import Limits, Scope
+
+# What reads the key's own facts and the models it may use, a minute. Nobody's usual work meets
+# these; a key whose limit is below the first gets that.
+LEAST_READS: Final = 60
+READS_WITHOUT_A_LIMIT: Final = 600
 
 
-def check_permitted(key: KeyRecord, *, endpoint: str, client_ip: str) -> None:
-    """Check the key's restrictions to networks and endpoints. Raises a `NotPermitted`."""
+def check_address(key: KeyRecord, client_ip: str) -> None:
+    """Check the key's restriction to networks. Raises AddressNotAllowed."""
     if key.networks is not None and not key.allows_address(client_ip):
         raise errors.AddressNotAllowed(client_ip)
+
+
+def check_endpoint(key: KeyRecord, endpoint: str) -> None:
+    """Check the key's restriction to endpoints. Raises EndpointNotAllowed."""
     if key.endpoints is not None and endpoint not in key.endpoints:
         raise errors.EndpointNotAllowed(endpoint, key.endpoints)
 
@@ -39,15 +53,8 @@ async def admit(
     writer = ledger if writer is None else writer
     now = time.time() if now is None else now
     writer.check_room()
-    check_permitted(key, endpoint=endpoint, client_ip=client_ip)
-    hold: Hold | None = None
-    if key.rate_scopes:
-        taken = await counters.take(key.rate_scopes)
-        if isinstance(taken, Denial):
-            place, names = place_of(key, endpoint, "", now)
-            writer.count_refusal(place, names, REFUSED_COLUMNS[taken.limit])
-            raise limit_reached(taken, now)
-        hold = taken
+    check_endpoint(key, endpoint)
+    hold = await _taken(key, endpoint, now, counters, writer)
     return Ticket(
         key,
         endpoint=endpoint,
@@ -58,3 +65,47 @@ async def admit(
         hold=hold,
         ledger=writer,
     )
+
+
+@asynccontextmanager
+async def admit_unrecorded(
+    key: KeyRecord,
+    *,
+    endpoint: str,
+    counters: Counters = process_counters,
+    writer: LedgerWriter = ledger,
+) -> AsyncIterator[Hold | None]:
+    """Admit what runs no model and leaves no row: it counts as a request of the key, and takes a
+    slot while it lasts. Raises as `admit` does.
+    """
+    check_endpoint(key, endpoint)
+    hold = await _taken(key, endpoint, time.time(), counters, writer)
+    try:
+        yield hold
+    finally:
+        if hold is not None:
+            hold.release(0)
+
+
+async def admit_read(key: KeyRecord, *, counters: Counters = process_counters) -> None:
+    """Count a request that only reads. Raises RequestRateReached."""
+    own = key.limits.requests_per_minute
+    most = READS_WITHOUT_A_LIMIT if own is None else max(own, LEAST_READS)
+    taken = await counters.take([Scope("reads", key.id, Limits(requests_per_minute=most))])
+    if isinstance(taken, Denial):
+        raise limit_reached(taken, time.time())
+    taken.release(0)
+
+
+async def _taken(
+    key: KeyRecord, endpoint: str, now: float, counters: Counters, writer: LedgerWriter
+) -> Hold | None:
+    """One request and one slot of the limits of key and owner; None where they have none."""
+    if not key.rate_scopes:
+        return None
+    taken = await counters.take(key.rate_scopes)
+    if isinstance(taken, Denial):
+        place, names = place_of(key, endpoint, "", now)
+        writer.count_refusal(place, names, REFUSED_COLUMNS[taken.limit])
+        raise limit_reached(taken, now)
+    return taken

@@ -9,7 +9,7 @@ import pytest
 
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
-from tests.openai_api.chats import chat_body, new_id
+from tests.openai_api.chats import VLLM, chat_body, new_id
 from workers_ai.simulator.serve import RunningSimulator
 
 AT_ONCE = 30
@@ -113,3 +113,67 @@ def test_a_key_for_another_network_is_403(gateway: GatewayProcess) -> None:
         headers={"authorization": f"Bearer {key}"},
     )
     assert_openai_error(response, 403, code="address_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "key"),
+        ("GET", "models"),
+        ("HEAD", "models"),
+        ("GET", f"models/{VLLM}"),
+        ("POST", "messages/count_tokens"),
+        ("POST", "embeddings"),
+    ],
+)
+def test_every_path_looks_at_the_networks_of_a_key(
+    gateway: GatewayProcess, method: str, path: str
+) -> None:
+    key = gateway.issue_key(allowed_networks=["10.0.0.0/8"])
+    response = httpx.request(
+        method,
+        f"{gateway.url}/v1/{path}",
+        json=chat_body() if method == "POST" else None,
+        headers={"authorization": f"Bearer {key}"},
+    )
+    assert response.status_code == 403
+    if method != "HEAD":
+        assert "may not be used from the address" in response.json()["error"]["message"]
+
+
+def test_reading_about_a_key_has_a_rate_of_its_own(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(requests_per_minute=1)
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=gateway.url + "/v1", headers=headers, timeout=30) as client:
+        answers = [client.get("/models" if n % 2 else f"/models/{VLLM}") for n in range(61)]
+        assert {answer.status_code for answer in answers[:60]} == {200}
+        error = assert_openai_error(answers[60], 429, code="rate_limit_exceeded")
+        assert "limit of 60 for reading with this API key" in error["message"]
+        assert int(answers[60].headers["retry-after"]) <= 60
+        assert_openai_error(client.get("/key"), 429, code="rate_limit_exceeded")
+        # What runs models is not in the way of it, nor the other way round.
+        assert client.post("/chat/completions", json=chat_body()).status_code == 200
+
+
+def test_counting_tokens_counts_as_a_request(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(requests_per_minute=2)
+    body = {"model": VLLM, "messages": [{"role": "user", "content": "Hi"}]}
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=gateway.url + "/v1", headers=headers, timeout=30) as client:
+        first = client.post("/messages/count_tokens", json=body)
+        assert first.status_code == 200
+        assert first.headers["x-ratelimit-remaining-requests"] == "1"
+        assert client.post("/chat/completions", json=chat_body()).status_code == 200
+        refused = client.post("/messages/count_tokens", json=body)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["type"] == "rate_limit_error"
+        assert "retry-after" in refused.headers
+
+
+def test_counting_tokens_gives_its_slot_back(gateway: GatewayProcess) -> None:
+    key = gateway.issue_key(concurrency=1)
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=gateway.url + "/v1", headers=headers, timeout=30) as client:
+        for body in ({"model": VLLM, "messages": [{"role": "user", "content": "Hi"}]}, {}) * 2:
+            assert client.post("/messages/count_tokens", json=body).status_code != 429
+        assert client.post("/chat/completions", json=chat_body()).status_code == 200

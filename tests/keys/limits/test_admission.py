@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from keys import errors
-from keys.limits.admission import admit
+from keys.limits.admission import admit, admit_read, admit_unrecorded, check_address
 from keys.limits.headers import duration_text
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
@@ -154,11 +154,34 @@ async def test_an_estimate_above_the_whole_limit_may_run_alone(enter):
     ticket.settle(DONE)
 
 
-async def test_a_request_from_elsewhere_is_refused_and_takes_nothing(enter, counters, ledger):
+def test_a_request_from_elsewhere_is_refused():
     key = record(networks=(ipaddress.ip_network("192.168.0.0/16"),))
+    check_address(key, "192.168.2.3")
     with pytest.raises(errors.AddressNotAllowed, match=r"10\.1\.2\.3"):
-        await enter(key)
-    assert len(counters) == 0
+        check_address(key, "10.1.2.3")
+
+
+async def test_reads_have_a_rate_that_follows_the_keys_own(counters):
+    for own, most in ((None, 600), (1, 60), (200, 200)):
+        key = record(Limits(requests_per_minute=own), id=most)
+        for _ in range(most):
+            await admit_read(key, counters=counters)
+        with pytest.raises(errors.RequestRateReached, match=f"limit of {most} for reading"):
+            await admit_read(key, counters=counters)
+
+
+async def test_what_is_not_recorded_counts_and_gives_its_slot_back(counters, ledger):
+    key = record(Limits(requests_per_minute=2, concurrency=1))
+    for _ in range(2):
+        async with admit_unrecorded(key, endpoint="messages", counters=counters, writer=ledger):
+            with pytest.raises(errors.LimitReached):
+                await admit_unrecorded(
+                    key, endpoint="messages", counters=counters, writer=ledger
+                ).__aenter__()
+    with pytest.raises(errors.RequestRateReached):
+        await admit_unrecorded(
+            key, endpoint="messages", counters=counters, writer=ledger
+        ).__aenter__()
     assert ledger.rows == []
 
 
