@@ -8,6 +8,8 @@ import io
 import ssl
 import threading
 import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,10 +17,11 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-# Bounds of one answer. A provider that accepts a connection and does not answer is given up after
-# ANSWER_S.
-CONNECT_S: Final = 3.0
-ANSWER_S: Final = 4.0
+# Bounds of one answer, from resolving the provider's name to its last byte. Resolving has no end
+# of its own, and a head may trickle: so a thread asks, and the page waits this long.
+ANSWER_S: Final = 5.0
+# At a time. Requests that a page has given up count until they end.
+MOST_ASKING: Final = 6
 MOST_BYTES: Final = 1024 * 1024
 CONFIGURATION_KEPT_S: Final = 600.0
 # After a failure no page asks again for so long: they would all wait for the same failure.
@@ -53,14 +56,36 @@ class ProviderSession(requests.Session):
     def ask(self, method: str, url: str, **options: Any) -> requests.Response:
         if not is_protected(url):
             raise UnusableProvider(f"{_shown(url)} is not https")
-        begun_at = time.monotonic()
-        options |= {"timeout": (CONNECT_S, ANSWER_S), "stream": True, "allow_redirects": False}
+        if not _asking.acquire(blocking=False):
+            raise UnusableProvider(f"{MOST_ASKING} requests wait for the provider already")
+        outcome: Future[requests.Response] = Future()
+
+        def answer() -> None:
+            try:
+                outcome.set_result(self._answer(method, url, **options))
+            except Exception as error:
+                outcome.set_exception(error)
+            finally:
+                _asking.release()
+
+        threading.Thread(target=answer, name="provider", daemon=True).start()
+        try:
+            return outcome.result(ANSWER_S)
+        except FutureTimeout:
+            raise UnusableProvider(f"no whole answer came within {ANSWER_S:g} s") from None
+
+    def _answer(self, method: str, url: str, **options: Any) -> requests.Response:
+        deadline = time.monotonic() + ANSWER_S
+        options |= {"timeout": ANSWER_S, "stream": True, "allow_redirects": False}
         with super().request(method, url, **options) as response:
             if response.is_redirect:
                 raise UnusableProvider(f"{_shown(url)} leads elsewhere")
-            body = _read(response, begun_at + ANSWER_S)
+            body = _read(response, deadline)
         response.raw = io.BytesIO(body)
         return response
+
+
+_asking = threading.BoundedSemaphore(MOST_ASKING)
 
 
 class Provider:

@@ -132,22 +132,61 @@ def failure_of(answer: Answer) -> str:
     return str(caught.value)
 
 
-def test_an_answer_has_its_time_however_it_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"HTTP/1.1 ", b""]
+)
+def test_an_answer_has_its_time_however_it_trickles(
+    monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
     monkeypatch.setattr(provider, "ANSWER_S", 0.3)
     given_up = threading.Event()
 
     def trickle(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        connection.sendall(head)
         while not given_up.wait(0.05):
             try:
                 connection.sendall(b"x")
             except OSError:
                 return
 
+    session = ProviderSession(Provider("https://a.example"))
+    with answering(trickle) as url:
+        try:
+            with pytest.raises(requests.RequestException, match="no whole answer"):
+                session.post(url)
+        finally:
+            given_up.set()
+
+
+def test_a_name_that_nobody_resolves_has_its_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+    monkeypatch.setattr(provider, "ANSWER_S", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: given_up.wait(20) and [])
+    session = ProviderSession(Provider("https://a.example"))
     try:
-        assert "no whole answer" in failure_of(trickle)
+        with pytest.raises(requests.RequestException, match=r"within 0\.2 s"):
+            session.post("https://a.example/token")
     finally:
         given_up.set()
+
+
+def test_pages_that_are_given_up_take_no_more_threads_than_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_up = threading.Event()
+    asking = threading.BoundedSemaphore(2)
+    monkeypatch.setattr(provider, "ANSWER_S", 0.1)
+    monkeypatch.setattr(provider, "_asking", asking)
+    monkeypatch.setattr(ProviderSession, "_answer", lambda *args, **options: given_up.wait(20))
+    said = []
+    for _ in range(3):
+        with pytest.raises(requests.RequestException) as caught:
+            ProviderSession(Provider("https://a.example")).post("https://a.example/token")
+        said.append(str(caught.value))
+    assert ["wait for the provider" in each for each in said] == [False, False, True]
+    given_up.set()
+    for _ in range(2):
+        assert asking.acquire(timeout=20)
 
 
 def test_an_answer_has_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
