@@ -5,7 +5,8 @@ it last records how the request ended, with one of the three methods at the end.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIEr
 
 CLIENT_CLOSED_REQUEST = 499
 STOPPING = 503
+LONGEST_IGNORED = 500
+_IN_A_HEADER = re.compile(r"[^A-Za-z0-9_.,: -]")
 
 
 class GatewayRequest(Protocol):
@@ -65,6 +68,13 @@ class Exchange:
         """An opaque id that keeps one key's conversation on one upstream instance."""
         text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")
         return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+    def tell_ignored(self, left_out: Iterable[str]) -> None:
+        """Names in a header what was asked for and is left out; it is not given without it."""
+        named = ", ".join(left_out)
+        if named:
+            shown = _IN_A_HEADER.sub("?", named[:LONGEST_IGNORED]).encode()
+            self.request.response_headers.append((b"x-gateway-ignored", shown))
 
     def tell_headers(self) -> None:
         """Adds headers about the time taken so far and what is left of the limits."""

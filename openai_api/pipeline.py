@@ -6,7 +6,7 @@ at the end of the stream that it is handed to.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -99,6 +99,8 @@ class Endpoint(Generic[AskedT, PlanT]):
     body: Callable[[GatewayRequest], Awaitable[Any]] = json_body
     # The name of the field with the text, for upstream's errors, which name none.
     prompt_param: str = "messages"
+    # What the request asks for and the endpoint leaves out, in the caller's words.
+    ignored: Callable[[AskedT], Iterable[str]] | None = None
     # What has to be fetched before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
     streamed: (
@@ -152,6 +154,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     asked = endpoint.read(body)
     # What is not in `asked` is not kept until the answer is in.
     del body
+    if endpoint.ignored is not None:
+        exchange.tell_ignored(endpoint.ignored(asked))
     ticket.requested_model = asked.model
     ticket.stream = asked.stream
     ticket.user = _user(asked.user, request)

@@ -13,6 +13,7 @@ EXPOSED = ", ".join(
         "openai-processing-ms",
         "retry-after",
         "x-should-retry",
+        "x-gateway-ignored",
         "x-ratelimit-limit-requests",
         "x-ratelimit-remaining-requests",
         "x-ratelimit-reset-requests",

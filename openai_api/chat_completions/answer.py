@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from openai_api.chat_completions.answer_stream import AnswerStream
+from openai_api.chat_completions.custom_calls import CustomCalls, whole_call
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, Expected
 from openai_api.errors import ApiError
 from openai_api.use.usage import Usage
@@ -30,6 +31,8 @@ class ChatStream(AnswerStream):
         self._expected = expected
         self._include_usage = include_usage
         self._legacy_functions = expected.legacy_functions
+        self._hides_thoughts = expected.hides_thoughts
+        self._custom = CustomCalls(expected.custom_tools) if expected.custom_tools else None
         head = {
             "id": self.new_id(),
             "object": self.object_name,
@@ -67,13 +70,24 @@ class ChatStream(AnswerStream):
 
     def _last_chunks(self, deltas: list[Delta]) -> Iterator[bytes]:
         yield from map(self.written, deltas)
+        if self._custom is not None:
+            for choice, calls in self._custom.rest().items():
+                yield self._before[choice] + dumps({"tool_calls": calls}) + self._behind
         for index, reason in self.normaliser.finish_reasons.items():
             yield self._finish_chunk(index, reason)
 
     def written(self, delta: Delta) -> bytes:
         parts = delta.parts
-        if self._legacy_functions and "tool_calls" in parts:
-            parts = _as_function_call(parts["tool_calls"][0])
+        if self._hides_thoughts and "reasoning_content" in parts:
+            return b""
+        if "tool_calls" in parts:
+            if self._legacy_functions:
+                parts = _as_function_call(parts["tool_calls"][0])
+            elif self._custom is not None:
+                calls = self._custom.told(delta.choice, parts["tool_calls"])
+                if not calls:
+                    return b""
+                parts = {**parts, "tool_calls": calls}
         before = self._before.get(delta.choice)
         if before is None:
             self.begun = True
@@ -115,7 +129,7 @@ def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any
             "content": "".join(texts.get("content", ())),
         }
         message["refusal"] = "".join(texts["refusal"]) if "refusal" in texts else None
-        if "reasoning_content" in texts:
+        if "reasoning_content" in texts and not normaliser.expected.hides_thoughts:
             message["reasoning_content"] = "".join(texts["reasoning_content"])
         reason = normaliser.finish_reasons.get(index, "stop")
         calls = normaliser.choices[index].calls.whole()
@@ -125,7 +139,8 @@ def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any
                 message["function_call"] = calls[0]["function"]
                 reason = "function_call" if reason == "tool_calls" else reason
             else:
-                message["tool_calls"] = calls
+                custom = normaliser.expected.custom_tools
+                message["tool_calls"] = [whole_call(call, custom) for call in calls]
         choices.append(
             {
                 "index": index,

@@ -97,6 +97,7 @@ def endpoint(
     return Endpoint(
         name=name,
         read=read,
+        ignored=lambda asked: asked.chat.ignored,
         prepare=_prepare,
         plan=plan,
         most=_most,

@@ -177,6 +177,7 @@ def metered(
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     name="chat",
     read=chat_request.read,
+    ignored=lambda asked: asked.ignored,
     prepare=inline_pictures,
     plan=plan,
     most=most,

@@ -10,6 +10,7 @@ from typing import Any
 from openai_api.chat_completions.answer import dumps
 from openai_api.chat_completions.answer_stream import AnswerStream
 from openai_api.chat_completions.blocks import Block, Blocks, Step
+from openai_api.chat_completions.custom_tools import InputReader, input_of
 from openai_api.chat_completions.normalise import Delta, Expected
 from openai_api.errors import ApiError, in_words_of_responses
 from openai_api.responses.normalise import (
@@ -34,7 +35,8 @@ class ResponseStream(AnswerStream):
         self._asked = asked
         self._response = skeleton(asked)
         self._blocks = Blocks()
-        self._items = ResponseItems(asked.summary)
+        self._items = ResponseItems(asked)
+        self._inputs: dict[int, InputReader] = {}  # of calls of custom tools, by their block
         self._sequence_number = 0
 
     def anew(self) -> "ResponseStream":
@@ -97,6 +99,9 @@ class ResponseStream(AnswerStream):
             return self._text_event(
                 block, "output_text.delta", delta=text, logprobs=logprobs_of(logprobs)
             )
+        if self._items.is_custom(block):
+            reader = self._inputs.setdefault(block.index, InputReader())
+            return self._input_delta(block, reader.feed(text))
         if block.kind == "call":
             return self._event(
                 "response.function_call_arguments.delta", **self._place(block), delta=text
@@ -105,11 +110,13 @@ class ResponseStream(AnswerStream):
 
     def _closes(self, block: Block, status: str) -> bytes:
         text = block.text
-        if block.kind == "call":
+        if self._items.is_custom(block):
+            done = self._input_done(block)
+        elif block.kind == "call":
             done = self._event(
                 "response.function_call_arguments.done",
                 **self._place(block),
-                name=block.name,
+                name=self._items.name_of(block),
                 arguments=text,
             )
         elif block.kind == "text":
@@ -123,6 +130,21 @@ class ResponseStream(AnswerStream):
             ) + self._part_event("done", block, text)
         item = self._items.item(block, status)
         return done + self._event("response.output_item.done", output_index=block.index, item=item)
+
+    def _input_delta(self, block: Block, text: str) -> bytes:
+        if not text:
+            return b""
+        return self._event(
+            "response.custom_tool_call_input.delta", **self._place(block), delta=text
+        )
+
+    def _input_done(self, block: Block) -> bytes:
+        rest = self._inputs.setdefault(block.index, InputReader()).end()
+        return self._input_delta(block, rest) + self._event(
+            "response.custom_tool_call_input.done",
+            **self._place(block),
+            input=input_of(block.text),
+        )
 
     def _text_name(self, block: Block) -> str:
         if block.kind == "refusal":

@@ -6,9 +6,10 @@
 import time
 from typing import Any
 
+from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.responses.request import ResponsesRequest
+from openai_api.responses.request import OfferedTool, ResponsesRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import response_id, response_item_id
 
@@ -25,7 +26,7 @@ def response(
     blocks = Blocks()
     for delta in deltas:
         blocks.take(delta)
-    items = ResponseItems(asked.summary)
+    items = ResponseItems(asked)
     status, details = ending(normaliser, blocks)
     body = skeleton(asked)
     body |= {
@@ -65,7 +66,7 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
             **({"verbosity": asked.verbosity} if asked.verbosity else {}),
         },
         "tool_choice": asked.tool_choice,
-        "tools": [_tool(tool) for tool in asked.tools],
+        "tools": [_tool(tool) for tool in asked.tools.shown],
         "top_logprobs": asked.top_logprobs or 0,
         "top_p": asked.top_p,
         "truncation": asked.truncation,
@@ -88,17 +89,27 @@ def ending(normaliser: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, s
 class ResponseItems:
     """The items of one answer, each with one id from its first event to its last."""
 
-    def __init__(self, summary: str | None) -> None:
+    def __init__(self, asked: ResponsesRequest) -> None:
         # A caller that asks for a summary gets the thought as the summary: models give no other.
-        self.summarises = summary is not None
+        self.summarises = asked.summary is not None
+        self._tools = asked.tools
         self._ids: list[str] = []
 
     def id_of(self, block: Block) -> str:
         while len(self._ids) <= block.index:
             self._ids.append("")
         if not self._ids[block.index]:
-            self._ids[block.index] = response_item_id(_PREFIXES[block.kind])
+            prefix = "ctc" if self.is_custom(block) else _PREFIXES[block.kind]
+            self._ids[block.index] = response_item_id(prefix)
         return self._ids[block.index]
+
+    def tool_of(self, block: Block) -> OfferedTool | None:
+        """The tool that a call means; None where the model called one that was not offered."""
+        return self._tools.called(block.name)
+
+    def is_custom(self, block: Block) -> bool:
+        tool = self.tool_of(block) if block.kind == "call" else None
+        return tool is not None and tool.is_custom
 
     def all(self, blocks: Blocks, status: str) -> list[dict[str, Any]]:
         """Every item; where the answer is incomplete, so is its last item."""
@@ -120,9 +131,22 @@ class ResponseItems:
                 | ({} if self.summarises else {"content": []})
             )
         if block.kind == "call":
-            call = {"call_id": block.call_id, "name": block.name, "arguments": ""}
-            return item | {"type": "function_call", **call}
+            return item | self._empty_call(block)
         return item | {"type": "message", "role": "assistant", "content": []}
+
+    def name_of(self, block: Block) -> str:
+        """The name of a call's tool, as the caller gave it."""
+        tool = self.tool_of(block)
+        return block.name if tool is None else tool.name
+
+    def _empty_call(self, block: Block) -> dict[str, Any]:
+        tool = self.tool_of(block)
+        call = {"call_id": block.call_id, "name": self.name_of(block)}
+        if tool is not None and tool.namespace:
+            call["namespace"] = tool.namespace
+        if self.is_custom(block):
+            return {"type": "custom_tool_call", **call, "input": ""}
+        return {"type": "function_call", **call, "arguments": ""}
 
     def part(self, block: Block, text: str) -> dict[str, Any]:
         """A content part with this much of its text."""
@@ -135,6 +159,8 @@ class ResponseItems:
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
 
     def _filled(self, block: Block) -> dict[str, Any]:
+        if self.is_custom(block):
+            return {"input": custom_tools.input_of(block.text)}
         if block.kind == "call":
             return {"arguments": block.text}
         part = self.part(block, block.text)
@@ -190,4 +216,7 @@ def _dicts(entry: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool with all fields that OpenAI's has."""
+    if tool["type"] != "function":
+        return tool
     return {"description": None, "parameters": None, "strict": None, **tool}

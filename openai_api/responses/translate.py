@@ -6,30 +6,32 @@ in the caller's own request.
 
 from typing import Any
 
+from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.responses.request import Items, ResponsesRequest
+from openai_api.responses.request import Items, OfferedTool, ResponsesRequest, Tools
 
 Messages = list[dict[str, Any]]
 
 
 def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
-    conversation = _Conversation(asked.instructions)
+    conversation = _Conversation(asked.instructions, asked.tools)
     for position, item in enumerate(asked.items):
         conversation.take(item, f"input[{position}]")
     conversation.end()
-    tools, choice = _tools(asked)
+    tools = [_function(tool) for tool in asked.chosen.tools]
     chat = ChatRequest(
         model=asked.model,
         messages=conversation.messages,
         stream=asked.stream,
         max_tokens=asked.max_output_tokens,
         tools=tools,
-        tool_choice=choice if tools else None,
+        tool_choice=_choice(asked.chosen.choice) if tools else None,
         response_format=_response_format(asked.text_format),
         reasoning_effort=asked.effort,
         user=asked.user,
         cache_key=asked.cache_key,
+        ignored=asked.ignored,
         settings=_settings(asked),
     )
     return chat, conversation.pictures
@@ -38,7 +40,8 @@ def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
 class _Conversation:
     """Turns items into messages: all that a model said in one turn becomes one message again."""
 
-    def __init__(self, instructions: str | None) -> None:
+    def __init__(self, instructions: str | None, tools: Tools) -> None:
+        self._tools = tools
         self.messages: Messages = []
         self.pictures: list[NamedPart] = []
         if instructions:
@@ -54,8 +57,10 @@ class _Conversation:
         if kind == "reasoning":
             self._thoughts.append(_thought(item))
         elif kind == "function_call":
-            self._take_call(item)
-        elif kind == "function_call_output":
+            self._take_call(item, item["arguments"])
+        elif kind == "custom_tool_call":
+            self._take_call(item, custom_tools.arguments_of(item["input"]))
+        elif kind in ("function_call_output", "custom_tool_call_output"):
             self._take_output(item, f"{at}.output")
         elif item["role"] == "assistant":
             self._assistant()["content"] = self._content(item["content"], f"{at}.content")
@@ -88,14 +93,15 @@ class _Conversation:
         self._thoughts_of[-1][1].extend(self._thoughts)
         self._thoughts = []
 
-    def _take_call(self, item: dict[str, Any]) -> None:
+    def _take_call(self, item: dict[str, Any], arguments: str) -> None:
         self._show_pictures()
         last = self.messages[-1] if self.messages else {}
         if last.get("role") != "assistant":
             last = {"role": "assistant", "content": None}
             self.messages.append(last)
         self._think(last)
-        function = {"name": item["name"], "arguments": item["arguments"]}
+        name = self._tools.sent_name_of(item["name"], item.get("namespace") or "")
+        function = {"name": name, "arguments": arguments}
         call = {"id": item["call_id"], "type": "function", "function": function}
         last.setdefault("tool_calls", []).append(call)
 
@@ -139,20 +145,21 @@ def _thought(item: dict[str, Any]) -> str:
     return "\n".join(part["text"] for part in parts)
 
 
-def _tools(asked: ResponsesRequest) -> tuple[Items, Any]:
-    choice = asked.tool_choice
-    tools = asked.tools
-    if isinstance(choice, dict) and choice["type"] == "allowed_tools":
-        allowed = {tool["name"] for tool in choice["tools"]}
-        tools = [tool for tool in tools if tool["name"] in allowed]
-        choice = choice.get("mode") or "auto"
-    elif isinstance(choice, dict):
-        choice = {"type": "function", "function": {"name": choice["name"]}}
-    names = ("name", "description", "parameters", "strict")
-    functions = [
-        {name: tool[name] for name in names if tool.get(name) is not None} for tool in tools
-    ]
-    return [{"type": "function", "function": function} for function in functions], choice
+def _function(tool: OfferedTool) -> dict[str, Any]:
+    if tool.is_custom:
+        return {
+            "type": "function",
+            "function": custom_tools.function_of(tool.sent_name, tool.given),
+        }
+    names = ("description", "parameters", "strict")
+    given = {name: tool.given[name] for name in names if tool.given.get(name) is not None}
+    return {"type": "function", "function": {"name": tool.sent_name, **given}}
+
+
+def _choice(chosen: str | OfferedTool) -> Any:
+    if isinstance(chosen, str):
+        return chosen
+    return {"type": "function", "function": {"name": chosen.sent_name}}
 
 
 def _response_format(wanted: dict[str, Any]) -> dict[str, Any] | None:

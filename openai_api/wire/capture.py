@@ -174,9 +174,9 @@ def _of_typed(event: dict[str, Any]) -> Iterator[Piece]:
     kind = event.get("type")
     if kind in _TYPED_DELTAS:
         yield _TYPED_DELTAS[kind], event["delta"]
-    elif kind == "response.function_call_arguments.delta":
+    elif kind in _CALL_DELTAS:
         yield _call(event["output_index"]), event["delta"]
-    elif kind == "response.output_item.added" and event["item"]["type"] == "function_call":
+    elif kind == "response.output_item.added" and event["item"]["type"] in _CALLS:
         yield _call(event["output_index"]), f"{event['item']['name']} "
     elif kind == "content_block_start" and event["content_block"]["type"] == "tool_use":
         yield _call(event["index"]), f"{event['content_block']['name']} "
@@ -184,6 +184,11 @@ def _of_typed(event: dict[str, Any]) -> Iterator[Piece]:
         yield from _of_block(event["index"], event["delta"])
 
 
+_CALLS: Final = ("function_call", "custom_tool_call")
+_CALL_DELTAS: Final = (
+    "response.function_call_arguments.delta",
+    "response.custom_tool_call_input.delta",
+)
 _TYPED_DELTAS: Final = {
     "response.output_text.delta": TEXT,
     "response.refusal.delta": "refusal",

@@ -206,8 +206,13 @@ def test_errors_are_of_the_right_class(openai: OpenAI, base_url: str) -> None:
         openai.responses.create(model=VLLM, input="Hello", previous_response_id="resp_1")
     assert earlier.value.param == "previous_response_id"
     with pytest.raises(sdk.BadRequestError) as tool:
-        openai.responses.create(model=VLLM, input="Hello", tools=[{"type": "web_search"}])
-    assert tool.value.param == "tools[0].type"
+        openai.responses.create(
+            model=VLLM,
+            input="Hello",
+            tools=[{"type": "web_search"}],
+            tool_choice={"type": "web_search_preview"},
+        )
+    assert tool.value.param == "tool_choice.type"
     with pytest.raises(sdk.BadRequestError) as kind:
         openai.responses.create(model="@cf/leonardo/phoenix-1.0", input="Hello")
     assert kind.value.param == "model"

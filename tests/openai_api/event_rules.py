@@ -87,17 +87,22 @@ def _items_told(events: list[Event], *, whole: bool) -> list[Event]:
     return items
 
 
+# The field that a call's events tell.
+_CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+
+
 def _assert_item(events: list[Event]) -> None:
     added, *inner, done = events
     item = done["item"]
     assert added["type"] == "response.output_item.added"
     assert added["item"]["id"] == item["id"]
     assert {event["item_id"] for event in inner} == {item["id"]}
-    if item["type"] == "function_call":
+    if item["type"] in _CALLS:
         *deltas, end = inner
-        name = "response.function_call_arguments"
+        field = _CALLS[item["type"]]
+        name = f"response.{item['type']}_{field}"
         assert end["type"] == f"{name}.done"
-        assert end["arguments"] == item["arguments"] == "".join(e["delta"] for e in deltas)
+        assert end[field] == item[field] == "".join(e["delta"] for e in deltas)
         assert {event["type"] for event in deltas} <= {f"{name}.delta"}
         return
     opens, *deltas, end, closes = inner

@@ -177,7 +177,7 @@ def test_a_form_instead_of_json_says_what_to_send(client: httpx.Client) -> None:
         ("parallel_tool_calls", "no", "parallel_tool_calls"),
         ("tools", {}, "tools"),
         ("tools", ["x"], "tools[0]"),
-        ("tools", [{"type": "web_search"}], "tools[0].type"),
+        ("tools", [{"type": "odd"}], "tools[0].type"),
         ("tools", [{"type": "function"}], "tools[0].function"),
         ("tools", [{"type": "function", "function": {}}], "tools[0].function.name"),
         (

@@ -59,7 +59,7 @@ class Choice:
     def __init__(self, index: int, expected: Expected) -> None:
         self.index = index
         self.expected = expected
-        self.calls = ToolCalls()
+        self.calls = ToolCalls(only_one=expected.one_call)
         self.characters = 0
         self.finish: str | None = None  # in upstream's words
         self.stop_met = ""

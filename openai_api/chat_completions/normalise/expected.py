@@ -11,7 +11,9 @@ class Expected:
     the opening tag. `forced_tools`: tools of which the client forces one; empty when it forces
     none. `offered_tools`: tools that may be called, where the answer is not asked for in JSON
     (`in_json`). `max_tokens`: the output limit that was sent. `legacy_functions`: the client uses
-    `functions`, not `tools`.
+    `functions`, not `tools`. `custom_tools`: functions that stand for custom tools. `one_call`: the
+    client takes one tool call at most, whether the model knows that or not. `hides_thoughts`: it
+    wants none.
     """
 
     model: str
@@ -22,5 +24,8 @@ class Expected:
     in_json: bool = False
     max_tokens: int | None = None
     legacy_functions: bool = False
+    custom_tools: frozenset[str] = frozenset()
+    one_call: bool = False
+    hides_thoughts: bool = False
     # Stop sequences to cut the answer at here, for models that do not support them.
     stops: tuple[str, ...] = ()

@@ -30,9 +30,12 @@ class _Call:
 class ToolCalls:
     """The calls of one choice."""
 
-    __slots__ = ("_by_upstream_index", "_calls")
+    __slots__ = ("_by_upstream_index", "_calls", "_only_one")
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_one: bool = False) -> None:
+        # Models that do not know `parallel_tool_calls` make several calls nevertheless: the first
+        # is given out.
+        self._only_one = only_one
         self._calls: list[_Call] = []
         self._by_upstream_index: dict[int, _Call] = {}
 
@@ -101,6 +104,8 @@ class ToolCalls:
                 return []
             call.text += arguments
             return [{"index": call.index, "function": {"arguments": arguments}}]
+        if self._only_one and self:
+            return []
         call.index = sum(other.given_out for other in self._calls)
         call.given_out = True
         call.id = call.upstream_id or tool_call_id()

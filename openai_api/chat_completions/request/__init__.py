@@ -6,16 +6,24 @@ from openai_api.chat_completions.request.chat_request import (
     check_settings,
     read,
 )
+from openai_api.chat_completions.request.hosted import (
+    check_any,
+    choice_without_tools,
+    forced_hosted,
+    is_hosted,
+)
 from openai_api.chat_completions.request.messages import ROLES, check_picture_url, says_only_text
-from openai_api.chat_completions.request.tools import choice_without_tools
 
 __all__ = [
     "EFFORTS",
     "ROLES",
     "ChatRequest",
+    "check_any",
     "check_picture_url",
     "check_settings",
     "choice_without_tools",
+    "forced_hosted",
+    "is_hosted",
     "read",
     "says_only_text",
 ]

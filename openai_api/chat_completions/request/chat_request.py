@@ -11,7 +11,7 @@ from typing import Any
 from openai_api.chat_completions.request.messages import messages_of
 from openai_api.chat_completions.request.tools import tools_of
 from openai_api.errors import BadRequest
-from openai_api.wire import fields
+from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import check_unknown
 from openai_api.wire.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
@@ -33,11 +33,16 @@ class ChatRequest:
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: Any = None
     legacy_functions: bool = False
+    # Names of the functions that stand for custom tools, in chat's own dialect.
+    custom_tools: frozenset[str] = frozenset()
+    hides_thoughts: bool = False
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
     stops: tuple[str, ...] = ()
     user: str = ""
     cache_key: str = ""
+    # What was asked for and left out: types of tools, names of fields.
+    ignored: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -46,7 +51,8 @@ _PLACED = frozenset(
     {
         *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
         *("tools", "tool_choice", "functions", "function_call", "response_format"),
-        *("reasoning_effort", "reasoning", "user", "prompt_cache_key", "stop"),
+        *("reasoning_effort", "reasoning", "include_reasoning", "user", "prompt_cache_key"),
+        *("stop", "web_search_options"),
     }
 )
 
@@ -54,7 +60,7 @@ _PLACED = frozenset(
 def read(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`; raises BadRequest."""
     model = fields.text(body, "model", required=True) or ""
-    tools, tool_choice, legacy = tools_of(body)
+    tools = tools_of(body)
     options = fields.mapping(body, "stream_options") or {}
     include_usage = options.get("include_usage")
     if include_usage is not None and not isinstance(include_usage, bool):
@@ -68,14 +74,17 @@ def read(body: dict[str, Any]) -> ChatRequest:
         stream=bool(fields.boolean(body, "stream")),
         include_usage=bool(include_usage),
         max_tokens=limit if limit is not None else older_limit,
-        tools=tools,
-        tool_choice=tool_choice,
-        legacy_functions=legacy,
+        tools=tools.tools,
+        tool_choice=tools.choice,
+        legacy_functions=tools.legacy_functions,
+        custom_tools=tools.custom,
+        hides_thoughts=_hides_thoughts(body),
         response_format=_response_format(body),
         reasoning_effort=_reasoning_effort(body),
         stops=_stops(body),
         user=fields.text(body, "user") or "",
         cache_key=fields.text(body, "prompt_cache_key") or "",
+        ignored=tools.ignored + _ignored_fields(body),
         settings={
             name: value for name, value in body.items() if name not in _PLACED and value is not None
         },
@@ -143,6 +152,19 @@ def _reasoning_effort(body: dict[str, Any]) -> str | None:
     if effort is not None and effort not in EFFORTS:
         raise wrong_value("reasoning.effort", one_of(EFFORTS), effort)
     return effort
+
+
+def _hides_thoughts(body: dict[str, Any]) -> bool:
+    """Whether the caller wants no thoughts: vLLM's `include_reasoning`, OpenRouter's `exclude`."""
+    included = fields.boolean(body, "include_reasoning")
+    reasoning = fields.mapping(body, "reasoning") or {}
+    excluded = nested_fields.boolean(reasoning, "reasoning", "exclude")
+    return included is False or bool(excluded)
+
+
+def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:
+    """Fields that ask for a hosted tool, which is left out as under `tools`."""
+    return ("web_search_options",) if body.get("web_search_options") is not None else ()
 
 
 def _response_format(body: dict[str, Any]) -> dict[str, Any] | None:

@@ -104,10 +104,20 @@ def _check_calls(calls: Any, at: str) -> None:
         raise wrong_type(at, "an array", calls)
     check_number(calls, at, MOST_TOOLS)
     for number, call in enumerate(calls):
-        function = call.get("function") if isinstance(call, dict) else None
-        _check_called(function, f"{at}[{number}].function")
+        if isinstance(call, dict) and call.get("type") == "custom":
+            _check_custom_call(call.get("custom"), f"{at}[{number}].custom")
+        else:
+            function = call.get("function") if isinstance(call, dict) else None
+            _check_called(function, f"{at}[{number}].function")
         if call.get("id") is not None and not isinstance(call["id"], str):
             raise wrong_type(f"{at}[{number}].id", "a string", call["id"])
+
+
+def _check_custom_call(custom: Any, at: str) -> None:
+    if not isinstance(custom, dict):
+        raise wrong_type(at, "an object", custom)
+    nested_fields.text(custom, at, "name")
+    nested_fields.text(custom, at, "input", may_be_empty=True)
 
 
 def _check_called(function: Any, at: str) -> None:

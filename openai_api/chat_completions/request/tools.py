@@ -1,34 +1,94 @@
 """The tools of a chat request, in both of OpenAI's forms. Pure."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.errors import BadRequest
-from openai_api.wire import fields
+from openai_api.chat_completions import custom_tools
+from openai_api.chat_completions.request.hosted import check_any, forced_hosted, is_hosted
+from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
-from openai_api.wire.fields import missing, wrong_type, wrong_value
+from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+
+_CHOICES = ("function", "custom", "allowed_tools")
 
 
-def tools_of(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Any, bool]:
-    """(tools, tool_choice, whether the client uses the older `functions`)."""
+@dataclass(slots=True)
+class ChatTools:
+    """`tools` are functions; `custom` has the names of those that stand for custom tools.
+
+    `ignored`: types of tools that were left out. `legacy_functions`: the client uses `functions`.
+    """
+
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    choice: Any = None
+    custom: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
+    legacy_functions: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(tool.get("function", tool)["name"] for tool in self.tools)
+
+
+def tools_of(body: dict[str, Any]) -> ChatTools:
     tools = fields.sequence(body, "tools")
     functions = fields.sequence(body, "functions")
     check_number(tools or (), "tools", MOST_TOOLS)
     check_number(functions or (), "functions", MOST_TOOLS)
     if functions and not tools:
-        for number, function in enumerate(functions):
-            _check_function(function, f"functions[{number}]")
-        call = body.get("function_call")
-        if isinstance(call, dict):
-            call = {"type": "function", "function": {"name": call.get("name")}}
-        return [{"type": "function", "function": f} for f in functions], call, True
+        return _of_functions(body, functions)
+    read = ChatTools()
+    ignored: dict[str, None] = {}
+    custom: set[str] = set()
     for number, tool in enumerate(tools or []):
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
-        if tool.get("type", "function") != "function":
-            raise wrong_value(f"{at}.type", "'function'", tool.get("type"))
-        _check_function(tool.get("function", tool if "name" in tool else None), f"{at}.function")
-    return tools or [], _tool_choice(body.get("tool_choice"), tools or []), False
+        kind = tool.get("type", "function")
+        if is_hosted(kind):
+            ignored[kind] = None
+        elif kind == "custom":
+            function = _custom_function(tool, at)
+            custom.add(function["name"])
+            read.tools.append({"type": "function", "function": function})
+        elif kind == "function":
+            given = tool.get("function", tool if "name" in tool else None)
+            _check_function(given, f"{at}.function")
+            read.tools.append(tool)
+        else:
+            raise wrong_value(f"{at}.type", "'function' or 'custom'", kind)
+    read.custom, read.ignored = frozenset(custom), tuple(ignored)
+    _choose(read, body.get("tool_choice"))
+    return read
+
+
+def _of_functions(body: dict[str, Any], functions: list[Any]) -> ChatTools:
+    for number, function in enumerate(functions):
+        _check_function(function, f"functions[{number}]")
+    read = ChatTools([{"type": "function", "function": f} for f in functions])
+    read.legacy_functions = True
+    read.choice = body.get("function_call")
+    if isinstance(read.choice, dict):
+        name = nested_fields.text(read.choice, "function_call", "name")
+        _check_offered(name, "function_call.name", read)
+        read.choice = {"type": "function", "function": {"name": name}}
+    elif read.choice not in (None, "none", "auto"):
+        raise wrong_value("function_call", "'none', 'auto' or a function", read.choice)
+    return read
+
+
+def _custom_function(tool: dict[str, Any], at: str) -> dict[str, Any]:
+    given = tool.get("custom", tool if "name" in tool else None)
+    at = f"{at}.custom"
+    if given is None:
+        raise missing(at)
+    if not isinstance(given, dict):
+        raise wrong_type(at, "an object", given)
+    name = nested_fields.text(given, at, "name")
+    if given.get("description") is not None:
+        nested_fields.text(given, at, "description", may_be_empty=True)
+    custom_tools.check_format(given, at)
+    return custom_tools.function_of(name, given)
 
 
 def _check_function(function: Any, at: str) -> None:
@@ -47,28 +107,74 @@ def _check_function(function: Any, at: str) -> None:
         raise wrong_type(f"{at}.parameters", "an object", parameters)
 
 
-def _tool_choice(choice: Any, tools: list[dict[str, Any]]) -> Any:
+def _choose(read: ChatTools, choice: Any) -> None:
+    """Takes in `tool_choice`: which tools are offered, and whether one is forced."""
     if choice is None:
-        return None
+        return
     if isinstance(choice, str):
         if choice not in ("none", "auto", "required", "any"):
             raise wrong_value("tool_choice", "'none', 'auto', 'required' or a function", choice)
-    elif isinstance(choice, dict):
-        if choice.get("type", "function") == "function":
-            function = choice.get("function")
-            name = function.get("name") if isinstance(function, dict) else choice.get("name")
-            if not isinstance(name, str):
-                raise missing("tool_choice.function.name")
-    else:
+        if choice in ("required", "any"):
+            check_any(read.tools, read.ignored)
+        read.choice = choice
+    elif not isinstance(choice, dict):
         raise wrong_type("tool_choice", "a string or an object", choice)
-    forces = choice not in ("none", "auto")
-    if forces and not tools:
-        raise choice_without_tools()
-    return choice
+    elif choice.get("type") == "allowed_tools":
+        _allow(read, choice)
+    else:
+        name = _name_in(choice, "tool_choice")
+        check_any(read.tools, read.ignored)
+        _check_offered(name, f"tool_choice.{_kind_of(choice)}.name", read)
+        read.choice = {"type": "function", "function": {"name": name}}
 
 
-def choice_without_tools() -> BadRequest:
-    """The error for a `tool_choice` that forces a tool where there is none."""
-    return BadRequest(
-        "'tool_choice' is only allowed when 'tools' are specified.", param="tool_choice"
-    )
+def _allow(read: ChatTools, choice: dict[str, Any]) -> None:
+    """Offers only the allowed tools."""
+    at = "tool_choice.allowed_tools"
+    allowed = choice.get("allowed_tools", choice if "tools" in choice else None)
+    if allowed is None:
+        raise missing(at)
+    if not isinstance(allowed, dict):
+        raise wrong_type(at, "an object", allowed)
+    mode = nested_fields.choice(allowed, at, "mode", ("auto", "required")) or "auto"
+    listed = nested_fields.sequence(allowed, at, "tools")
+    check_number(listed, f"{at}.tools", MOST_TOOLS)
+    if not listed:
+        raise missing(f"{at}.tools")
+    names = set()
+    for number, entry in enumerate(listed):
+        inside = f"{at}.tools[{number}]"
+        if not isinstance(entry, dict):
+            raise wrong_type(inside, "an object", entry)
+        if entry.get("type") in read.ignored:
+            continue
+        name = _name_in(entry, inside)
+        _check_offered(name, f"{inside}.{_kind_of(entry)}.name", read)
+        names.add(name)
+    read.tools = [tool for tool in read.tools if tool.get("function", tool)["name"] in names]
+    if mode == "required":
+        check_any(read.tools, read.ignored)
+    read.choice = mode
+
+
+def _kind_of(entry: dict[str, Any]) -> str:
+    return str(entry.get("type", "function"))
+
+
+def _name_in(entry: dict[str, Any], at: str) -> str:
+    """The name in `{"type": "function", "function": {"name"}}`, or in a flat one."""
+    kind = entry.get("type", "function")
+    if is_hosted(kind):
+        raise forced_hosted(kind, f"{at}.type")
+    if kind not in ("function", "custom"):
+        raise wrong_value(f"{at}.type", one_of(_CHOICES), kind)
+    inner = entry.get(kind)
+    name = inner.get("name") if isinstance(inner, dict) else entry.get("name")
+    if not isinstance(name, str):
+        raise missing(f"{at}.{kind}.name")
+    return name
+
+
+def _check_offered(name: str, param: str, read: ChatTools) -> None:
+    if name not in read.names:
+        raise wrong_value(param, "the name of one of the tools that are offered", name)

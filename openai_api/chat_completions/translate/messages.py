@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from catalog.classify.facts import ChatFacts
+from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.request import says_only_text
 from openai_api.chat_completions.translate.families import Family
 from openai_api.errors import BadRequest
@@ -126,7 +127,12 @@ def _join_instructions(first: dict[str, Any], content: Any) -> None:
 
 
 def _call(call: dict[str, Any], position: int, number: int) -> dict[str, Any]:
-    function = call["function"]
+    if call.get("type") == "custom":
+        custom = call["custom"]
+        arguments = custom_tools.arguments_of(custom["input"])
+        function = {"name": custom["name"], "arguments": arguments}
+    else:
+        function = call["function"]
     return {
         "id": call.get("id") or f"call_{position}_{number}",
         "type": "function",

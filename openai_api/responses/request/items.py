@@ -9,7 +9,18 @@ from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system", "developer")
-ITEM_TYPES = ("message", "function_call", "function_call_output", "reasoning")
+CALLS = ("function_call", "custom_tool_call")
+OUTPUTS = ("function_call_output", "custom_tool_call_output")
+ITEM_TYPES = ("message", *CALLS, *OUTPUTS, "reasoning")
+# What tools that OpenAI runs left in an earlier answer. No model here knows them, so they are left
+# out.
+HOSTED_ITEMS = (
+    *("web_search_call", "file_search_call", "image_generation_call", "code_interpreter_call"),
+    *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "mcp_call"),
+    *("computer_call", "computer_call_output", "local_shell_call", "local_shell_call_output"),
+    *("shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output"),
+    *("tool_search_call", "tool_search_output", "additional_tools", "program", "program_output"),
+)
 PART_TYPES = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
 
 Items = list[dict[str, Any]]
@@ -46,6 +57,8 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
             param=at,
             code="unsupported_value",
         )
+    if kind in HOSTED_ITEMS:
+        return
     if kind not in ITEM_TYPES:
         raise wrong_value(f"{at}.type", one_of(ITEM_TYPES), kind)
     if kind == "message":
@@ -58,20 +71,29 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
                 if not isinstance(part, dict) or not isinstance(part.get("text"), str):
                     raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
     else:
-        call_id = nested_fields.text(item, at, "call_id")
-        if kind == "function_call":
-            nested_fields.text(item, at, "name")
-            nested_fields.text(item, at, "arguments", may_be_empty=True)
-            calls.add(call_id)
-        else:
-            _check_output(item, at)
-            if call_id not in calls:
-                raise BadRequest(
-                    "No tool call found for function call output with call_id "
-                    f"'{call_id[:60]}': the 'function_call' item must stand before it.",
-                    param=at,
-                    code="invalid_value",
-                )
+        _check_call(kind, item, at, calls)
+
+
+def _check_call(kind: str, item: dict[str, Any], at: str, calls: set[str]) -> None:
+    """Checks a call, or the output of one that stands before it."""
+    call_id = nested_fields.text(item, at, "call_id")
+    if kind in CALLS:
+        nested_fields.text(item, at, "name")
+        written = "arguments" if kind == "function_call" else "input"
+        nested_fields.text(item, at, written, may_be_empty=True)
+        if item.get("namespace") is not None:
+            nested_fields.text(item, at, "namespace", may_be_empty=True)
+        calls.add(call_id)
+        return
+    _check_output(item, at)
+    if call_id not in calls:
+        made_by = kind.removesuffix("_output")
+        raise BadRequest(
+            f"No tool call found for {made_by.replace('_', ' ')} output with call_id "
+            f"'{call_id[:60]}': the '{made_by}' item must stand before it.",
+            param=at,
+            code="invalid_value",
+        )
 
 
 def _check_message(item: dict[str, Any], at: str) -> None:

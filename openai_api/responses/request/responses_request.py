@@ -10,8 +10,10 @@ from typing import Any
 
 from openai_api.chat_completions.request import EFFORTS, check_settings
 from openai_api.errors import BadRequest
-from openai_api.responses.request.items import Items, items_of
-from openai_api.responses.request.tools import tool_choice_of, tools_of
+from openai_api.responses.request.items import HOSTED_ITEMS, Items, items_of
+from openai_api.responses.request.offered import Tools
+from openai_api.responses.request.tool_choice import Chosen, chosen_of
+from openai_api.responses.request.tools import tools_of
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
@@ -28,8 +30,12 @@ class ResponsesRequest:
     items: Items
     stream: bool = False
     instructions: str | None = None
-    tools: Items = field(default_factory=list)
+    tools: Tools = field(default_factory=Tools)
+    # As the caller wrote it, and what it comes to.
     tool_choice: Any = "auto"
+    chosen: Chosen = field(default_factory=lambda: Chosen([], "auto"))
+    # Types of tools and items that were left out.
+    ignored: tuple[str, ...] = ()
     parallel_tool_calls: bool | None = None
     text_format: dict[str, Any] = field(default_factory=lambda: {"type": "text"})
     verbosity: str | None = None
@@ -77,13 +83,17 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     fields.text(body, "service_tier")
     fields.text(body, "prompt_cache_retention")
     check_settings({name: value for name, value in body.items() if name not in _PLACED})
+    items = items_of(body)
+    choice = body.get("tool_choice")
     return ResponsesRequest(
         model=model,
-        items=items_of(body),
+        items=[item for item in items if item.get("type") not in HOSTED_ITEMS],
         stream=bool(fields.boolean(body, "stream")),
         instructions=fields.text(body, "instructions"),
         tools=tools,
-        tool_choice=tool_choice_of(body.get("tool_choice"), tools),
+        tool_choice="auto" if choice is None else choice,
+        chosen=chosen_of(choice, tools),
+        ignored=_ignored(tools, items),
         parallel_tool_calls=fields.boolean(body, "parallel_tool_calls"),
         text_format=_text_format(text),
         verbosity=nested_fields.choice(text, "text", "verbosity", ("low", "medium", "high")),
@@ -104,6 +114,11 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
             name: value for name, value in body.items() if name not in _PLACED and value is not None
         },
     )
+
+
+def _ignored(tools: Tools, items: Items) -> tuple[str, ...]:
+    kinds = (item.get("type") for item in items)
+    return tuple(dict.fromkeys((*tools.ignored, *(kind for kind in kinds if kind in HOSTED_ITEMS))))
 
 
 def _refuse_what_needs_a_memory(body: dict[str, Any]) -> None:

@@ -1,75 +1,80 @@
-"""The tools of a Responses request, and which of them the model may or must call. Pure."""
+"""The tools of a Responses request, checked one by one. Pure.
+
+Functions, custom tools and namespaces of both are offered to the model. Tools that OpenAI itself
+runs, or that only its models know, are left out; `tool_choice.py` refuses to force one of them.
+"""
 
 from typing import Any
 
-from openai_api.chat_completions.request import choice_without_tools
+from openai_api.chat_completions.custom_tools import check_format
+from openai_api.chat_completions.request import is_hosted
 from openai_api.errors import BadRequest
-from openai_api.responses.request.items import Items
+from openai_api.responses.request.offered import Tools
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
-from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.fields import missing, wrong_type
 
 
-def tools_of(body: dict[str, Any]) -> Items:
-    tools = fields.sequence(body, "tools") or []
-    check_number(tools, "tools", MOST_TOOLS)
-    for number, tool in enumerate(tools):
-        at = f"tools[{number}]"
-        if not isinstance(tool, dict):
-            raise wrong_type(at, "an object", tool)
-        kind = tool.get("type")
-        if kind is None:
-            raise missing(f"{at}.type")
-        if kind != "function":
-            raise BadRequest(
-                f"Unsupported tool {fields.shown(kind)} in '{at}': this gateway runs no tools of "
-                "its own. It takes tools of type 'function'.",
-                param=f"{at}.type",
-                code="unsupported_value",
-            )
-        nested_fields.text(tool, at, "name")
-        if tool.get("description") is not None:
-            nested_fields.text(tool, at, "description", may_be_empty=True)
-        nested_fields.mapping(tool, at, "parameters")
-        nested_fields.boolean(tool, at, "strict")
+def tools_of(body: dict[str, Any]) -> Tools:
+    given = fields.sequence(body, "tools") or []
+    check_number(given, "tools", MOST_TOOLS)
+    tools = Tools()
+    ignored: dict[str, None] = {}
+    for number, tool in enumerate(given):
+        if _check_tool(tool, f"tools[{number}]"):
+            tools.shown.append(tool)
+        else:
+            ignored[tool["type"]] = None
+    tools.ignored = tuple(ignored)
+    # Names outside of namespaces are the caller's own, so they are given first.
+    tools.add_plain(tool for tool in tools.shown if tool["type"] != "namespace")
+    for tool in tools.shown:
+        if tool["type"] == "namespace":
+            tools.add_namespace(tool["name"], tool["tools"])
+    check_number(tools.offered, "tools", MOST_TOOLS)
     return tools
 
 
-def tool_choice_of(choice: Any, tools: Items) -> Any:
-    if choice is None:
-        return "auto"
-    names = {tool["name"] for tool in tools}
-    if isinstance(choice, str):
-        if choice not in ("none", "auto", "required"):
-            raise wrong_value("tool_choice", "'none', 'auto', 'required' or an object", choice)
-        forces = choice == "required"
-    elif isinstance(choice, dict):
-        kind = choice.get("type")
-        if kind == "function":
-            name = nested_fields.text(choice, "tool_choice", "name")
-            if tools and name not in names:
-                raise wrong_value("tool_choice.name", one_of(sorted(names)), name)
-            forces = True
-        elif kind == "allowed_tools":
-            _check_allowed(choice, names)
-            forces = choice.get("mode") == "required"
-        else:
-            raise wrong_value("tool_choice.type", "'function' or 'allowed_tools'", kind)
+def _check_tool(tool: Any, at: str) -> bool:
+    """Whether the tool is one that a model is offered."""
+    kind = _type_of(tool, at)
+    if is_hosted(kind):
+        return False
+    if kind != "namespace":
+        _check_callable(tool, kind, at)
+        return True
+    nested_fields.text(tool, at, "name")
+    inner = tool.get("tools")
+    if inner is None:
+        raise missing(f"{at}.tools")
+    for number, part in enumerate(nested_fields.sequence(tool, at, "tools")):
+        inside = f"{at}.tools[{number}]"
+        _check_callable(part, _type_of(part, inside), inside)
+    return True
+
+
+def _type_of(tool: Any, at: str) -> Any:
+    if not isinstance(tool, dict):
+        raise wrong_type(at, "an object", tool)
+    kind = tool.get("type")
+    if kind is None:
+        raise missing(f"{at}.type")
+    return kind
+
+
+def _check_callable(tool: dict[str, Any], kind: Any, at: str) -> None:
+    if kind not in ("function", "custom"):
+        raise BadRequest(
+            f"Unsupported tool {fields.shown(kind)} in '{at}'. Tools of type 'function', 'custom' "
+            "and 'namespace' are offered to the model.",
+            param=f"{at}.type",
+            code="unsupported_value",
+        )
+    nested_fields.text(tool, at, "name")
+    if tool.get("description") is not None:
+        nested_fields.text(tool, at, "description", may_be_empty=True)
+    if kind == "custom":
+        check_format(tool, at)
     else:
-        raise wrong_type("tool_choice", "a string or an object", choice)
-    if forces and not tools:
-        raise choice_without_tools()
-    return choice
-
-
-def _check_allowed(choice: dict[str, Any], names: set[str]) -> None:
-    nested_fields.choice(choice, "tool_choice", "mode", ("auto", "required"))
-    allowed = nested_fields.sequence(choice, "tool_choice", "tools")
-    if not allowed:
-        raise missing("tool_choice.tools")
-    check_number(allowed, "tool_choice.tools", MOST_TOOLS)
-    for number, tool in enumerate(allowed):
-        name = tool.get("name") if isinstance(tool, dict) else None
-        if not isinstance(name, str) or name not in names:
-            at = f"tool_choice.tools[{number}].name"
-            raise wrong_value(at, "the name of one of 'tools'", name)
+        nested_fields.mapping(tool, at, "parameters")
+        nested_fields.boolean(tool, at, "strict")
