@@ -25,11 +25,10 @@ def in_words_of_anthropic(error: ApiError, *, request_id: str) -> tuple[int, byt
     if error.code == "context_length_exceeded":
         # The words, and the numbers, by which agents know that the conversation must be shortened.
         message = f"prompt is too long: {_tokens_over(message)}{message}"
-    body = {
-        "type": "error",
-        "error": {"type": kind, "message": message},
-        "request_id": request_id,
-    }
+    told: dict[str, object] = {"type": kind, "message": message}
+    if error.details is not None:
+        told["details"] = dict(error.details)
+    body = {"type": "error", "error": told, "request_id": request_id}
     return status, orjson.dumps(body)
 
 

@@ -34,6 +34,7 @@ class ApiError(Exception):
         status: int | None = None,
         type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         message = message[:LONGEST_MESSAGE]
         super().__init__(message)
@@ -43,6 +44,8 @@ class ApiError(Exception):
         self.status = status if status is not None else self.status
         self.type = type if type is not None else self.type
         self.headers = dict(headers or {})
+        # What a program reads of the failure, in dialects that have a place for it.
+        self.details = details
 
     def body(self) -> bytes:
         return orjson.dumps({"error": self.as_dict()})

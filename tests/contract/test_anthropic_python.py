@@ -6,7 +6,7 @@ from typing import Any
 
 import anthropic as sdk
 import pytest
-from anthropic import Anthropic
+from anthropic import Anthropic, beta_tool
 from pydantic import BaseModel
 
 from tests.contract.pictures import png
@@ -102,6 +102,27 @@ def test_a_tool_is_used_over_two_turns(anthropic: Anthropic, model: str, streame
     ]
     second = anthropic.messages.create(messages=messages, **asked)
     assert "18 degrees" in second.content[-1].text  # type: ignore[union-attr]
+
+
+def test_the_tool_runner_runs_to_its_end(anthropic: Anthropic) -> None:
+    ran: list[str] = []
+
+    @beta_tool
+    def get_weather(location: str) -> str:
+        """The weather at a place.
+
+        Args:
+            location: a city
+        """
+        ran.append(location)
+        return "Sunny, 21 degrees."
+
+    runner = anthropic.beta.messages.tool_runner(
+        model=VLLM, max_tokens=500, tools=[get_weather], messages=said(ASKING)
+    )
+    last = runner.until_done()
+    assert ran
+    assert last.stop_reason == "end_turn"
 
 
 def test_tools_are_called_side_by_side(anthropic: Anthropic) -> None:

@@ -1,8 +1,9 @@
 """What `POST /v1/messages` accepts, and the error for what it does not. Pure.
 
 Comes in: the parsed body. Goes out: a MessagesRequest whose known fields have Anthropic's types.
-Fields about Anthropic's own services, such as `cache_control` and `container`, are ignored. Raises
-BadRequest naming the field.
+What only tunes Anthropic's own services, such as `cache_control`, `service_tier` and
+`context_management`, is ignored; what they alone can fill in, such as `thread` and `container`, is
+refused. Raises BadRequest naming the field.
 """
 
 from dataclasses import dataclass, field
@@ -48,6 +49,14 @@ class MessagesRequest:
 _PASSED_ON = ("temperature", "top_p", "top_k", "seed", "chat_template_kwargs")
 
 
+_KEPT_ELSEWHERE = {
+    "mcp_servers": "this gateway runs no tools of its own",
+    "container": "this gateway runs no code",
+    "user_profile_id": "this gateway has no profiles of Anthropic's",
+    "previous_message_id": "this gateway keeps no conversations; send all messages",
+}
+
+
 def read(body: dict[str, Any]) -> MessagesRequest:
     """The request in `body`; raises BadRequest."""
     limit = fields.whole_number(body, "max_tokens", low=1)
@@ -60,12 +69,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
     """The request in a `body` that needs no limit, as when its tokens are counted."""
     model = fields.text(body, "model", required=True) or ""
     check_settings({name: body.get(name) for name in _PASSED_ON})
-    if fields.sequence(body, "mcp_servers"):
-        raise BadRequest(
-            "'mcp_servers' is not supported: this gateway runs no tools of its own.",
-            param="mcp_servers",
-            code="unsupported_parameter",
-        )
+    _refuse_what_is_kept_elsewhere(body)
     tools = tools_of(body)
     effort, shows_thinking = _thinking(body)
     metadata = fields.mapping(body, "metadata") or {}
@@ -88,6 +92,23 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         user=user or "",
         settings={name: body[name] for name in _PASSED_ON if body.get(name) is not None},
     )
+
+
+def _refuse_what_is_kept_elsewhere(body: dict[str, Any]) -> None:
+    """Fields that change what a request means, and that only Anthropic's servers can fill in."""
+    if body.get("thread") is not None:
+        # The words by which Anthropic's SDKs send the whole conversation instead.
+        raise BadRequest(
+            "'thread' is not supported: this gateway keeps no conversations. Send all messages.",
+            param="thread",
+            code="unsupported_parameter",
+            details={"error_code": "thread_unsupported_request", "unsupported": ["thread"]},
+        )
+    for name, why in _KEPT_ELSEWHERE.items():
+        if body.get(name):
+            raise BadRequest(
+                f"'{name}' is not supported: {why}.", param=name, code="unsupported_parameter"
+            )
 
 
 def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:

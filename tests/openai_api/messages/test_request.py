@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
 from openai_api.errors import BadRequest
+from openai_api.errors.anthropic import in_words_of_anthropic
 from openai_api.messages.request import read
 
 TOOL = {"name": "f", "input_schema": {"type": "object"}}
@@ -129,6 +131,8 @@ def test_it_takes(fields: dict[str, Any]) -> None:
         ({"stop_sequences": [7]}, "stop_sequences[0]"),
         ({"metadata": {"user_id": 7}}, "metadata.user_id"),
         ({"mcp_servers": [{"type": "url"}]}, "mcp_servers"),
+        ({"thread": {"type": "create"}}, "thread"),
+        ({"container": "c1"}, "container"),
         ({"stream": "yes"}, "stream"),
         ({"temperature": "warm"}, "temperature"),
         ({"top_k": "x"}, "top_k"),
@@ -139,3 +143,15 @@ def test_it_refuses_and_names_the_field(fields: dict[str, Any], param: str) -> N
         read(body(**fields))
     assert refused.value.param == param
     assert f"'{param.partition('[')[0].partition('.')[0]}" in refused.value.message
+
+
+def test_threads_are_refused_in_the_words_that_sdks_read() -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(body(thread={"type": "continue", "previous_message_id": "msg_1"}))
+    status, told = in_words_of_anthropic(refused.value, request_id="req_1")
+    error = orjson.loads(told)["error"]
+    assert status == 400
+    assert error["details"] == {
+        "error_code": "thread_unsupported_request",
+        "unsupported": ["thread"],
+    }
