@@ -35,12 +35,15 @@ graceful_timeout = int(settings.DRAIN_DELAY + settings.STOP_GRACE) + 15
 # The workers' heartbeats are a file each, which must not wait for a disk; and in a container memory
 # may be the only place that can be written.
 MEMORY = "/dev/shm"
-if os.access(MEMORY, os.W_OK):
+HAS_MEMORY = os.access(MEMORY, os.W_OK)
+if HAS_MEMORY:
     worker_tmp_dir = MEMORY
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError:
-        tempfile.tempdir = MEMORY
+try:
+    tempfile.gettempdir()
+except FileNotFoundError:
+    if not HAS_MEMORY:
+        sys.exit(f"No folder can be written: mount {MEMORY}, or set TMPDIR to one that can.")
+    tempfile.tempdir = MEMORY
 # Its socket would be in the home folder, which two gateways share and a container lacks.
 control_socket_disable = True
 # A worker whose event loop is blocked this long is replaced.

@@ -33,10 +33,6 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
-def message_of(record: logging.LogRecord) -> str:
-    return shortened(record.getMessage(), LONGEST_MESSAGE)
-
-
 _IN_MESSAGE = frozenset(("method", "path", "status"))
 
 
@@ -86,7 +82,10 @@ class TextFormatter(HidingFormatter):
             if value is not None and value != "" and name not in _IN_MESSAGE
         ]
         head = f"{utc_text(record.created)} {record.levelname} {record.name}: "
-        line = one_line(head + message_of(record) + "".join(words)).rstrip()
+        message = record.getMessage()
+        if len(message) > LONGEST_MESSAGE:
+            message = shortened(message, LONGEST_MESSAGE)
+        line = one_line(head + message + "".join(words)).rstrip()
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -98,7 +97,7 @@ class JsonFormatter(HidingFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": message_of(record),
+            "message": shortened(record.getMessage(), LONGEST_MESSAGE),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:

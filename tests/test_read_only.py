@@ -32,6 +32,24 @@ def read_only(*words: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", *words]
 
 
+def test_without_memory_either_one_line_says_what_is_missing() -> None:
+    if subprocess.run(read_only("true")).returncode:
+        pytest.skip("a read-only root takes a mount namespace, which this account may not make")
+    without = 'mount -t tmpfs -o ro tmpfs /dev/shm; exec "$@"'
+    starting = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+    result = subprocess.run(
+        read_only("sh", "-c", without, "sh", *starting),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    said = "No folder can be written: mount /dev/shm, or set TMPDIR to one that can.\n"
+    assert result.stderr == said
+
+
 def test_it_serves_with_nothing_to_write_on_but_memory(
     upstream: RunningSimulator, tmp_path: Path, django_db_blocker: Any
 ) -> None:

@@ -44,6 +44,9 @@ MOST_WAITING: Final = 16
 # and then keeps no place for hours, and the slowest line is faster.
 LEAST_BODY_BYTES_PER_S: Final = 1024
 PATIENCE_IN_GAPS: Final = 10
+# A body may come in chunks of a few bytes, each of which costs as much as a large one.
+FREE_PARTS: Final = 50_000
+LEAST_PART_BYTES: Final = 256
 # What is read of a body that nobody wants, to keep the connection or to let its client read why.
 MOST_SKIPPED_BYTES: Final = 1024 * 1024
 LINGER_S: Final = 30.0
@@ -82,6 +85,8 @@ class ClientConnection(HttpToolsProtocol):
         # Bytes since the last that were of use: a head's, or those between a body's parts.
         self._unused = 0
         self._body_until = 0.0
+        self._body_bytes = 0
+        self._parts = 0
         self._skipped = 0
         self._is_upgrade = False
         self._wants_websocket = False
@@ -122,6 +127,8 @@ class ClientConnection(HttpToolsProtocol):
         else:
             if self._unused > MOST_HEAD_BYTES:
                 self._stop_reading(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
+            elif self._parts > FREE_PARTS + self._body_bytes // LEAST_PART_BYTES:
+                self._stop_reading(UnreadableRequest("its body comes in too many tiny chunks"))
 
     # --- the parser's calls -------------------------------------------------------------------
 
@@ -174,7 +181,7 @@ class ClientConnection(HttpToolsProtocol):
         if self._wants_websocket and scope["method"] == "GET":
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
-        self._skipped = 0
+        self._body_bytes = self._parts = self._skipped = 0
         now = self.server_state.now
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
@@ -189,6 +196,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unused = 0
+        self._parts += 1
+        self._body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
             self._skipped += len(body)

@@ -1,5 +1,6 @@
 """What a stranger may send before anybody has looked at a key: a bound on each part of it."""
 
+import json
 import threading
 import time
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from tests.gateway import GatewayProcess
+from tests.openai_api.chats import chat_body
 from tests.proxysite.http.raw_client import RawClient, RawResponse, connected, head
 
 MEBIBYTE = b"a" * 1024 * 1024
@@ -78,6 +80,7 @@ def test_a_large_head_is_taken_whole(gateway: GatewayProcess, key: str) -> None:
         pytest.param(b"1\r\n{\r\n0\r\na: " + MEBIBYTE, id="one trailer"),
         pytest.param(b"1;" + MEBIBYTE, id="an extension of a chunk"),
         pytest.param(b"0" * 500_000, id="nothing"),
+        pytest.param(b"1\r\nx\r\n" * 100_000, id="chunks of a byte"),
     ],
 )
 def test_what_stands_around_a_body_is_bounded(
@@ -91,6 +94,19 @@ def test_what_stands_around_a_body_is_bounded(
     response = answer_to(gateway, begin + rest)
     assert response.status in (400, 431)
     assert response.error["type"] == "invalid_request_error"
+
+
+def test_a_body_in_small_chunks_is_read(gateway: GatewayProcess, key: str) -> None:
+    body = json.dumps(chat_body("a" * 100_000)).encode()
+    with connected(gateway.url) as client:
+        client.send(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+            b"authorization: Bearer %b\r\n\r\n" % key.encode()
+        )
+        chunks = [b"4\r\n%b\r\n" % body[n : n + 4] for n in range(0, len(body) - 3, 4)]
+        rest = body[len(chunks) * 4 :]
+        client.send(b"".join(chunks) + b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest))
+        assert client.response().status == 200
 
 
 def test_a_trailer_is_no_header(gateway: GatewayProcess, key: str) -> None:
