@@ -44,6 +44,10 @@ class GatewayRequest(Protocol):
     def watch_client(self) -> None: ...
 
 
+class Held(Protocol):
+    def release(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Exchange:
     """`used_so_far` is set once upstream may have begun to work, and to charge."""
@@ -58,6 +62,8 @@ class Exchange:
     spent: Metered = NOTHING_USED
     attempts: int = 0
     ttft_ms: int | None = None
+    # Memory that the request has a share of, such as that for pictures.
+    holds: Held | None = None
 
     @property
     def caller(self) -> Caller:
@@ -143,12 +149,17 @@ class Exchange:
                 attempts=self.attempts,
             )
         )
-        self.used_so_far = None
+        self._let_go()
 
     def _settle(self, outcome: Outcome) -> Awaitable[None]:
+        self._let_go()
+        return self.ticket.settle(outcome)
+
+    def _let_go(self) -> None:
         # It refers to this exchange, which would stay in memory until the garbage collector runs.
         self.used_so_far = None
-        return self.ticket.settle(outcome)
+        if self.holds is not None:
+            self.holds.release()
 
 
 def end_reason(error: Exception) -> str:

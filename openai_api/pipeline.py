@@ -101,8 +101,11 @@ class Endpoint(Generic[AskedT, PlanT]):
     prompt_param: str = "messages"
     # What the request asks for and the endpoint leaves out, in the caller's words.
     ignored: Callable[[AskedT], Iterable[str]] | None = None
-    # What has to be fetched before the request can be translated.
+    # What has to be looked at before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
+    # What others have to be asked for, once the request is paid for; whether there was anything,
+    # so that it has to be translated anew.
+    fetch: Callable[[Exchange, AskedT], Awaitable[bool]] | None = None
     streamed: (
         Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[EventStreamResponse]] | None
     ) = None
@@ -165,7 +168,10 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
         await endpoint.prepare(asked)
     plan = endpoint.plan(asked, model)
     most = endpoint.most(asked, plan, model)
-    plan = await _reserve(endpoint, exchange, plan, most)
+    granted = await _reserve(endpoint, exchange, plan, most)
+    if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
+        plan = endpoint.plan(asked, model)
+    plan = _limited(endpoint, plan, granted)
     response: HttpResponseBase
     if asked.stream and endpoint.streamed is not None:
         response = await endpoint.streamed(exchange, asked, plan, upstream.client())
@@ -184,8 +190,9 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
 
 async def _reserve(
     endpoint: Endpoint[AskedT, PlanT], exchange: Exchange, plan: PlanT, most: Quantities
-) -> PlanT:
-    """Sets aside what the request can use; the plan, with the output limit that budgets pay for.
+) -> int | None:
+    """Sets aside what the request can use; how many millionths of the way from the usual to the
+    longest answer are paid for, None where nothing limits it.
 
     A chat without a limit may use its whole window. To set that aside for each would leave nothing
     to those beside it, so the usual length is set aside, and as much more as budgets have to spare:
@@ -194,7 +201,7 @@ async def _reserve(
     tokens = most.prompt_tokens + most.completion_tokens
     if not exchange.key.budget_scopes:
         await exchange.ticket.reserve(tokens=tokens, cost_nano_usd=None, neurons_micro=None)
-        return plan
+        return None
     assert exchange.model is not None
     prices, upper = exchange.model.prices, _upper(endpoint, plan, most)
     cost = estimate_upper(prices, upper)
@@ -210,7 +217,13 @@ async def _reserve(
         wished_cost_nano_usd=wished,
         wished_neurons_micro=None if wished is None else neurons_micro_from_cost(wished),
     )
-    return plan if stretch is None or wished is None else stretch.limited(granted)
+    return None if wished is None else granted
+
+
+def _limited(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, granted: int | None) -> PlanT:
+    """The plan with the output limit that budgets pay for."""
+    stretch = None if granted is None or endpoint.stretch is None else endpoint.stretch(plan)
+    return plan if stretch is None or granted is None else stretch.limited(granted)
 
 
 def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> Quantities:

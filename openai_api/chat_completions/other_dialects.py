@@ -98,7 +98,7 @@ def endpoint(
         name=name,
         read=read,
         ignored=lambda asked: asked.chat.ignored,
-        prepare=_prepare,
+        fetch=_fetch,
         plan=plan,
         most=_most,
         most_prompt_tokens=ChatPlan.most_prompt_tokens,
@@ -108,8 +108,8 @@ def endpoint(
     )
 
 
-async def _prepare(asked: AsChat[RequestT]) -> None:
-    await inline_parts(asked.pictures)
+async def _fetch(exchange: Exchange, asked: AsChat[RequestT]) -> bool:
+    return await inline_parts(exchange, asked.pictures)
 
 
 def plan(asked: AsChat[RequestT], model: ModelRecord) -> ChatPlan:

@@ -103,7 +103,7 @@ def _question(question: Question) -> dict[str, Any]:
 
 def _picture(part: dict[str, Any], at: str) -> str:
     url: str = part["image_url"]["url"]
-    if url[:5].lower() != "data:":
+    if url[:4].lower() != "http" and url[:5].lower() != "data:":
         raise BadRequest(
             "An image must be an http(s) URL or a data URL.", param=at, code="invalid_image"
         )

@@ -22,8 +22,8 @@ from openai_api.use import token_estimate
 from workers_ai.client import WorkersAIClient
 
 
-async def prepare(asked: DecisionRequest) -> None:
-    await inline_parts(asked.pictures)
+async def fetch(exchange: Exchange, asked: DecisionRequest) -> bool:
+    return await inline_parts(exchange, asked.pictures)
 
 
 def most(asked: DecisionRequest, plan: DecisionPlan, model: ModelRecord) -> Quantities:
@@ -56,9 +56,9 @@ async def whole(
 DECISIONS: Endpoint[DecisionRequest, DecisionPlan] = Endpoint(
     name="decisions",
     read=read,
-    prepare=prepare,
     plan=translate,
     most=most,
+    fetch=fetch,
     most_prompt_tokens=DecisionPlan.most_prompt_tokens,
     whole=whole,
     prompt_param="input",

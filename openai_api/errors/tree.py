@@ -198,6 +198,21 @@ class NoRoom(ApiError):
         )
 
 
+class PicturesBusy(ApiError):
+    """The gateway fetches as many pictures by URL as it can, or for this caller."""
+
+    status = 429
+    type = "requests"
+    code = "rate_limit_exceeded"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many pictures are being fetched by URL at the moment. Please try again shortly, "
+            "or send them as data URLs.",
+            headers={"retry-after": "2"},
+        )
+
+
 class UpgradeRequired(ApiError):
     """Asked for by WebSocket, which nothing here speaks. Clients that can go on over HTTP do so on
     this status."""

@@ -117,7 +117,10 @@ def test_a_limit_is_told_in_anthropics_words(gateway: GatewayProcess) -> None:
             "include",
         ),
         (
-            {"input": [said({"type": "input_image", "image_url": "http://127.0.0.1/a.png"})]},
+            {
+                "model": REASONING,
+                "input": [said({"type": "input_image", "image_url": "http://127.0.0.1/a.png"})],
+            },
             "input[0].content[0].image_url",
         ),
         ({"max_output_tokens": "x"}, "max_output_tokens"),

@@ -91,9 +91,13 @@ def _image_url(content: Any) -> str:
 
 
 def _picture(url: str | None) -> list[int] | None:
-    """The picture as byte values, which the older vision model takes in a field of its own."""
+    """The picture as byte values, which the older vision model takes in a field of its own; none
+    of one that is not fetched yet.
+    """
     if url is None:
         return None
+    if url[:4].lower() == "http":
+        return []
     head, _, data = url.partition(",")
     if not head.startswith("data:") or not head.endswith(";base64"):
         raise BadRequest(

@@ -1,18 +1,30 @@
 """Pictures named by URL: fetched from public addresses, and from nowhere else."""
 
+import asyncio
 import base64
+import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from django.test import override_settings
 
-from openai_api.chat_completions import request
+from openai_api.chat_completions import picture_fetch, request
+from openai_api.chat_completions.picture_fetch import LOOK_UPS_AT_ONCE, PictureFetcher
 from openai_api.chat_completions.pictures import inline_pictures
-from openai_api.errors import BadRequest
+from openai_api.errors import BadRequest, PicturesBusy
 from proxysite.settings import networks
+from tests.gateway import GatewayProcess
+from workers_ai.client import Caller
+from workers_ai.http.resolver import Resolver
+
+VISION = "@cf/moonshotai/kimi-k2.6"
+IMAGE_URL = {"type": "image_url", "image_url": {"url": "URL"}}
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -52,14 +64,19 @@ def server() -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
-def asking(url: str) -> request.ChatRequest:
-    part = {"type": "image_url", "image_url": {"url": url}}
-    return request.read({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+def asking(*urls: str) -> request.ChatRequest:
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return request.read({"model": "m", "messages": [{"role": "user", "content": parts}]})
+
+
+def somebody(caller: str = "1") -> Any:
+    """What is read of an exchange, and what it holds."""
+    return SimpleNamespace(caller=Caller(caller), holds=None)
 
 
 async def fetched(url: str) -> str:
     asked = asking(url)
-    await inline_pictures(asked)
+    await inline_pictures(somebody(), asked)
     return str(asked.messages[0]["content"][0]["image_url"]["url"])
 
 
@@ -168,3 +185,139 @@ async def test_what_is_no_usable_picture_is_named(
 async def test_data_urls_and_texts_are_left_alone() -> None:
     url = "data:image/png;base64,AAAA"
     assert await fetched(url) == url
+
+
+# --- Bounds -----------------------------------------------------------------------------------
+
+
+async def test_the_pictures_of_a_request_have_a_sum(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with here(monkeypatch), override_settings(MAX_BODY_BYTES=8_000, IMAGE_FETCH_MAX_BYTES=8_000):
+        exchange = somebody()
+        monkeypatch.setattr(picture_fetch, "_fetcher", None)
+        with pytest.raises(BadRequest, match="with it the pictures are larger than 8000 bytes"):
+            await inline_pictures(exchange, asking(*[at(server, "/large")] * 2))
+        exchange.holds.release()
+        exchange = somebody()
+        assert await inline_pictures(exchange, asking(at(server, "/large")))
+
+
+async def test_one_caller_cannot_have_all_the_memory_for_pictures(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with here(monkeypatch), override_settings(MAX_BODY_BYTES=8_000, IMAGE_FETCH_MAX_BYTES=8_000):
+        monkeypatch.setattr(picture_fetch, "_fetcher", None)
+        first, second, other = somebody("greedy"), somebody("greedy"), somebody("other")
+        third = somebody("greedy")
+        picture = asking(at(server, "/large"))
+        await inline_pictures(first, asking(at(server, "/large")))
+        await inline_pictures(second, asking(at(server, "/large")))
+        with pytest.raises(PicturesBusy):
+            await inline_pictures(third, asking(at(server, "/large")))
+        third.holds.release()
+        assert await inline_pictures(other, picture)
+        first.holds.release()
+        first.holds.release()
+        other.holds.release()
+        assert await inline_pictures(third, asking(at(server, "/large")))
+
+
+async def test_when_one_picture_fails_the_others_are_given_up(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = asyncio.Event()
+
+    async def addresses(self: Resolver, host: str, port: int, *, caller: str = "") -> Any:
+        if host != "silent.example":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    monkeypatch.setattr(Resolver, "addresses", addresses)
+    with pytest.raises(BadRequest, match="not public"):
+        await inline_pictures(
+            somebody(), asking("http://silent.example/a.png", "http://private.example/a.png")
+        )
+    assert given_up.is_set()
+
+
+async def test_silent_names_of_one_caller_leave_look_ups_for_others(
+    server: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when many requests ask for them, and have been given up since."""
+    answer, lock, silent = threading.Event(), threading.Lock(), [0]
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if not str(host).endswith("silent.example"):
+            return real(host, port, *args, **options)
+        with lock:
+            silent[0] += 1
+        assert answer.wait(60)
+        raise socket.gaierror(socket.EAI_NONAME, "nobody")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(picture_fetch, "_fetcher", None)
+    names = [f"http://h{n}.silent.example/a.png" for n in range(16)]
+    try:
+        with here(monkeypatch), override_settings(IMAGE_FETCH_TIMEOUT=0.2):
+            for _ in range(3):
+                with pytest.raises((BadRequest, PicturesBusy)):
+                    await inline_pictures(somebody("silent"), asking(*names))
+        assert 0 < silent[0] <= LOOK_UPS_AT_ONCE // 2
+        with here(monkeypatch):
+            localhost = asking(at(server, "/picture", "localhost"))
+            assert await inline_pictures(somebody("other"), localhost)
+    finally:
+        answer.set()
+
+
+def test_each_loop_has_a_fetcher_of_its_own() -> None:
+    async def one() -> PictureFetcher:
+        assert picture_fetch.fetcher() is picture_fetch.fetcher()
+        return picture_fetch.fetcher()
+
+    assert asyncio.run(one()) is not asyncio.run(one())
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": [IMAGE_URL]}]}),
+        (
+            "messages",
+            {
+                "max_tokens": 5,
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"type": "image", "source": {"type": "url", "url": "URL"}},
+                        ],
+                    }
+                ],
+            },
+        ),
+        (
+            "responses",
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "URL"}]}]},
+        ),
+    ],
+)
+def test_nothing_is_fetched_for_a_key_without_money(
+    gateway: GatewayProcess, server: ThreadingHTTPServer, path: str, body: dict[str, Any]
+) -> None:
+    """The gateway may not connect to this machine: a fetch would be the 400 of such a URL."""
+    url = at(server, "/picture")
+    asked = json.loads(json.dumps({"model": VISION, **body}).replace("URL", url))
+    for limits, status in (({"total_budget_nano_usd": 1}, 429), ({}, 400)):
+        key = gateway.issue_key(**limits)
+        response = httpx.post(
+            f"{gateway.url}/v1/{path}", json=asked, headers={"authorization": f"Bearer {key}"}
+        )
+        assert response.status_code == status, response.text
+    assert not server.asked  # type: ignore[attr-defined]

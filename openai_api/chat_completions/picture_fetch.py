@@ -1,0 +1,205 @@
+"""Fetches the pictures that requests name by http(s) URL.
+
+The caller chose the URL, so it is fetched with care: only from public addresses (checked after the
+name is resolved, at every redirect; the connection goes to the checked address), within limits of
+size and time, and only when the bytes are a picture. Nobody can take the look-ups, fetches or the
+memory of others: each is bounded for the process, and shared between its callers.
+
+Raises BadRequest naming the picture; its messages say nothing about what is inside a network.
+"""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address
+from typing import Final
+
+import httpx
+from django.conf import settings
+
+from openai_api.chat_completions.picture_memory import PictureMemory, RequestPictures
+from openai_api.errors import BadRequest, PicturesBusy
+from openai_api.wire.picture_type import sniffed
+from openai_api.wire.public_addresses import Address, is_public, unwrapped
+from workers_ai.http.fair_semaphore import FairSemaphore
+from workers_ai.http.resolver import Resolver
+
+MAX_REDIRECTS: Final = 3
+# Of one process, of which a caller alone gets half: names looked up, and pictures fetched.
+LOOK_UPS_AT_ONCE: Final = 16
+FETCHES_AT_ONCE: Final = 32
+# Requests of the largest sum that fit into the memory for pictures.
+LARGEST_REQUESTS_AT_ONCE: Final = 3
+
+
+class PictureFetcher:
+    """What all fetches of one event loop share."""
+
+    def __init__(self) -> None:
+        self.resolver = Resolver(threads=LOOK_UPS_AT_ONCE)
+        self.turns = FairSemaphore(FETCHES_AT_ONCE)
+        # What a request could as well have sent itself.
+        self._most_bytes = max(settings.MAX_BODY_BYTES, settings.IMAGE_FETCH_MAX_BYTES)
+        self._memory = PictureMemory(LARGEST_REQUESTS_AT_ONCE * self._most_bytes)
+
+    def room(self, caller: str) -> RequestPictures:
+        """For the pictures of one request; to be released."""
+        return RequestPictures(self._memory, caller, most_bytes=self._most_bytes)
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=_authorities(),
+            trust_env=False,
+            timeout=None,
+            # A compressed body could grow far beyond the bytes that are counted.
+            headers={"accept-encoding": "identity"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+
+_fetcher: PictureFetcher | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def fetcher() -> PictureFetcher:
+    """The fetcher of the running loop."""
+    global _fetcher, _loop
+    loop = asyncio.get_running_loop()
+    if _fetcher is None or _loop is not loop:
+        _fetcher, _loop = PictureFetcher(), loop
+    return _fetcher
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The system's certificate authorities, which take a while to read."""
+    return ssl.create_default_context()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The pictures of one request."""
+
+    shared: PictureFetcher
+    client: httpx.AsyncClient
+    room: RequestPictures
+    caller: str
+
+    async def picture(self, url: str, param: str) -> str:
+        """The picture behind `url` as a data URL."""
+        try:
+            async with asyncio.timeout(settings.IMAGE_FETCH_TIMEOUT):
+                await self.shared.turns.acquire(self.caller)
+        except TimeoutError:
+            raise PicturesBusy from None
+        try:
+            return await self._fetched(url, param)
+        finally:
+            self.shared.turns.release(self.caller)
+
+    async def _fetched(self, url: str, param: str) -> str:
+        try:
+            async with asyncio.timeout(settings.IMAGE_FETCH_TIMEOUT):
+                at = httpx.URL(url)
+                for _ in range(MAX_REDIRECTS + 1):
+                    async with self._asked(at) as response:
+                        if response.status_code in (301, 302, 303, 307, 308):
+                            at = at.join(response.headers.get("location", ""))
+                            continue
+                        if response.status_code != 200:
+                            status = response.status_code
+                            raise _unusable(param, f"its server answered with status {status}")
+                        return _data_url(await self._bounded(response, param), param)
+        except (_NotPublic, httpx.InvalidURL, ValueError):
+            raise _unusable(param, "its address is not public") from None
+        except TimeoutError:
+            limit_s = settings.IMAGE_FETCH_TIMEOUT
+            raise _unusable(param, f"it did not come within {limit_s:g} seconds") from None
+        except (httpx.HTTPError, OSError):
+            raise _unusable(param, "its server cannot be reached") from None
+        raise _unusable(param, f"it is behind more than {MAX_REDIRECTS} redirects")
+
+    async def _bounded(self, response: httpx.Response, param: str) -> bytes:
+        limit = settings.IMAGE_FETCH_MAX_BYTES
+        announced = response.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            raise _unusable(param, f"it is larger than {limit} bytes")
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_raw():
+            size += len(part)
+            if size > limit:
+                raise _unusable(param, f"it is larger than {limit} bytes")
+            if not self.room.take(len(part)):
+                most = self.room.most_bytes
+                raise _unusable(param, f"with it the pictures are larger than {most} bytes")
+            parts.append(part)
+        return b"".join(parts)
+
+    @asynccontextmanager
+    async def _asked(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
+        """The response of the first address of `url`'s host that can be reached.
+
+        The request goes to an address that was checked, not to a name that may resolve to another
+        one by then; the Host header and the certificate's name are still those of the URL.
+        """
+        if url.scheme not in ("http", "https") or not url.host:
+            raise _NotPublic
+        unreached: httpx.ConnectError | None = None
+        for address in await self._public_addresses(url):
+            request = self.client.build_request(
+                "GET",
+                url.copy_with(host=address),
+                headers={"host": url.netloc.decode("ascii")},
+                extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            )
+            try:
+                response = await self.client.send(request, stream=True)
+            except httpx.ConnectError as error:
+                unreached = error
+                continue
+            try:
+                yield response
+            finally:
+                await response.aclose()
+            return
+        assert unreached is not None
+        raise unreached
+
+    async def _public_addresses(self, url: httpx.URL) -> list[str]:
+        """The public addresses of the host; raises _NotPublic where it has none."""
+        host = url.raw_host.decode("ascii")
+        found = await self.shared.resolver.addresses(host, 0, caller=self.caller)
+        addresses = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
+        public = [one for one in addresses if _may_connect(ip_address(one))]
+        if not public:
+            raise _NotPublic
+        return public
+
+
+def _may_connect(address: Address) -> bool:
+    reached = (address, unwrapped(address))
+    if any(one in network for network in settings.IMAGE_FETCH_ALLOWED_NETWORKS for one in reached):
+        return True
+    return is_public(address)
+
+
+def _data_url(content: bytes, param: str) -> str:
+    media_type = sniffed(content[:16])
+    if media_type is None:
+        raise _unusable(param, "it is not a PNG, JPEG, WebP or GIF picture")
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _unusable(param: str, why: str) -> BadRequest:
+    return BadRequest(
+        f"The picture at '{param}' cannot be used: {why}.", param=param, code="invalid_image_url"
+    )
+
+
+class _NotPublic(Exception):
+    """The address belongs to this machine or a private network."""
