@@ -193,6 +193,8 @@ def test_a_stream_may_be_asked_for_in_compressed_words(client: httpx.Client) -> 
         (gzip.compress(b""), "gzip", 400, None),
         (b"{}", "snappy", 415, "unsupported_media_type"),
     ],
+    # Compressed bytes hold the time at which they were made.
+    ids=["too much", "not compressed", "broken off", "nothing", "unknown"],
 )
 def test_what_cannot_be_read_is_told_so_and_recorded(
     client: httpx.Client,
