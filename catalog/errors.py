@@ -4,6 +4,7 @@ CatalogError
 ├── CatalogEmpty
 ├── ModelUnavailable
 │   ├── ModelNotFound
+│   ├── AmbiguousName
 │   ├── ModelRetired
 │   ├── ModelDisabled
 │   └── UnpricedModel
@@ -42,6 +43,17 @@ class ModelUnavailable(CatalogError):
 
 class ModelNotFound(ModelUnavailable):
     """Neither a model of the catalog nor an alias has this name."""
+
+
+class AmbiguousName(ModelUnavailable):
+    """A shorter name that several models have; `near` are their own names."""
+
+    def __init__(self, name: str, near: Collection[str]) -> None:
+        super().__init__(name, near)
+        self.args = (
+            f"The model `{shown(name)}` does not exist, and several names end so: "
+            f"{', '.join(self.near)}. Use one of them in full.",
+        )
 
 
 class ModelRetired(ModelUnavailable):

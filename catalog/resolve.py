@@ -1,7 +1,8 @@
 """Which model a request means, and whether it may run. One rule decides for the list and for runs.
 
 In: the name a client gave, the endpoint, what the key allows. Out: the model's record. Raises the
-errors of `catalog.errors`. Names match exactly: one in another case or without `@cf/` is not found.
+errors of `catalog.errors`. A model's own name comes first, then aliases, then a model's name
+without its `@` or its first parts, where one model alone has it; the case always matters.
 """
 
 import difflib
@@ -12,6 +13,7 @@ from django.conf import settings
 
 from catalog import snapshot as snapshots
 from catalog.errors import (
+    AmbiguousName,
     CatalogEmpty,
     CatalogError,
     ModelDisabled,
@@ -27,10 +29,26 @@ from catalog.snapshot import ModelRecord, Snapshot
 
 Allows = Callable[[str], bool]
 
+# The order of the list. What chats is also served by the other dialects.
+KINDS = (
+    "chat",
+    "completions",
+    "images",
+    "image_edits",
+    "embeddings",
+    "rerank",
+    "transcriptions",
+    "translations",
+    "speech",
+    "moderations",
+    "decisions",
+)
+
 # A longer name is no typing mistake, and comparing it costs time.
 LONGEST_COMPARED = 120
 # Where few models can do something, a refusal names them; where many can, the list does.
 MOST_NAMED_INSTEAD = 4
+MOST_CANDIDATES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +94,10 @@ def resolve(
 ) -> ModelRecord:
     """The model that `name` means and that the endpoint may run for this key."""
     snapshot = snapshot or snapshots.current()
-    record = _find(snapshot, name)
-    if record is None:
-        if snapshot.is_empty:
-            raise CatalogEmpty
-        raise ModelNotFound(name, near_matches(snapshot, name, allows))
-    refusal = why_not(record, endpoint, allows, called=name)
+    if snapshot.is_empty and _find(snapshot, name) is None:
+        raise CatalogEmpty
+    record, allows_called = _found(snapshot, name, allows)
+    refusal = why_not(record, endpoint, allows_called, called=name)
     if type(refusal) is NotRunnable:
         able = listing(served=(endpoint,), allows=allows, snapshot=snapshot)
         if len(able) <= MOST_NAMED_INSTEAD:
@@ -118,21 +134,26 @@ def listing(
     allows: Allows,
     snapshot: Snapshot | None = None,
 ) -> list[Listed]:
-    """Everything that at least one of the served endpoints may run for this key, by id."""
+    """Everything that at least one of the served endpoints may run for this key: chat models first,
+    as programs take the first entry for a chat, then the other kinds, each by id.
+    """
     snapshot = snapshot or snapshots.current()
     asked = frozenset(served)
     if protocol_endpoint is not None:
         asked &= {protocol_endpoint}
     entries = (_entry(snapshot, name, asked, allows) for name in _names(snapshot))
-    return sorted((entry for entry in entries if entry), key=lambda entry: entry.id)
+    return sorted((entry for entry in entries if entry), key=_place)
 
 
 def listed(
     name: str, *, served: Collection[str], allows: Allows, snapshot: Snapshot | None = None
 ) -> Listed:
-    """The one entry of `listing` with this id."""
+    """The one entry of `listing` with this id, which may be shortened as in a request."""
     snapshot = snapshot or snapshots.current()
-    entry = _entry(snapshot, name, frozenset(served), allows)
+    own_name = name
+    if _find(snapshot, name) is None:
+        own_name = _found(snapshot, name, allows)[0].name
+    entry = _entry(snapshot, own_name, frozenset(served), allows)
     if entry is None:
         raise ModelNotFound(name, near_matches(snapshot, name, allows))
     return entry
@@ -152,6 +173,30 @@ def near_matches(snapshot: Snapshot, name: str, allows: Allows) -> list[str]:
             tails.setdefault(known.rsplit("/", 1)[-1].lower(), []).append(known)
     close = difflib.get_close_matches(name.rsplit("/", 1)[-1].lower(), tails, n=3, cutoff=0.6)
     return [known for tail in close for known in tails[tail]][:3]
+
+
+def _found(snapshot: Snapshot, name: str, allows: Allows) -> tuple[ModelRecord, Allows]:
+    """The model that is called `name`, and which names the key allows it by.
+
+    Raises ModelNotFound, and AmbiguousName with the candidates that the key may know of. A shorter
+    name gives no rights: for it the model's own name must be allowed.
+    """
+    record = _find(snapshot, name)
+    if record is not None:
+        return record, allows
+    named = snapshot.short_names.get(name, ())
+    if len(named) == 1:
+        own_name = named[0]
+        return snapshot.models[own_name], lambda called: allows(own_name)
+    candidates = sorted(candidate for candidate in named if allows(candidate))
+    if candidates:
+        raise AmbiguousName(name, candidates[:MOST_CANDIDATES])
+    raise ModelNotFound(name, near_matches(snapshot, name, allows))
+
+
+def _place(entry: Listed) -> tuple[int, str]:
+    kinds = (KINDS.index(kind) for kind in entry.record.endpoints if kind in KINDS)
+    return min(kinds, default=len(KINDS)), entry.id
 
 
 def _find(snapshot: Snapshot, name: str) -> ModelRecord | None:

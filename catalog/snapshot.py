@@ -5,7 +5,7 @@ snapshot is immutable: a new one is built and one reference is replaced.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -56,6 +56,17 @@ class Snapshot:
     loaded_at: float = 0.0
     # Epoch seconds of the last refresh that succeeded; None when there was none.
     refreshed_at: float | None = None
+    # Shorter name → the names of the models that run somewhere and end so: `@cf/meta/llama` is
+    # also `cf/meta/llama`, `meta/llama` and `llama`.
+    short_names: Mapping[str, tuple[str, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, tuple[str, ...]] = {}
+        for name, record in self.models.items():
+            if record.enabled and record.endpoints and not record.retired:
+                for short in _short_names(name):
+                    found[short] = (*found.get(short, ()), name)
+        object.__setattr__(self, "short_names", found)
 
     @property
     def is_read(self) -> bool:
@@ -66,6 +77,17 @@ class Snapshot:
     def is_empty(self) -> bool:
         """True while no model that Cloudflare still lists is known."""
         return all(record.retired for record in self.models.values())
+
+
+def _short_names(name: str) -> Iterator[str]:
+    """The name without its `@`, and what follows each of its slashes."""
+    rest = name.removeprefix("@")
+    if rest != name:
+        yield rest
+    while "/" in rest:
+        rest = rest.partition("/")[2]
+        if rest:
+            yield rest
 
 
 EMPTY = Snapshot()

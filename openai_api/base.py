@@ -60,7 +60,12 @@ class GatewayView(APIView):
         except ClientGone:
             raise
         except Exception as error:
-            return error_response(error, request_id=request.request_id, path=request.api_path)
+            return error_response(
+                error,
+                request_id=request.request_id,
+                path=request.api_path,
+                raw_headers=request.raw_headers,
+            )
 
     def _handler(self, method: str) -> Any:
         handler = getattr(self, METHODS[method], None) if method in METHODS else None

@@ -96,7 +96,12 @@ class ApiHandler:
         except (asyncio.CancelledError, ClientGone):
             raise
         except Exception as error:
-            return error_response(error, request_id=request.request_id, path=request.api_path)
+            return error_response(
+                error,
+                request_id=request.request_id,
+                path=request.api_path,
+                raw_headers=request.raw_headers,
+            )
 
     def _resolve(self, path: str) -> tuple[View, dict[str, Any]]:
         view = self._fixed_paths.get(path)

@@ -6,7 +6,7 @@ the answer and `reporting.py` the line in the log.
 """
 
 from openai_api.errors.anthropic import in_words_of_anthropic
-from openai_api.errors.http_response import error_response
+from openai_api.errors.http_response import ANTHROPIC_VERSION, error_response
 from openai_api.errors.reporting import Outages, report
 from openai_api.errors.responses import in_words_of_responses
 from openai_api.errors.rules import Rule, api_error, rule_for
@@ -32,6 +32,7 @@ from openai_api.errors.tree import (
 )
 
 __all__ = [
+    "ANTHROPIC_VERSION",
     "ApiError",
     "BadRequest",
     "BodyTooLarge",

@@ -1,9 +1,10 @@
-"""One entry of `/v1/models`: OpenAI's four fields, then what clients show, named as by OpenRouter.
-Pure.
+"""One entry of `/v1/models`: OpenAI's four fields, then what clients show, named as by OpenRouter
+and by Anthropic. Pure.
 
 No field is null: what is not known is left out.
 """
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from catalog import learnt
@@ -32,6 +33,7 @@ def model_entry(listed: Listed) -> dict[str, Any]:
         "created": record.created,
         "owned_by": record.author or "cloudflare",
         "name": listed.id.rsplit("/", 1)[-1],
+        **_as_anthropic_has_it(listed),
         "architecture": _architecture(record),
         "pricing": usd_per_token_strings(record.prices, _usual_picture(record)),
         "supported_endpoint_types": [
@@ -43,12 +45,13 @@ def model_entry(listed: Listed) -> dict[str, Any]:
         entry["description"] = description
     window = learnt.window_of(record)
     if window is not None:
-        entry["context_length"] = window
+        entry["context_length"] = entry["max_input_tokens"] = window
     most_output = learnt.most_output_of(record)
     if window is not None and "chat" in record.endpoints:
+        entry["max_tokens"] = min(window, most_output or window)
         entry["top_provider"] = {
             "context_length": window,
-            "max_completion_tokens": min(window, most_output or window),
+            "max_completion_tokens": entry["max_tokens"],
             "is_moderated": False,
         }
     parameters = record.chat.supported_parameters if record.chat is not None else ()
@@ -57,6 +60,25 @@ def model_entry(listed: Listed) -> dict[str, Any]:
     if listed.is_alias:
         entry["canonical_slug"] = record.name
     return entry
+
+
+def _as_anthropic_has_it(listed: Listed) -> dict[str, Any]:
+    record = listed.record
+    fields: dict[str, Any] = {
+        "type": "model",
+        "display_name": listed.id.rsplit("/", 1)[-1],
+        "created_at": _written(datetime.fromtimestamp(record.created, UTC)),
+        "lifecycle": "active",
+    }
+    ends: date | None = record.planned_deprecation_date
+    if ends is not None:
+        fields["lifecycle"] = "deprecated"
+        fields["retires_at"] = _written(datetime.combine(ends, time(), UTC))
+    return fields
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _architecture(record: ModelRecord) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""`GET /v1/models` and `/v1/models/{id}`: what this key may run, from the catalog in memory."""
+"""`GET /v1/models` and `/v1/models/{id}`: what this key may run, from the catalog in memory.
+
+One list for the clients of OpenAI and of Anthropic: it has the fields of both. Whole unless
+`limit`, `after_id` or `before_id` ask for a page.
+"""
 
 from functools import lru_cache
 from typing import Any
@@ -10,10 +14,13 @@ from catalog import resolve
 from catalog.snapshot import current
 from keys.access.key_record import KeyRecord
 from openai_api.base import GatewayView
-from openai_api.errors import BadRequest
+from openai_api.errors import ANTHROPIC_VERSION, BadRequest
 from openai_api.model_list.entry import model_entry
 from openai_api.served import PROTOCOLS, SERVED
+from openai_api.wire.fields import wrong_value
 from openai_api.wire.http_response import WholeResponse
+
+MOST_IN_A_PAGE = 1000
 
 
 class ModelsView(GatewayView):
@@ -26,15 +33,21 @@ class ModelsView(GatewayView):
                 param="protocol",
                 code="invalid_value",
             )
-        return WholeResponse(
-            _list_body(_version(), key.model_patterns, _served(key), protocol, _Allows(key))
-        )
+        body = _list_body(_version(), key.model_patterns, _served(key), protocol, _Allows(key))
+        return _response(_page(body, request.GET), request)
 
 
 class ModelView(GatewayView):
     async def get(self, request: Any, key: KeyRecord, model_id: str) -> HttpResponseBase:
         listed = resolve.listed(model_id, served=_served(key), allows=key.allows_model)
-        return WholeResponse(orjson.dumps(model_entry(listed)))
+        return _response(orjson.dumps(model_entry(listed)), request)
+
+
+def _response(body: bytes, request: Any) -> WholeResponse:
+    response = WholeResponse(body)
+    if ANTHROPIC_VERSION in request.raw_headers:
+        response["request-id"] = request.request_id
+    return response
 
 
 class _Allows:
@@ -76,4 +89,39 @@ def _list_body(
         protocol_endpoint=PROTOCOLS[protocol] if protocol else None,
         allows=rule.allows,
     )
-    return orjson.dumps({"object": "list", "data": [model_entry(entry) for entry in entries]})
+    return _written([model_entry(entry) for entry in entries])
+
+
+def _written(entries: list[dict[str, Any]], *, has_more: bool = False) -> bytes:
+    body: dict[str, Any] = {"object": "list", "data": entries, "has_more": has_more}
+    if entries:
+        body |= {"first_id": entries[0]["id"], "last_id": entries[-1]["id"]}
+    return orjson.dumps(body)
+
+
+def _page(body: bytes, query: Any) -> bytes:
+    """What the query asks for of a whole list: Anthropic's pages."""
+    limit, after, before = (query.get(name) for name in ("limit", "after_id", "before_id"))
+    if limit is None and after is None and before is None:
+        return body
+    most = MOST_IN_A_PAGE
+    if limit is not None:
+        if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= MOST_IN_A_PAGE):
+            raise wrong_value("limit", f"a whole number from 1 to {MOST_IN_A_PAGE}", limit)
+        most = int(limit)
+    entries: list[dict[str, Any]] = orjson.loads(body)["data"]
+    ids = [entry["id"] for entry in entries]
+    begin = 0 if after is None else _position(ids, after, "after_id") + 1
+    if before is None:
+        end = begin + most
+        return _written(entries[begin:end], has_more=end < len(entries))
+    end = _position(ids, before, "before_id")
+    begin = max(begin, end - most)
+    return _written(entries[begin:end], has_more=begin > 0)
+
+
+def _position(ids: list[str], model: str, param: str) -> int:
+    try:
+        return ids.index(model)
+    except ValueError:
+        raise wrong_value(param, "the id of a model of this list", model) from None

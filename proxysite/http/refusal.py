@@ -17,13 +17,14 @@ def refusal(error: ApiError) -> Application:
 
     async def refuse(scope: dict[str, Any], receive: Any, send: Any) -> None:
         started = time.monotonic()
-        request_id = request_id_for(dict(scope["headers"]).get(b"x-request-id"))
+        sent = dict(scope["headers"])
+        request_id = request_id_for(sent.get(b"x-request-id"))
         below_v1 = api_path(scope["path"])
         status, headers = error.status, dict(error.headers)
         if below_v1 is None:
             body, headers["content-type"] = f"{error}\n".encode(), "text/plain; charset=utf-8"
         else:
-            response = error_response(error, request_id=request_id, path=below_v1)
+            response = error_response(error, request_id=request_id, path=below_v1, raw_headers=sent)
             status, body, headers = response.status_code, response.content, dict(response.items())
         headers |= {"content-length": str(len(body)), "x-request-id": request_id}
         encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

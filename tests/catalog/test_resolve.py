@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from catalog import errors
 from catalog.classify.facts import ENDPOINTS, ImageRecipe
 from catalog.errors import (
+    AmbiguousName,
     CatalogEmpty,
     CatalogError,
     ModelDisabled,
@@ -63,7 +64,44 @@ def test_a_model_resolves_by_its_exact_name() -> None:
     assert resolve(CHAT.name, endpoint="chat", allows=everything, snapshot=CATALOG) is CHAT
 
 
-@pytest.mark.parametrize("name", ["meta/llama", "@CF/META/LLAMA", "@cf/meta/llama/", "", " "])
+@pytest.mark.parametrize("name", ["cf/meta/llama", "meta/llama", "llama"])
+def test_a_name_may_leave_out_its_beginning(name: str) -> None:
+    assert resolve(name, endpoint="chat", allows=everything, snapshot=CATALOG) is CHAT
+    entry = listed(name, served=["chat"], allows=everything, snapshot=CATALOG)
+    assert (entry.id, entry.is_alias) == (CHAT.name, False)
+
+
+def test_a_shorter_name_gives_no_rights() -> None:
+    assert isinstance(refused("llama", allows=only("llama", "meta/llama")), ModelNotAllowed)
+    assert resolve("llama", endpoint="chat", allows=only(CHAT.name), snapshot=CATALOG) is CHAT
+
+
+def test_an_alias_beats_a_shorter_name() -> None:
+    catalog = Snapshot(models=CATALOG.models, aliases={"llama": PICTURES.name})
+    assert resolve("llama", endpoint="images", allows=everything, snapshot=catalog) is PICTURES
+
+
+def test_a_shorter_name_of_several_models_is_answered_with_them() -> None:
+    other = ModelRecord("@hf/them/llama", endpoints=frozenset({"chat"}), prices=PRICED)
+    gone = ModelRecord("@cf/old/llama", endpoints=frozenset({"chat"}), retired=True)
+    catalog = Snapshot(models={record.name: record for record in (CHAT, other, gone)})
+
+    def error(allows: Any) -> CatalogError:
+        with pytest.raises(CatalogError) as raised:
+            resolve("llama", endpoint="chat", allows=allows, snapshot=catalog)
+        return raised.value
+
+    ambiguous = error(everything)
+    assert isinstance(ambiguous, AmbiguousName)
+    assert ambiguous.near == (CHAT.name, other.name)
+    assert f"{CHAT.name}, {other.name}" in str(ambiguous)
+    assert "@hf" not in str(error(only(CHAT.name)))
+    assert isinstance(error(only("nothing")), ModelNotFound)
+    found = resolve("them/llama", endpoint="chat", allows=everything, snapshot=catalog)
+    assert found is other
+
+
+@pytest.mark.parametrize("name", ["lama", "@CF/META/LLAMA", "LLAMA", "@cf/meta/llama/", "", " "])
 def test_no_other_spelling_is_guessed_at(name: str) -> None:
     assert isinstance(refused(name), ModelNotFound)
 
@@ -186,10 +224,10 @@ def test_an_empty_catalog_is_told_apart_from_an_unknown_model() -> None:
         resolve("@cf/meta/llama", endpoint="chat", allows=everything, snapshot=EMPTY)
 
 
-def test_the_list_has_models_and_aliases_by_id() -> None:
+def test_the_list_begins_with_what_chats_then_goes_by_id() -> None:
     entries = listing(served=["chat", "images"], allows=everything, snapshot=CATALOG)
-    assert [entry.id for entry in entries] == [PICTURES.name, CHAT.name, "gpt-4o"]
-    alias = entries[-1]
+    assert [entry.id for entry in entries] == [CHAT.name, "gpt-4o", PICTURES.name]
+    alias = entries[1]
     assert alias.is_alias and alias.record is CHAT
     assert alias.endpoints == {"chat"}
 

@@ -237,6 +237,23 @@ def test_tokens_are_counted(anthropic: Anthropic) -> None:
     assert 0 < short.input_tokens < 100 < long.input_tokens
 
 
+def test_models_are_listed_in_pages_and_found(anthropic: Anthropic) -> None:
+    models = list(anthropic.models.list(limit=7))
+    assert len(models) > 15
+    assert len({model.id for model in models}) == len(models)
+    for model in models:
+        assert (model.type, model.lifecycle) in {("model", "active"), ("model", "deprecated")}
+        assert model.display_name
+        assert model.created_at.year > 2020
+    assert ask(anthropic, "Say hi", models[0].id).content
+    found = anthropic.models.retrieve(OPENAI)
+    assert found == next(model for model in models if model.id == OPENAI)
+    assert found.max_input_tokens == 24000
+    with pytest.raises(sdk.NotFoundError) as refused:
+        anthropic.models.retrieve("claude-sonnet-5")
+    assert refused.value.type == "not_found_error"
+
+
 def test_errors_are_of_the_right_class(anthropic: Anthropic) -> None:
     with pytest.raises(sdk.NotFoundError) as unknown:
         ask(anthropic, "Hello", "@cf/no/such-model")

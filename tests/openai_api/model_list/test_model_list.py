@@ -237,3 +237,83 @@ def test_a_key_for_one_endpoint_sees_only_what_that_endpoint_runs(gateway: Gatew
         }
         assert listed(painter, protocol="openai-chat") == {}
         assert_openai_error(painter.get(f"/models/{OPENAI}"), 404, code="model_not_found")
+
+
+def test_what_chats_comes_first(client: httpx.Client) -> None:
+    kinds = [
+        "openai" in entry["supported_endpoint_types"]
+        for entry in client.get("/models").json()["data"]
+    ]
+    assert kinds == sorted(kinds, reverse=True)
+    assert True in kinds and False in kinds
+
+
+@pytest.mark.parametrize("name", [OPENAI[1:], OPENAI.split("/", 1)[1], OPENAI.rsplit("/", 1)[1]])
+def test_a_name_without_its_beginning_runs_and_is_found(
+    gateway: GatewayProcess, client: httpx.Client, name: str
+) -> None:
+    answer = post(client, chat_body(model=name), request_id=f"short-{len(name)}")
+    assert (answer.status_code, answer.json()["model"]) == (200, name)
+    row = gateway.row(f"short-{len(name)}")
+    assert (row.requested_model, row.model) == (name, OPENAI)
+    assert client.get(f"/models/{name}").json()["id"] == OPENAI
+
+
+def test_a_name_without_its_beginning_gives_a_key_no_rights(gateway: GatewayProcess) -> None:
+    short = OPENAI.rsplit("/", 1)[1]
+    key = gateway.issue_key(allowed_models=[short, LEGACY])
+    with httpx.Client(
+        base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}
+    ) as client:
+        assert_openai_error(post(client, chat_body(model=short)), 403, code="model_not_allowed")
+        assert post(client, chat_body(model=LEGACY.rsplit("/", 1)[1])).status_code == 200
+
+
+def test_the_list_can_be_asked_for_in_pages(client: httpx.Client) -> None:
+    ids = [entry["id"] for entry in client.get("/models").json()["data"]]
+
+    def page(**params: Any) -> dict[str, Any]:
+        body: dict[str, Any] = client.get("/models", params=params).json()
+        assert [body["first_id"], body["last_id"]] == [
+            body["data"][0]["id"],
+            body["data"][-1]["id"],
+        ]
+        return {"ids": [entry["id"] for entry in body["data"]], "more": body["has_more"]}
+
+    assert page() == {"ids": ids, "more": False}
+    assert page(limit=3) == {"ids": ids[:3], "more": True}
+    assert page(limit=3, after_id=ids[2]) == {"ids": ids[3:6], "more": True}
+    assert page(limit=1000, after_id=ids[0]) == {"ids": ids[1:], "more": False}
+    assert page(limit=2, before_id=ids[5]) == {"ids": ids[3:5], "more": True}
+    assert page(limit=5, before_id=ids[2]) == {"ids": ids[:2], "more": False}
+    end = client.get("/models", params={"after_id": ids[-1]}).json()
+    assert end == {"object": "list", "data": [], "has_more": False}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("limit", limit) for limit in ("0", "1001", "ten", "٣", "9" * 5000)),
+        ("after_id", "nothing"),
+        ("before_id", ""),
+    ],
+)
+def test_a_page_that_there_is_not_is_refused(client: httpx.Client, name: str, value: str) -> None:
+    assert_openai_error(client.get("/models", params={name: value}), 400, param=name)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/models/nothing", 404), ("/models?limit=0", 400), ("/complete", 404)]
+)
+def test_anthropics_clients_are_refused_in_their_words(
+    client: httpx.Client, path: str, status: int
+) -> None:
+    response = client.get(path, headers={"anthropic-version": "2023-06-01"})
+    assert response.status_code == status
+    body = response.json()
+    assert body["type"] == "error"
+    assert body["request_id"] == response.headers["request-id"]
+    assert body["error"]["type"] == (
+        "not_found_error" if status == 404 else "invalid_request_error"
+    )
+    assert_openai_error(client.get(path), status)
