@@ -76,15 +76,15 @@ def test_a_batch_that_upstream_finds_too_large_is_halved(
 ) -> None:
     texts = [f"[simulate batch-tokens tokens=60]{'字' * 10}{n}" for n in range(20)]
     request_id = new_id()
-    response = embed(client, texts, M3, request_id=request_id)
-    assert len(vectors(response, M3)) == 20
+    response = embed(client, texts, GEMMA, request_id=request_id)
+    assert len(vectors(response, GEMMA)) == 20
     counts = [len(run.body["text"]) for run in upstream.requests]
     assert (counts[0], sum(count for count in counts if count <= 5)) == (20, 20)
     assert gateway.row(request_id, timeout_s=0.5).attempts == len(counts)
 
 
 def test_one_text_that_is_too_long_names_the_input(client: httpx.Client) -> None:
-    response = embed(client, f"[simulate batch-tokens tokens=60]{'字' * 100}", M3)
+    response = embed(client, f"[simulate batch-tokens tokens=60]{'字' * 100}", GEMMA)
     error = assert_openai_error(response, 400, code="context_length_exceeded")
     assert error["param"] == "input"
     assert "60" in error["message"]

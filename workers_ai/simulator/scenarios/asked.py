@@ -18,6 +18,7 @@ from workers_ai.simulator.replies import AnyReply, failure
 from workers_ai.simulator.scenarios import (  # noqa: F401  each registers its scenarios
     answers,
     catalog,
+    failure_shapes,
     faults,
     habits,
     stream_bytes,
