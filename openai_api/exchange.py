@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.conf import settings
+
 from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
@@ -17,7 +19,7 @@ from keys.limits.ticket import Outcome, Ticket
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.model_access import note_answer
-from openai_api.use.recording import NOTHING_USED, Metered, outcome_of
+from openai_api.use.recording import NOTHING_USED, Metered, outcome_of, priced
 from workers_ai.client import Caller
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
@@ -92,6 +94,10 @@ class Exchange:
         """Marks the time to the first byte, once."""
         if self.ttft_ms is None:
             self.ttft_ms = self.ticket.elapsed_ms()
+
+    def priced(self, metered: Metered) -> Metered:
+        """What a complete answer used, with its cost, which its usage shows unless that is off."""
+        return priced(metered, self.model, tell=settings.USAGE_COST)
 
     async def complete(self, metered: Metered, *, finish_reason: str) -> None:
         """Records a complete answer; returns when the row is committed.

@@ -80,8 +80,9 @@ class TextRuns:
         return made
 
     def metered(self, *, partial: bool = False) -> Metered:
-        """What the finished calls used."""
-        return together(self._done, partial=partial)
+        """What the finished calls used; the cost too where they are all."""
+        used = together(self._done, partial=partial)
+        return used if partial else self._exchange.priced(used)
 
     def _used_so_far(self) -> Metered:
         """Includes the calls that upstream is still busy with, and charges for."""

@@ -329,6 +329,7 @@ MAX_BODY_BYTES = whole_number("MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 1024**3)
 IMAGE_FETCH_TIMEOUT = seconds("IMAGE_FETCH_TIMEOUT", 10)
 IMAGE_FETCH_MAX_BYTES = whole_number("IMAGE_FETCH_MAX_BYTES", 10 * 1024 * 1024, 1024, 1024**3)
 IMAGE_FETCH_ALLOWED_NETWORKS = networks("IMAGE_FETCH_ALLOWED_NETWORKS")
+USAGE_COST = yes_or_no("USAGE_COST", True)
 ALLOW_UNPRICED_MODELS = yes_or_no("ALLOW_UNPRICED_MODELS", True)
 
 # --- Ledger -----------------------------------------------------------------------------------

@@ -106,7 +106,8 @@ async def answered(
         answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
     except UnusableAnswer:
         answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
-    return normaliser, deltas, metered(exchange, plan, normaliser, answer=answer)
+    used = exchange.priced(metered(exchange, plan, normaliser, answer=answer))
+    return normaliser, deltas, used
 
 
 async def _answered_once(
@@ -164,7 +165,7 @@ def metered(
         measured = answer.neurons
         if measured is not None:
             usage = usage.with_neurons(measured)
-    return metered_tokens(
+    used = metered_tokens(
         exchange.model.name,
         usage,
         prompt_characters=plan.prompt_characters,
@@ -172,6 +173,7 @@ def metered(
         partial=partial,
         cached_answer=answer is not None and answer.from_cache,
     )
+    return used._replace(usage=normaliser.with_thoughts(used.usage))
 
 
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(

@@ -94,7 +94,7 @@ async def whole(
         return choice_of(number, normaliser, deltas), normaliser.finish_reason
 
     answers = await side_by_side(partial(choose, n, call) for n, call in enumerate(plan.calls))
-    used = together(done)
+    used = exchange.priced(together(done))
     choices = [choice for choice, _ in answers]
     body = text_completion(choices, model=asked.model, usage=used.usage)
     return Result(body, used, finish_reason=answers[0][1])

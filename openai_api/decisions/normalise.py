@@ -76,6 +76,7 @@ def decision(answers: list[dict[str, Any]], *, model: str, usage: Usage) -> byte
                 "output_tokens": given,
                 "output_tokens_details": {"reasoning_tokens": 0},
                 "total_tokens": tokens + given,
+                **usage.shown_cost(),
             },
         }
     )

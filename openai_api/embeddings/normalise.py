@@ -59,5 +59,6 @@ def _written(vector: list[float], as_base64: bool) -> list[float] | str:
 def embeddings_answer(batches: list[bytes], *, model: str, usage: Usage) -> bytes:
     """OpenAI's body around the entries of all batches."""
     tokens = usage.prompt_tokens or 0
-    rest = {"model": model, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+    counts = {"prompt_tokens": tokens, "total_tokens": tokens}
+    rest = {"model": model, "usage": {**counts, **usage.shown_cost()}}
     return b'{"object":"list","data":[' + b",".join(batches) + b"]," + orjson.dumps(rest)[1:]

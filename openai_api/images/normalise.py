@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from openai_api.use.usage import Usage
 from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
@@ -54,10 +55,18 @@ def _from_json(result: Any) -> Picture:
     return Picture(image, media_type)
 
 
-def image_answer(pictures: list[Picture], *, as_url: bool) -> bytes:
-    """OpenAI's body for these pictures."""
+def image_answer(pictures: list[Picture], *, as_url: bool, usage: Usage) -> bytes:
+    """OpenAI's body for these pictures. Pictures are not billed by tokens, so of OpenAI's usage
+    there is the cost alone, with counts of 0 that clients insist on.
+    """
     data = [
         {"url": f"data:{p.media_type};base64,{p.base64}"} if as_url else {"b64_json": p.base64}
         for p in pictures
     ]
-    return orjson.dumps({"created": int(time.time()), "data": data})
+    body: dict[str, Any] = {"created": int(time.time()), "data": data}
+    cost = usage.shown_cost()
+    if cost:
+        details = {"image_tokens": 0, "text_tokens": 0}
+        counts = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+        body["usage"] = {**counts, "input_tokens_details": details, **cost}
+    return orjson.dumps(body)

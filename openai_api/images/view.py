@@ -73,7 +73,8 @@ async def whole(
                 exchange.spent = _metered(plan, [a for _, a in done], "partial")
             raise result
     answers = [answer for _, answer in done]
-    return Result(image_answer(pictures, as_url=asked.as_url), _metered(plan, answers, "upstream"))
+    used = exchange.priced(_metered(plan, answers, "upstream"))
+    return Result(image_answer(pictures, as_url=asked.as_url, usage=used.usage), used)
 
 
 def quantities(plan: ImagePlan, images: int) -> Quantities:

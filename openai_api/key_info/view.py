@@ -8,7 +8,7 @@ import orjson
 from django.http.response import HttpResponseBase
 
 from keys.access.key_record import KeyRecord
-from keys.reports.usage import KeyUsage, Usage, key_usage, owner_usage
+from keys.reports.usage import KeyUsage, LastRequest, Usage, key_usage, last_request, owner_usage
 from keys.scopes import Limits
 from openai_api.base import GatewayView
 from openai_api.from_database import ask_database
@@ -20,18 +20,25 @@ MICRO = Decimal(10**6)
 
 class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        usage, owners = await ask_database(_read_usage, key)
-        return WholeResponse(orjson.dumps({"data": key_facts(key, usage, owners)}))
+        usage, owners, last = await ask_database(_read_usage, key)
+        return WholeResponse(orjson.dumps({"data": key_facts(key, usage, owners, last)}))
 
 
-def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None]:
-    """The key's usage, and its owner's where a budget applies to all the owner's keys."""
+def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None, LastRequest | None]:
+    """The key's usage, its owner's where a budget applies to all the owner's keys, and the last
+    request."""
+    last = last_request(key.id)
     if key.owner_id is None or not key.owner_limits.have_budgets:
-        return key_usage(key.id), None
-    return key_usage(key.id), owner_usage(key.owner_id)
+        return key_usage(key.id), None, last
+    return key_usage(key.id), owner_usage(key.owner_id), last
 
 
-def key_facts(key: KeyRecord, usage: KeyUsage, owners: KeyUsage | None = None) -> dict[str, Any]:
+def key_facts(
+    key: KeyRecord,
+    usage: KeyUsage,
+    owners: KeyUsage | None = None,
+    last: LastRequest | None = None,
+) -> dict[str, Any]:
     """The facts of a key as its holder sees them. Amounts are USD; null means that there is no
     limit. What remains is what is neither used nor reserved by requests still running.
     """
@@ -54,6 +61,14 @@ def key_facts(key: KeyRecord, usage: KeyUsage, owners: KeyUsage | None = None) -
         },
         "tokens": {"prompt": total.prompt_tokens, "completion": total.completion_tokens},
         "images": total.images,
+        "last_request": None
+        if last is None
+        else {
+            "id": last.request_id,
+            "model": last.model,
+            "cost": _usd(last.cost_nano_usd),
+            "started_at": last.started_at.isoformat(),
+        },
         "is_free_tier": False,
         "rate_limit": {"requests": limits.requests_per_minute, "interval": "1m"},
         "rate_limits": _rates(limits),

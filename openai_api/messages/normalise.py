@@ -105,6 +105,7 @@ def usage_of(usage: Usage) -> dict[str, Any]:
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": cached,
         "output_tokens": usage.completion_tokens or 0,
+        **usage.shown_cost(),
     }
 
 

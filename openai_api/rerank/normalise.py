@@ -39,7 +39,7 @@ def rerank_answer(asked: RerankRequest, scores: list[tuple[int, float]], usage: 
             "object": "list",
             "model": asked.model,
             "results": [_entry(asked, index, score) for index, score in scores[: asked.top_n]],
-            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens, **usage.shown_cost()},
             "meta": {"tokens": {"input_tokens": tokens, "output_tokens": 0}},
         }
     )

@@ -16,6 +16,7 @@ from openai_api.errors import ApiError, in_words_of_responses
 from openai_api.responses.normalise import (
     COMPLETED,
     ResponseItems,
+    ended,
     ending,
     logprobs_of,
     skeleton,
@@ -57,12 +58,12 @@ class ResponseStream(AnswerStream):
     def ended(self, deltas: list[Delta]) -> bytes:
         told = self.opening() + b"".join(map(self.written, deltas))
         status, details = ending(self.normaliser, self._blocks)
-        self._response |= {"status": status, "incomplete_details": details}
+        self._response |= ended(status, details)
         return told + b"".join([self._told(step, status) for step in self._blocks.end()])
 
     def last(self, usage: Usage) -> bytes:
         status = self._response["status"]
-        self._response["usage"] = usage_of(usage, self._blocks)
+        self._response["usage"] = usage_of(usage)
         self._response["output"] = self._items.all(self._blocks, status)
         return self._event(f"response.{status}", response=self._response)
 

@@ -10,6 +10,7 @@ from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.responses.request import OfferedTool, ResponsesRequest
+from openai_api.responses.sealed import sealed
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import response_id, response_item_id
 
@@ -29,11 +30,9 @@ def response(
     items = ResponseItems(asked)
     status, details = ending(normaliser, blocks)
     body = skeleton(asked)
-    body |= {
-        "status": status,
-        "incomplete_details": details,
+    body |= ended(status, details) | {
         "output": items.all(blocks, status),
-        "usage": usage_of(usage, blocks),
+        "usage": usage_of(usage),
     }
     return body
 
@@ -44,6 +43,7 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
         "id": response_id(),
         "object": "response",
         "created_at": int(time.time()),
+        "completed_at": None,
         "status": IN_PROGRESS,
         "background": False,
         "error": None,
@@ -60,19 +60,21 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
         "safety_identifier": asked.safety_identifier,
         "service_tier": "default",
         "store": False,
-        "temperature": asked.temperature,
+        "temperature": 1.0 if asked.temperature is None else asked.temperature,
+        "presence_penalty": asked.settings.get("presence_penalty", 0),
+        "frequency_penalty": asked.settings.get("frequency_penalty", 0),
         "text": {
-            "format": asked.text_format,
+            "format": _format(asked.text_format),
             **({"verbosity": asked.verbosity} if asked.verbosity else {}),
         },
         "tool_choice": asked.tool_choice,
         "tools": [_tool(tool) for tool in asked.tools.shown],
         "top_logprobs": asked.top_logprobs or 0,
-        "top_p": asked.top_p,
+        "top_p": 1.0 if asked.top_p is None else asked.top_p,
         "truncation": asked.truncation,
         "usage": None,
-        "user": asked.user or None,
         "metadata": asked.metadata,
+        **({"user": asked.user} if asked.user else {}),
     }
 
 
@@ -86,12 +88,19 @@ def ending(normaliser: ChatNormaliser, blocks: Blocks) -> tuple[str, dict[str, s
     return COMPLETED, None
 
 
+def ended(status: str, details: dict[str, str] | None) -> dict[str, Any]:
+    """The fields that say how the answer ended."""
+    completed_at = int(time.time()) if status == COMPLETED else None
+    return {"status": status, "incomplete_details": details, "completed_at": completed_at}
+
+
 class ResponseItems:
     """The items of one answer, each with one id from its first event to its last."""
 
     def __init__(self, asked: ResponsesRequest) -> None:
         # A caller that asks for a summary gets the thought as the summary: models give no other.
         self.summarises = asked.summary is not None
+        self._gives_sealed_thoughts = asked.wants_sealed_thoughts
         self._tools = asked.tools
         self._ids: list[str] = []
 
@@ -127,7 +136,7 @@ class ResponseItems:
         if block.kind == "reasoning":
             return (
                 item
-                | {"type": "reasoning", "summary": [], "encrypted_content": None}
+                | {"type": "reasoning", "summary": []}
                 | ({} if self.summarises else {"content": []})
             )
         if block.kind == "call":
@@ -164,10 +173,16 @@ class ResponseItems:
         if block.kind == "call":
             return {"arguments": block.text}
         part = self.part(block, block.text)
-        return {"summary": [part]} if part["type"] == "summary_text" else {"content": [part]}
+        filled: dict[str, Any] = {"summary" if self._is_summary(block) else "content": [part]}
+        if block.kind == "reasoning" and self._gives_sealed_thoughts:
+            filled["encrypted_content"] = sealed(block.text)
+        return filled
+
+    def _is_summary(self, block: Block) -> bool:
+        return block.kind == "reasoning" and self.summarises
 
 
-def usage_of(usage: Usage, blocks: Blocks) -> dict[str, Any]:
+def usage_of(usage: Usage) -> dict[str, Any]:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": prompt,
@@ -176,18 +191,10 @@ def usage_of(usage: Usage, blocks: Blocks) -> dict[str, Any]:
             "cache_write_tokens": 0,
         },
         "output_tokens": completion,
-        "output_tokens_details": {"reasoning_tokens": _reasoning_tokens(usage, blocks)},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": prompt + completion,
+        **usage.shown_cost(),
     }
-
-
-def _reasoning_tokens(usage: Usage, blocks: Blocks) -> int:
-    """Upstream's count; it rarely gives one, and then the thoughts' share of all text."""
-    if usage.reasoning_tokens is not None:
-        return usage.reasoning_tokens
-    total = sum(len(block.text) for block in blocks.all)
-    thought = sum(len(block.text) for block in blocks.all if block.kind == "reasoning")
-    return (usage.completion_tokens or 0) * thought // total if total else 0
 
 
 def logprobs_of(entries: list[Any]) -> list[dict[str, Any]]:
@@ -213,6 +220,13 @@ def _logprob(entry: dict[str, Any]) -> dict[str, Any]:
 def _dicts(entry: dict[str, Any], name: str) -> list[dict[str, Any]]:
     value = entry.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _format(wanted: dict[str, Any]) -> dict[str, Any]:
+    """The text's format with all fields that OpenAI's has."""
+    if wanted["type"] != "json_schema":
+        return wanted
+    return {"description": None, "strict": False, **wanted}
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.responses.request import Items, OfferedTool, ResponsesRequest, Tools
+from openai_api.responses.sealed import opened
 
 Messages = list[dict[str, Any]]
 
@@ -141,7 +142,12 @@ class _Conversation:
 
 def _thought(item: dict[str, Any]) -> str:
     """The thought itself, or its summary where there is no more."""
-    parts = item.get("content") or item.get("summary") or []
+    parts = item.get("content")
+    if not parts:
+        thought = opened(item.get("encrypted_content"))
+        if thought:
+            return thought
+        parts = item.get("summary") or []
     return "\n".join(part["text"] for part in parts)
 
 

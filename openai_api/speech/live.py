@@ -67,10 +67,9 @@ class LiveSpeech(LiveAnswer):
             async for piece in self._pieces:
                 self._meter.take(piece)
                 yield self._writer.piece(piece)
-            await self._exchange.complete(
-                metered(self._plan, self._answer, self._meter), finish_reason=""
-            )
-            yield self._writer.last()
+            used = self._exchange.priced(metered(self._plan, self._answer, self._meter))
+            await self._exchange.complete(used, finish_reason="")
+            yield self._writer.last(used.usage)
         except (asyncio.CancelledError, GeneratorExit) as gone:
             yield await self.broken_off(gone)
         except Exception as error:

@@ -12,6 +12,7 @@ import orjson
 
 from openai_api.errors import ApiError
 from openai_api.speech.translate import BYTES_PER_SAMPLE, SAMPLES_PER_SECOND
+from openai_api.use.usage import Usage
 from openai_api.wire.http_response import BrokenOff
 from workers_ai import audio_file
 from workers_ai.answer import Answer
@@ -92,7 +93,7 @@ class SoundBytes:
         self._held = sound[-1:]
         return ready
 
-    def last(self) -> bytes:
+    def last(self, usage: Usage) -> bytes:
         return self._held
 
     def failed(self, error: ApiError) -> bytes:
@@ -108,13 +109,14 @@ class SoundEvents:
     def piece(self, sound: bytes) -> bytes:
         return _event({"type": "speech.audio.delta", "audio": base64.b64encode(sound).decode()})
 
-    def last(self) -> bytes:
-        usage = {
+    def last(self, usage: Usage) -> bytes:
+        told = {
             "input_tokens": self._input_tokens,
             "output_tokens": 0,
             "total_tokens": self._input_tokens,
+            **usage.shown_cost(),
         }
-        return _event({"type": "speech.audio.done", "usage": usage})
+        return _event({"type": "speech.audio.done", "usage": told})
 
     def failed(self, error: ApiError) -> bytes:
         return b"data: " + error.body() + b"\n\n"

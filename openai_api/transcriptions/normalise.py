@@ -25,7 +25,9 @@ CONTENT_TYPES = {
 _DELTAS = re.compile(r"(?:\S+\s*){1,12}")
 
 
-def body(heard: Transcript, asked: TranscriptionRequest, *, task: str, duration_s: float) -> bytes:
+def body(
+    heard: Transcript, asked: TranscriptionRequest, *, task: str, duration_s: float, usage: Usage
+) -> bytes:
     """The answer in the format asked for."""
     if asked.response_format == "text":
         return f"{heard.text}\n".encode()
@@ -34,10 +36,15 @@ def body(heard: Transcript, asked: TranscriptionRequest, *, task: str, duration_
     if asked.response_format == "vtt":
         return ("WEBVTT\n\n" + "".join(_vtt(heard.segments))).encode()
     if asked.response_format == "verbose_json":
-        return orjson.dumps(_verbose(heard, asked, task=task, duration_s=duration_s))
-    answer: dict[str, Any] = {"text": heard.text}
+        answer = _verbose(heard, asked, task=task, duration_s=duration_s)
+    else:
+        answer = {"text": heard.text}
     if task == "transcribe":
-        answer["usage"] = _usage(duration_s)
+        answer["usage"] = {
+            "type": "duration",
+            "seconds": round(duration_s, 3),
+            **usage.shown_cost(),
+        }
     return orjson.dumps(answer)
 
 
@@ -56,8 +63,6 @@ def _verbose(
         ]
     if asked.segments:
         answer["segments"] = [_segment(n, one) for n, one in enumerate(heard.segments)]
-    if task == "transcribe":
-        answer["usage"] = _usage(duration_s)
     return answer
 
 
@@ -84,10 +89,6 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
     }
-
-
-def _usage(duration_s: float) -> dict[str, Any]:
-    return {"type": "duration", "seconds": round(duration_s, 3)}
 
 
 def _srt(segments: Collection[Segment]) -> Iterator[str]:

@@ -48,9 +48,10 @@ async def whole(
     answer = await _heard(exchange, asked, plan, client)
     exchange.attempts += answer.attempts
     heard = transcript_of(answer.content)
-    used = metered(asked, heard, answer)
+    used = exchange.priced(metered(asked, heard, answer))
+    seconds = used.quantities.audio_ms / 1000
     return Result(
-        body(heard, asked, task=plan.task, duration_s=used.quantities.audio_ms / 1000),
+        body(heard, asked, task=plan.task, duration_s=seconds, usage=used.usage),
         used,
         content_type=CONTENT_TYPES[asked.response_format],
     )

@@ -34,6 +34,7 @@ class Metered(NamedTuple):
     source: str
     quantities: Quantities
     cached_answer: bool = False  # from AI Gateway's cache, which bills nothing
+    charged: "Charged | None" = None  # known once the answer is complete
 
 
 NOTHING_USED = Metered(Usage(), "none", Quantities(requests=0))
@@ -104,6 +105,16 @@ def together(parts: Sequence[Metered], *, partial: bool = False) -> Metered:
     )
 
 
+def priced(metered: Metered, model: ModelRecord | None, *, tell: bool) -> Metered:
+    """The same with what it costs, before the answer's last bytes are written; with `tell` its
+    usage shows the cost."""
+    charged = _charged(metered, model.prices if model is not None else None)
+    usage = metered.usage
+    if tell:
+        usage = replace(usage, cost_nano_usd=charged.cost_nano_usd)
+    return metered._replace(usage=usage, charged=charged)
+
+
 def outcome_of(
     metered: Metered,
     model: ModelRecord | None,
@@ -118,7 +129,7 @@ def outcome_of(
     """All that the ledger records about how a request ended."""
     usage = metered.usage
     prices = model.prices if model is not None else None
-    charged = _charged(metered, prices)
+    charged = metered.charged or _charged(metered, prices)
     return Outcome(
         status=status,
         end_reason=end_reason,

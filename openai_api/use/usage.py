@@ -8,7 +8,7 @@ not zero.
 
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 
 # Never changed once made, but not frozen: that takes five times as long to make, and some models
@@ -16,7 +16,8 @@ from typing import Any
 @dataclass(slots=True)
 class Usage:
     """Counts of one answer; None means that nobody reported it. `neurons` is what was billed, as
-    upstream's `usage` or its header `cf-ai-neurons` says (`neurons_source`: "usage", "header")."""
+    upstream's `usage` or its header `cf-ai-neurons` says (`neurons_source`: "usage", "header").
+    `cost_nano_usd` is set where the answer shows it."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -24,6 +25,7 @@ class Usage:
     reasoning_tokens: int | None = None
     neurons: Decimal | None = None
     neurons_source: str = "usage"
+    cost_nano_usd: int | None = None
 
     @property
     def known(self) -> bool:
@@ -32,6 +34,14 @@ class Usage:
     def with_neurons(self, neurons: Decimal) -> "Usage":
         """The same with the neurons that the answer's header gives."""
         return replace(self, neurons=neurons, neurons_source="header")
+
+    def with_thoughts(self, characters: int, *, of: int) -> "Usage":
+        """The same with the tokens of thoughts: upstream's count, which it rarely gives, or else
+        the share that their characters have `of` all."""
+        if self.reasoning_tokens is not None:
+            return self
+        share = (self.completion_tokens or 0) * characters // of if of else 0
+        return replace(self, reasoning_tokens=share)
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(
@@ -56,9 +66,14 @@ class Usage:
         }
         if self.reasoning_tokens is not None:
             usage["completion_tokens_details"] = {"reasoning_tokens": self.reasoning_tokens}
-        return usage
+        return usage | self.shown_cost()
+
+    def shown_cost(self) -> dict[str, float]:
+        """`cost` in USD, for the usage of any dialect: exactly the row's figure, as a number."""
+        return {} if self.cost_nano_usd is None else {"cost": self.cost_nano_usd / NANO}
 
 
+NANO: Final = 10**9
 NOTHING = Usage()
 
 

@@ -125,7 +125,7 @@ class LiveStream(LiveAnswer):
                 await self._events.deliver(self._pass_on)
             await self._late_usage()
             tail = self._writer.end()
-            metered = self._meter(self._writer, False, self._answer)
+            metered = self._exchange.priced(self._meter(self._writer, False, self._answer))
             await self._exchange.complete(metered, finish_reason=self._writer.finish_reason)
             yield tail + self._writer.last(metered.usage)
         except (asyncio.CancelledError, GeneratorExit) as gone:

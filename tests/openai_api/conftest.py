@@ -30,6 +30,7 @@ def session_tuned_gateway(
             DEFAULT_IMAGE_MODEL="@cf/leonardo/phoenix-1.0",
             DEFAULT_IMAGE_SIZE="512x256",
             MAX_IMAGE_COUNT="2",
+            USAGE_COST="off",
             PROXY_API_KEY=STATIC_KEY,
             UPSTREAM_FIRST_BYTE_TIMEOUT="3",
             UPSTREAM_IDLE_TIMEOUT="2",

@@ -7,6 +7,8 @@ import anthropic.types as anthropic
 import openai.types.responses as openai
 from pydantic import BaseModel
 
+from tests.openai_api.response_schema import assert_complete
+
 Event = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ def events_of(stream: bytes | str) -> list[Event]:
 
 def assert_response(body: Event) -> None:
     """`body` is a `response` that ended, by OpenAI's own types."""
-    openai.Response.model_validate(body)
+    assert_complete(body)
     assert body["object"] == "response"
     assert body["store"] is False
     assert body["id"].startswith("resp_")
@@ -57,6 +59,8 @@ def assert_response_events(events: list[Event]) -> Event:
     for number, event in enumerate(events):
         RESPONSE_EVENTS[event["type"]].model_validate(event)
         assert event["sequence_number"] == number
+        if "response" in event:
+            assert_complete(event["response"])
     assert [e["type"] for e in events[:2]] == ["response.created", "response.in_progress"]
     last = events[-1]
     assert last["type"] in ("response.completed", "response.incomplete", "response.failed")

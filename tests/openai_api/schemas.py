@@ -1,6 +1,7 @@
 """OpenAI's published shapes of chat answers, written down as JSON Schema and closed.
 
-`reasoning_content` is the one field beside OpenAI's own: the name that clients know for thoughts.
+Beside OpenAI's own there are `reasoning_content`, the name that clients know for thoughts, and the
+usage's `cost`, OpenRouter's name.
 """
 
 from typing import Any
@@ -37,6 +38,7 @@ USAGE = closed(
     {"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
     prompt_tokens_details=closed({"cached_tokens": COUNT}, audio_tokens=COUNT),
     completion_tokens_details=closed({"reasoning_tokens": COUNT}, audio_tokens=COUNT),
+    cost={"type": "number", "minimum": 0},
 )
 FUNCTION = closed({"name": NAME, "arguments": TEXT})
 TOOL_CALL = closed({"id": NAME, "type": {"const": "function"}, "function": FUNCTION})

@@ -91,6 +91,7 @@ def test_tokens_of_thoughts_are_told_also_when_nobody_counted(
     counted: int | None, told: int
 ) -> None:
     used = Usage(prompt_tokens=20, completion_tokens=9, reasoning_tokens=counted)
+    used = used.with_thoughts(8, of=12)
     responded, _ = answered({"reasoning_content": "hm" * 4, "content": "Hi!!"}, "stop", used)
     assert responded["usage"]["output_tokens_details"] == {"reasoning_tokens": told}
 

@@ -40,7 +40,7 @@ class Delta:
 
 class Choice:
     """One choice while its answer arrives. `characters` counts the text given out, to estimate
-    usage where upstream reports none.
+    usage where upstream reports none, and `thought_characters` those of thoughts.
     """
 
     __slots__ = (
@@ -54,6 +54,7 @@ class Choice:
         "index",
         "splitter",
         "stop_met",
+        "thought_characters",
     )
 
     def __init__(self, index: int, expected: Expected) -> None:
@@ -61,6 +62,7 @@ class Choice:
         self.expected = expected
         self.calls = ToolCalls(only_one=expected.one_call)
         self.characters = 0
+        self.thought_characters = 0
         self.finish: str | None = None  # in upstream's words
         self.stop_met = ""
         self.half_character = ""
@@ -79,7 +81,7 @@ class Choice:
         if not text:
             return []
         self.splitter = None  # so the text holds none
-        return [Delta(self.index, {"reasoning_content": self._given(text)})]
+        return [self._thought(text)]
 
     def content(self, text: str) -> list[Delta]:
         """Text of the answer, which may contain thoughts and tool calls."""
@@ -100,7 +102,7 @@ class Choice:
         deltas = []
         for kind, text in pieces:
             if kind == "reasoning":
-                deltas.append(Delta(self.index, {"reasoning_content": self._given(text)}))
+                deltas.append(self._thought(text))
             else:
                 deltas += self._plain(text)
         return deltas
@@ -135,6 +137,10 @@ class Choice:
         held, self.held = self.held or [], None
         text = "".join(held)
         return self._plain(text) if text else []
+
+    def _thought(self, text: str) -> Delta:
+        self.thought_characters += len(text)
+        return Delta(self.index, {"reasoning_content": self._given(text)})
 
     def _given(self, text: str) -> str:
         self.characters += len(text)

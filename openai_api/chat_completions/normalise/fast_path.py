@@ -50,6 +50,7 @@ def plain_delta(choice: Choice, body: dict[str, Any]) -> Delta | None:
         choice.splitter = None
         parts = {"reasoning_content": thought}
         text = thought
+        choice.thought_characters += len(thought)
     else:
         return None
     choice.characters += len(text)

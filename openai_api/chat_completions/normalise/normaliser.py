@@ -51,6 +51,11 @@ class ChatNormaliser:
         """Characters of the text given out, to estimate usage where upstream reports none."""
         return sum(choice.characters for choice in self.choices.values())
 
+    def with_thoughts(self, usage: Usage) -> Usage:
+        """The same usage with the tokens of the thoughts."""
+        thoughts = sum(choice.thought_characters for choice in self.choices.values())
+        return usage.with_thoughts(thoughts, of=self.characters)
+
     @property
     def finish_reason(self) -> str:
         """How the first choice ended, after `end`."""

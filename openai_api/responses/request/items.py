@@ -64,6 +64,8 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
     if kind == "message":
         _check_message(item, at)
     elif kind == "reasoning":
+        if item.get("encrypted_content") is not None:
+            nested_fields.text(item, at, "encrypted_content", may_be_empty=True)
         for group in ("summary", "content"):
             parts = nested_fields.sequence(item, at, group)
             check_number(parts, f"{at}.{group}", MOST_PARTS)

@@ -19,6 +19,7 @@ from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 SUMMARIES = ("auto", "concise", "detailed")
 LOGPROBS = "message.output_text.logprobs"
+SEALED_THOUGHTS = "reasoning.encrypted_content"
 MAX_METADATA = 16
 
 
@@ -47,6 +48,7 @@ class ResponsesRequest:
     top_p: float | None = None
     top_logprobs: int | None = None
     wants_logprobs: bool = False
+    wants_sealed_thoughts: bool = False
     truncation: str = "disabled"
     metadata: dict[str, Any] = field(default_factory=dict)
     user: str = ""
@@ -83,6 +85,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     fields.text(body, "service_tier")
     fields.text(body, "prompt_cache_retention")
     check_settings({name: value for name, value in body.items() if name not in _PLACED})
+    included = _included(body)
     items = items_of(body)
     choice = body.get("tool_choice")
     return ResponsesRequest(
@@ -104,7 +107,8 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
         temperature=fields.number(body, "temperature", 0, 5),
         top_p=fields.number(body, "top_p", 0, 1),
         top_logprobs=fields.whole_number(body, "top_logprobs", 0, 20),
-        wants_logprobs=_wants_logprobs(body),
+        wants_logprobs=LOGPROBS in included,
+        wants_sealed_thoughts=SEALED_THOUGHTS in included,
         truncation=fields.choice(body, "truncation", ("auto", "disabled")) or "disabled",
         metadata=_metadata(body),
         user=fields.text(body, "user") or "",
@@ -174,12 +178,12 @@ def _reasoning(body: dict[str, Any]) -> tuple[str | None, str | None]:
     return effort, None if summary == "none" else summary
 
 
-def _wants_logprobs(body: dict[str, Any]) -> bool:
+def _included(body: dict[str, Any]) -> list[str]:
     included = fields.sequence(body, "include") or []
     for number, name in enumerate(included):
         if not isinstance(name, str):
             raise wrong_type(f"include[{number}]", "a string", name)
-    return LOGPROBS in included
+    return included
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from openai_api.images.normalise import Picture, image_answer, picture_of
+from openai_api.use.usage import NOTHING
 from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import Refused, UnusableAnswer
@@ -76,8 +77,9 @@ def test_text_is_no_signature() -> None:
 
 def test_the_answer_has_base64_or_a_data_url() -> None:
     picture = Picture("QUJD", "image/png")
-    plain = orjson.loads(image_answer([picture], as_url=False))
-    linked = orjson.loads(image_answer([picture], as_url=True))
+    plain = orjson.loads(image_answer([picture], as_url=False, usage=NOTHING))
+    linked = orjson.loads(image_answer([picture], as_url=True, usage=NOTHING))
     assert plain["data"] == [{"b64_json": "QUJD"}]
     assert linked["data"] == [{"url": "data:image/png;base64,QUJD"}]
     assert isinstance(plain["created"], int)
+    assert "usage" not in plain
