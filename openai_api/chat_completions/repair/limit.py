@@ -28,11 +28,12 @@ def note_ceilings(model: str, refusal: BadInput, *, listed_window: int | None) -
         learnt.context_window(model, tokens.window, refusal.message, listed=listed_window)
 
 
-def fitting_limit(refusal: BadInput, limit: int, *, may_shrink: bool) -> int | None:
+def fitting_limit(refusal: BadInput, limit: int, *, may_shrink: bool, is_last: bool) -> int | None:
     """A lower limit with which the same prompt may pass; None where none is left.
 
     `may_shrink`: the limit is not the client's own, or its dialect lets an answer end where the
     window does. A limit that no prompt could have is always lowered: the answer is the same.
+    `is_last`: there will be no other try.
     """
     tokens = refusal.tokens
     if isinstance(refusal, LimitTooLarge):
@@ -46,9 +47,12 @@ def fitting_limit(refusal: BadInput, limit: int, *, may_shrink: bool) -> int | N
         prompt = None if tokens.asked is None else tokens.asked - output
     if prompt is None or prompt < 0:
         return None
-    room = tokens.window - prompt - SPARE_TOKENS
+    room = tokens.window - prompt
+    spare = SPARE_TOKENS
     if _ESTIMATED.search(refusal.message):
-        room -= prompt * SPARE_PERCENT // 100
+        spare += prompt * SPARE_PERCENT // 100
     if _AT_LEAST.search(refusal.message) and prompt <= tokens.window - output + 1:
-        room //= 4
+        spare += room if is_last else room * 3 // 4
+    # A prompt that fits leaves room for a word at least.
+    room = max(room - spare, min(room, 1))
     return room if 1 <= room < limit else None

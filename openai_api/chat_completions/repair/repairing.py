@@ -11,8 +11,9 @@ from workers_ai.errors import BadInput
 
 # Each is one more call upstream, which the client waits for.
 MOST_REPAIRS: Final = 4
-# A prompt that upstream did not count to its end may be longer than it said at first.
-MOST_LIMITS: Final = 2
+# A prompt that upstream did not count to its end may be longer than it said first. The last try
+# then asks for one token: what is refused after it does not fit.
+MOST_LIMITS: Final = 3
 
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
 
@@ -71,7 +72,8 @@ class Repairs:
         limit: Any = self.payload.get(self._limit_field)
         if self._limits >= MOST_LIMITS or not isinstance(limit, int):
             return False
-        lower = fitting_limit(refusal, limit, may_shrink=self._limit_may_shrink)
+        is_last = self._limits + 1 == MOST_LIMITS
+        lower = fitting_limit(refusal, limit, may_shrink=self._limit_may_shrink, is_last=is_last)
         if lower is None:
             return False
         self._limits += 1

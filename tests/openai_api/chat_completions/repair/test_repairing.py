@@ -71,14 +71,17 @@ def test_the_limit_that_fits_is_sent_where_the_client_named_none() -> None:
     assert 3_000 < once.payload["max_tokens"] <= 24_000 - 20_164
 
 
-def test_a_prompt_that_was_not_counted_to_its_end_is_tried_twice() -> None:
+def test_a_prompt_that_was_not_counted_to_its_end_is_tried_with_less_and_less() -> None:
     once = repairs()
     sent = once.payload["max_tokens"]
     assert once.after(too_long(24_000 - sent + 1, sent, "at least "))
     second = once.payload["max_tokens"]
     assert second < sent // 3
     assert once.after(too_long(24_000 - second + 1, second, "at least "))
-    assert not once.after(too_long(23_999, once.payload["max_tokens"]))
+    third = once.payload["max_tokens"]
+    assert once.after(too_long(24_000 - third + 1, third, "at least "))
+    assert once.payload["max_tokens"] == 1
+    assert not once.after(too_long(24_000, 1, "at least "))
 
 
 def test_a_clients_own_limit_is_refused_as_it_asked() -> None:
