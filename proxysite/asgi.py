@@ -28,6 +28,7 @@ from proxysite.request_id import request_id_for  # noqa: E402
 api = ApiHandler()
 page_bodies = PageBodies()
 
+PREFIX = settings.URL_PREFIX
 HEALTH = {"/healthz": health.healthz, "/readyz": health.readyz}
 
 
@@ -36,6 +37,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await serve_lifespan(receive, send)
         return
     path = scope["path"]
+    if PREFIX and (path + "/").startswith(PREFIX + "/"):
+        # A proxy may take it away, or leave it.
+        path = path[len(PREFIX) :] or "/"
+        scope = {**scope, "path": path}
     below_v1 = api_path(path)
     if below_v1 is not None:
         await api(scope, receive, send, below_v1)
@@ -44,7 +49,8 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     elif path in HEALTH:
         await serve_health(path, send, request_id_for(dict(scope["headers"]).get(b"x-request-id")))
     else:
-        await serve_site(scope, receive, send)
+        # Django takes it away itself.
+        await serve_site({**scope, "path": PREFIX + path} if PREFIX else scope, receive, send)
 
 
 async def serve_lifespan(receive: Receive, send: Send) -> None:

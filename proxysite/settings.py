@@ -361,6 +361,24 @@ ALLOWED_HOSTS = listed(
     "host names such as gateway.example.com, without a scheme or a port",
 )
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+# What comes first in a path of the gateway itself.
+OWN_SEGMENTS = {
+    *("v1", "api", "admin", "accounts", "keys", "usage", "requests", "playground", "static"),
+    *("healthz", "readyz", "metrics", "favicon.ico", "audio", "chat", "completions", "embeddings"),
+    *("decisions", "images", "key", "messages", "models", "moderations", "rerank", "responses"),
+}
+
+
+def path_prefix(got: str) -> str:
+    prefix = matching(r"(/[A-Za-z0-9._~-]+)+/?")(got).rstrip("/")
+    if prefix.split("/")[1] in OWN_SEGMENTS | {".", ".."}:
+        raise ValueError
+    return prefix
+
+
+URL_PREFIX = parsed(
+    "URL_PREFIX", "", path_prefix, "a path that the gateway has none of its own at, such as /ai"
+)
 COOKIE_PREFIX = parsed(
     "COOKIE_PREFIX", "gateway", matching(r"[A-Za-z0-9_-]{1,40}"), "letters, digits, - and _"
 )
@@ -590,6 +608,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Workers AI Gateway",
     "SITE_SUBHEADER": "Operators",
     "SITE_SYMBOL": "hub",
+    "SITE_URL": f"{URL_PREFIX}/",
     "DASHBOARD_CALLBACK": "proxysite.dashboard.page.context",
     "STYLES": [
         lambda request: static("theme/tokens.css"),
@@ -598,7 +617,8 @@ UNFOLD: dict[str, Any] = {
     ],
 }
 
-STATIC_URL = "/static/"
+FORCE_SCRIPT_NAME = URL_PREFIX or None
+STATIC_URL = f"{URL_PREFIX}/static/"
 # Static files are served from the packages themselves, without a collecting step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -613,6 +633,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}_session"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}_csrf"
 LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}_language"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{URL_PREFIX}/"
 MESSAGE_STORAGE = "proxysite.messages.Messages"
 # Records each session that ends, so that the playground's tokens end with it.
 SESSION_ENGINE = "keys.access.sessions"

@@ -235,7 +235,9 @@ def running_gateway(
 def prepare_database(gateway: GatewayProcess, *, refresh: bool) -> None:
     """Migrates, and reads the catalog. Once a process for SQLite: other gateways get a copy of that
     file, as every simulator of the tests lists the same models."""
-    template = SCRATCH / f"gateway-{'full' if refresh else 'empty'}.sqlite3"
+    # Single sign-on has tables of its own.
+    tables = "sso" if gateway.environment.get("OIDC_ISSUER") else "usual"
+    template = SCRATCH / f"gateway-{'full' if refresh else 'empty'}-{tables}.sqlite3"
     is_file = gateway.database_url.startswith("sqlite:///")
     file = Path(gateway.database_url.removeprefix("sqlite:///"))
     if is_file and template.exists():

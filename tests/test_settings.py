@@ -116,6 +116,11 @@ BAD = [
     ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
     ("COOKIE_PREFIX", "my site", "letters"),
     ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
+    ("URL_PREFIX", "ai", "such as /ai"),
+    ("URL_PREFIX", "/", "such as /ai"),
+    ("URL_PREFIX", "/v1", "such as /ai"),
+    ("URL_PREFIX", "/chat/x", "such as /ai"),
+    ("URL_PREFIX", "/a b", "such as /ai"),
     ("FORWARDED_ALLOW_IPS", "nginx", "addresses or networks"),
     ("METRICS_ALLOWED_NETWORKS", "prometheus", "networks such as"),
     ("LOG_FORMAT", "xml", "text or json"),
@@ -149,6 +154,7 @@ def test_usual_values_are_taken() -> None:
         {"HTTPS": "off", "DEBUG": "1", "LOG_LEVEL": "warning", "LOG_FORMAT": "JSON"},
         {"MEMBER_KEY_LIMITS": "rpm=60, daily-usd=0.5,days=90, models=@cf/meta/*;@cf/openai/*"},
         {"MEMBER_KEY_LIMITS": "endpoints=chat;images, networks=10.0.0.0/8;2001:db8::/32"},
+        {"URL_PREFIX": "/team/ai/"},
         {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
     ]
     assert said_by(good) == [""] * len(good)

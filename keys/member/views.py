@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -79,7 +80,7 @@ def new_key(request: HttpRequest) -> HttpResponse:
 def key_page(request: HttpRequest, key_id: int) -> HttpResponse:
     key = _own_key(request, key_id)
     [seen] = shown_keys([key])
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
     context = {
         "shown": seen,
         "key": key,
@@ -200,7 +201,7 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 
 def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
-    origin = request.build_absolute_uri("/").rstrip("/")
+    origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
     context = {
         "key": key,
         "text": text,

@@ -72,7 +72,7 @@ class KeyPages(Audited, ModelAdmin):
         return self._show_once(request, obj, text, "Key issued")
 
     def _show_once(self, request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
-        origin = request.build_absolute_uri("/").rstrip("/")
+        origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
         # A model that the key may use, if one of its patterns is a name.
         model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL)
         response = self.own_page(

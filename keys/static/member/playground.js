@@ -48,7 +48,7 @@ async function siteProblem(response) {
 }
 
 async function call(path, body, { requestId, signal }) {
-  const response = await fetch(path, {
+  const response = await fetch(room.dataset.apiUrl + path, {
     method: "POST",
     headers: {
       Authorization: await bearer(),
@@ -101,7 +101,7 @@ function newRequestId() {
 async function loadModels() {
   const chosen = byId("model").value || kept();
   try {
-    const response = await fetch("/v1/models", { headers: { Authorization: await bearer() } });
+    const response = await fetch(`${room.dataset.apiUrl}/models`, { headers: { Authorization: await bearer() } });
     if (!response.ok) throw new Problem(await apiProblem(response));
     models = (await response.json()).data;
     say("");
@@ -347,7 +347,7 @@ async function chat(turn, model, prompt, sent, how) {
     body.reasoning_effort = byId("effort").value;
   }
   try {
-    const response = await call("/v1/chat/completions", body, how);
+    const response = await call("/chat/completions", body, how);
     for await (const data of events(response)) {
       if (data === "[DONE]") break;
       const event = JSON.parse(data);
@@ -364,7 +364,7 @@ async function chat(turn, model, prompt, sent, how) {
 async function draw(turn, model, prompt, how) {
   const body = { model: model.id, prompt, response_format: "url", n: Number(byId("count").value) || 1 };
   if (byId("size").value) body.size = byId("size").value;
-  const answer = await (await call("/v1/images/generations", body, how)).json();
+  const answer = await (await call("/images/generations", body, how)).json();
   for (const picture of answer.data) turn.addPicture(picture.url, prompt);
 }
 
