@@ -99,6 +99,8 @@ class Endpoint(Generic[AskedT, PlanT]):
     body: Callable[[GatewayRequest], Awaitable[Any]] = json_body
     # The name of the field with the text, for upstream's errors, which name none.
     prompt_param: str = "messages"
+    # Puts what the body refers to, of the key's earlier answers, into it.
+    recall: Callable[[Any, KeyRecord], Any] | None = None
     # What the request asks for and the endpoint leaves out, in the caller's words.
     ignored: Callable[[AskedT], Iterable[str]] | None = None
     # What has to be looked at before the request can be translated.
@@ -142,7 +144,10 @@ async def prompt_tokens(
     run or recorded.
     """
     async with admit_unrecorded(key, endpoint=endpoint.name) as hold:
-        asked = endpoint.read(await endpoint.body(request))
+        body = await endpoint.body(request)
+        if endpoint.recall is not None:
+            body = endpoint.recall(body, key)
+        asked = endpoint.read(body)
         model = catalog.resolve(asked.model, endpoint=endpoint.name, allows=key.allows_model)
         tokens = endpoint.most(asked, endpoint.plan(asked, model), model).prompt_tokens
     if hold is not None:
@@ -154,6 +159,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     ticket, request = exchange.ticket, exchange.request
     body = await endpoint.body(request)
     request.watch_client()
+    if endpoint.recall is not None:
+        body = endpoint.recall(body, exchange.key)
     asked = endpoint.read(body)
     # What is not in `asked` is not kept until the answer is in.
     del body

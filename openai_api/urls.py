@@ -15,7 +15,7 @@ from openai_api.messages.view import CountTokensView, MessagesView
 from openai_api.model_list.view import ModelsView, ModelView
 from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
-from openai_api.responses.view import ResponsesView
+from openai_api.responses.view import InputTokensView, ResponsesView
 from openai_api.speech.view import SpeechView
 from openai_api.transcriptions.view import TranscriptionsView, TranslationsView
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path("key", KeyView.as_view()),
     path("chat/completions", ChatCompletionsView.as_view()),
     path("responses", ResponsesView.as_view()),
+    path("responses/input_tokens", InputTokensView.as_view()),
     path("messages", MessagesView.as_view()),
     path("messages/count_tokens", CountTokensView.as_view()),
     path("images/generations", ImageGenerationsView.as_view()),

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
+from keys.access.key_record import KeyRecord
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
@@ -75,10 +76,13 @@ def endpoint(
     plan: Callable[[AsChat[RequestT], ModelRecord], ChatPlan],
     answer: Callable[[RequestT, ChatNormaliser, list[Delta], Usage], dict[str, Any]],
     writer: Callable[[Exchange, AsChat[RequestT], ChatPlan], StreamWriter],
+    recall: Callable[[dict[str, Any], KeyRecord], dict[str, Any]] | None = None,
+    keep: Callable[[Exchange, RequestT, dict[str, Any]], None] | None = None,
 ) -> Endpoint[AsChat[RequestT], ChatPlan]:
     """An endpoint whose requests run as chats.
 
-    `answer` makes the whole answer of the chat's deltas, `writer` the events of a stream.
+    `answer` makes the whole answer of the chat's deltas, `writer` the events of a stream. `recall`
+    puts what a body refers to into it; `keep` takes a whole answer for that.
     """
 
     async def whole(
@@ -86,6 +90,8 @@ def endpoint(
     ) -> Result:
         normaliser, deltas, used = await chat.answered(exchange, asked.chat, plan, client)
         body = answer(asked.original, normaliser, deltas, used.usage)
+        if keep is not None:
+            keep(exchange, asked.original, body)
         return Result(dumps(body), used, finish_reason=normaliser.finish_reason)
 
     async def streamed(
@@ -97,6 +103,7 @@ def endpoint(
     return Endpoint(
         name=name,
         read=read,
+        recall=recall,
         ignored=lambda asked: asked.chat.ignored,
         fetch=_fetch,
         plan=plan,

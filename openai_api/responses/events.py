@@ -5,6 +5,7 @@ stream ends with `response.completed` or `response.incomplete`; one that fails w
 `response.failed`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from openai_api.chat_completions.answer import dumps
@@ -30,8 +31,16 @@ _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 
 
 class ResponseStream(AnswerStream):
-    def __init__(self, expected: Expected, asked: ResponsesRequest) -> None:
+    """`keep` gets the items of an answer that ended."""
+
+    def __init__(
+        self,
+        expected: Expected,
+        asked: ResponsesRequest,
+        keep: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
         super().__init__(expected)
+        self._keep = keep
         self._expected = expected
         self._asked = asked
         self._response = skeleton(asked)
@@ -41,7 +50,7 @@ class ResponseStream(AnswerStream):
         self._sequence_number = 0
 
     def anew(self) -> "ResponseStream":
-        return ResponseStream(self._expected, self._asked)
+        return ResponseStream(self._expected, self._asked, self._keep)
 
     def opening(self) -> bytes:
         if self.begun:
@@ -65,6 +74,7 @@ class ResponseStream(AnswerStream):
         status = self._response["status"]
         self._response["usage"] = usage_of(usage)
         self._response["output"] = self._items.all(self._blocks, status)
+        self._keep(self._response["output"])
         return self._event(f"response.{status}", response=self._response)
 
     def failed(self, error: ApiError) -> bytes:

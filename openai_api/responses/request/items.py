@@ -6,12 +6,13 @@ from openai_api.chat_completions.request import check_picture_url
 from openai_api.errors import BadRequest
 from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
-from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.fields import missing, one_of, shown, wrong_type, wrong_value
 
 ROLES = ("user", "assistant", "system", "developer")
 CALLS = ("function_call", "custom_tool_call")
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 ITEM_TYPES = ("message", *CALLS, *OUTPUTS, "reasoning")
+THOUGHT_IDS = "rs_"
 # What tools that OpenAI runs left in an earlier answer. No model here knows them, so they are left
 # out.
 HOSTED_ITEMS = (
@@ -50,12 +51,15 @@ def items_of(body: dict[str, Any]) -> Items:
 def _check_item(item: Any, at: str, calls: set[str]) -> None:
     if not isinstance(item, dict):
         raise wrong_type(at, "an object", item)
+    if is_reference(item):
+        _check_reference(item["id"], at)
+        return
     kind = item.get("type") or "message"
     if kind == "item_reference":
-        raise BadRequest(
-            f"'{at}' refers to a stored item, and this gateway stores none: send the item itself.",
-            param=at,
-            code="unsupported_value",
+        raise (
+            missing(f"{at}.id")
+            if item.get("id") is None
+            else wrong_type(f"{at}.id", "a string", item["id"])
         )
     if kind in HOSTED_ITEMS:
         return
@@ -74,6 +78,34 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
                     raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
     else:
         _check_call(kind, item, at, calls)
+
+
+def is_reference(item: Any) -> bool:
+    """Whether an item stands for another one of which it has the id alone; its type may be left
+    out."""
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        return False
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and item.keys() <= {"id", "type"})
+
+
+def is_dropped(item: dict[str, Any]) -> bool:
+    """Whether an item says nothing to a model: of hosted tools, or a reference to a thought."""
+    return item.get("type") in HOSTED_ITEMS or is_reference(item)
+
+
+def _check_reference(item_id: str, at: str) -> None:
+    """Refuses a reference to what is no longer there, unless it is a thought: without it a model
+    thinks anew."""
+    if item_id.startswith(THOUGHT_IDS):
+        return
+    raise BadRequest(
+        f"'{at}' refers to the item {shown(item_id)}, which is not here: this gateway keeps the "
+        "items of its answers for a short while only, and each of its workers keeps its own. "
+        "Set 'store' to false, so that the client sends items in full, or send the item itself.",
+        param=at,
+        code="unsupported_value",
+    )
 
 
 def _check_call(kind: str, item: dict[str, Any], at: str, calls: set[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from openai_api.chat_completions.request import EFFORTS, check_settings
 from openai_api.errors import BadRequest
-from openai_api.responses.request.items import HOSTED_ITEMS, Items, items_of
+from openai_api.responses.request.items import Items, is_dropped, items_of
 from openai_api.responses.request.offered import Tools
 from openai_api.responses.request.tool_choice import Chosen, chosen_of
 from openai_api.responses.request.tools import tools_of
@@ -30,6 +30,7 @@ class ResponsesRequest:
     model: str
     items: Items
     stream: bool = False
+    stores: bool = True  # whether the caller may refer to the answer's items
     instructions: str | None = None
     tools: Tools = field(default_factory=Tools)
     # As the caller wrote it, and what it comes to.
@@ -81,7 +82,6 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     text = fields.mapping(body, "text") or {}
     effort, summary = _reasoning(body)
     fields.mapping(body, "stream_options")
-    fields.boolean(body, "store")
     fields.text(body, "service_tier")
     fields.text(body, "prompt_cache_retention")
     check_settings({name: value for name, value in body.items() if name not in _PLACED})
@@ -90,8 +90,9 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     choice = body.get("tool_choice")
     return ResponsesRequest(
         model=model,
-        items=[item for item in items if item.get("type") not in HOSTED_ITEMS],
+        items=[item for item in items if not is_dropped(item)],
         stream=bool(fields.boolean(body, "stream")),
+        stores=fields.boolean(body, "store") is not False,
         instructions=fields.text(body, "instructions"),
         tools=tools,
         tool_choice="auto" if choice is None else choice,
@@ -121,16 +122,16 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
 
 
 def _ignored(tools: Tools, items: Items) -> tuple[str, ...]:
-    kinds = (item.get("type") for item in items)
-    return tuple(dict.fromkeys((*tools.ignored, *(kind for kind in kinds if kind in HOSTED_ITEMS))))
+    kinds = (item.get("type") or "item_reference" for item in items if is_dropped(item))
+    return tuple(dict.fromkeys((*tools.ignored, *kinds)))
 
 
 def _refuse_what_needs_a_memory(body: dict[str, Any]) -> None:
     for name in ("previous_response_id", "conversation"):
         if body.get(name) is not None:
             raise BadRequest(
-                f"'{name}' is not supported: this gateway keeps no responses. "
-                "Send the earlier items in 'input' instead.",
+                f"'{name}' is not supported: this gateway keeps no responses. Send the earlier "
+                "items in 'input' instead, with 'store' set to false.",
                 param=name,
                 code="unsupported_parameter",
             )
