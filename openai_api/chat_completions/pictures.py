@@ -36,7 +36,7 @@ async def inline_pictures(exchange: Exchange, asked: ChatRequest) -> bool:
 
 async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
     """Replaces the URLs in `parts` by what they point to; False where there is none."""
-    found = [(part, param) for part, param in parts if url_of(part)[:4].lower() == "http"]
+    found = [(part, param) for part, param in parts if is_url(part)]
     if not found:
         return False
     if len(found) > MAX_PICTURES:
@@ -54,6 +54,11 @@ async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
     for (part, _), picture in zip(found, fetched, strict=True):
         part["image_url"] = {"url": picture}
     return True
+
+
+def is_url(part: dict[str, Any]) -> bool:
+    """Whether it is still a picture, and one that has to be fetched."""
+    return part["type"] == "image_url" and url_of(part)[:4].lower() == "http"
 
 
 def url_of(part: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import orjson
 
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.messages.request import Blocks, MessagesRequest
+from openai_api.messages.request import Blocks, MessagesRequest, unreadable
 
 # Claude Code begins its system prompt with a billing line that differs in every request; with it a
 # model's prompt cache would never find the same beginning.
@@ -75,31 +75,33 @@ class _Conversation:
     def _take_question(self, role: str, blocks: Blocks, at: str) -> None:
         """Adds results first, as the calls stand right before them; then what the user says."""
         said: list[dict[str, Any]] = []
-        shown: list[dict[str, Any]] = []
         for number, block in enumerate(blocks):
             if block["type"] == "tool_result":
-                shown += self._take_result(block, f"{at}[{number}].content")
+                self._take_result(block, f"{at}[{number}].content")
             else:
                 said.append(self._part(block, f"{at}[{number}]"))
-        if shown:
-            # A tool's message holds text only; its pictures go into the user's message.
-            said = [{"type": "text", "text": "What the tool showed:"}, *shown, *said]
         if said or not blocks:
             self.messages.append({"role": role, "content": said})
 
-    def _take_result(self, block: dict[str, Any], at: str) -> list[dict[str, Any]]:
-        """Adds the tool's message; returns the pictures of the result."""
+    def _take_result(self, block: dict[str, Any], at: str) -> None:
+        """Adds the tool's message: a text, or parts where it is more than that."""
         content = block.get("content") or ""
-        pictures = []
         if isinstance(content, list):
-            parts = [self._part(part, f"{at}[{n}]") for n, part in enumerate(content)]
-            pictures = [part for part in parts if part["type"] == "image_url"]
-            content = "\n".join(part["text"] for part in parts if part["type"] == "text")
+            content = [self._result_part(part, f"{at}[{n}]") for n, part in enumerate(content)]
+            if all(part["type"] == "text" for part in content):
+                content = "\n".join(part["text"] for part in content)
         if block.get("is_error"):
-            content = f"Error: {content}"
+            content = (
+                f"Error: {content}"
+                if isinstance(content, str)
+                else [{"type": "text", "text": "Error:"}, *content]
+            )
         message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
         self.messages.append(message)
-        return pictures
+
+    def _result_part(self, block: dict[str, Any], at: str) -> dict[str, Any]:
+        instead = unreadable(block)
+        return self._part(block, at) if instead is None else {"type": "text", "text": instead}
 
     def _part(self, block: dict[str, Any], at: str) -> dict[str, Any]:
         if block["type"] == "image":

@@ -9,7 +9,7 @@ from typing import Any
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.responses.request import Items, OfferedTool, ResponsesRequest, Tools
+from openai_api.responses.request import OfferedTool, ResponsesRequest, Tools
 from openai_api.responses.sealed import opened
 
 Messages = list[dict[str, Any]]
@@ -51,7 +51,6 @@ class _Conversation:
         # a text that grows item by item would be copied for each.
         self._thoughts: list[str] = []
         self._thoughts_of: list[tuple[dict[str, Any], list[str]]] = []
-        self._shown: Items = []  # pictures in tools' results, until the last result is read
 
     def take(self, item: dict[str, Any], at: str) -> None:
         kind = item.get("type") or "message"
@@ -66,19 +65,16 @@ class _Conversation:
         elif item["role"] == "assistant":
             self._assistant()["content"] = self._content(item["content"], f"{at}.content")
         else:
-            self._show_pictures()
             self._thoughts = []
             content = self._content(item["content"], f"{at}.content")
             self.messages.append({"role": item["role"], "content": content})
 
     def end(self) -> None:
-        self._show_pictures()
         for message, thoughts in self._thoughts_of:
             message["reasoning_content"] = "".join(thoughts)
 
     def _assistant(self) -> dict[str, Any]:
         """A message for what the model said; calls that came before the text belong to it."""
-        self._show_pictures()
         last = self.messages[-1] if self.messages else {}
         if last.get("role") != "assistant" or last["content"] is not None:
             last = {"role": "assistant", "content": None}
@@ -95,7 +91,6 @@ class _Conversation:
         self._thoughts = []
 
     def _take_call(self, item: dict[str, Any], arguments: str) -> None:
-        self._show_pictures()
         last = self.messages[-1] if self.messages else {}
         if last.get("role") != "assistant":
             last = {"role": "assistant", "content": None}
@@ -108,17 +103,7 @@ class _Conversation:
 
     def _take_output(self, item: dict[str, Any], at: str) -> None:
         content = self._content(item["output"], at)
-        if isinstance(content, list):
-            # A tool's message holds text only; pictures go into a user's message after all results.
-            self._shown += [part for part in content if part["type"] == "image_url"]
-            content = [part for part in content if part["type"] != "image_url"]
         self.messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
-
-    def _show_pictures(self) -> None:
-        if self._shown:
-            told = {"type": "text", "text": "What the tool showed:"}
-            self.messages.append({"role": "user", "content": [told, *self._shown]})
-            self._shown = []
 
     def _content(self, content: Any, at: str) -> Any:
         if isinstance(content, str):

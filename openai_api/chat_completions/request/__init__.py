@@ -12,10 +12,16 @@ from openai_api.chat_completions.request.hosted import (
     forced_hosted,
     is_hosted,
 )
-from openai_api.chat_completions.request.messages import ROLES, check_picture_url, says_only_text
+from openai_api.chat_completions.request.messages import (
+    PICTURE_TYPES,
+    ROLES,
+    check_picture_url,
+    says_only_text,
+)
 
 __all__ = [
     "EFFORTS",
+    "PICTURE_TYPES",
     "ROLES",
     "ChatRequest",
     "check_any",

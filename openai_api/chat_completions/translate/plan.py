@@ -28,6 +28,8 @@ from openai_api.chat_completions.translate.settings import (
     response_format_for,
     settings_for,
 )
+from openai_api.chat_completions.translate.text_files import read_text_files
+from openai_api.chat_completions.translate.tool_results import fit_results, pictures_after_results
 from openai_api.chat_completions.translate.tools import forced_tools, offered_tools, tools_for
 from openai_api.errors import BadRequest
 
@@ -87,8 +89,10 @@ def translate(
     """
     facts = model.chat or ChatFacts()
     family = family_of(model.name)
+    fit_results(asked.messages, facts)
+    read_text_files(asked.messages)
     _refuse_what_the_model_lacks(asked, model, facts)
-    messages, image = messages_for(asked.messages, facts, family)
+    messages, image = messages_for(pictures_after_results(asked.messages), facts, family)
     characters = characters_of(messages, asked.tools)
     check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from openai_api.chat_completions.request import check_picture_url
+from openai_api.chat_completions.request import PICTURE_TYPES, check_picture_url
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
@@ -132,13 +132,30 @@ def _check_call(block: dict[str, Any], at: str) -> None:
         raise wrong_type(f"{at}.input", "an object", block.get("input"))
 
 
+def unreadable(part: Any) -> str | None:
+    """The words for a picture or document in a tool's result that nothing here can read; None for
+    what can. The tool made it, not the user, and the conversation goes on.
+    """
+    kind = part.get("type") if isinstance(part, dict) else None
+    source = part.get("source") if kind in ("image", "document") else None
+    if not isinstance(source, dict):
+        return None
+    if source.get("type") == "file" or (kind == "document" and source.get("type") == "url"):
+        return f"[{kind}: it could not be shown to this model]"
+    media_type = source.get("media_type")
+    if kind == "image" and isinstance(media_type, str) and media_type.lower() not in PICTURE_TYPES:
+        return f"[image: no model reads pictures of type {media_type[:60]}]"
+    return None
+
+
 def _check_result(block: dict[str, Any], at: str) -> None:
     nested_fields.text(block, at, "tool_use_id", may_be_empty=True)
     content = block.get("content")
     if isinstance(content, list):
         check_number(content, f"{at}.content", MOST_PARTS)
         for number, part in enumerate(content):
-            _check_block(part, f"{at}.content[{number}]", RESULT_BLOCKS)
+            if unreadable(part) is None:
+                _check_block(part, f"{at}.content[{number}]", RESULT_BLOCKS)
     elif content is not None and not isinstance(content, str):
         raise wrong_type(f"{at}.content", "a string or an array of blocks", content)
 

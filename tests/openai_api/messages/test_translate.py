@@ -31,7 +31,7 @@ def called(*ids: str) -> list[dict[str, Any]]:
     return [{"id": i, "type": "function", "function": function} for i in ids]
 
 
-def tool(call_id: str, content: str) -> dict[str, Any]:
+def tool(call_id: str, content: Any) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
@@ -74,8 +74,7 @@ def turns(*contents: Any) -> list[dict[str, Any]]:
             [
                 *turns("a"),
                 {"role": "assistant", "content": None, "tool_calls": called("1", "2")},
-                *(tool("1", "Error: gone"), tool("2", "see\nthis")),
-                *turns([text("What the tool showed:"), SHOWN]),
+                *(tool("1", "Error: gone"), tool("2", [text("see"), text("this"), SHOWN])),
             ],
         ),
         (

@@ -82,15 +82,11 @@ def tool(call_id: str, content: Any = "7") -> dict[str, Any]:
                 }
             ],
         ),
-        (  # pictures of tools are shown once all results are in
+        (  # pictures of tools stay in the results
             [call("1"), call("2"), output("1", [PICTURE]), output("2"), user("so?")],
             [
                 {"role": "assistant", "content": None, "tool_calls": called("1", "2")},
-                *(tool("1", []), tool("2")),
-                {
-                    "role": "user",
-                    "content": [{"type": "text", "text": "What the tool showed:"}, SHOWN],
-                },
+                *(tool("1", [SHOWN]), tool("2")),
                 user("so?"),
             ],
         ),

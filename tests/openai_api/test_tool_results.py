@@ -1,0 +1,185 @@
+"""Pictures and documents in the results of tools, in each dialect: never lost, never deadly."""
+
+from base64 import b64encode
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.pictures import png
+from tests.openai_api.chats import VLLM
+from workers_ai.simulator.serve import RunningSimulator
+
+BLIND = VLLM
+SEEING = "@cf/meta/llama-4-scout-17b-16e-instruct"
+PIXEL = b64encode(png()).decode()
+URL = f"data:image/png;base64,{PIXEL}"
+PDF = b64encode(b"%PDF-1.4 \xff").decode()
+NOTES = b64encode("Zwölf birds".encode()).decode()
+DIALECTS = pytest.mark.parametrize("path", ["/chat/completions", "/responses", "/messages"])
+
+
+def in_chat(kind: str, data: str) -> dict[str, Any]:
+    if kind == "text":
+        return {"type": "text", "text": data}
+    if kind.startswith("image/"):
+        return {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{data}"}}
+    file = {"file_data": f"data:{kind};base64,{data}", "filename": "notes"}
+    return {"type": "file", "file": file}
+
+
+def in_responses(kind: str, data: str) -> dict[str, Any]:
+    if kind == "text":
+        return {"type": "input_text", "text": data}
+    if kind.startswith("image/"):
+        return {"type": "input_image", "image_url": f"data:{kind};base64,{data}"}
+    file = {"file_data": f"data:{kind};base64,{data}", "filename": "notes"}
+    return {"type": "input_file", **file}
+
+
+def in_messages(kind: str, data: str) -> dict[str, Any]:
+    if kind == "text":
+        return {"type": "text", "text": data}
+    source = {"type": "base64", "media_type": kind, "data": data}
+    if kind.startswith("image/"):
+        return {"type": "image", "source": source}
+    return {"type": "document", "source": source, "title": "notes"}
+
+
+def asking(
+    path: str, model: str, *, given: list[tuple[str, str]], said: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """A request in which a tool gave back `given`, and the user then says `said`."""
+    if path == "/chat/completions":
+        call = {"id": "c1", "type": "function", "function": {"name": "read", "arguments": "{}"}}
+        return {
+            "model": model,
+            "messages": [
+                {"role": "user", "content": "Read it."},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "c1", "content": [in_chat(*p) for p in given]},
+                {"role": "user", "content": [in_chat(*part) for part in said]},
+            ],
+        }
+    if path == "/responses":
+        call = {"type": "function_call", "call_id": "c1", "name": "read", "arguments": "{}"}
+        output = [in_responses(*part) for part in given]
+        return {
+            "model": model,
+            "input": [
+                {"role": "user", "content": "Read it."},
+                call,
+                {"type": "function_call_output", "call_id": "c1", "output": output},
+                {"role": "user", "content": [in_responses(*part) for part in said]},
+            ],
+        }
+    use = {"type": "tool_use", "id": "c1", "name": "read", "input": {}}
+    blocks = [in_messages(*part) for part in given]
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": blocks}
+    return {
+        "model": model,
+        "max_tokens": 200,
+        "messages": [
+            {"role": "user", "content": "Read it."},
+            {"role": "assistant", "content": [use]},
+            {"role": "user", "content": [result, *(in_messages(*part) for part in said)]},
+        ],
+    }
+
+
+def sent(
+    client: httpx.Client, upstream: RunningSimulator, path: str, model: str, **parts: Any
+) -> list[dict[str, Any]]:
+    """The messages that the model was sent."""
+    parts.setdefault("said", [("text", "So?")])
+    response = client.post(path, json=asking(path, model, **parts))
+    assert response.status_code == 200, response.text
+    messages: list[dict[str, Any]] = upstream.requests[-1].body["messages"]
+    return messages
+
+
+@DIALECTS
+def test_a_model_without_eyes_reads_that_there_was_a_picture(
+    client: httpx.Client, upstream: RunningSimulator, path: str
+) -> None:
+    given = [("text", "Done."), ("image/png", PIXEL)]
+    messages = sent(client, upstream, path, BLIND, given=given)
+    assert messages[2]["content"] == "Done.\n[image: this model sees no pictures]"
+    assert messages[3]["content"] == "So?"
+
+
+@DIALECTS
+def test_a_model_with_eyes_sees_the_picture_after_the_results(
+    client: httpx.Client, upstream: RunningSimulator, path: str
+) -> None:
+    given = [("text", "Done."), ("image/png", PIXEL)]
+    messages = sent(client, upstream, path, SEEING, given=given)
+    assert messages[2]["content"] == "Done."
+    assert messages[3] == {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "What the tool showed:"},
+            {"type": "image_url", "image_url": {"url": URL}},
+            {"type": "text", "text": "So?"},
+        ],
+    }
+
+
+@DIALECTS
+def test_a_picture_of_the_user_is_still_refused_without_eyes(
+    client: httpx.Client, path: str
+) -> None:
+    body = asking(path, BLIND, given=[("text", "Done.")], said=[("image/png", PIXEL)])
+    response = client.post(path, json=body)
+    assert response.status_code == 400
+    assert "does not take images" in response.json()["error"]["message"]
+
+
+@DIALECTS
+@pytest.mark.parametrize("model", [BLIND, SEEING])
+def test_documents_of_tools_are_read_or_named(
+    client: httpx.Client, upstream: RunningSimulator, path: str, model: str
+) -> None:
+    given = [("text", "PDF file read"), ("application/pdf", PDF), ("text/plain", NOTES)]
+    messages = sent(client, upstream, path, model, given=given)
+    assert messages[2]["content"].split("\n") == [
+        "PDF file read",
+        "[document notes: it could not be shown to this model]",
+        "notes",
+        "Zwölf birds",
+    ]
+
+
+@DIALECTS
+def test_text_files_of_the_user_are_read_into_the_prompt(
+    client: httpx.Client, upstream: RunningSimulator, path: str
+) -> None:
+    said = [("text", "How many?"), ("application/json", NOTES)]
+    messages = sent(client, upstream, path, BLIND, given=[("text", "Done.")], said=said)
+    assert messages[3]["content"] == "How many?\nnotes\nZwölf birds"
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        (
+            {"type": "image", "source": {"type": "base64", "media_type": "image/bmp", "data": "a"}},
+            "[image: no model reads pictures of type image/bmp]",
+        ),
+        (
+            {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+            "[image: it could not be shown to this model]",
+        ),
+        (
+            {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+            "[document: it could not be shown to this model]",
+        ),
+    ],
+)
+def test_what_nothing_here_can_read_is_said(
+    client: httpx.Client, upstream: RunningSimulator, block: dict[str, Any], said: str
+) -> None:
+    body = asking("/messages", BLIND, given=[], said=[])
+    body["messages"][2]["content"][0]["content"] = [block]
+    assert client.post("/messages", json=body).status_code == 200
+    assert upstream.requests[-1].body["messages"][2]["content"] == said
