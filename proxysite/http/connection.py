@@ -74,8 +74,8 @@ class ClientConnection(HttpToolsProtocol):
         self.access_log = False
         self.bounds = self.server_state.bounds
         self.deadline = math.inf
-        # When the client began to have no request in hand.
-        self.idle_since = 0.0
+        # When the client last did something, or was last given something.
+        self.active_at = 0.0
         # What still comes is read and dropped.
         self.is_ending = False
         self._is_lingering = False
@@ -97,8 +97,8 @@ class ClientConnection(HttpToolsProtocol):
         super().connection_made(transport)
         if self.client is not None:
             self.client = (plain(self.client[0]), self.client[1])
-        self.idle_since = self.server_state.now
-        self.deadline = self.idle_since + self.bounds.head_s
+        self.active_at = self.server_state.now
+        self.deadline = self.active_at + self.bounds.head_s
         if self.server_state.is_full:
             self.server_state.make_room(self)
 
@@ -182,14 +182,12 @@ class ClientConnection(HttpToolsProtocol):
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
         self._body_bytes = self._parts = self._skipped = 0
-        now = self.server_state.now
+        now = self.active_at = self.server_state.now
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
         keep_alive = version == "1.1" and parser.should_keep_alive()
         state = self.server_state
-        if len(state.connections) + len(state.tasks) > state.room and scope["method"] == "POST":
-            # It would need a file more, for its connection to Cloudflare.
-            state.say_that_it_is_full()
+        if len(state.connections) + len(state.tasks) > state.room and not self._has_room():
             self._take(refusal(NoRoom()), keep_alive=keep_alive)
         else:
             self._take(self.app, keep_alive=keep_alive)
@@ -209,7 +207,8 @@ class ClientConnection(HttpToolsProtocol):
             self.flow.pause_reading()
         cycle.message_event.set()
         self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
-        gap_until = self.server_state.now + self.bounds.body_s
+        now = self.active_at = self.server_state.now
+        gap_until = now + self.bounds.body_s
         self.deadline = gap_until if gap_until < self._body_until else self._body_until
 
     def on_message_complete(self) -> None:
@@ -257,6 +256,15 @@ class ClientConnection(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
 
+    def _has_room(self) -> bool:
+        """Whether the request may be served although files are short. What is only looked at needs
+        none; what goes to Cloudflare needs one more.
+        """
+        if self.scope["method"] != "POST":
+            return True
+        self.server_state.make_room(self)
+        return not self.server_state.is_full
+
     def body_is_asked_for(self) -> None:
         """The time for the body's next part begins now: it was not the client that kept it back."""
         self.deadline = self.server_state.now + self.bounds.body_s
@@ -275,7 +283,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         """Nothing is in hand but, it may be, the rest of a body that nobody wants."""
-        now = self.idle_since = self.server_state.now
+        now = self.active_at = self.server_state.now
         if self.cycle.more_body and not self._in_head:
             self.deadline = now + LINGER_S
         else:
@@ -287,6 +295,17 @@ class ClientConnection(HttpToolsProtocol):
     def is_idle(self) -> bool:
         """Whether no request of this client is being served."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether nothing goes on before the client sends something."""
+        cycle = self.cycle
+        return self.is_idle or (
+            cycle is self._running
+            and cycle.more_body
+            and not self.flow.read_paused
+            and not cycle.waiting_for_100_continue
+        )
 
     @property
     def is_answering(self) -> bool:

@@ -39,11 +39,11 @@ class Connection(Protocol):
     """What is looked at."""
 
     deadline: float
-    idle_since: float
+    active_at: float
     transport: Any
 
     @property
-    def is_idle(self) -> bool: ...
+    def waits_for_client(self) -> bool: ...
 
     @property
     def is_answering(self) -> bool: ...
@@ -109,16 +109,17 @@ class Connections(ServerState):
         self.room = open_files.usable(limit) - otherwise
 
     def make_room(self, newcomer: Connection) -> None:
-        """Closes those that have been without a request for longest, half a head counting as none;
-        an eighth of them at once, so that a crowd is not looked through for each that comes."""
-        self.say_that_it_is_full()
-        waiting = [one for one in self.connections if one.is_idle and one is not newcomer]
-        waiting.sort(key=lambda one: one.idle_since)
+        """Closes those whose client has been silent for longest, between requests or in the middle
+        of one. An eighth of them at once: a crowd is not looked through for each that comes.
+        """
+        self._say_that_it_is_full()
+        waiting = [one for one in self.connections if one.waits_for_client and one is not newcomer]
+        waiting.sort(key=lambda one: one.active_at)
         for connection in waiting[: len(waiting) // 8 + 1]:
             self.connections.discard(connection)
             connection.transport.abort()
 
-    def say_that_it_is_full(self) -> None:
+    def _say_that_it_is_full(self) -> None:
         if self.now < self._say_at:
             return
         self._say_at = self.now + SAY_EVERY_S

@@ -44,13 +44,17 @@ def test_the_limit_is_raised_as_far_as_it_goes(scarce: GatewayProcess) -> None:
         assert found.groups() == (str(FILES), str(FILES))
 
 
-def test_half_requests_keep_nobody_out(scarce: GatewayProcess) -> None:
+HEAD = b"POST /accounts/login/ HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+
+
+@pytest.mark.parametrize("half", [b"", HEAD, HEAD + b"content-length: 9\r\n\r\nname"])
+def test_half_requests_keep_nobody_out(scarce: GatewayProcess, half: bytes) -> None:
     """As many as there are files and more, which is long before any of them is late."""
     authorization = f"Bearer {scarce.issue_key()}"
     with ExitStack() as stack:
         for _ in range(400):
             client = stack.enter_context(connected(scarce.url))
-            client.send_while_taken(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n", 1)
+            client.send_while_taken(half, 1)
         for _ in range(5):
             assert answers(scarce, authorization)
         # The database is reached as well, which takes files too.
