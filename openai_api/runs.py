@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from openai_api.exchange import Exchange
+from openai_api.use.in_flight import InFlight
 from openai_api.use.recording import Metered, metered_tokens, together
 from openai_api.use.usage import Usage, UsageMeter
 from workers_ai.answer import Answer
@@ -48,26 +49,34 @@ class TextRuns:
         self._client = client
         self.model = exchange.model.name
         self._done: list[Metered] = []
-        self._characters_in_flight = 0
+        self._waiting: set[InFlight] = set()
         exchange.used_so_far = self._used_so_far
 
     async def run(
-        self, payload: bytes, *, characters: int, read: Callable[[Any], tuple[T, int]]
+        self,
+        payload: bytes,
+        *,
+        characters: int,
+        read: Callable[[Any], tuple[T, int]],
+        most_tokens: int = 0,
     ) -> T:
-        """One call. `characters` are those of its prompt; `read` takes the result and returns what
-        it makes of it, and how many characters the model wrote.
+        """One call. `characters` are those of its prompt, `most_tokens` the limit of its answer;
+        `read` takes the result and returns what it makes of it, and how many characters the model
+        wrote.
         """
-        self._characters_in_flight += characters
+        in_flight = InFlight(self.model, characters, most_tokens)
+        self._waiting.add(in_flight)
         try:
             answer = await self._client.run(self.model, payload, caller=self._exchange.caller)
             self._exchange.attempts += answer.attempts
             result = answer.json()
             made, written = read(result)
         except WorkersAIError:
-            self._characters_in_flight -= characters
-            self._exchange.spent = self.metered(partial=True)
+            self._waiting.discard(in_flight)
+            # With the calls beside it, which are given up now.
+            self._exchange.spent = self._used_so_far()
             raise
-        self._characters_in_flight -= characters
+        self._waiting.discard(in_flight)
         self._done.append(
             metered_tokens(
                 self.model,
@@ -86,16 +95,7 @@ class TextRuns:
 
     def _used_so_far(self) -> Metered:
         """Includes the calls that upstream is still busy with, and charges for."""
-        if not self._characters_in_flight:
-            return self.metered(partial=True)
-        in_flight = metered_tokens(
-            self.model,
-            Usage(),
-            prompt_characters=self._characters_in_flight,
-            completion_characters=0,
-            partial=True,
-        )
-        return together([*self._done, in_flight], partial=True)
+        return together([*self._done, *(call.metered() for call in self._waiting)], partial=True)
 
 
 def reported_usage(answer: Answer, result: Any) -> Usage:

@@ -26,6 +26,15 @@ FRAMES_READ = 500
 TAIL_BYTES = 65_536
 OPUS_RATE = 48_000
 MOST_SECONDS = 1e7
+# A file of more parts is not written by anybody's recorder.
+MOST_CHUNKS = 1000
+MOST_HEADER_BYTES = 65_536
+# Compressed sound that people send has no more bytes a second (MP3 at its highest rate), samples no
+# more than two channels of 16 bits at 48 kHz.
+MOST_COMPRESSED_BYTES_PER_SECOND = 40_000
+MOST_SAMPLE_BYTES_PER_SECOND = 192_000
+# Samples as they are: integers, floats, A-law, mu-law, and any of these in the extended header.
+_SAMPLES = (1, 3, 6, 7, 0xFFFE)
 
 _MP3_KBITS = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -94,17 +103,51 @@ def _seconds(kind: str | None, head: bytes, size: int, tail: bytes) -> float | N
     return _webm(head) if kind == "webm" else None
 
 
+def least_seconds(data: bytes) -> float:
+    """How long the sound in these bytes plays at least, whatever length its header claims.
+
+    Samples that are not compressed are counted by their format, which the header has to tell as it
+    is, or nobody hears what was said; all else by the most bytes that a second of it has.
+    """
+    per_second, beside = MOST_COMPRESSED_BYTES_PER_SECOND, 0
+    if format_of(data) == "wav":
+        for name, at, length in _wav_chunks(data):
+            if name == b"fmt " and length >= 16 and at + 16 <= len(data):
+                per_second = _sample_bytes_per_second(data, at)
+            elif name == b"data":
+                beside = min(at, MOST_HEADER_BYTES)
+                break
+    return (len(data) - beside) / per_second
+
+
+def _sample_bytes_per_second(data: bytes, at: int) -> int:
+    form, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", data, at)
+    found: int = rate * channels * bits // 8
+    if form not in _SAMPLES or not found:
+        return MOST_COMPRESSED_BYTES_PER_SECOND
+    return min(found, MOST_SAMPLE_BYTES_PER_SECOND)
+
+
+def _wav_chunks(head: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, begin of the contents and length of each chunk."""
+    at = 12
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(head):
+            return
+        name, length = struct.unpack_from("<4sI", head, at)
+        yield name, at + 8, length
+        at += 8 + length + length % 2
+
+
 def _wav(head: bytes, size: int) -> float | None:
-    at, bytes_per_second = 12, 0
-    while at + 8 <= len(head):
-        name, length = head[at : at + 4], struct.unpack_from("<I", head, at + 4)[0]
+    bytes_per_second = 0
+    for name, at, length in _wav_chunks(head):
         if name == b"fmt ":
-            bytes_per_second = struct.unpack_from("<I", head, at + 16)[0]
+            bytes_per_second = struct.unpack_from("<I", head, at + 8)[0]
         elif name == b"data":
             # A file written while it was made does not know its length and gives 0 or the most.
-            there = size - at - 8
+            there = size - at
             return (min(length, there) if length else there) / bytes_per_second
-        at += 8 + length + length % 2
     return None
 
 
@@ -184,7 +227,9 @@ def _ogg(head: bytes, tail: bytes) -> float | None:
 
 def _mp4(head: bytes) -> float | None:
     at = 0
-    while at + 8 <= len(head):
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(head):
+            return None
         length, name = struct.unpack_from(">I4s", head, at)
         if length == 1:
             length = struct.unpack_from(">Q", head, at + 8)[0]

@@ -27,6 +27,8 @@ LIMIT_IN_AN_UNKNOWN_WINDOW: Final = 4_096
 TOKENS_AROUND_A_PROMPT: Final = 16
 TOKENS_AROUND_A_MESSAGE: Final = 8
 MOST_TOKENS_OF_A_PICTURE: Final = 8_000
+# Of one picture where upstream did not count.
+USUAL_TOKENS_OF_A_PICTURE: Final = 1_000
 
 
 def characters_of(messages: Iterable[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> int:
@@ -105,6 +107,17 @@ def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> Non
         param="messages",
         code="context_length_exceeded",
     )
+
+
+def usual_picture_tokens(payload: Mapping[str, Any]) -> int:
+    """The tokens that are likely for the pictures that are sent upstream."""
+    pictures = sum(
+        part["type"] == "image_url"
+        for message in payload["messages"]
+        if isinstance(message["content"], list)
+        for part in message["content"]
+    )
+    return USUAL_TOKENS_OF_A_PICTURE * (pictures + ("image" in payload))
 
 
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:

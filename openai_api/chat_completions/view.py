@@ -15,6 +15,7 @@ from openai_api.chat_completions.translate import ChatPlan, body_of, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result, Stretch
 from openai_api.use import token_estimate
+from openai_api.use.in_flight import InFlight
 from openai_api.use.recording import Metered, metered_tokens
 from openai_api.wire import streaming
 from openai_api.wire.http_response import EventStreamResponse
@@ -99,9 +100,7 @@ async def answered(
     exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
 ) -> tuple[ChatNormaliser, list[Delta], Metered]:
     """A whole answer, read; an empty success is asked for once more."""
-    exchange.used_so_far = lambda: metered(
-        exchange, plan, ChatNormaliser(plan.expected), partial=True
-    )
+    exchange.used_so_far = in_flight(exchange, asked, plan).metered
     try:
         answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
     except UnusableAnswer:
@@ -147,6 +146,16 @@ async def stream_to(
         lambda writer, partial, answer: metered(
             exchange, plan, writer.normaliser, partial=partial, answer=answer
         ),
+        unanswered=in_flight(exchange, asked, plan).metered,
+    )
+
+
+def in_flight(exchange: Exchange, asked: ChatRequest, plan: ChatPlan) -> InFlight:
+    """The call from now on, as long as there is no answer."""
+    assert exchange.model is not None
+    choices = asked.settings.get("n") or 1
+    return InFlight(
+        exchange.model.name, plan.prompt_characters, plan.limit * choices, plan.picture_tokens
     )
 
 
@@ -170,6 +179,7 @@ def metered(
         usage,
         prompt_characters=plan.prompt_characters,
         completion_characters=normaliser.characters,
+        picture_tokens=0 if usage.prompt_tokens else plan.picture_tokens(),
         partial=partial,
         cached_answer=answer is not None and answer.from_cache,
     )

@@ -19,6 +19,7 @@ from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result, Stretch
 from openai_api.runs import side_by_side
 from openai_api.use import token_estimate
+from openai_api.use.in_flight import InFlight
 from openai_api.use.recording import Metered, together
 from openai_api.wire import streaming
 from openai_api.wire.http_response import EventStreamResponse
@@ -76,18 +77,24 @@ async def whole(
 ) -> Result:
     """Every choice, or none; an empty success is asked for once more."""
     done: list[Metered] = []
-    waiting: dict[int, Metered] = {}
-    exchange.used_so_far = lambda: together([*done, *waiting.values()], partial=True)
+    waiting: dict[int, InFlight] = {}
+
+    def used_so_far() -> Metered:
+        return together([*done, *(each.metered() for each in waiting.values())], partial=True)
+
+    exchange.used_so_far = used_so_far
 
     async def choose(number: int, call: ChatPlan) -> tuple[dict[str, Any], str]:
-        waiting[number] = chat.metered(exchange, call, ChatNormaliser(call.expected), partial=True)
+        waiting[number] = chat.in_flight(exchange, asked.chat, call)
         try:
             try:
                 answer, normaliser, deltas = await _answered(exchange, asked, plan, call, client)
             except UnusableAnswer:
                 answer, normaliser, deltas = await _answered(exchange, asked, plan, call, client)
         except WorkersAIError:
-            exchange.spent = together(done, partial=True)
+            del waiting[number]
+            # With the calls beside it, which are given up now.
+            exchange.spent = used_so_far()
             raise
         del waiting[number]
         done.append(chat.metered(exchange, call, normaliser, answer=answer))
@@ -126,6 +133,7 @@ async def streamed(
         lambda writer, partial, answer: chat.metered(
             exchange, call, writer.normaliser, partial=partial, answer=answer
         ),
+        unanswered=chat.in_flight(exchange, asked.chat, call).metered,
     )
 
 

@@ -19,6 +19,7 @@ from openai_api.use.recording import Metered
 from openai_api.use.usage import NOTHING
 from workers_ai.answer import Answer
 from workers_ai.client import WorkersAIClient
+from workers_ai.errors import WorkersAIError
 
 
 def read(body: dict[str, Any]) -> ImageRequest:
@@ -49,22 +50,34 @@ async def whole(
     assert exchange.model is not None
     name = exchange.model.name
     done: list[tuple[Picture, Answer]] = []
+    in_flight = 0
 
     async def draw(call: ImageCall) -> Picture:
-        # Each try is billed, so a call that upstream may have run is not repeated.
-        answer = await client.run(
-            name,
-            call.body,
-            caller=exchange.caller,
-            content_type=call.content_type,
-            repeatable=False,
-        )
+        nonlocal in_flight
+        in_flight += 1
+        try:
+            # Each try is billed, so a call that upstream may have run is not repeated.
+            answer = await client.run(
+                name,
+                call.body,
+                caller=exchange.caller,
+                content_type=call.content_type,
+                repeatable=False,
+            )
+        except WorkersAIError:
+            in_flight -= 1
+            raise
+        in_flight -= 1
         exchange.attempts += answer.attempts
         picture = picture_of(answer)
         done.append((picture, answer))
         return picture
 
-    exchange.used_so_far = lambda: _metered(plan, [a for _, a in done], "partial")
+    def used_so_far() -> Metered:
+        """Who hangs up pays for the pictures that upstream is busy with, too."""
+        return _metered(plan, [answer for _, answer in done], "partial", in_flight=in_flight)
+
+    exchange.used_so_far = used_so_far
     results = await asyncio.gather(*map(draw, plan.calls), return_exceptions=True)
     pictures = [result for result in results if isinstance(result, Picture)]
     for result in results:
@@ -88,14 +101,16 @@ def quantities(plan: ImagePlan, images: int) -> Quantities:
     )
 
 
-def _metered(plan: ImagePlan, answers: list[Answer], source: str) -> Metered:
+def _metered(plan: ImagePlan, answers: list[Answer], source: str, *, in_flight: int = 0) -> Metered:
     measured = [answer.neurons for answer in answers if answer.neurons is not None]
-    every_answer_says = bool(answers) and len(measured) == len(answers)
+    every_answer_says = bool(answers) and len(measured) == len(answers) + in_flight
     return Metered(
         NOTHING.with_neurons(sum(measured, Decimal(0))) if every_answer_says else NOTHING,
         source,
-        quantities(plan, len(answers)),
-        cached_answer=bool(answers) and all(answer.from_cache for answer in answers),
+        quantities(plan, len(answers) + in_flight),
+        cached_answer=bool(answers)
+        and not in_flight
+        and all(answer.from_cache for answer in answers),
     )
 
 

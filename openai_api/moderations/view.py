@@ -50,7 +50,12 @@ async def whole(
     runs = TextRuns(exchange, client)
 
     async def judge(judgement: Judgement) -> Verdict:
-        return await runs.run(judgement.body, characters=judgement.characters, read=verdict_of)
+        return await runs.run(
+            judgement.body,
+            characters=judgement.characters,
+            read=verdict_of,
+            most_tokens=MOST_VERDICT_TOKENS,
+        )
 
     verdicts = await side_by_side(partial(judge, judgement) for judgement in plan.judgements)
     return Result(moderation_answer(verdicts, model=asked.model), runs.metered())

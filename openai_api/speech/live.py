@@ -103,15 +103,17 @@ def metered(
     *,
     partial: bool = False,
 ) -> Metered:
-    """What the speech used: its text is charged whole, however much of the sound was heard."""
-    audio_ms = meter.ms
-    if audio_ms is None and not partial:
-        audio_ms = plan.characters * USUAL_MS_PER_CHARACTER
+    """What the speech used: its text is charged whole, however much of the sound was heard, and so
+    is the sound that upstream was asked for.
+    """
+    audio_ms, usual_ms = meter.ms, plan.characters * USUAL_MS_PER_CHARACTER
+    if audio_ms is None or (partial and audio_ms < usual_ms):
+        audio_ms = usual_ms
     neurons = answer.neurons if answer is not None else None
     source = "partial" if partial else "estimated" if neurons is None else "upstream"
     return Metered(
         Usage(neurons=neurons),
         source,
-        Quantities(characters=plan.characters, audio_ms=audio_ms or 0),
+        Quantities(characters=plan.characters, audio_ms=audio_ms),
         cached_answer=answer is not None and answer.from_cache,
     )

@@ -54,13 +54,16 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """`duration_s` is None where upstream names neither a length nor any time."""
+    """`duration_s` is None where upstream names neither a length nor any time; with
+    `tells_duration` it is the length of the recording, and else the end of the last word.
+    """
 
     text: str
     words: tuple[Word, ...] = ()
     segments: tuple[Segment, ...] = ()
     language: str | None = None
     duration_s: float | None = None
+    tells_duration: bool = False
 
 
 def transcript_of(content: bytes) -> Transcript:
@@ -145,7 +148,14 @@ def _timed(heard: Transcript) -> Transcript:
     if not segments and heard.text:
         ratio = _compression_ratio(heard.text)
         segments = (Segment(0.0, duration_s or 0.0, heard.text, compression_ratio=ratio),)
-    return Transcript(heard.text, heard.words, segments, heard.language, duration_s)
+    return Transcript(
+        heard.text,
+        heard.words,
+        segments,
+        heard.language,
+        duration_s,
+        tells_duration=bool(heard.duration_s),
+    )
 
 
 def cut(words: Iterable[Word], text: str) -> Iterator[Segment]:

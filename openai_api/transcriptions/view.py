@@ -32,9 +32,15 @@ ENCODED_ON_THE_LOOP_BYTES = 1024 * 1024
 
 
 def most(asked: TranscriptionRequest, plan: TranscriptionPlan, model: ModelRecord) -> Quantities:
-    data = asked.recording.data
-    seconds = audio_file.seconds(data) or len(data) / LEAST_BYTES_PER_SECOND
+    seconds = _recorded_s(asked.recording.data, LEAST_BYTES_PER_SECOND)
     return Quantities(audio_ms=round(seconds * 1000))
+
+
+def _recorded_s(data: bytes, bytes_per_second: int) -> float:
+    """The length of a recording by its header, or else at this rate. The sender wrote the header,
+    so its bytes have a say as well."""
+    told_s = audio_file.seconds(data) or len(data) / bytes_per_second
+    return max(told_s, audio_file.least_seconds(data))
 
 
 async def whole(
@@ -109,12 +115,12 @@ def metered(
     *,
     partial: bool = False,
 ) -> Metered:
-    """Usage by the length that upstream heard, or else the length of the file."""
-    seconds = heard.duration_s if heard is not None else None
-    source = "partial" if partial else "estimated" if seconds is None else "upstream"
-    if seconds is None:
-        data = asked.recording.data
-        seconds = audio_file.seconds(data) or len(data) / USUAL_BYTES_PER_SECOND
+    """Usage by the length that upstream tells, or else the length of the file."""
+    seconds = heard_s = (heard.duration_s if heard is not None else None) or 0.0
+    if heard is None or not heard.tells_duration:
+        # Words end before a recording does, or are in none of it.
+        seconds = max(heard_s, _recorded_s(asked.recording.data, USUAL_BYTES_PER_SECOND))
+    source = "partial" if partial else "estimated" if seconds > heard_s else "upstream"
     return Metered(
         Usage(neurons=answer.neurons if isinstance(answer, Answer) else None),
         source,

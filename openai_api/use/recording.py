@@ -46,10 +46,14 @@ def metered_tokens(
     *,
     prompt_characters: int,
     completion_characters: int,
+    picture_tokens: int = 0,
     partial: bool = False,
     cached_answer: bool = False,
 ) -> Metered:
-    """Token usage as reported, completed by estimates where upstream reported none."""
+    """Token usage as reported, completed by estimates where upstream reported none.
+
+    `picture_tokens` are those of a prompt's pictures, beside its characters.
+    """
     source = "partial" if partial else "upstream"
     if reported.known:
         if not partial:
@@ -64,7 +68,7 @@ def metered_tokens(
         source = "estimated"
     prompt, completion = reported.prompt_tokens, reported.completion_tokens
     if prompt is None or (partial and not prompt):
-        prompt = token_estimate.prompt_tokens(model, prompt_characters)
+        prompt = token_estimate.prompt_tokens(model, prompt_characters) + picture_tokens
     if completion is None or (partial and not completion):
         completion = token_estimate.completion_tokens(model, completion_characters)
     usage = reported

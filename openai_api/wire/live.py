@@ -24,6 +24,10 @@ class LiveAnswer(ABC):
     def used_so_far(self) -> Metered:
         """What has to be paid if the answer ends here."""
 
+    def used_when_left(self) -> Metered:
+        """The same when nobody waits for it any more, while upstream may still be busy with it."""
+        return self.used_so_far()
+
     @abstractmethod
     def failure(self, error: ApiError) -> bytes:
         """The last bytes of an answer that failed; raises BrokenOff where its format has none."""
@@ -38,10 +42,13 @@ class LiveAnswer(ABC):
         if not stopped_for_key:
             self._exchange.abandoned()
             raise gone
-        return await self.failed(KeyStoppedError("The API key is no longer in force."))
+        stopped = KeyStoppedError("The API key is no longer in force.")
+        return await self._ended(stopped, self.used_when_left())
 
     async def failed(self, error: Exception) -> bytes:
         """The last bytes after a failure, which is logged and recorded."""
+        return await self._ended(error, self.used_so_far())
+
+    async def _ended(self, error: Exception, used: Metered) -> bytes:
         report(error, request_id=self._exchange.request.request_id)
-        shown = await self._exchange.failed(error, self.used_so_far(), status=200)
-        return self.failure(shown)
+        return self.failure(await self._exchange.failed(error, used, status=200))

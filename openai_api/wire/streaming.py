@@ -38,18 +38,26 @@ Meter = Callable[[Any, bool, Answer | EventSource | None], Metered]
 
 
 async def stream(
-    exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter
+    exchange: Exchange,
+    writer: StreamWriter,
+    ask: Ask,
+    meter: Meter,
+    *,
+    unanswered: Callable[[], Metered] | None = None,
 ) -> EventStreamResponse:
     """The answer as a stream that begins with upstream's first event.
 
     `ask` calls upstream, streamed or not. A failure before the first event is raised. When upstream
     sends nothing for as long as the keep-alive interval, the stream begins with comments instead,
     or proxies would close the connection.
+
+    `unanswered` says what was used by a call that is given up before upstream answers, where that
+    is more than `meter` says of no answer.
     """
     if exchange.ticket.capture is not None:
         writer = KeptStream(writer, exchange.ticket.capture)
-    live = LiveStream(exchange, writer, ask, meter)
-    exchange.used_so_far = live.used_so_far
+    live = LiveStream(exchange, writer, ask, meter, unanswered)
+    exchange.used_so_far = live.used_when_left
     opening = asyncio.ensure_future(live.open())
     try:
         opened, _ = await asyncio.wait({opening}, timeout=settings.KEEPALIVE_INTERVAL)
@@ -65,8 +73,16 @@ async def stream(
 class LiveStream(LiveAnswer):
     """One stream while it is sent, from upstream's first event to the committed row."""
 
-    def __init__(self, exchange: Exchange, writer: StreamWriter, ask: Ask, meter: Meter) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        writer: StreamWriter,
+        ask: Ask,
+        meter: Meter,
+        unanswered: Callable[[], Metered] | None,
+    ) -> None:
         super().__init__(exchange)
+        self._unanswered = unanswered
         self._writer = writer
         self._ask = ask
         self._meter = meter
@@ -158,6 +174,11 @@ class LiveStream(LiveAnswer):
 
     def used_so_far(self) -> Metered:
         return self._meter(self._writer, True, self._answer)
+
+    def used_when_left(self) -> Metered:
+        if self._answer is None and self._unanswered is not None:
+            return self._unanswered()
+        return self.used_so_far()
 
     def failure(self, error: ApiError) -> bytes:
         return self._writer.failed(error)

@@ -17,6 +17,7 @@ from openai_api.chat_completions.length import (
     check_length,
     most_prompt_tokens,
     output_limit,
+    usual_picture_tokens,
 )
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest
@@ -55,6 +56,10 @@ class ChatPlan:
 
     def most_prompt_tokens(self) -> int:
         return most_prompt_tokens(self.payload)
+
+    def picture_tokens(self) -> int:
+        """The tokens that the pictures of the prompt usually have."""
+        return usual_picture_tokens(self.payload)
 
     @property
     def limit(self) -> int:

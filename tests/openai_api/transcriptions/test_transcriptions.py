@@ -2,6 +2,8 @@
 
 import json
 import socket
+import struct
+import time
 from typing import Any
 
 import httpx
@@ -13,10 +15,12 @@ from openai_api.errors import FileTooLarge
 from openai_api.transcriptions.request import MAX_FILE_BYTES, TranscriptionRequest, read
 from openai_api.transcriptions.transcript import transcript_of
 from openai_api.transcriptions.translate import media_type_of
+from openai_api.transcriptions.view import metered
 from openai_api.wire.multipart import Form, Upload
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import new_id
+from workers_ai import audio_file
 from workers_ai.errors import UnusableAnswer
 from workers_ai.simulator.serve import RunningSimulator
 from workers_ai.simulator.tasks import sound
@@ -386,3 +390,91 @@ def test_the_recordings_type_is_that_of_its_bytes_first(
 ) -> None:
     asked = TranscriptionRequest("m", Upload(filename, announced, data))
     assert media_type_of(asked) == told
+
+
+# --- What the sender's header claims ----------------------------------------------------------
+
+
+def wav(
+    seconds: float = 60,
+    *,
+    byte_rate: int | None = None,
+    rate: int = 16_000,
+    length: int | None = None,
+) -> bytes:
+    """Mono of 16 bits at 16 kHz, with a header that may lie."""
+    samples = b"\0\1" * int(16_000 * seconds)
+    shown = len(samples) if length is None else length
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + len(samples))
+        + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, 1, rate, byte_rate or rate * 2, 2, 16)
+        + b"data"
+        + struct.pack("<I", shown)
+        + samples
+    )
+
+
+FLAC_OF_A_MOMENT = b"fLaC" + bytes(14) + ((16_000 << 44) | 10).to_bytes(8, "big")
+
+
+@pytest.mark.parametrize(
+    ("data", "at_least_s"),
+    [
+        (wav(), 60),
+        (wav(byte_rate=2**32 - 1), 60),
+        (wav(length=100), 60),
+        (wav(rate=2**31, byte_rate=32_000), 10),
+        (wav()[:12] + wav()[36:] + bytes(10), 48),  # no format at all
+        (FLAC_OF_A_MOMENT + bytes(2_000_000), 50),
+        (b"\x1aE\xdf\xa3" + b"\x44\x89\x84" + struct.pack(">f", 1.0) + bytes(2_000_000), 50),
+        (b"OggS" + bytes(2_000_000), 50),
+        (bytes(2_000_000), 50),
+    ],
+)
+def test_no_header_makes_a_recording_shorter_than_its_bytes(data: bytes, at_least_s: int) -> None:
+    recording = Upload("a", "audio/wav", data)
+    asked = TranscriptionRequest(model="m", recording=recording)
+    assert audio_file.least_seconds(data) >= at_least_s
+    assert metered(asked, None, None, partial=True).quantities.audio_ms >= at_least_s * 1000
+
+
+def test_an_honest_recording_has_the_length_of_its_header() -> None:
+    asked = TranscriptionRequest(model="m", recording=Upload("a", "audio/wav", wav(4)))
+    assert metered(asked, None, None, partial=True).quantities.audio_ms == 4000
+
+
+@pytest.mark.parametrize("start", [b"RIFF\0\0\0\0WAVE", b"\0\0\0\x08ftyp"])
+def test_a_recording_of_millions_of_parts_is_given_up(start: bytes) -> None:
+    part = b"junk\0\0\0\0" if start[:1] == b"R" else b"\0\0\0\x08free"
+    data = start + part * 3_000_000
+    began = time.process_time()
+    assert audio_file.seconds(data) is None
+    assert audio_file.least_seconds(data) > 500
+    assert time.process_time() - began < 0.2
+
+
+def test_a_recording_with_a_lying_header_costs_what_its_bytes_say(
+    gateway: GatewayProcess, upstream: RunningSimulator
+) -> None:
+    upstream.set_scenario("hang")
+    key = gateway.issue_key(daily_budget_nano_usd=1_000_000)
+    headers = {"authorization": f"Bearer {key}"}
+    url = gateway.url + "/v1/audio/transcriptions"
+    for seconds, told in ((60, None), (700, 429)):
+        request_id = new_id()
+        try:
+            response = httpx.post(
+                url,
+                data={"model": WHISPER},
+                files={"file": ("a.wav", wav(seconds, byte_rate=2**32 - 1))},
+                headers={**headers, "x-request-id": request_id},
+                timeout=2,
+            )
+            assert response.status_code == told
+        except httpx.ReadTimeout:
+            assert told is None
+            row = gateway.row(request_id)
+            assert (row.end_reason, row.audio_ms) == ("client_gone", 60_000)
+            assert row.cost_nano_usd == 450_000
