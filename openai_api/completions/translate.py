@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from catalog.classify.facts import ChatFacts
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions import translate as chat
-from openai_api.chat_completions.translate import ChatPlan
+from openai_api.chat_completions.translate import ChatPlan, family_of, least_effort
 from openai_api.completions.request import CompletionRequest, as_messages
 
 
@@ -32,14 +33,19 @@ def translate(
     asked: CompletionRequest, model: ModelRecord, *, default_max_tokens: int | None
 ) -> CompletionPlan:
     """The plan for this model; raises BadRequest."""
+    chat_asked = asked.chat
+    if chat_asked.reasoning_effort is None:
+        # A text completion has a short limit and no thoughts, so as little as can be goes to them.
+        effort = least_effort(model.chat or ChatFacts(), family_of(model.name))
+        chat_asked = replace(chat_asked, reasoning_effort=effort)
     calls = []
     for prompt in asked.prompts:
         for number in range(asked.n):
-            settings = dict(asked.chat.settings)
+            settings = dict(chat_asked.settings)
             if settings.get("seed") is not None:
                 # Choices of one prompt differ: each takes the next seed.
                 settings["seed"] += number
-            question = replace(asked.chat, messages=as_messages(prompt), settings=settings)
+            question = replace(chat_asked, messages=as_messages(prompt), settings=settings)
             calls.append(chat.translate(question, model, default_max_tokens=default_max_tokens))
     return CompletionPlan(tuple(calls), takes_messages="chat" in model.endpoints)
 

@@ -3,7 +3,7 @@
 from openai_api.chat_completions.request.chat_request import (
     EFFORTS,
     ChatRequest,
-    check_settings,
+    checked_settings,
     read,
 )
 from openai_api.chat_completions.request.hosted import (
@@ -26,7 +26,7 @@ __all__ = [
     "ChatRequest",
     "check_any",
     "check_picture_url",
-    "check_settings",
+    "checked_settings",
     "choice_without_tools",
     "forced_hosted",
     "is_hosted",

@@ -67,7 +67,6 @@ def read(body: dict[str, Any]) -> ChatRequest:
         raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
     limit = fields.whole_number(body, "max_completion_tokens", low=1)
     older_limit = fields.whole_number(body, "max_tokens", low=1)
-    check_settings(body)
     return ChatRequest(
         model=model,
         messages=messages_of(body),
@@ -85,9 +84,7 @@ def read(body: dict[str, Any]) -> ChatRequest:
         user=fields.text(body, "user") or "",
         cache_key=fields.text(body, "prompt_cache_key") or "",
         ignored=tools.ignored + _ignored_fields(body),
-        settings={
-            name: value for name, value in body.items() if name not in _PLACED and value is not None
-        },
+        settings=checked_settings(body),
     )
 
 
@@ -112,21 +109,27 @@ _SETTINGS: dict[str, Callable[[_Body], object]] = {
     "modalities": lambda body: fields.sequence(body, "modalities"),
     "audio": lambda body: fields.mapping(body, "audio"),
     "prediction": lambda body: fields.mapping(body, "prediction"),
-    "web_search_options": lambda body: fields.mapping(body, "web_search_options"),
 }
 
 
-def check_settings(body: _Body) -> None:
-    """Checks the types of the fields that are passed on unchanged. A request sends few of them."""
+def checked_settings(given: _Body) -> _Body:
+    """Those of the fields that are passed on, each checked; a whole number written as `1.0` is 1.
+
+    A request sends few of them.
+    """
+    settings: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
-    for name, value in body.items():
+    for name, value in given.items():
+        if value is None:
+            continue
         check = _SETTINGS.get(name)
         if check is not None:
-            check(body)
-        elif name not in _PLACED and value is not None:
-            unknown[name] = value
+            settings[name] = check(given)
+        elif name not in _PLACED:
+            settings[name] = unknown[name] = value
     if unknown:
         check_unknown(unknown)
+    return settings
 
 
 def _stops(body: dict[str, Any]) -> tuple[str, ...]:
@@ -164,7 +167,8 @@ def _hides_thoughts(body: dict[str, Any]) -> bool:
 
 def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:
     """Fields that ask for a hosted tool, which is left out as under `tools`."""
-    return ("web_search_options",) if body.get("web_search_options") is not None else ()
+    asked = fields.mapping(body, "web_search_options")
+    return () if asked is None else ("web_search_options",)
 
 
 def _response_format(body: dict[str, Any]) -> dict[str, Any] | None:

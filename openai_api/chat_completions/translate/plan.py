@@ -154,6 +154,13 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             param="messages",
             code="unsupported_content",
         )
+    if asked.settings.get("logprobs") and _gives_no_logprobs(facts):
+        raise BadRequest(
+            f"The model `{asked.model}` does not give log probabilities. Models that do list "
+            "'logprobs' among their supported_parameters in /v1/models.",
+            param="logprobs",
+            code="unsupported_parameter",
+        )
     if facts.dialect == "legacy":
         if "file" in parts or "input_audio" in parts:
             raise BadRequest(
@@ -167,9 +174,10 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
                 param="n",
                 code="unsupported_parameter",
             )
-        if asked.settings.get("logprobs"):
-            raise BadRequest(
-                f"The model `{asked.model}` does not give log probabilities.",
-                param="logprobs",
-                code="unsupported_parameter",
-            )
+
+
+def _gives_no_logprobs(facts: ChatFacts) -> bool:
+    """Models that do not know the field ignore it, which would change in silence what is asked."""
+    if facts.dialect == "legacy":
+        return True
+    return facts.schema_known and "logprobs" not in facts.supported_parameters

@@ -92,13 +92,31 @@ def reasoning_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[
             switches[family.low_effort_switch] = True
         given = asked.settings.get("chat_template_kwargs") or {}
         return {"chat_template_kwargs": {**switches, **given}}
+    sent = _sent_effort(effort, facts, family)
+    return {"reasoning_effort": sent} if sent else {}
+
+
+# From least to most.
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+
+def least_effort(facts: ChatFacts, family: Family) -> str | None:
+    """OpenAI's word for the least that this model can think; None where it has no control."""
+    if family.thinking_switch:
+        return "none"
+    sent = {effort: _sent_effort(effort, facts, family) for effort in ("none", "minimal", "low")}
+    known = [effort for effort, word in sent.items() if word in _EFFORTS]
+    return min(known, key=lambda effort: _EFFORTS.index(str(sent[effort])), default=None)
+
+
+def _sent_effort(effort: str, facts: ChatFacts, family: Family) -> str | None:
+    """The model's word for an effort; None where it has none."""
     known = facts.reasoning_effort
     if known is not None and known.supported:
         sent = effort if effort in known.supported else known.normalizes_to.get(effort)
         if sent is None:
             sent = (family.efforts or {}).get(effort)
-        return {"reasoning_effort": sent} if sent in known.supported else {}
+        return sent if sent in known.supported else None
     if family.efforts is not None:
-        sent = family.efforts.get(effort)
-        return {"reasoning_effort": sent} if sent else {}
-    return {"reasoning_effort": effort} if facts.dialect == "openai" and facts.reasoning else {}
+        return family.efforts.get(effort)
+    return effort if facts.dialect == "openai" and facts.reasoning else None

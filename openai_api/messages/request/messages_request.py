@@ -9,7 +9,7 @@ refused. Raises BadRequest naming the field.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request import check_settings
+from openai_api.chat_completions.request import checked_settings
 from openai_api.errors import BadRequest
 from openai_api.messages.request.messages import Blocks, messages_of, system_of
 from openai_api.messages.request.tools import tool_choice_of, tools_of
@@ -68,7 +68,7 @@ def read(body: dict[str, Any]) -> MessagesRequest:
 def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest:
     """The request in a `body` that needs no limit, as when its tokens are counted."""
     model = fields.text(body, "model", required=True) or ""
-    check_settings({name: body.get(name) for name in _PASSED_ON})
+    settings = checked_settings({name: body.get(name) for name in _PASSED_ON})
     _refuse_what_is_kept_elsewhere(body)
     tools = tools_of(body)
     effort, shows_thinking = _thinking(body)
@@ -90,7 +90,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         schema=_schema(body),
         stops=_stops(body),
         user=user or "",
-        settings={name: body[name] for name in _PASSED_ON if body.get(name) is not None},
+        settings=settings,
     )
 
 

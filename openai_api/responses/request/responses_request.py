@@ -8,7 +8,7 @@ naming the `param`.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request import EFFORTS, check_settings
+from openai_api.chat_completions.request import EFFORTS, checked_settings
 from openai_api.errors import BadRequest
 from openai_api.responses.request.items import Items, is_dropped, items_of
 from openai_api.responses.request.offered import Tools
@@ -84,7 +84,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     fields.mapping(body, "stream_options")
     fields.text(body, "service_tier")
     fields.text(body, "prompt_cache_retention")
-    check_settings({name: value for name, value in body.items() if name not in _PLACED})
+    settings = checked_settings({n: value for n, value in body.items() if n not in _PLACED})
     included = _included(body)
     items = items_of(body)
     choice = body.get("tool_choice")
@@ -115,9 +115,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
         user=fields.text(body, "user") or "",
         safety_identifier=fields.text(body, "safety_identifier"),
         cache_key=fields.text(body, "prompt_cache_key") or "",
-        settings={
-            name: value for name, value in body.items() if name not in _PLACED and value is not None
-        },
+        settings=settings,
     )
 
 

@@ -116,7 +116,7 @@ def _choice(made: Generated) -> dict[str, Any]:
     choice: dict[str, Any] = {
         "index": made.index,
         "message": message,
-        "logprobs": None,
+        "logprobs": made.logprobs(made.content),
         "finish_reason": made.finish_reason,
     }
     if "nemotron" in made.model:

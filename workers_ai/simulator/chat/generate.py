@@ -1,5 +1,6 @@
 """Making a chat answer: within its token limit, with its thoughts, and with what it used."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,6 +23,8 @@ from workers_ai.simulator.models.metering import count_tokens, price_list, split
 CACHE_BLOCK_TOKENS = 16
 # With longer prompts models ignore "required".
 REQUIRED_HOLDS_TOKENS = 6000
+# What a model thinks at a low effort.
+SHORT_THOUGHT = "I answer what was asked."
 
 
 def generate(call: Call, body: dict[str, Any]) -> list[Generated]:
@@ -38,14 +41,19 @@ def generate(call: Call, body: dict[str, Any]) -> list[Generated]:
     if question.tool_choice == "required" and prompt_tokens > REQUIRED_HOLDS_TOKENS:
         question.tool_choice = "none"
     thought = answer(question)
+    if body.get("reasoning_effort") in ("low", "minimal"):
+        thought = replace(thought, reasoning=SHORT_THOUGHT)
     thinks = reasons(entry, body)
-    count = body.get("n") or 1 if family.openai_schema else 1
+    # A schema takes 1.0 for a whole number.
+    count = int(body.get("n") or 1) if family.openai_schema else 1
     cached = _cached_tokens(call, entry, body, prompt_tokens)
     stops = [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop") or []
     cut = _cut(thought, family, thinks, limit, stops if family.openai_schema else [])
     cut.turn = len(messages)
     cut.model = entry["name"]
     cut.json_mode = question.json_schema is not None
+    if family.openai_schema and body.get("logprobs"):
+        cut.top_logprobs = int(body.get("top_logprobs") or 0)
     cut.usage = token_usage(entry, prompt_tokens, count * _completion_tokens(cut), cached)
     made = [cut]
     for index in range(1, count):

@@ -33,6 +33,13 @@ class Generated:
     index: int = 0
     turn: int = 0
     json_mode: bool = False
+    top_logprobs: int | None = None  # None where no log probabilities are asked for
+
+    def logprobs(self, tokens: list[str]) -> dict[str, Any] | None:
+        """Log probabilities of some of the answer's tokens, with as many others as asked for."""
+        if self.top_logprobs is None or not tokens:
+            return None
+        return {"content": [_logprob(token, self.top_logprobs) for token in tokens]}
 
     @property
     def text(self) -> str:
@@ -47,6 +54,14 @@ class Generated:
         if self.family.tool_call_ids == "kimi":
             return [f"functions.{call.name}:{n}" for n, call in enumerate(self.tool_calls)]
         return [f"chatcmpl-tool-{uuid.uuid4().hex}" for _ in self.tool_calls]
+
+
+def _logprob(token: str, others: int) -> dict[str, Any]:
+    def of(text: str, logprob: float) -> dict[str, Any]:
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+    alike = [of(token, -0.1), *(of(f"{token}{n}", -2.0 - n) for n in range(1, others))]
+    return {**of(token, -0.1), "top_logprobs": alike[:others]}
 
 
 class Step(NamedTuple):
@@ -163,11 +178,20 @@ def _choice_steps(
     sent = 0
 
     def chunk(
-        delta: dict[str, Any], tokens: int = 1, finish: str | None = None, stop: int | None = None
+        delta: dict[str, Any],
+        tokens: int = 1,
+        finish: str | None = None,
+        stop: int | None = None,
+        said: str = "",
     ) -> Step:
         nonlocal sent
         sent += tokens
-        choice = {"index": made.index, "delta": delta, "finish_reason": finish, "logprobs": None}
+        choice = {
+            "index": made.index,
+            "delta": delta,
+            "finish_reason": finish,
+            "logprobs": made.logprobs([said] if said else []),
+        }
         body: dict[str, Any] = {**head, "choices": [choice]}
         if sglang:
             choice["matched_stop"] = stop
@@ -188,7 +212,7 @@ def _choice_steps(
     for token in made.reasoning:
         yield chunk({field_name: token})
     for token in made.content:
-        yield chunk({"content": token})
+        yield chunk({"content": token}, said=token)
     for position, (call, call_id) in enumerate(zip(made.tool_calls, made.call_ids(), strict=True)):
         opening = {"name": call.name, "arguments": ""}
         start = {"index": position, "id": call_id, "type": "function", "function": opening}
