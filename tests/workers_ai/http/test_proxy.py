@@ -3,9 +3,7 @@
 import asyncio
 import base64
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -14,54 +12,13 @@ import pytest
 from tests.workers_ai.clients import NO_RETRY, Client, chat
 from tests.workers_ai.http.certificates import Authority
 from tests.workers_ai.http.pools import FINE, asked, pool_of, whole, writing
+from tests.workers_ai.http.proxies import proxy_answering
 from tests.workers_ai.raw_server import listening, raw_server
 from workers_ai import errors
 from workers_ai.client import Account
 from workers_ai.http.proxy import MOST_ANSWER_BYTES, Proxy, proxy_for
 
 PASSWORD = "a-password-never-to-be-seen"
-ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-
-
-@dataclass
-class RunningProxy:
-    port: int = 0
-    heads: list[bytes] = field(default_factory=list)
-
-    def url(self, user: str = "") -> str:
-        return f"http://{user}127.0.0.1:{self.port}"
-
-
-@asynccontextmanager
-async def proxy_answering(answer: bytes = ESTABLISHED) -> AsyncIterator[RunningProxy]:
-    """A proxy that answers every CONNECT so, and passes on what follows when that was a 200."""
-    state = RunningProxy()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        state.heads.append(head)
-        if not answer.startswith(b"HTTP/1.1 200"):
-            writer.write(answer)
-            return
-        host, _, port = head.split(b" ")[1].decode().rpartition(":")
-        there, back = await asyncio.open_connection(host.strip("[]"), int(port))
-        writer.write(answer)
-
-        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            with suppress(OSError):
-                while part := await source.read(65536):
-                    target.write(part)
-                    await target.drain()
-            target.close()
-
-        try:
-            await asyncio.gather(copy(reader, back), copy(there, writer))
-        finally:
-            back.transport.abort()
-
-    async with listening(serve) as port:
-        state.port = port
-        yield state
 
 
 async def refusal(proxy: Proxy, url: str = "https://api.example") -> str:
