@@ -1,13 +1,16 @@
 """A gateway whose upstream has a certificate of a private authority and is behind a proxy: what
-clients, the log and `refresh_catalog` say while something is wrong, and that it works then.
+clients, the log and `refresh_catalog` say while something is wrong, and that it works then. And
+that its connections are for every key.
 """
 
 import asyncio
+import json
+import select
 import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from tests.workers_ai.http.proxies import RunningProxy, pass_on, proxy_answering
 from tests.workers_ai.raw_server import listening
 from workers_ai.simulator.serve import RunningSimulator
 
+STALL = "[simulate stall after=2]"
 USER = "gateway:never-to-be-seen@"
 CHAT = {
     "model": "@cf/meta/llama-3.3-70b-instruct-fp8-fast",
@@ -134,3 +138,26 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_key_whose_streams_never_end_leaves_connections_to_others(
+    start_gateway: Callable[..., GatewayProcess],
+) -> None:
+    gateway = start_gateway(UPSTREAM_MAX_CONNECTIONS="6", UPSTREAM_POOL_TIMEOUT="60")
+    greedy, modest = gateway.issue_key("greedy"), gateway.issue_key("modest")
+    stalling = {**CHAT, "stream": True, "messages": [{"role": "user", "content": STALL}]}
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {greedy}\r\n"
+    body = json.dumps(stalling).encode()
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 60))
+            for _ in range(8)
+        ]
+        for one in held:
+            one.sendall(request)
+        # As many as it gets have begun; the others wait.
+        begun, _, _ = select.select(held, [], [], 60)
+        assert begun
+        for _ in range(6):
+            assert chat(gateway, modest).status_code == 200
