@@ -1,13 +1,11 @@
 """Files of text, read into the prompt: no model here takes them as files. Pure."""
 
 import base64
-import re
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-_TEXT: Final = re.compile(
-    r"text/.+|application/(?:.+\+)?(?:json|xml|yaml|x-yaml|toml|javascript|x-sh|sql|x-ndjson)"
-)
+_PDF: Final = b"%PDF-"  # begins with text, and is none
+_NEVER_TEXT: Final = ("image/png", "image/jpeg", "audio/", "video/", "application/pdf")
 
 
 def read_text_files(messages: list[dict[str, Any]]) -> None:
@@ -26,21 +24,34 @@ def read_text_files(messages: list[dict[str, Any]]) -> None:
 
 
 def text_of_file(file: dict[str, Any]) -> str | None:
-    """What a file of text says, under its name; None for a file of another kind."""
+    """What a file of text says, under its name; None for a file of another kind.
+
+    The bytes decide: clients send code and tables under many types, or under none.
+    """
     data = file.get("file_data")
-    if not isinstance(data, str) or data[:5].lower() != "data:":
-        return None
-    comma = data.find(",")
-    media_type, _, parameters = data[5 : max(comma, 5)].lower().partition(";")
-    if comma < 0 or _TEXT.fullmatch(media_type.strip()) is None:
+    content = _content_of(data) if isinstance(data, str) else None
+    if content is None or content.startswith(_PDF) or b"\0" in content:
         return None
     try:
-        if parameters.endswith("base64"):
-            content = base64.b64decode(data[comma + 1 :], validate=True)
-        else:
-            content = unquote_to_bytes(data[comma + 1 :])
         text = content.decode("utf-8-sig")
-    except ValueError:
+    except UnicodeDecodeError:
         return None
     name = file.get("filename")
     return f"{name}\n{text}" if isinstance(name, str) and name else text
+
+
+def _content_of(data: str) -> bytes | None:
+    """The bytes in a data URL or in bare base64; None where it is neither, or holds what is never
+    text."""
+    if data[:5].lower() == "data:":
+        comma = data.find(",")
+        media_type, _, parameters = data[5 : max(comma, 5)].lower().partition(";")
+        if comma < 0 or media_type.strip().startswith(_NEVER_TEXT):
+            return None
+        if not parameters.endswith("base64"):
+            return unquote_to_bytes(data[comma + 1 :])
+        data = data[comma + 1 :]
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        return None
