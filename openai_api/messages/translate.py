@@ -36,6 +36,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         reasoning_effort=asked.effort,
         stops=asked.stops,
         user=asked.user,
+        ignored=asked.ignored,
         settings=_settings(asked),
     )
     return chat, conversation.pictures
@@ -114,6 +115,8 @@ class _Conversation:
             return part
         if block["type"] == "document":
             return _document(block)
+        if block["type"] == "tool_reference":
+            return {"type": "text", "text": f"Loaded: {block['tool_name']}"}
         if block["type"] == "search_result":
             head = "\n".join(str(block[n]) for n in ("title", "source") if block.get(n))
             return {"type": "text", "text": f"{head}\n{_texts(block['content'])}".strip()}

@@ -1,5 +1,6 @@
 """The system prompt and the messages of a Messages request, checked block by block. Pure."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,9 @@ from openai_api.wire.fields import missing, wrong_type, wrong_value
 ROLES = ("user", "assistant", "system")
 USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result")
 ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
-RESULT_BLOCKS = ("text", "image", "document", "search_result")
+RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
+# What Anthropic's own tools left in a conversation that goes on here.
+SERVER_BLOCKS = re.compile(r"(?:server_tool_use|mcp_tool_use|\w{1,60}_tool_result)", re.ASCII)
 
 Blocks = list[dict[str, Any]]
 
@@ -53,6 +56,8 @@ def _check_message(message: Any, at: str, calls: set[str]) -> None:
     types = ASSISTANT_BLOCKS if role == "assistant" else USER_BLOCKS
     for number, block in enumerate(content):
         inner = f"{at}.content[{number}]"
+        if role == "assistant" and _is_of_a_server(block):
+            continue
         _check_block(block, inner, types)
         if block["type"] == "tool_use":
             calls.add(block["id"])
@@ -69,6 +74,12 @@ def _check_block(block: Any, at: str, types: tuple[str, ...]) -> None:
     check = _CHECKS.get(nested_fields.kind(block, at, types))
     if check is not None:
         check(block, at)
+
+
+def _is_of_a_server(block: Any) -> bool:
+    """Whether a block is the call or the result of a tool that Anthropic ran: it is left out."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    return isinstance(kind, str) and SERVER_BLOCKS.fullmatch(kind) is not None
 
 
 def _check_text(block: dict[str, Any], at: str) -> None:
@@ -125,6 +136,10 @@ def _check_search_result(block: dict[str, Any], at: str) -> None:
     _check_texts(block.get("content"), f"{at}.content")
 
 
+def _check_reference(block: dict[str, Any], at: str) -> None:
+    nested_fields.text(block, at, "tool_name")
+
+
 def _check_call(block: dict[str, Any], at: str) -> None:
     for name in ("id", "name"):
         nested_fields.text(block, at, name)
@@ -166,6 +181,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "image": _check_image,
     "document": _check_document,
     "search_result": _check_search_result,
+    "tool_reference": _check_reference,
     "tool_use": _check_call,
     "tool_result": _check_result,
 }

@@ -12,7 +12,7 @@ from typing import Any
 from openai_api.chat_completions.request import checked_settings
 from openai_api.errors import BadRequest
 from openai_api.messages.request.messages import Blocks, messages_of, system_of
-from openai_api.messages.request.tools import tool_choice_of, tools_of
+from openai_api.messages.request.tools import loaded, tool_choice_of, tools_of
 from openai_api.wire import fields
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
@@ -42,6 +42,8 @@ class MessagesRequest:
     schema: dict[str, Any] | None = None
     stops: tuple[str, ...] = ()
     user: str = ""
+    # Types of Anthropic's own tools, which were left out.
+    ignored: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,19 +79,22 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
     if user is not None and not isinstance(user, str):
         raise wrong_type("metadata.user_id", "a string", user)
     fields.text(body, "service_tier")
+    messages = messages_of(body)
+    choice = tool_choice_of(body, tools)
     return MessagesRequest(
         model=model,
-        messages=messages_of(body),
+        messages=messages,
         max_tokens=max_tokens,
         stream=bool(fields.boolean(body, "stream")),
         system=system_of(body),
-        tools=tools,
-        tool_choice=tool_choice_of(body, tools),
+        tools=loaded(tools, choice, messages),
+        tool_choice=choice,
         effort=effort,
         shows_thinking=shows_thinking,
         schema=_schema(body),
         stops=_stops(body),
         user=user or "",
+        ignored=tools.ignored,
         settings=settings,
     )
 

@@ -1,53 +1,135 @@
 """The tools of a Messages request, and which of them the model may or must call. Pure."""
 
-from typing import Any
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 from openai_api.chat_completions.request import choice_without_tools
 from openai_api.errors import BadRequest
+from openai_api.messages.request.client_tools import described
 from openai_api.messages.request.messages import Blocks
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
+# Tools that Anthropic runs, or that come as a family of its own models: `web_search_20250305`.
+_SERVER_TOOLS: Final = re.compile(
+    r"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset|computer|browser)"
+    r"\w{0,40}",
+    re.ASCII,
+)
 
-def tools_of(body: dict[str, Any]) -> Blocks:
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """`offered`: what a model may be shown. `left_out`: Anthropic's own, by name and type."""
+
+    offered: Blocks
+    left_out: dict[str, str]
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The types of the tools that were left out."""
+        return tuple(dict.fromkeys(self.left_out.values()))
+
+
+def tools_of(body: dict[str, Any]) -> Tools:
     tools = fields.sequence(body, "tools") or []
     check_number(tools, "tools", MOST_TOOLS)
+    offered: Blocks = []
+    left_out: dict[str, str] = {}
     for number, tool in enumerate(tools):
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
-        if tool.get("type", "custom") not in (None, "custom"):
+        kind = tool.get("type", "custom")
+        if isinstance(kind, str) and _SERVER_TOOLS.fullmatch(kind):
+            name = tool.get("name")
+            left_out[name if isinstance(name, str) and name else kind] = kind
+        else:
+            offered.append(_offered(tool, at))
+    return Tools(offered, left_out)
+
+
+def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:
+    if tool.get("type", "custom") not in (None, "custom"):
+        fixed = described(tool)
+        if fixed is None:
             raise BadRequest(
                 f"Unsupported tool {fields.shown(tool['type'])} in '{at}': no model here knows "
-                "Anthropic's own tools. Describe a tool with 'name' and 'input_schema'.",
+                "this tool of Anthropic's. Describe a tool with 'name' and 'input_schema'.",
                 param=f"{at}.type",
                 code="unsupported_value",
             )
-        nested_fields.text(tool, at, "name")
-        if tool.get("description") is not None:
-            nested_fields.text(tool, at, "description", may_be_empty=True)
-        schema = tool.get("input_schema")
-        if schema is None:
-            raise missing(f"{at}.input_schema")
-        if not isinstance(schema, dict):
-            raise wrong_type(f"{at}.input_schema", "an object", schema)
-    return tools
+        tool = fixed
+    nested_fields.text(tool, at, "name")
+    if tool.get("description") is not None:
+        nested_fields.text(tool, at, "description", may_be_empty=True)
+    nested_fields.boolean(tool, at, "defer_loading")
+    schema = tool.get("input_schema")
+    if schema is None:
+        raise missing(f"{at}.input_schema")
+    if not isinstance(schema, dict):
+        raise wrong_type(f"{at}.input_schema", "an object", schema)
+    return tool
 
 
-def tool_choice_of(body: dict[str, Any], tools: Blocks) -> dict[str, Any] | None:
+def tool_choice_of(body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
     choice = fields.mapping(body, "tool_choice")
-    if choice is None:
-        return None
-    kind = choice.get("type")
+    kind = choice.get("type") if choice is not None else "auto"
     if kind not in ("auto", "any", "tool", "none"):
         raise wrong_value("tool_choice.type", "'auto', 'any', 'tool' or 'none'", kind)
+    if tools.left_out and not tools.offered and kind != "none":
+        raise BadRequest(
+            f"'tools' offers only what Anthropic runs ({_quoted(tools)}), and this gateway runs no "
+            "tools of its own. Beside other tools these are left out.",
+            param="tools",
+            code="unsupported_value",
+        )
+    if choice is None:
+        return None
     if kind == "tool":
         name = nested_fields.text(choice, "tool_choice", "name", may_be_empty=True)
-        names = [tool["name"] for tool in tools]
-        if name not in names:
+        if name in tools.left_out:
+            raise BadRequest(
+                f"'tool_choice' forces a tool that Anthropic runs ('{name[:60]}'), and this "
+                "gateway runs no tools of its own. With 'tool_choice' 'auto' it is left out.",
+                param="tool_choice.name",
+                code="unsupported_value",
+            )
+        if name not in [tool["name"] for tool in tools.offered]:
             raise wrong_value("tool_choice.name", "the name of one of 'tools'", name)
     nested_fields.boolean(choice, "tool_choice", "disable_parallel_tool_use")
-    if kind == "any" and not tools:
+    if kind == "any" and not tools.offered:
         raise choice_without_tools()
     return choice
+
+
+def _quoted(tools: Tools) -> str:
+    return ", ".join(f"'{kind}'" for kind in tools.ignored)[:200]
+
+
+def loaded(tools: Tools, choice: dict[str, Any] | None, messages: Blocks) -> Blocks:
+    """The tools that the model is shown: those with `defer_loading` only once a result refers to
+    them, the model called them, or the choice names them.
+
+    Where Anthropic's own search was to find them, which is left out, all are shown.
+    """
+    is_deferred = any(tool.get("defer_loading") for tool in tools.offered)
+    if not is_deferred or any(kind.startswith("tool_search_tool") for kind in tools.ignored):
+        return tools.offered
+    known = {*_referred_to(messages), (choice or {}).get("name")}
+    return [t for t in tools.offered if not t.get("defer_loading") or t["name"] in known]
+
+
+def _referred_to(messages: Blocks) -> Iterator[str]:
+    for message in messages:
+        content = message["content"]
+        for block in content if isinstance(content, list) else ():
+            if block["type"] == "tool_use":
+                yield block["name"]
+            elif block["type"] == "tool_result" and isinstance(block.get("content"), list):
+                for part in block["content"]:
+                    if part["type"] == "tool_reference":
+                        yield part["tool_name"]

@@ -116,7 +116,7 @@ def test_it_takes(fields: dict[str, Any]) -> None:
         ({"tools": {}}, "tools"),
         ({"tools": [{"name": "f"}]}, "tools[0].input_schema"),
         ({"tools": [{"input_schema": {}}]}, "tools[0].name"),
-        ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "tools[0].type"),
+        ({"tools": [{"type": "telepathy_20270101", "name": "x"}]}, "tools[0].type"),
         ({"tool_choice": "auto"}, "tool_choice"),
         ({"tool_choice": {"type": "some"}}, "tool_choice.type"),
         ({"tool_choice": {"type": "any"}}, "tool_choice"),
