@@ -13,6 +13,8 @@ from typing import Final
 
 FIRST_CHARACTERS: Final = 60_000
 LAST_CHARACTERS: Final = 40_000
+# Of a text that is laid out for reading.
+LAID_OUT_CHARACTERS: Final = 1_000_000
 
 _BASE64: Final = r"[A-Za-z0-9+/=_-]*(?:\\/[A-Za-z0-9+/=_-]*)*"
 _DATA_URL: Final = re.compile(rf"data:([\w.+-]+\\?/[\w.+-]+)(?:;[\w=.+-]+)*;base64,({_BASE64})")
@@ -95,12 +97,25 @@ def readable(body: bytes) -> str:
         return f"[{len(body):,} bytes that are no text]"
 
 
+_INDENTED: Final = json.JSONEncoder(indent=2, ensure_ascii=False)
+
+
 def laid_out(text: str) -> str:
-    """A captured text for reading: uncut JSON is indented, everything else is unchanged."""
+    """A captured text for reading: uncut JSON is indented, everything else is unchanged.
+
+    So is JSON of many levels, whose blanks would be many times its text.
+    """
+    pieces: list[str] = []
+    size = 0
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for piece in _INDENTED.iterencode(json.loads(text)):
+            size += len(piece)
+            if size > LAID_OUT_CHARACTERS:
+                return text
+            pieces.append(piece)
     except (ValueError, RecursionError):
         return text
+    return "".join(pieces)
 
 
 def without_bytes(text: str) -> str:

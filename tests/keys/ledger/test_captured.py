@@ -89,6 +89,12 @@ def test_json_is_laid_out_for_reading_and_all_else_left_alone() -> None:
     assert laid_out("[" * 100_000) == "[" * 100_000
 
 
+@pytest.mark.parametrize("levels", [100, 900])
+def test_what_would_grow_beyond_reading_is_left_as_it_is(levels: int) -> None:
+    text = '{"x":' + "[" * levels + ",".join(["1"] * 49_000) + "]" * levels + "}"
+    assert laid_out(text) == text
+
+
 def test_no_text_that_tells_of_a_row_shows_what_was_captured() -> None:
     texts = CapturedTexts(SECRET, len(SECRET), SECRET, len(SECRET))
     assert SECRET not in repr(ledger_row(captured=texts))
