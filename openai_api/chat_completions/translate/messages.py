@@ -28,14 +28,16 @@ def messages_for(
     """The messages as this model takes them, and a picture that is sent beside them."""
     image: str | None = None
     sent: list[dict[str, Any]] = []
+    # Those that follow the first, joined in the end: a text that grows would be copied each time.
+    instructions: list[str] = []
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
         out: dict[str, Any] = {"role": "system" if role == "developer" else role}
         if says_only_text(message):
             out["content"] = content
-            if out["role"] == "system" and len(sent) == 1 and sent[0]["role"] == "system":
-                _join_instructions(sent[0], content)
+            if out["role"] == "system" and _is_instructions_alone(sent):
+                instructions.append(str(content))
             else:
                 sent.append(out)
             continue
@@ -61,6 +63,8 @@ def messages_for(
         if facts.dialect == "openai" and isinstance(message.get("name"), str):
             out["name"] = message["name"]
         sent.append(out)
+    if instructions:
+        _join_instructions(sent[0], instructions)
     return sent, _picture(image)
 
 
@@ -122,12 +126,17 @@ def _calls_of_function(message: dict[str, Any], position: int) -> list[dict[str,
     return [{"id": f"call_{position}", "function": call}]
 
 
-def _join_instructions(first: dict[str, Any], content: Any) -> None:
+def _is_instructions_alone(sent: list[dict[str, Any]]) -> bool:
+    return len(sent) == 1 and sent[0]["role"] == "system" and isinstance(sent[0]["content"], str)
+
+
+def _join_instructions(first: dict[str, Any], others: list[str]) -> None:
     """Instructions at the beginning become one message: some templates refuse a second, and those
     that take it read the same.
     """
-    if isinstance(first["content"], str) and isinstance(content, str):
-        first["content"] = f"{first['content']}\n\n{content}" if first["content"] else content
+    texts = [first["content"], *others]
+    begin = next((number for number, text in enumerate(texts) if text), len(texts))
+    first["content"] = "\n\n".join(texts[begin:])
 
 
 def _call(call: dict[str, Any], position: int, number: int) -> dict[str, Any]:
