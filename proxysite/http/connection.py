@@ -384,6 +384,9 @@ class ClientConnection(HttpToolsProtocol):
             self._is_upgrade = False
             self._wants_websocket = asks_for_websocket(self.headers)
             method, version = self.parser.get_method(), self.parser.get_http_version()
+            # The one that stopped takes the connection for another protocol's, or for ended.
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.parser.feed_data(head_without_offer(method, self.url, version, self.headers))
             self._wants_websocket = False
             data = data[offset:]

@@ -68,7 +68,7 @@ def test_requests_beyond_the_room_are_refused_and_none_is_broken(
 ) -> None:
     """Each takes two files, and none ends before all have begun."""
     authorization = f"Bearer {scarce.issue_key()}"
-    stream = chat_body("Count to 40 [simulate slow-tokens seconds=500]", stream=True)
+    stream = chat_body("Count to 60 [simulate slow-tokens seconds=100]", stream=True)
     body = json.dumps(stream).encode()
     statuses: Counter[int] = Counter()
     with ExitStack() as stack:

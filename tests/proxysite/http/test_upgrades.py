@@ -73,7 +73,13 @@ def test_a_page_is_served_to_who_offers(gateway: GatewayProcess) -> None:
 def test_what_else_connection_says_still_holds(gateway: GatewayProcess) -> None:
     with connected(gateway.url) as client:
         client.request("GET", "/healthz", connection="close, Upgrade", upgrade="h2c")
-        assert client.response().headers["connection"] == "close"
+        response = client.response()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert client.rest() == b""
+    with connected(gateway.url) as client:
+        request = head("GET", "/healthz", connection="Upgrade", upgrade="h2c")
+        client.send(request.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert client.response().status == 200
         assert client.rest() == b""
 
 
