@@ -16,6 +16,7 @@ from openai_api.model_list.view import ModelsView, ModelView
 from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
 from openai_api.responses.view import InputTokensView, ResponsesView
+from openai_api.speech.lists import SpeechModelsView, SpeechVoicesView
 from openai_api.speech.view import SpeechView
 from openai_api.transcriptions.view import TranscriptionsView, TranslationsView
 
@@ -35,9 +36,13 @@ urlpatterns = [
     path("moderations", ModerationsView.as_view()),
     path("decisions", DecisionsView.as_view()),
     path("rerank", RerankView.as_view()),
+    # Cohere's present API, whose version stands in the path.
+    path("v2/rerank", RerankView.as_view()),
     path("audio/transcriptions", TranscriptionsView.as_view()),
     path("audio/translations", TranslationsView.as_view()),
     path("audio/speech", SpeechView.as_view()),
+    path("audio/voices", SpeechVoicesView.as_view()),
+    path("audio/models", SpeechModelsView.as_view()),
 ]
 
 # Paths that are the API's even when a client leaves `/v1` out.

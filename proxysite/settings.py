@@ -368,6 +368,7 @@ OWN_SEGMENTS = {
     *("v1", "api", "admin", "accounts", "keys", "usage", "requests", "playground", "static"),
     *("healthz", "readyz", "metrics", "favicon.ico", "audio", "chat", "completions", "embeddings"),
     *("decisions", "images", "key", "messages", "models", "moderations", "rerank", "responses"),
+    "v2",  # of /v2/rerank
 }
 
 

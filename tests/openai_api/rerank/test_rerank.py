@@ -118,3 +118,22 @@ def test_scores_of_nothing_are_no_answer(client: httpx.Client) -> None:
 
 def test_a_chat_model_does_not_rank(client: httpx.Client) -> None:
     assert_openai_error(rerank(client, model=OPENAI), 400, param="model", says="chat/completions")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/rerank", "/v2/rerank/", "/v1/v2/rerank", "/rerank", "/v1/rerank"]
+)
+def test_cohere_finds_it_at_each_of_its_paths(gateway: GatewayProcess, key: str, path: str) -> None:
+    """As `cohere.ClientV2` asks and reads."""
+    response = httpx.post(
+        gateway.url + path,
+        json={"model": RERANKER, "query": QUERY, "documents": DOCUMENTS, "top_n": 2},
+        headers={"authorization": f"Bearer {key}"},
+    )
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert len(body["results"]) == 2
+    assert {*body["results"][0]} == {"index", "relevance_score"}
+    assert body["id"] and body["meta"]
+    unknown = httpx.post(gateway.url + "/v2/nothing", json={})
+    assert_openai_error(unknown, 404)
