@@ -42,6 +42,8 @@ def characters_of(messages: Iterable[dict[str, Any]], tools: Sequence[dict[str, 
             total += sum(len(part["text"]) for part in content if part["type"] == "text")
         for call in message.get("tool_calls", ()):
             total += len(call["function"]["arguments"])
+        # Earlier thoughts, which are sent again.
+        total += len(message.get("reasoning") or "")
     return total
 
 

@@ -237,6 +237,16 @@ def test_tokens_are_counted(anthropic: Anthropic) -> None:
     assert 0 < short.input_tokens < 100 < long.input_tokens
 
 
+def test_past_thoughts_are_counted(anthropic: Anthropic) -> None:
+    def tokens(*thoughts: Any) -> int:
+        answered = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": "Yes"}]}
+        turns: Any = [*said("Hello"), answered, *said("Why?")]
+        return anthropic.messages.count_tokens(model=VLLM, messages=turns).input_tokens
+
+    thought = {"type": "thinking", "thinking": "I should agree. " * 50, "signature": "s"}
+    assert tokens(thought) > tokens() + 100
+
+
 def test_models_are_listed_in_pages_and_found(anthropic: Anthropic) -> None:
     models = list(anthropic.models.list(limit=7))
     assert len(models) > 15
