@@ -74,8 +74,8 @@ class Connections(ServerState):
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on all connections are looked at, for as long as the loop runs."""
         self._open_otherwise = self._open_otherwise or open_files.in_use()
-        self.look(loop.time())
         loop.call_later(LOOK_EVERY_S, self.begin, loop)
+        self.look(loop.time())
 
     def look(self, now: float) -> None:
         self.now = now

@@ -3,6 +3,7 @@
 The size of the buffers says less: the kernel's hold megabytes, and grow and shrink by lumps.
 """
 
+import contextlib
 import socket
 import struct
 from asyncio import Transport
@@ -33,7 +34,8 @@ def progress(transport: Any) -> tuple[int, bool]:
 
 def cut(transport: Transport) -> None:
     """Ends the connection now, and lets the kernel throw away what it holds for the client."""
-    transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
+    with contextlib.suppress(OSError):  # it is gone already
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
     transport.abort()
