@@ -56,7 +56,8 @@ class ProviderSession(requests.Session):
     def ask(self, method: str, url: str, **options: Any) -> requests.Response:
         if not is_protected(url):
             raise UnusableProvider(f"{_shown(url)} is not https")
-        if not _asking.acquire(blocking=False):
+        asking = _asking  # the same to the end of the question
+        if not asking.acquire(blocking=False):
             raise UnusableProvider(f"{MOST_ASKING} requests wait for the provider already")
         outcome: Future[requests.Response] = Future()
 
@@ -66,7 +67,7 @@ class ProviderSession(requests.Session):
             except Exception as error:
                 outcome.set_exception(error)
             finally:
-                _asking.release()
+                asking.release()
 
         threading.Thread(target=answer, name="provider", daemon=True).start()
         try:
