@@ -7,7 +7,7 @@ NODE_CLIENTS := tests/contract/node
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test lint bench screenshots tools clean
+.PHONY: run test lint bench audit screenshots tools clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
@@ -32,6 +32,9 @@ screenshots: $(VENV)/.installed-dev
 
 # Caddy, Traefik, docker compose and what else tests of deployment files drive.
 tools: .tools/.installed
+
+audit: .tools/.installed
+	@.tools/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off --format json 2>/dev/null | .ci/audit
 
 clean:
 	rm -rf $(VENV) .tools $(NODE_CLIENTS)/node_modules bench/.cache

@@ -20,7 +20,13 @@ from openai_api.served import SERVED
 from tests.gateway import GatewayProcess
 from tests.needs import ROOT, node_package, program
 
-PAGES = ("README.md", "docs/architecture.md", "docs/operating.md", "docs/deploying.md")
+PAGES = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/operating.md",
+    "docs/deploying.md",
+    "docs/security.md",
+)
 URL = "http://127.0.0.1:8000"
 PLACEHOLDER = "sk-wai-…"
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -363,6 +369,13 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     for name, default in defaults.items():
         if name not in DERIVED:
             assert bool(shown()[name]) == (default not in ("", [], None)), name
+
+
+def test_the_settings_of_the_bounds_exist() -> None:
+    rows = re.findall(r"^\| .+ \| .+ \| (.*) \| .+ \|$", read("docs/security.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert len(named) > 10
+    assert named <= set(shown())
 
 
 def test_the_readme_has_the_settings_of_the_example() -> None:
