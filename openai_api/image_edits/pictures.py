@@ -4,33 +4,19 @@ Decoding takes time and memory: the header is checked before a picture is decode
 are decoded at once, in threads. Raises BadRequest naming the `param` for what cannot be used.
 """
 
-import asyncio
 import io
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from PIL import Image, ImageOps
 
 from openai_api.errors import BadRequest
+from openai_api.images.formats import MOST_PIXELS, on_white
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-# A decoded picture takes four bytes a pixel, however small its file is.
-MOST_PIXELS = 36_000_000
-AT_ONCE = 2
 JPEG_QUALITY = 95
 
 ORIENTATION = 0x0112
 LYING_DOWN = range(5, 9)
-
-T = TypeVar("T")
-_threads = ThreadPoolExecutor(AT_ONCE, "pictures")
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Runs `work` in a thread, a few at a time, so that the event loop is not blocked."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +50,7 @@ def as_jpeg(data: bytes, size: tuple[int, int], param: str) -> bytes:
     """
     image = _decoded(data, size, param)
     if _has_alpha(image):
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        ground.alpha_composite(image)
-        image = ground
+        image = on_white(image)
     out = io.BytesIO()
     fitted = ImageOps.fit(image.convert("RGB"), size, Image.Resampling.LANCZOS)
     fitted.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)

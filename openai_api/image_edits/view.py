@@ -7,10 +7,11 @@ from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.image_edits import request as edit_request
-from openai_api.image_edits.pictures import as_jpeg, as_mask, in_thread, look
+from openai_api.image_edits.pictures import as_jpeg, as_mask, look
 from openai_api.image_edits.request import EditRequest
 from openai_api.image_edits.translate import EditPlan, drawing, translate
 from openai_api.images import view as images
+from openai_api.images.formats import in_thread
 from openai_api.images.translate import ImagePlan
 from openai_api.pipeline import Endpoint, Result
 from openai_api.wire.multipart import Form, form_body

@@ -8,25 +8,18 @@ UnusableAnswer for what is not a picture.
 import base64
 import binascii
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from openai_api.images.formats import format_of, size_of
+from openai_api.images.picture import Picture
 from openai_api.use.usage import Usage
 from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
 from workers_ai.errors import UnusableAnswer
 
 _BASE64_OF_SIGNATURE = 64  # characters that hold every signature
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture as base64 text, and its real media type."""
-
-    base64: str
-    media_type: str
 
 
 def picture_of(answer: Answer) -> Picture:
@@ -64,6 +57,10 @@ def image_answer(pictures: list[Picture], *, as_url: bool, usage: Usage) -> byte
         for p in pictures
     ]
     body: dict[str, Any] = {"created": int(time.time()), "data": data}
+    # One request's pictures are alike.
+    for name, told in (("output_format", format_of(pictures[0])), ("size", size_of(pictures[0]))):
+        if told:
+            body[name] = told
     cost = usage.shown_cost()
     if cost:
         details = {"image_tokens": 0, "text_tokens": 0}

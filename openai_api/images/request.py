@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.errors import BadRequest
+from openai_api.images.formats import MEDIA_TYPES
 from openai_api.wire import fields
 from openai_api.wire.fields import wrong_value
 
@@ -28,6 +29,8 @@ class ImageRequest:
     steps: int | None = None
     guidance: float | None = None
     negative_prompt: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
     user: str = ""
     stream: bool = False
 
@@ -44,9 +47,10 @@ def read(body: dict[str, Any], *, default_model: str, max_count: int) -> ImageRe
             param="stream",
             code="unsupported_parameter",
         )
-    for ignored in ("quality", "style", "background", "output_format", "moderation"):
+    for ignored in ("quality", "style", "background", "moderation"):
         fields.text(body, ignored)
-    fields.whole_number(body, "output_compression", 0, 100)
+    output_format = fields.choice(body, "output_format", tuple(MEDIA_TYPES))
+    compression = fields.whole_number(body, "output_compression", 0, 100)
     fields.whole_number(body, "partial_images", 0, 3)
     response_format = fields.choice(body, "response_format", ("b64_json", "url"))
     return ImageRequest(
@@ -59,6 +63,8 @@ def read(body: dict[str, Any], *, default_model: str, max_count: int) -> ImageRe
         steps=_first_number(body, ("steps", "num_steps", "num_inference_steps")),
         guidance=_guidance(body),
         negative_prompt=fields.text(body, "negative_prompt") or None,
+        output_format=output_format,
+        output_compression=compression,
         user=fields.text(body, "user") or "",
     )
 

@@ -11,7 +11,9 @@ from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.images import request as image_request
-from openai_api.images.normalise import Picture, image_answer, picture_of
+from openai_api.images.formats import converted, has, in_thread
+from openai_api.images.normalise import image_answer, picture_of
+from openai_api.images.picture import Picture
 from openai_api.images.request import ImageRequest
 from openai_api.images.translate import ImageCall, ImagePlan, translate
 from openai_api.pipeline import Endpoint, Result
@@ -86,8 +88,19 @@ async def whole(
                 exchange.spent = _metered(plan, [a for _, a in done], "partial")
             raise result
     answers = [answer for _, answer in done]
-    used = exchange.priced(_metered(plan, answers, "upstream"))
+    metered = _metered(plan, answers, "upstream")
+    exchange.spent = metered
+    pictures = await _as_asked(pictures, asked)
+    used = exchange.priced(metered)
     return Result(image_answer(pictures, as_url=asked.as_url, usage=used.usage), used)
+
+
+async def _as_asked(pictures: list[Picture], asked: ImageRequest) -> list[Picture]:
+    """In the format that the request names. Raises UnusableAnswer for what cannot be read."""
+    wanted = (asked.output_format, asked.output_compression)
+    if all(has(picture, *wanted) for picture in pictures):
+        return pictures
+    return await in_thread(lambda: [converted(picture, *wanted) for picture in pictures])
 
 
 def quantities(plan: ImagePlan, images: int) -> Quantities:

@@ -239,6 +239,14 @@ def test_a_field_that_cannot_be_used_says_why(
     assert not upstream.requests
 
 
+@pytest.mark.parametrize("wanted", ["png", "jpeg", "webp"])
+def test_the_format_asked_for_is_the_format_sent(client: httpx.Client, wanted: str) -> None:
+    response = edit(client, output_format=wanted)
+    data = base64.b64decode(response.json()["data"][0]["b64_json"])
+    assert Image.open(io.BytesIO(data)).format == wanted.upper()
+    assert response.json()["output_format"] == wanted
+
+
 def test_openais_fields_without_a_counterpart_are_accepted(client: httpx.Client) -> None:
     fields = {"quality": "high", "background": "auto", "output_format": "png", "user": "ada"}
     assert edit(client, input_fidelity="high", output_compression="90", **fields).status_code == 200

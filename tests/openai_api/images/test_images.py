@@ -75,6 +75,51 @@ def test_a_lying_content_type_does_not_reach_the_client(client: httpx.Client, mo
     pictures(draw(client, model, prompt=prompt, response_format="url"))
 
 
+@pytest.mark.parametrize("model", [SCHNELL, PHOENIX, SDXL])
+@pytest.mark.parametrize("wanted", ["png", "jpeg", "webp"])
+def test_the_format_asked_for_is_the_format_sent(
+    client: httpx.Client, model: str, wanted: str
+) -> None:
+    response = draw(client, model, output_format=wanted)
+    [picture] = pictures(response)
+    assert str(picture.format).lower() == wanted
+    assert response.json()["output_format"] == wanted
+    assert response.json()["size"] == f"{picture.width}x{picture.height}"
+
+
+@pytest.mark.parametrize(("model", "own"), [(PHOENIX, "jpeg"), (SDXL, "png")])
+def test_without_a_format_the_answer_tells_the_models_own(
+    client: httpx.Client, model: str, own: str
+) -> None:
+    response = draw(client, model, response_format="url")
+    [picture] = pictures(response)
+    assert response.json()["output_format"] == own == str(picture.format).lower()
+
+
+@pytest.mark.parametrize("wanted", ["jpeg", "webp"])
+def test_more_compression_makes_a_smaller_picture(client: httpx.Client, wanted: str) -> None:
+    fine, coarse = (
+        draw(client, PHOENIX, output_format=wanted, output_compression=percent, seed=4)
+        for percent in (100, 10)
+    )
+    assert pictures(coarse)[0].size == pictures(fine)[0].size
+    assert len(coarse.content) < len(fine.content)
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"output_format": "gif"}, "output_format"),
+        ({"output_format": 5}, "output_format"),
+        ({"output_format": "jpeg", "output_compression": 101}, "output_compression"),
+    ],
+)
+def test_a_format_that_is_none_is_refused(
+    client: httpx.Client, fields: dict[str, Any], param: str
+) -> None:
+    assert_openai_error(draw(client, **fields), 400, param=param)
+
+
 def test_a_data_prefix_in_upstreams_json_is_not_doubled(client: httpx.Client) -> None:
     prompt = "a cat [simulate data-uri-image]"
     pictures(draw(client, SCHNELL, prompt=prompt, response_format="url"))

@@ -6,7 +6,8 @@ import httpx
 import orjson
 import pytest
 
-from openai_api.images.normalise import Picture, image_answer, picture_of
+from openai_api.images.normalise import image_answer, picture_of
+from openai_api.images.picture import Picture
 from openai_api.use.usage import NOTHING
 from openai_api.wire.picture_type import sniffed
 from workers_ai.answer import Answer
