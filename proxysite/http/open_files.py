@@ -4,6 +4,7 @@ A client's connection is one, and each request in flight needs one more, to Clou
 limit is reached all the same, connections are lost without a word, and so is the database.
 """
 
+import contextlib
 import os
 import resource
 from typing import Final
@@ -17,8 +18,9 @@ MOST_RESERVED: Final = 256
 
 def raise_limit() -> None:
     """The soft limit, which most systems have at 1024, as far as this process may raise it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems call the hard limit infinite and take no infinite soft one.
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
