@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from keys.limits.counting_scripts import HEARTBEAT, RELEASE, RESERVE, TAKE
 from keys.limits.redis_scripts import ScriptLine
@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 # Redis answers within a millisecond. A request that waits for this long counts without it.
 TIMEOUT_S: Final = 1.0
 TRY_AGAIN_S: Final = 2.0
+# Characters of what Redis says.
+LONGEST_WORDS: Final = 120
 
 SCRIPTS: Final = (TAKE, RESERVE, RELEASE, HEARTBEAT)
 
@@ -37,6 +39,7 @@ class RedisLink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connects_seen = 0
         self._unreachable_since: float | None = None
+        self._why = ""
         self._try_at = 0.0
 
     def health(self) -> str:
@@ -44,9 +47,7 @@ class RedisLink:
         if self._unreachable_since is None:
             return ""
         outage_s = self._clock() - self._unreachable_since
-        return (
-            f"Redis does not answer, {outage_s:.0f} s so far; each worker counts limits by itself"
-        )
+        return f"Redis {self._why}, {outage_s:.0f} s so far; each worker counts limits by itself"
 
     async def close(self) -> None:
         if self._line is not None:
@@ -88,12 +89,11 @@ class RedisLink:
     def _note_unreachable(self, error: Exception) -> None:
         now = self._clock()
         self._try_at = now + TRY_AGAIN_S
+        self._why = _why(error)
         if self._unreachable_since is None:
             self._unreachable_since = now
-            # Only its type: the text may contain the URL, and so a password.
             logger.error(
-                "Redis does not answer (%s): until it is back each worker counts limits by itself.",
-                type(error).__name__,
+                "Redis %s: until it is back each worker counts limits by itself.", self._why
             )
 
     def _note_reachable(self) -> None:
@@ -101,3 +101,13 @@ class RedisLink:
             outage_s = self._clock() - self._unreachable_since
             self._unreachable_since = None
             logger.warning("Redis answers again after %.1f s; limits are shared again.", outage_s)
+
+
+def _why(error: Exception) -> str:
+    """What Redis answered. Of what failed before it could answer only the type: the text may
+    contain the URL, and so a password."""
+    if not isinstance(error, ResponseError):
+        return f"does not answer ({type(error).__name__})"
+    # An unknown command is answered with the arguments that came with it.
+    words = str(error).partition(", with args")[0].splitlines()[:1]
+    return f"refuses: {''.join(words)[:LONGEST_WORDS]}"

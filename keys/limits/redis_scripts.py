@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 
 class _Call(NamedTuple):
-    command: bytes
+    script: str
+    words: str
+    word_count: int
     answer: "asyncio.Future[Any]"
 
 
@@ -28,13 +30,16 @@ class ScriptLine:
 
     def __init__(self, url: str, scripts: Sequence[str], *, timeout_s: float) -> None:
         self._url = url
-        # The beginning of a call, for each script.
-        self._heads = {
+        # The beginning of a call, for each script: by its hash, or with its text where the server
+        # does not let scripts be loaded.
+        self._by_hash = {
             text: _packed(
                 ("EVALSHA", hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
             )
             for text in scripts
         }
+        self._with_text = {text: _packed(("EVAL", text)) for text in scripts}
+        self._heads = self._by_hash
         self._timeout_s = timeout_s
         # How often it has connected: after a new connection the server may have restarted empty.
         self.connects = 0
@@ -48,8 +53,7 @@ class ScriptLine:
         """Names and arguments must be ASCII."""
         loop = asyncio.get_running_loop()
         words = (len(names), *names, *arguments)
-        command = f"*{2 + len(words)}\r\n{self._heads[script]}{_packed(words)}".encode("ascii")
-        call = _Call(command, loop.create_future())
+        call = _Call(script, _packed(words), len(words), loop.create_future())
         self._waiting.append(call)
         if self._sender is None or self._sender.done():
             self._sender = loop.create_task(self._send_waiting())
@@ -74,22 +78,35 @@ class ScriptLine:
                 return
             for call, answer in zip(calls, answers, strict=True):
                 _give(call, answer)
-            if any(isinstance(answer, NoScriptError) for answer in answers):
-                # The server's cache of scripts was emptied; a new connection loads them again.
+            if any(isinstance(answer, ResponseError) for answer in answers):
+                # Perhaps another server is at this address by the next call.
                 await self._disconnect()
 
     async def _exchange(self, calls: list[_Call]) -> list[Any]:
+        answers: list[Any] = [None] * len(calls)
+        again = list(range(len(calls)))
         if self._connection is not None:
             try:
-                return await self._ask(self._connection, calls)
+                answers = await self._ask(self._connection, calls)
+                # The server lost the scripts, or became a replica and the master is elsewhere at
+                # this address now. A script that is refused has written nothing.
+                again = [n for n, answer in enumerate(answers) if isinstance(answer, ResponseError)]
             except (RedisConnectionError, OSError):
                 # The idle connection was closed, as servers and firewalls do after a while. If the
                 # scripts were executed anyway, a request is counted twice.
-                await self._disconnect()
-        return await self._ask(await self._connect(), calls)
+                pass
+            if not again:
+                return answers
+            await self._disconnect()
+        fresh = await self._ask(await self._connect(), [calls[n] for n in again])
+        for n, answer in zip(again, fresh, strict=True):
+            answers[n] = answer
+        return answers
 
     async def _ask(self, connection: AbstractConnection, calls: list[_Call]) -> list[Any]:
-        await connection.send_packed_command(b"".join([call.command for call in calls]))
+        heads = self._heads
+        commands = [f"*{2 + c.word_count}\r\n{heads[c.script]}{c.words}" for c in calls]
+        await connection.send_packed_command("".join(commands).encode("ascii"))
         return [await _answer(connection) for _ in calls]
 
     async def _connect(self) -> AbstractConnection:
@@ -97,11 +114,17 @@ class ScriptLine:
         kind = options.pop("connection_class", Connection)
         self._connection = connection = kind(**options)
         await connection.connect()
-        for text in self._heads:
-            await connection.send_command("SCRIPT", "LOAD", text)
-            await connection.read_response()
+        self._heads = self._by_hash if await self._load(connection) else self._with_text
         self.connects += 1
         return connection
+
+    async def _load(self, connection: AbstractConnection) -> bool:
+        """False where this account may not, or the command is renamed."""
+        for text in self._by_hash:
+            await connection.send_command("SCRIPT", "LOAD", text)
+            if isinstance(await _answer(connection), ResponseError):
+                return False
+        return True
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

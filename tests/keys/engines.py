@@ -41,8 +41,8 @@ class RedisServer:
         self.url = f"unix://{self._socket}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        words = [self._program, "--port", "0", "--unixsocket", str(self._socket)]
+    def start(self, *options: str) -> None:
+        words = [self._program, "--port", "0", "--unixsocket", str(self._socket), *options]
         words += ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         _until_connects(self._socket, self._process)

@@ -281,6 +281,78 @@ async def test_a_connection_that_was_closed_while_it_rested_is_no_outage(worker,
     assert not caplog.records
 
 
+async def test_the_new_master_is_found_though_the_old_one_still_answers(tmp_path, caplog):
+    """An address that moves, as a service's does in a failover: connections stay where they are."""
+    address = tmp_path / "redis.sock"
+    with redis_server() as first, redis_server() as second:
+        address.symlink_to(first.url.removeprefix("unix://"))
+        engine = RedisCounters(f"unix://{address}")
+        hold = await engine.take([key(concurrency=1)])
+        address.unlink()
+        address.symlink_to(second.url.removeprefix("unix://"))
+        with redis.Redis.from_url(first.url) as old:
+            old.replicaof("127.0.0.1", "1")
+        assert (await engine.take([key(rpm=5)])).requests().used == 1
+        await engine._restoring
+        assert engine.health() == ""
+        assert not caplog.records
+        other = RedisCounters(second.url)
+        assert await is_denied(other, key(concurrency=1))
+        hold.release(0)
+        await released(engine)
+        await engine.close()
+        await other.close()
+
+
+async def test_scripts_that_the_server_forgot_are_told_again(worker, server, caplog):
+    engine = worker()
+    await engine.take([key(rpm=5)])
+    with redis.Redis.from_url(server.url) as direct:
+        direct.script_flush()
+    assert (await engine.take([key(rpm=5)])).requests().used == 2
+    assert engine.health() == ""
+    assert not caplog.records
+
+
+async def test_a_replica_is_told_in_its_own_words(worker, server, caplog):
+    engine = worker(fallback=MemoryCounters())
+    with redis.Redis.from_url(server.url) as direct:
+        direct.replicaof("127.0.0.1", "1")
+        try:
+            await engine.take([key(rpm=5)])
+            assert "read only replica" in engine.health()
+            assert "read only replica" in caplog.text
+        finally:
+            direct.replicaof("NO", "ONE")
+
+
+async def test_scripts_go_along_where_they_may_not_be_loaded(worker, server, caplog):
+    server.stop()
+    server.start("--rename-command", "SCRIPT", "")
+    try:
+        engine = worker()
+        for used in (1, 2, 3):
+            assert (await engine.take([key(rpm=5)])).requests().used == used
+        assert engine.health() == ""
+        assert not caplog.records
+    finally:
+        server.stop()
+        server.start()
+
+
+async def test_a_server_that_runs_no_scripts_says_so(worker, server):
+    server.stop()
+    server.start("--rename-command", "SCRIPT", "", "--rename-command", "EVAL", "")
+    try:
+        engine = worker(fallback=MemoryCounters())
+        assert await engine.take([key(rpm=5)])
+        assert "unknown command 'EVAL'" in engine.health().replace("`", "'")
+        assert "local " not in engine.health()
+    finally:
+        server.stop()
+        server.start()
+
+
 async def test_a_reservation_that_is_refused_while_its_client_leaves_keeps_no_slot(worker):
     engine = worker()
     scope = key(tpm=100, concurrency=2)
