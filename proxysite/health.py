@@ -37,7 +37,7 @@ async def readyz() -> Answer:
     if stopping.has_begun():
         problems["stopping"] = "this worker takes requests for a little longer and then ends"
     ready = not any(problems.values())
-    problems["limits"] = process_counters.health()
+    problems["limits"] = await process_counters.look()
     body = {
         "status": "ready" if ready else "not ready",
         "checks": {name: problem or "ok" for name, problem in problems.items()},

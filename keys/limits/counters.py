@@ -64,7 +64,10 @@ class Counters(Protocol):
         nothing is counted."""
 
     def health(self) -> str:
-        """What is wrong, in a few words; empty when all is well."""
+        """What was wrong last, in a few words; empty when all was well."""
+
+    async def look(self) -> str:
+        """The same, after asking."""
 
     async def close(self) -> None:
         """Call it before the event loop ends."""

@@ -189,6 +189,9 @@ class MemoryCounters:
     def health(self) -> str:
         return ""
 
+    async def look(self) -> str:
+        return ""
+
     async def close(self) -> None:
         """Nothing to close."""
 

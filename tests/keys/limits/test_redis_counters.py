@@ -304,6 +304,19 @@ async def test_the_new_master_is_found_though_the_old_one_still_answers(tmp_path
         await other.close()
 
 
+async def test_a_worker_that_counts_nothing_knows_whether_redis_is_there(worker, server):
+    clock = Clock()
+    engine = worker(clock=clock)
+    assert await engine.look() == ""
+    server.stop()
+    try:
+        assert "does not answer" in await engine.look()
+    finally:
+        server.start()
+    clock.now += 5
+    assert await engine.look() == ""
+
+
 async def test_scripts_that_the_server_forgot_are_told_again(worker, server, caplog):
     engine = worker()
     await engine.take([key(rpm=5)])
