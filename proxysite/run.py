@@ -114,7 +114,7 @@ def credentials_are_set() -> bool:
 
 
 def free_address() -> str:
-    """`host:port` to serve on, after seeing that nobody else does."""
+    """`host:port` to serve on, after seeing that nobody else does. PORT 0 becomes a free one."""
     host, port = settings.HOST, settings.PORT
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -126,6 +126,9 @@ def free_address() -> str:
                 f"Port {port} on {host} cannot be used ({error.strerror}): "
                 "stop what runs there or choose another with PORT=…"
             ) from None
+        port = probe.getsockname()[1]
+    # For gunicorn, which is to listen on the port that is told.
+    os.environ["PORT"] = str(port)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -169,7 +169,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         folder = tmp_path / "gateway"
         if not folder.exists():
             copy_checkout(folder)
-        runs.append(Run(folder, port or free_port(), **settings))
+        runs.append(Run(folder, free_port() if port is None else port, **settings))
         return runs[-1]
 
     yield begin
@@ -279,6 +279,15 @@ def test_a_taken_port_is_one_line_and_the_other_gateway_goes_on(first: Run, fold
     assert len(said) == 1 and f"Port {port} on 127.0.0.1 cannot be used" in said[0]
     assert httpx.get(first.url + "/readyz").status_code == 200
     assert manage(folder, "refresh_catalog").returncode == 0
+
+
+def test_any_free_port_is_told(start: Callable[..., Run]) -> None:
+    run = start(port=0)
+    run.wait_for("Serving on")
+    told = re.search(r"Serving on (http://127\.0\.0\.1:[1-9]\d*) ", run.text)
+    assert told is not None, run.text
+    run.url = told[1]
+    run.serving()
 
 
 def test_a_bad_setting_is_one_line(start: Callable[..., Run]) -> None:
