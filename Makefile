@@ -34,7 +34,7 @@ screenshots: $(VENV)/.installed-dev
 tools: .tools/.installed
 
 audit: .tools/.installed
-	@.tools/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off --format json 2>/dev/null | .ci/audit
+	@.tools/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off --timeout 5 --format json 2>/dev/null | .ci/audit
 
 clean:
 	rm -rf $(VENV) .tools $(NODE_CLIENTS)/node_modules bench/.cache
