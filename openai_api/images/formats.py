@@ -6,7 +6,6 @@ so the header is looked at first, and a few pictures at once are converted, in t
 
 import asyncio
 import base64
-import binascii
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +21,11 @@ MEDIA_TYPES: Final = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/w
 # A decoded picture takes four bytes a pixel, however small its file is.
 MOST_PIXELS: Final = 36_000_000
 AT_ONCE: Final = 2
-# Base64 characters in which a picture's size is looked for.
-_HEAD_CHARACTERS: Final = 65_536
+# What the signatures tell of; no other decoder of Pillow reads upstream's bytes.
+_DECODERS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+# Base64 characters in which a picture's size is looked for: nearly always it stands in the first
+# few, and a JPEG with a profile has it later.
+_HEAD_CHARACTERS: Final = (2_048, 65_536)
 # Of jpeg and webp where the request leaves it open.
 _QUALITY: Final = 95
 
@@ -43,12 +45,13 @@ def format_of(picture: Picture) -> str | None:
 
 def size_of(picture: Picture) -> str | None:
     """Width and height as in `1024x1024`; None where the beginning of the file does not tell."""
-    try:
-        head = base64.b64decode(picture.base64[:_HEAD_CHARACTERS])
-        width, height = Image.open(io.BytesIO(head)).size
-    except Exception:  # decoders fail in as many ways as there are broken files
-        return None
-    return f"{width}x{height}"
+    for characters in _HEAD_CHARACTERS:
+        try:
+            width, height = _opened(picture.base64[:characters]).size
+        except Exception:  # decoders fail in as many ways as there are broken files
+            continue
+        return f"{width}x{height}"
+    return None
 
 
 def has(picture: Picture, wanted: str | None, compression: int | None) -> bool:
@@ -63,7 +66,7 @@ def converted(picture: Picture, wanted: str | None, compression: int | None) -> 
     """
     name = wanted or format_of(picture) or "png"
     try:
-        image: Image.Image = Image.open(io.BytesIO(base64.b64decode(picture.base64)))
+        image = _opened(picture.base64)
         if image.width * image.height > MOST_PIXELS:
             raise UnusableAnswer(f"Workers AI answered with more than {MOST_PIXELS} pixels")
         image.load()
@@ -79,9 +82,13 @@ def converted(picture: Picture, wanted: str | None, compression: int | None) -> 
             image.save(out, name.upper(), quality=_QUALITY if compression is None else compression)
     except UnusableAnswer:
         raise
-    except (Image.DecompressionBombError, binascii.Error, OSError, ValueError, SyntaxError):
+    except Exception:  # as in `size_of`
         raise UnusableAnswer("Workers AI answered with a picture that cannot be read") from None
     return Picture(base64.b64encode(out.getvalue()).decode(), MEDIA_TYPES[name])
+
+
+def _opened(text: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(text)), formats=_DECODERS)
 
 
 def on_white(image: Image.Image) -> Image.Image:

@@ -59,6 +59,12 @@ def test_what_is_as_asked_for_stays(
     assert has(picture(kind=kind), wanted, compression) is expected
 
 
+def test_the_size_is_found_behind_a_profile() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(out, "JPEG", icc_profile=b"p" * 20_000)
+    assert size_of(Picture(base64.b64encode(out.getvalue()).decode(), "image/jpeg")) == "40x30"
+
+
 def test_a_picture_that_breaks_off_is_no_picture() -> None:
     whole = picture("RGB", "JPEG", (400, 300))
     half = base64.b64encode(base64.b64decode(whole.base64)[:400]).decode()
