@@ -7,50 +7,64 @@ from typing import Final
 
 from keys.limits.counters import WINDOW_S
 
-# The amounts of one bucket stop counting together, 60 seconds after the end of the bucket.
+# The amounts of one bucket stop counting together, 60 seconds after the last of them: so nobody has
+# to wait for more than a minute.
 BUCKET_S: Final = 0.5
 LEASE_S: Final = 60.0
 
 # Common to the scripts. Each scope has three keys. Requests and used tokens are hashes: the amount
-# of each bucket by its number, and `sum`, the sum of the buckets that count; `newest`, the last
-# bucket with an amount; `gone`, the last bucket that has left the sum. Slots are a sorted set: the
-# score is the end of the lease, the member a slot id with its reserved tokens ("id|tokens").
+# of each bucket by its number, and the time of its last one by `t` and its number; `sum`, the sum
+# of the buckets that count; `newest`, the last bucket with an amount; `gone`, the last bucket that
+# has left the sum. A bucket without a time, as releases up to 0.2.0 leave it, counts until 60
+# seconds after its end. Slots are a sorted set: the score is the end of the lease, the member a
+# slot id with its reserved tokens ("id|tokens").
 _COMMON: Final = f"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local window, bucket, lease = {WINDOW_S}, {BUCKET_S}, {LEASE_S}
 
--- The last bucket that no longer counts.
+-- The last bucket that cannot count any longer; the one after it counts for a part of its time.
 local left = math.floor((now - window) / bucket) - 1
 
 local function whole(number)
   return string.format('%d', number)
 end
 
-local function leaves_in(number)
-  return (number + 1) * bucket + window - now
+local function leaves_in(number, last)
+  -- At most the window, also after the rounding of a difference, and where the clock was set back.
+  return math.min((tonumber(last) or (number + 1) * bucket) + window - now, window)
 end
 
 local function sum(key)
-  -- What was added in the last minute, and how long until none of it counts.
+  -- What was added in the last minute, and the last bucket of it.
   local total, newest, gone = unpack(redis.call('HMGET', key, 'sum', 'newest', 'gone'))
-  if not total then return 0, 0 end
+  if not total then return 0 end
   total, newest, gone = tonumber(total), tonumber(newest), tonumber(gone)
-  if newest <= left then
-    redis.call('DEL', key)
-    return 0, 0
-  end
-  if gone ~= left then
-    for number = gone + 1, left do
-      local amount = redis.call('HGET', key, whole(number))
+  local known = gone
+  if newest > left then
+    for number = gone + 1, left + 1 do
+      local amount, last = unpack(redis.call('HMGET', key, whole(number), 't' .. whole(number)))
       if amount then
+        if number > left and leaves_in(number, last) > 0 then break end
         total = total - tonumber(amount)
-        redis.call('HDEL', key, whole(number))
+        redis.call('HDEL', key, whole(number), 't' .. whole(number))
       end
+      gone = number
     end
-    redis.call('HSET', key, 'sum', whole(total), 'gone', whole(left))
   end
-  return total, leaves_in(newest)
+  if newest <= math.max(gone, left) then
+    redis.call('DEL', key)
+    return 0
+  end
+  if gone ~= known then
+    redis.call('HSET', key, 'sum', whole(total), 'gone', whole(gone))
+  end
+  return total, newest
+end
+
+local function none_left_in(key, newest)
+  -- How long until nothing counts of what `sum` found.
+  return newest and leaves_in(newest, redis.call('HGET', key, 't' .. whole(newest))) or 0
 end
 
 local function add(key, amount)
@@ -60,15 +74,23 @@ local function add(key, amount)
     redis.call('HSET', key, 'newest', whole(number))
     redis.call('EXPIRE', key, 65)
   end
+  redis.call('HSET', key, 't' .. whole(number), string.format('%.6f', now))
   redis.call('HINCRBY', key, 'sum', amount)
 end
 
 local function wait_for(key, amount)
   -- How long until `amount` of the sum no longer counts.
-  local found, kept = redis.call('HGETALL', key), {{}}
+  local found, amounts, lasts, kept = redis.call('HGETALL', key), {{}}, {{}}, {{}}
   for i = 1, #found, 2 do
     local number = tonumber(found[i])
-    if number then kept[#kept + 1] = {{leaves_in(number), tonumber(found[i + 1])}} end
+    if number then
+      amounts[number] = tonumber(found[i + 1])
+    elseif string.sub(found[i], 1, 1) == 't' then
+      lasts[tonumber(string.sub(found[i], 2))] = found[i + 1]
+    end
+  end
+  for number, counted in pairs(amounts) do
+    kept[#kept + 1] = {{leaves_in(number, lasts[number]), counted}}
   end
   table.sort(kept, function(a, b) return a[1] < b[1] end)
   local counted, wait = 0, 0
@@ -110,8 +132,8 @@ for i = 1, #KEYS / 3 do
   local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
   local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
   local concurrency = tonumber(ARGV[3 * i + 1])
-  local requests, requests_last = sum(rkey)
-  local used, tokens_last = sum(tkey)
+  local requests = sum(rkey)
+  local used, newest = sum(tkey)
   local running, reserved = slots(skey)
   if rpm >= 0 and requests + 1 > rpm then
     local wait = wait_for(rkey, requests + 1 - rpm)
@@ -125,9 +147,9 @@ for i = 1, #KEYS / 3 do
     return told({'denied', whole(i), 'concurrency', '0'})
   end
   answer[#answer + 1] = whole(requests + 1)
-  answer[#answer + 1] = tostring(math.max(requests_last, window))
+  answer[#answer + 1] = tostring(window)
   answer[#answer + 1] = whole(used + reserved)
-  answer[#answer + 1] = tostring(reserved > 0 and window or tokens_last)
+  answer[#answer + 1] = tostring(reserved > 0 and window or none_left_in(tkey, newest))
 end
 for i = 1, #KEYS / 3 do
   add(KEYS[3 * i - 2], 1)

@@ -54,17 +54,22 @@ class SlidingSum:
         return self._total
 
     def seconds_until_none_left(self, now: float) -> float:
-        return max(0.0, self._buckets[-1][0] - now) if self._buckets else 0.0
+        return _wait_s(self._buckets[-1][0], now) if self._buckets else 0.0
 
     def seconds_until_left(self, now: float, amount: int) -> float:
         """How long until `amount` of the sum, or all of it, no longer counts."""
         left, wait_s = 0, 0.0
         for leaves_at, bucket in self._buckets:
             left += bucket
-            wait_s = max(0.0, leaves_at - now)
+            wait_s = _wait_s(leaves_at, now)
             if left >= amount:
                 break
         return wait_s
+
+
+def _wait_s(leaves_at: float, now: float) -> float:
+    """At most the window, also after the rounding of a difference, which would be told as 61 s."""
+    return min(max(0.0, leaves_at - now), WINDOW_S)
 
 
 @dataclass(slots=True)

@@ -64,6 +64,13 @@ async def test_waiting_as_long_as_told_is_enough(counters, clock):
     assert not await is_denied(counters, key(rpm=10))
 
 
+async def test_nobody_is_told_to_wait_for_over_a_minute(counters, clock):
+    for _ in range(100):
+        clock.now += 1234.567_89  # (now + 60) - now may be a little more than 60
+        await counters.take([key(rpm=1)])
+        assert (await counters.take([key(rpm=1)])).retry_after_s <= 60
+
+
 async def test_refused_requests_do_not_count(counters, clock):
     await counters.take([key(rpm=1)])
     for _ in range(30):

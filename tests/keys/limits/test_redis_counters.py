@@ -47,9 +47,12 @@ def move_time(server, seconds):
                 buckets = direct.hgetall(name)
                 moved = {b"sum": buckets.pop(b"sum")}
                 for edge in (b"newest", b"gone"):
-                    moved[edge] = int(int(buckets.pop(edge)) - seconds * 2)
+                    moved[edge] = int(buckets.pop(edge)) - seconds * 2
                 for bucket, count in buckets.items():
-                    moved[int(int(bucket) - seconds * 2)] = count
+                    if bucket.startswith(b"t"):
+                        moved[f"t{int(bucket[1:]) - seconds * 2}"] = float(count) - seconds
+                    else:
+                        moved[int(bucket) - seconds * 2] = count
                 direct.delete(name)
                 direct.hset(name, mapping=moved)
 
@@ -141,9 +144,37 @@ async def test_a_minute_later_the_requests_are_forgotten(worker, server):
     await engine.take([key(rpm=1)])
     denial = await engine.take([key(rpm=1)])
     assert denial.limit is Limit.REQUESTS
-    assert 58 < denial.retry_after_s <= 61
-    move_time(server, 61)
+    assert 58 < denial.retry_after_s <= 60
+    move_time(server, 60)
     assert not await is_denied(engine, key(rpm=1))
+
+
+async def test_waiting_as_long_as_told_is_enough_and_nobody_waits_for_over_a_minute(worker, server):
+    for _ in range(10):
+        engine = worker()
+        (await engine.take([key(rpm=1, tpm=100)])).release(100)
+        await released(engine)
+        requests, tokens = await engine.take([key(rpm=1)]), await engine.take([key(tpm=100)])
+        hold = await engine.take([key(tpm=200)])
+        waits = [requests.retry_after_s, tokens.retry_after_s, hold.tokens().reset_after_s]
+        assert 59 < min(waits) <= max(waits) <= 60
+        move_time(server, 60)
+        last = await engine.take([key(rpm=1, tpm=100)])
+        assert (last.requests().used, last.tokens().used) == (1, 0)
+        move_time(server, 60)
+
+
+async def test_what_a_worker_of_release_0_2_0_counted_counts_until_its_half_second_is_over(
+    worker, server
+):
+    engine = worker()
+    await engine.take([key(rpm=1)])
+    with redis.Redis.from_url(server.url) as direct:
+        name = "wai:limits:key:1:requests"
+        direct.hdel(name, *[field for field in direct.hkeys(name) if field.startswith(b"t")])
+    assert 59 < (await engine.take([key(rpm=1)])).retry_after_s <= 60
+    move_time(server, 61)
+    assert (await engine.take([key(rpm=1)])).requests().used == 1
 
 
 async def test_what_is_a_minute_old_leaves_bit_by_bit(worker, server):
