@@ -3,5 +3,6 @@
 from keys.log.admin import RequestLogAdmin
 from keys.operators.key_admin import KeyAdmin
 from keys.operators.owner_limits_admin import OwnerLimitsAdmin
+from keys.operators.team_admin import TeamAdmin
 
-__all__ = ["KeyAdmin", "OwnerLimitsAdmin", "RequestLogAdmin"]
+__all__ = ["KeyAdmin", "OwnerLimitsAdmin", "RequestLogAdmin", "TeamAdmin"]

@@ -11,7 +11,7 @@ from unfold.sites import UnfoldAdminSite
 MENU: Final = (
     (
         "Keys and usage",
-        {"RequestLog": "receipt_long", "Key": "key", "OwnerLimits": "speed"},
+        {"RequestLog": "receipt_long", "Key": "key", "OwnerLimits": "speed", "Team": "groups"},
     ),
     (
         "Catalog",

@@ -45,12 +45,14 @@ def read_records(
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
-        *("capture_text", "owner__password", *LIMITS),
+        *("capture_text", "owner__password"),
+        *("owner__team_membership__team_id", "owner__team_membership__team__name", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, captures, password, *limits) = row[7:]
+        (revoked_at, models, endpoints, networks, captures, password) = row[7:13]
+        (team_id, team_name, *limits) = row[13:]
         record = KeyRecord(
             id=pk,
             name=name,
@@ -67,6 +69,8 @@ def read_records(
             limits=_limits(limits[: len(LIMITS)]),
             owner_limits=_limits(limits[len(LIMITS) :]),
             owner_mark="" if owner_id is None else password_mark(owner_id, password),
+            team_id=team_id,
+            team_name=team_name or "",
         )
         records[pk] = (record, secrets.get(pk, []))
     return records

@@ -31,6 +31,9 @@ class KeyRecord:
     owner_limits: Limits = NO_LIMITS
     # Identifies the owner's password, which playground tokens end with.
     owner_mark: str = ""
+    # The team that the owner is in.
+    team_id: int | None = None
+    team_name: str = ""
     # Which of key and owner have a limit on rates, and which have a budget.
     rate_scopes: tuple[Scope, ...] = field(init=False)
     budget_scopes: tuple[Scope, ...] = field(init=False)

@@ -55,6 +55,8 @@ class LedgerRow:
     client_ip: str = ""
     user_agent: str = ""
     user: str = ""
+    team_id: int | None = None
+    team_name: str = ""
     # Stored in a table of its own, and never part of a repr.
     captured: CapturedTexts | None = field(default=None, repr=False)
 

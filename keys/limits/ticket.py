@@ -247,6 +247,8 @@ class Ticket:
             client_ip=self.client_ip,
             user_agent=self.user_agent,
             user=self.user,
+            team_id=key.team_id,
+            team_name=key.team_name,
             captured=None if self.capture is None else self.capture.texts(),
         )
 

@@ -27,6 +27,7 @@ from keys.log.filters import (
     OwnerFilter,
     StatusFilter,
     StreamFilter,
+    TeamFilter,
 )
 from keys.log.paging import LogPage
 from keys.models import CapturedText, Key, RequestLog
@@ -63,6 +64,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
         StreamFilter,
         KeyFilter,
         OwnerFilter,
+        TeamFilter,
         ModelFilter,
     )
     search_fields = ("request_id__exact",)

@@ -19,7 +19,7 @@ from django.db.models.functions import Cast, Concat
 
 from keys.ledger.captured_retention import delete_all_of_key
 from keys.log.walk import Sought, Walk
-from keys.models import DayTotal, Key, MonthTotal, OwnerLimits, RequestLog
+from keys.models import DayTotal, Key, Membership, MonthTotal, OwnerLimits, RequestLog, Team
 
 # Few enough to hardly delay the ledger, which waits meanwhile on SQLite.
 BATCH_ROWS: Final = 500
@@ -41,6 +41,7 @@ def erase_account(user: Any) -> None:
             key.save(update_fields=["name", "notes"])
             key.revoke()
         _erase_identities(user)
+        Membership.objects.filter(user=user).delete()
         user.groups.clear()
         user.user_permissions.clear()
         for name in ("first_name", "last_name", "email"):
@@ -80,19 +81,26 @@ def _erase_history(user: Any, keys: list[Key]) -> None:
     name = erased_name(user.pk)
     for model, shown in ((get_user_model(), name), (OwnerLimits, f"limits of {name}")):
         _entries_of(model, user.pk).update(object_repr=shown, change_message="")
+    _empty_those_telling([user.get_username()], _entries_of(Team))
     for key in keys:
         telling = [key.name, key.notes, user.get_username(), "Name:", "Owner:", "Notes:"]
         entries = _entries_of(Key, key.pk)
         entries.update(object_repr=f"key {key.pk}")
-        for entry in entries:
-            if any(text and text in entry.change_message for text in telling):
-                entry.change_message = ""
-                entry.save(update_fields=["change_message"])
+        _empty_those_telling(telling, entries)
 
 
-def _entries_of(model: Any, pk: int) -> "QuerySet[LogEntry]":
-    of_model = ContentType.objects.get_for_model(model)
-    return LogEntry.objects.filter(content_type=of_model, object_id=str(pk))
+def _empty_those_telling(texts: list[str], entries: "QuerySet[LogEntry]") -> None:
+    for entry in entries:
+        # Not the stored form, in which other than ASCII letters are escaped.
+        message = entry.get_change_message()
+        if any(text and text in message for text in texts):
+            entry.change_message = ""
+            entry.save(update_fields=["change_message"])
+
+
+def _entries_of(model: Any, pk: int | None = None) -> "QuerySet[LogEntry]":
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model))
+    return entries if pk is None else entries.filter(object_id=str(pk))
 
 
 def _erase_identities(user: Any) -> None:

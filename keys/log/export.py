@@ -21,7 +21,7 @@ FIELDS: Final = (
     *("finish_reason", "end_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
     *("reasoning_tokens", "images", "audio_seconds", "cost_usd", "neurons", "usage_source"),
     *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
-    *("neurons_source", "neurons_by_price"),
+    *("neurons_source", "neurons_by_price", "team", "team_id"),
 )
 
 
@@ -42,6 +42,7 @@ def row_as_json(row: RequestLog) -> dict[str, Any]:
         "started_at": iso(row.started_at),
         "key": row.key_name,
         "owner": row.owner_name,
+        "team": row.team_name,
         "audio_seconds": None if row.audio_ms is None else row.audio_ms / 1000,
         "cost_usd": None if row.cost_nano_usd is None else usd_text(row.cost_nano_usd),
         "neurons": None if row.neurons_micro is None else neurons_text(row.neurons_micro),

@@ -16,6 +16,7 @@ from keys.models.restrictions import (
 )
 from keys.models.revision import Revision
 from keys.models.sent_form import SentForm
+from keys.models.team import Membership, Team
 from keys.models.totals import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS, DayTotal, MonthTotal
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "KeySecret",
     "LedgerMark",
     "Limited",
+    "Membership",
     "MonthTotal",
     "OwnerLimits",
     "PruneMark",
@@ -40,6 +42,7 @@ __all__ = [
     "Reservation",
     "Revision",
     "SentForm",
+    "Team",
     "validate_endpoints",
     "validate_model_patterns",
     "validate_networks",

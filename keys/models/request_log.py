@@ -10,7 +10,7 @@ class RequestLog(models.Model):
     """One admitted request. Only `keys/ledger/` writes rows. They never change; pruning deletes
     them.
 
-    Key, owner and model are copied without foreign keys, so that the row outlives all three. A
+    Key, owner, model and team are copied without foreign keys, so that the row outlives them. A
     number that is not known is null, never 0.
     """
 
@@ -50,6 +50,9 @@ class RequestLog(models.Model):
     client_ip = models.CharField(max_length=45)
     user_agent = models.CharField(max_length=200)
     user = models.CharField(max_length=200)
+    # The team of the key's owner at that time. Null and "": none.
+    team_id = models.BigIntegerField(null=True)
+    team_name = models.CharField(max_length=120, db_default="")
 
     class Meta:
         verbose_name = "request"

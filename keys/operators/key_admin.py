@@ -53,6 +53,7 @@ class KeyAdmin(KeyPages):
         NearLimitFilter,
         UnusedFilter,
         ExpiringFilter,
+        ("owner__team_membership__team", admin.RelatedOnlyFieldListFilter),
         ("owner", admin.RelatedOnlyFieldListFilter),
     )
     actions = ("revoke_selected",)

@@ -262,6 +262,8 @@ def test_export_is_oldest_first_with_the_names_of_the_contract():
         "early",
         started_at=at(1),
         owner_name="ada",
+        team_id=4,
+        team_name="research",
         cost_nano_usd=1_230_000,
         neurons_micro=1_500_000,
         audio_ms=1500,
@@ -270,6 +272,8 @@ def test_export_is_oldest_first_with_the_names_of_the_contract():
     early, late = lines_of(ran("export_logs")[0])
     assert (early["request_id"], late["request_id"]) == ("early", "late")
     assert (early["key"], early["key_id"], early["owner"]) == ("laptop", 1, "ada")
+    assert (early["team"], early["team_id"]) == ("research", 4)
+    assert (late["team"], late["team_id"]) == ("", None)
     assert (early["cost_usd"], early["neurons"]) == ("0.00123", "1.5")
     assert (early["audio_seconds"], early["price"]) == (1.5, {"input": 1})
     assert early["started_at"] == "2027-01-01T00:00:00Z"

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from keys.key_history import note_change, note_made
 from keys.log import erasure
-from keys.models import CapturedText, DayTotal, Key, MonthTotal, RequestLog
+from keys.models import CapturedText, DayTotal, Key, Membership, MonthTotal, RequestLog, Team
 from tests.keys.factories import issued, log_row, user
 from tests.keys.member.conftest import signed_in
 
@@ -73,6 +73,10 @@ def carol() -> Any:
     note_made(key, carol.pk, "Made by its owner.")
     note_change(key, carol.pk, "Name: laptop → carol's laptop.")
     note_change(key, carol.pk, "Budget per day (USD): 5 → 7.")
+    team = Team.objects.create(name="research")
+    Membership.objects.create(user=carol, team=team)
+    told: Any = [{"added": {"name": "member", "object": "carol"}}]
+    LogEntry.objects.log_actions(carol.pk, [team], CHANGE, told, single_object=True)
     return carol
 
 
@@ -99,8 +103,9 @@ def test_no_name_is_left_and_every_sum_is(carol: Any) -> None:
     assert sum(row.cost_nano_usd or 0 for row in rows) == 15
     assert DayTotal.objects.get().cost_nano_usd == MonthTotal.objects.get().cost_nano_usd == 15
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
-        *("Made by its owner.", "", "Budget per day (USD): 5 → 7.")
+        *("Made by its owner.", "", "Budget per day (USD): 5 → 7.", "")
     ]
+    assert not Membership.objects.exists()
     bob = RequestLog.objects.get(request_id="of bob")
     assert (bob.owner_name, bob.client_ip) == ("bob", "192.0.2.8")
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from keys import key_text
 from keys.access import key_index
 from keys.access.key_index import KeyIndex, Refusal
-from keys.models import Key, OwnerLimits, Revision
+from keys.models import Key, Membership, OwnerLimits, Revision, Team
 from tests.keys.factories import issued, record, user
 
 pytestmark = pytest.mark.django_db
@@ -268,6 +268,43 @@ def test_a_change_of_the_owners_limits_arrives_with_the_next_poll(how):
     index.poll()
     record = found(index, text)
     assert record.owner_limits.requests_per_minute == (6 if how in ("save", "update") else None)
+
+
+# --- team of the owner ----------------------------------------------------------------------------
+
+
+def renamed(team):
+    team.name = "physics"
+    team.save()
+
+
+CHANGES_OF_TEAMS = {
+    "renamed": (renamed, "physics"),
+    "renamed by a query": (lambda team: Team.objects.update(name="physics"), "physics"),
+    "deleted": (lambda team: team.delete(), ""),
+    "deleted by a query": (lambda team: Team.objects.all().delete(), ""),
+    "left": (lambda team: team.memberships.get().delete(), ""),
+    "left by a query": (lambda team: team.memberships.all().delete(), ""),
+    "moved": (
+        lambda team: Membership.objects.update(team=Team.objects.create(name="law")),
+        "law",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "name"), CHANGES_OF_TEAMS.values(), ids=CHANGES_OF_TEAMS)
+def test_a_change_of_the_owners_team_arrives_with_the_next_poll(index, change, name):
+    key, text = issued()
+    index.poll()
+    assert (found(index, text).team_id, found(index, text).team_name) == (None, "")
+    team = Team.objects.create(name="research")
+    Membership.objects.create(user=key.owner, team=team)
+    index.poll()
+    assert (found(index, text).team_id, found(index, text).team_name) == (team.pk, "research")
+    change(team)
+    index.poll()
+    assert found(index, text).team_name == name
+    assert (found(index, text).team_id is None) == (name == "")
 
 
 def renamed_by_save(owner):

@@ -42,7 +42,7 @@ def enter(counters, ledger):
 
 
 async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
-    ticket = await enter(now=1_800_000_000.0)
+    ticket = await enter(record(team_id=3, team_name="research"), now=1_800_000_000.0)
     ticket.model = "@cf/meta/llama"
     ticket.stream = True
     ticket.settle(DONE)
@@ -54,6 +54,7 @@ async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
         True,
     )
     assert (row.started_at, row.prompt_tokens, row.cached_tokens) == (1_800_000_000.0, 3, None)
+    assert (row.team_id, row.team_name) == (3, "research")
 
 
 async def test_a_second_settle_changes_nothing_and_waits_for_the_same_commit(enter, ledger):

@@ -1,0 +1,55 @@
+"""Teams in the Django admin, with their members and leads."""
+
+from typing import Final
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+
+from keys.models import Membership, Team
+from theme.audit import Audited
+from theme.model_admin import ModelAdmin, TabularInline, moment_column
+
+NAMES_SHOWN: Final = 8
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    fields = ("user", "is_lead")
+    extra = 1
+    verbose_name_plural = "members"
+    ordering = ("user__username",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user")
+
+
+@admin.register(Team)
+class TeamAdmin(Audited, ModelAdmin):
+    list_display = ("name", "leads", "members", "created")
+    inlines = (MembershipInline,)
+    fields = ("name", "notes")
+    search_fields = ("name", "notes", "memberships__user__username")
+    search_help_text = "Name, notes, or name of a member"
+    when_empty = "A team's limits apply to all keys of its members together."
+    add_words = "Add a team"
+    list_per_page = 50
+    created = staticmethod(moment_column("created_at", "created"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
+        members = Membership.objects.select_related("user").order_by("user__username")
+        return super().get_queryset(request).prefetch_related(Prefetch("memberships", members))
+
+    @admin.display(description="members")
+    def members(self, team: Team) -> str:
+        return _names([each for each in team.memberships.all() if not each.is_lead])
+
+    @admin.display(description="leads")
+    def leads(self, team: Team) -> str:
+        return _names([each for each in team.memberships.all() if each.is_lead])
+
+
+def _names(members: list[Membership]) -> str:
+    names = [str(member) for member in members[:NAMES_SHOWN]]
+    more = len(members) - len(names)
+    return ", ".join([*names, f"{more} more"] if more else names) or "–"
