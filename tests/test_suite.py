@@ -38,7 +38,8 @@ def test_what_make_run_left_in_the_checkout_is_not_the_tests(tmp_path: Path) -> 
     (folder / ".env").write_text("PORT=1111\nDEBUG=on\nLOG_FORMAT=json\nREDIS_URL=redis://nowhere")
     pytest_in(
         folder,
-        "tests/test_settings.py",
+        "tests/test_settings.py::test_usual_values_are_taken",
+        "tests/test_settings.py::test_deployment_checks_are_clean_with_production_settings",
         "tests/proxysite/test_checks.py",
         # A developer's shell has settings too.
         WEB_CONCURRENCY="3",
