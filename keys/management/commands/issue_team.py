@@ -1,0 +1,38 @@
+"""`manage.py issue_team NAME`: makes a team; one that is there already stays as it is."""
+
+import argparse
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from keys.key_history import command_account_id, note_made
+from keys.teams import make_team, team_as_json
+
+
+class Command(BaseCommand):
+    help = "Makes a team. One of this name that is there already stays as it is."
+    # Other checks would import all pages.
+    requires_system_checks = ("keys",)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--notes", default="", help="for operators; of a new team only")
+        parser.add_argument("--json", action="store_true", help="print the team")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with transaction.atomic():
+            try:
+                team, was_made = make_team(options["name"], options["notes"])
+            except ValidationError as error:
+                raise CommandError(f"NAME: {error.messages[0]}") from None
+            if was_made:
+                note_made(team, command_account_id(), "Made by the command issue_team.")
+        if options["json"]:
+            self.stdout.write(json.dumps(team_as_json(team), ensure_ascii=False))
+        elif was_made:
+            self.stdout.write(f"Made the team {team.name}.")
+        else:
+            self.stdout.write(f"The team {team.name} was there already.")
