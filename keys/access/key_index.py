@@ -54,6 +54,8 @@ class KeyIndex:
         self._secrets: dict[bytes, _Secret] = {}
         self._records: dict[int, KeyRecord] = {}
         self._digests: dict[int, tuple[bytes, ...]] = {}
+        # When the next raise of a limit ends, of the keys that have one.
+        self._limits_until: dict[int, float] = {}
         self._inactive_owners: frozenset[int] = frozenset()
         # Hashes of what the records contain of their owners, which no revision counts.
         self._owners: dict[int, int] = {}
@@ -135,6 +137,7 @@ class KeyIndex:
             before = self._owners
             self._read_keys_of([each for each in owners if before.get(each) != owners[each]])
             self._owners = owners
+            self._read_ended_raises()
             # A deleted key, or one deleted with its owner, leaves no row with a new revision.
             revision = self._revision
             if Key.objects.count() != len(self._records) and Revision.current() == revision:
@@ -177,7 +180,7 @@ class KeyIndex:
         number = Revision.current()
         # Before the records: a rename in between is then found as a change by the next poll.
         self._owners = self._read_owners()
-        records = read_records(None)
+        records = read_records(None, self._clock())
         self._forget(self._records.keys() - records.keys())
         self._put(records)
         self._revision = number
@@ -190,13 +193,20 @@ class KeyIndex:
     def _read(self, key_ids: Iterable[int]) -> None:
         ids = list(key_ids)
         for start in range(0, len(ids), 500):
-            self._put(read_records(ids[start : start + 500]))
+            self._put(read_records(ids[start : start + 500], self._clock()))
+
+    def _read_ended_raises(self) -> None:
+        now = self._clock()
+        ended = [pk for pk, until in self._limits_until.items() if until <= now]
+        if ended:
+            self._read(ended)
 
     def _forget(self, key_ids: Iterable[int]) -> None:
         for key_id in key_ids:
             for digest in self._digests.pop(key_id, ()):
                 self._secrets.pop(digest, None)
             self._records.pop(key_id, None)
+            self._limits_until.pop(key_id, None)
 
     def _put(self, records: dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]) -> None:
         for key_id, (record, secrets) in records.items():
@@ -204,6 +214,10 @@ class KeyIndex:
                 secrets = [*secrets, (self._static_digest, None)]
             before = self._digests.get(key_id, ())
             self._records[key_id] = record
+            if record.raises:
+                self._limits_until[key_id] = record.effective_until
+            else:
+                self._limits_until.pop(key_id, None)
             for digest, expires_at in secrets:
                 self._secrets[digest] = _Secret(digest, expires_at, record)
             self._digests[key_id] = tuple(digest for digest, _ in secrets)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from keys.access.key_record import KeyRecord
+from keys.access.limit_reading import read_limits
 from keys.access.playground_token import password_mark
 from keys.addresses import Network, network
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret
@@ -25,10 +26,11 @@ def ensure_static_key() -> Key:
 
 
 def read_records(
-    ids: list[int] | None,
+    ids: list[int] | None, now: float
 ) -> dict[int, tuple[KeyRecord, list[tuple[bytes, float | None]]]]:
     """Reads secrets first: a key that is issued in between has none yet, and is read again by the
-    next poll, since its revision is newer than the one that was read before."""
+    next poll, since its revision is newer than the one that was read before. Raises are those in
+    force at `now`, in epoch seconds."""
     keys, all_secrets = Key.objects.order_by(), KeySecret.objects.order_by("pk")
     if ids is not None:
         keys, all_secrets = keys.filter(pk__in=ids), all_secrets.filter(key_id__in=ids)
@@ -49,10 +51,12 @@ def read_records(
         *("owner__team_membership__team_id", "owner__team_membership__team__name", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
+    read = read_limits(ids, now)
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
         (revoked_at, models, endpoints, networks, captures, password) = row[7:13]
         (team_id, team_name, *limits) = row[13:]
+        more_limits, raises = read.of(pk, owner_id, team_id)
         record = KeyRecord(
             id=pk,
             name=name,
@@ -71,6 +75,9 @@ def read_records(
             owner_mark="" if owner_id is None else password_mark(owner_id, password),
             team_id=team_id,
             team_name=team_name or "",
+            more_limits=more_limits,
+            raises=raises,
+            read_at=now,
         )
         records[pk] = (record, secrets.get(pk, []))
     return records

@@ -1,11 +1,13 @@
 """A key as requests need it, in memory: its owner, what it may use, and how much."""
 
+import math
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from keys import addresses
 from keys.addresses import Network
+from keys.held_limits import HeldLimit, Raised, effective, next_end, of_columns
 from keys.scopes import NO_LIMITS, Limits, Scope
 
 
@@ -34,11 +36,26 @@ class KeyRecord:
     # The team that the owner is in.
     team_id: int | None = None
     team_name: str = ""
+    # Limits beyond those columns: the key's own, its owner's, its team's, everybody's, and those
+    # of each of its users; the raises of any of its limits; and when they were read.
+    more_limits: tuple[HeldLimit, ...] = ()
+    raises: tuple[Raised, ...] = ()
+    read_at: float = 0.0
+    # All limits that hold for the key, raised where they are, and until when they are as they are.
+    effective_limits: tuple[HeldLimit, ...] = field(init=False)
+    effective_until: float = field(init=False)
     # Which of key and owner have a limit on rates, and which have a budget.
     rate_scopes: tuple[Scope, ...] = field(init=False)
     budget_scopes: tuple[Scope, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        held = [*of_columns("key", self.id, self.limits), *self.more_limits]
+        if self.owner_id is not None:
+            held += of_columns("owner", self.owner_id, self.owner_limits)
+        limits = effective(held, self.raises, self.read_at) if held else ()
+        object.__setattr__(self, "effective_limits", limits)
+        end = next_end(self.raises, self.read_at) if self.raises else None
+        object.__setattr__(self, "effective_until", math.inf if end is None else end)
         scopes = [Scope("key", self.id, self.limits)]
         if self.owner_id is not None:
             scopes.append(Scope("owner", self.owner_id, self.owner_limits))

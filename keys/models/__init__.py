@@ -3,6 +3,7 @@
 from keys.models.captured_text import CapturedText
 from keys.models.ended_session import EndedSession
 from keys.models.key import STATIC_KEY_NAME, USUAL_CAPTURE_DAYS, Key, KeySecret
+from keys.models.limit import Limit, Raise, usual_amount
 from keys.models.limited import LIMITS, Limited
 from keys.models.marks import LedgerMark, PruneMark
 from keys.models.owner_limits import OwnerLimits
@@ -33,16 +34,19 @@ __all__ = [
     "Key",
     "KeySecret",
     "LedgerMark",
+    "Limit",
     "Limited",
     "Membership",
     "MonthTotal",
     "OwnerLimits",
     "PruneMark",
+    "Raise",
     "RequestLog",
     "Reservation",
     "Revision",
     "SentForm",
     "Team",
+    "usual_amount",
     "validate_endpoints",
     "validate_model_patterns",
     "validate_networks",

@@ -334,7 +334,7 @@ def test_a_rename_that_could_not_be_read_is_read_later(index, monkeypatch):
     index.poll()
     renamed_by_save(carol)
     with monkeypatch.context() as broken:
-        broken.setattr(key_index, "read_records", lambda ids: {}[None])
+        broken.setattr(key_index, "read_records", lambda ids, now: {}[None])
         with pytest.raises(KeyError):
             index.poll()
     index.poll()
