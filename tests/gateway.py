@@ -45,18 +45,21 @@ def free_port() -> int:
 
 
 class GatewayProcess:
-    """One running gateway. `url` has no `/v1`; `environment` is what it was started with, and
-    `through` a command that starts others."""
+    """One running gateway. `url` has no `/v1`; `environment` is what it was started with,
+    `through` a command that starts others, and `code` the folder of the gateway's own."""
 
     def __init__(
         self,
         folder: Path,
         upstream: RunningSimulator,
         through: Sequence[str] = (),
+        *,
+        code: Path = ROOT,
         **settings: str,
     ) -> None:
         self.folder = folder
         self._through = through
+        self._code = code
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = folder / "gateway.log"
@@ -82,7 +85,7 @@ class GatewayProcess:
         """`manage.py` in the gateway's environment."""
         return subprocess.run(
             [sys.executable, "manage.py", *words],
-            cwd=ROOT,
+            cwd=self._code,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -94,7 +97,7 @@ class GatewayProcess:
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._through, sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"],
-                cwd=ROOT,
+                cwd=self._code,
                 env=self.environment,
                 stdout=log,
                 stderr=log,

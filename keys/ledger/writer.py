@@ -259,7 +259,7 @@ class LedgerWriter:
             # Still release what the request had reserved.
             self.release(waiting.released)
         self._last_error = type(error).__name__
-        logger.error("The ledger cannot store the row of %s: %s", request_id, type(error).__name__)
+        logger.error("The ledger cannot store the row of %s: %s", request_id, engine_words(error))
         resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))
 
     def _note_failure(self, error: Exception) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from tests.gateway import GatewayProcess, running_gateway
 from tests.keys import drills
 from tests.keys.engines import PostgresServer, RedisServer, postgres_process, redis_server
 from tests.keys.load import PICTURE_NANO_USD, REQUESTS, ask_all, callers
+from tests.keys.releases import release_beside, roll
 from workers_ai.simulator.serve import RunningSimulator
 
 # Slow commits, so that an answer which did not wait for its row would be caught; patience, so that
@@ -149,6 +151,16 @@ async def test_of_fifty_at_once_over_two_workers_and_http_seven_pass(
     assert Counter(one.status for one in asked) == {200: 7, 429: 43}
     refused = {one.code for one in asked if one.status == 429}
     assert refused == {"insufficient_quota" if kind == "picture" else "rate_limit_exceeded"}
+
+
+# --- a rolling update -------------------------------------------------------------------------
+
+
+async def test_workers_of_the_last_release_work_beside_todays(
+    shared: Shared, upstream: RunningSimulator, tmp_path: Path
+) -> None:
+    with release_beside(shared.gateway, upstream, tmp_path) as beside:
+        await roll(shared.gateway, beside)
 
 
 # --- kill -9 ----------------------------------------------------------------------------------
