@@ -1,4 +1,5 @@
-"""Entries in the admin's history of a key or a team, for changes made by commands and by members.
+"""Entries in the admin's history of a key, a team or a holder of limits, for changes made by
+commands and by members.
 
 Django's history needs an account for each entry. Changes by a command are entered under an account
 that nobody can sign in with.
@@ -9,17 +10,16 @@ from typing import Final
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-
-from keys.models import Key, Team
+from django.db import models
 
 COMMAND_ACCOUNT: Final = "manage.py"
 
 
-def note_made(changed: Key | Team, user_id: int, what: str) -> None:
+def note_made(changed: models.Model, user_id: int, what: str) -> None:
     _note(changed, user_id, ADDITION, what)
 
 
-def note_change(changed: Key | Team, user_id: int, what: str) -> None:
+def note_change(changed: models.Model, user_id: int, what: str) -> None:
     _note(changed, user_id, CHANGE, what)
 
 
@@ -33,5 +33,5 @@ def command_account_id() -> int:
     return int(account.pk)
 
 
-def _note(changed: Key | Team, user_id: int, action: int, what: str) -> None:
+def _note(changed: models.Model, user_id: int, action: int, what: str) -> None:
     LogEntry.objects.log_actions(user_id, [changed], action, what, single_object=True)

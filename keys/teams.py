@@ -5,6 +5,8 @@ from typing import Any
 from django.db import transaction
 
 from keys.key_json import iso
+from keys.limit_holders import holder_of_team
+from keys.limits_json import limits_of
 from keys.models import Membership, Revision, Team
 
 
@@ -72,6 +74,7 @@ def team_as_json(team: Team) -> dict[str, Any]:
         "name": team.name,
         "notes": team.notes,
         "created_at": iso(team.created_at),
+        "limits": limits_of(holder_of_team(team)),
         "members": [
             {
                 "username": member.user.get_username(),

@@ -19,14 +19,12 @@ from keys.ledger.captured import laid_out
 from keys.log.explained import explain
 from keys.log.export import csv_texts, rows_oldest_first
 from keys.log.filters import (
-    AgentFilter,
     DayFilter,
     EndpointFilter,
     ErrorFilter,
     KeyFilter,
     ModelFilter,
     OwnerFilter,
-    SessionFilter,
     StatusFilter,
     StreamFilter,
     TeamFilter,
@@ -68,11 +66,9 @@ class RequestLogAdmin(ReadOnlyAdmin):
         OwnerFilter,
         TeamFilter,
         ModelFilter,
-        SessionFilter,
-        AgentFilter,
     )
     search_fields = ("request_id__exact",)
-    search_help_text = "Whole request id (x-request-id) or session"
+    search_help_text = "Whole request id (x-request-id)"
     ordering = ("-started_at", "-id")
     sortable_by = ()
     list_per_page = 100

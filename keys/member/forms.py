@@ -10,27 +10,16 @@ from django.utils import timezone
 
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
 from keys.form_fields import AmountField, LinesField, OverlapField
+from keys.held_limits import SIMPLE
 from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
 from keys.models import ENDPOINTS, Key, validate_networks
+from keys.written_limits import UNITS, count_from_text
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
 
-def _count_from_text(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 2**62:
-        raise ValueError("out of range")
-    return number
-
-
 _SHOW: Final[dict[str, Callable[[int], str]]] = {
-    "requests_per_minute": str,
-    "tokens_per_minute": str,
-    "concurrency": str,
-    "daily_budget_nano_usd": usd_text,
-    "monthly_budget_nano_usd": usd_text,
-    "total_budget_nano_usd": usd_text,
-    "daily_neurons_micro": neurons_text,
+    column: UNITS[what].show for column, (what, _) in SIMPLE.items()
 }
 
 
@@ -50,9 +39,9 @@ class LimitsForm(forms.Form):
     daily_neurons_micro = AmountField(
         neurons_micro_from_text, neurons_text, label="Neurons per day"
     )
-    requests_per_minute = AmountField(_count_from_text, str, label="Requests per minute")
-    tokens_per_minute = AmountField(_count_from_text, str, label="Tokens per minute")
-    concurrency = AmountField(_count_from_text, str, label="Requests at once")
+    requests_per_minute = AmountField(count_from_text, str, label="Requests per minute")
+    tokens_per_minute = AmountField(count_from_text, str, label="Tokens per minute")
+    concurrency = AmountField(count_from_text, str, label="Requests at once")
     allowed_models = LinesField(required=False, max_length=2000, label="Models")
     allowed_endpoints = forms.MultipleChoiceField(
         required=False,

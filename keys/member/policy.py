@@ -6,7 +6,7 @@ MEMBER_KEY_LIMITS; the limits of an existing key can only be lowered, whoever se
 all keys of an owner apply in addition.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -18,19 +18,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from keys.addresses import network
-from keys.amounts import nano_usd_from_text, neurons_micro_from_text
+from keys.held_limits import SIMPLE
 from keys.models import ENDPOINTS, LIMITS, Key, OwnerLimits, Revision
+from keys.written_limits import UNITS, LimitKind
 
 _WILDCARDS: Final = "*?["
-_AMOUNTS: Final[dict[str, tuple[str, Callable[[str], int]]]] = {
-    "rpm": ("requests_per_minute", int),
-    "tpm": ("tokens_per_minute", int),
-    "concurrency": ("concurrency", int),
-    "daily-usd": ("daily_budget_nano_usd", nano_usd_from_text),
-    "monthly-usd": ("monthly_budget_nano_usd", nano_usd_from_text),
-    "total-usd": ("total_budget_nano_usd", nano_usd_from_text),
-    "daily-neurons": ("daily_neurons_micro", neurons_micro_from_text),
-}
 
 
 class MayNotMakeKeys(Exception):
@@ -97,9 +89,9 @@ def ceiling_of_new_keys(now: datetime | None = None) -> Ceiling:
     days = values.get("days")
     return Ceiling(
         amounts={
-            column: parse(values[name])
-            for name, (column, parse) in _AMOUNTS.items()
-            if name in values
+            column: UNITS[what].parse(values[name])
+            for column, (what, window) in SIMPLE.items()
+            if (name := LimitKind(what, window).name) in values
         },
         models=_listed(values, "models"),
         endpoints=endpoints,

@@ -2,8 +2,9 @@
 
 from keys.models.captured_text import CapturedText
 from keys.models.ended_session import EndedSession
+from keys.models.everybody import Everybody
 from keys.models.key import STATIC_KEY_NAME, USUAL_CAPTURE_DAYS, Key, KeySecret
-from keys.models.limit import Limit, Raise, usual_amount
+from keys.models.limit import Limit, Raise, normal_patterns, usual_amount
 from keys.models.limited import LIMITS, Limited
 from keys.models.marks import LedgerMark, PruneMark
 from keys.models.owner_limits import OwnerLimits
@@ -31,6 +32,7 @@ __all__ = [
     "CapturedText",
     "DayTotal",
     "EndedSession",
+    "Everybody",
     "Key",
     "KeySecret",
     "LedgerMark",
@@ -46,6 +48,7 @@ __all__ = [
     "Revision",
     "SentForm",
     "Team",
+    "normal_patterns",
     "usual_amount",
     "validate_endpoints",
     "validate_model_patterns",

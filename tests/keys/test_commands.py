@@ -51,8 +51,11 @@ def test_issue_key_takes_an_existing_user_as_they_are():
 def test_issue_key_json_has_the_key_and_its_limits():
     options = "--rpm 7 --tpm 1000 --concurrency 2 --daily-usd 1.50 --monthly-usd 20 --total-usd 99"
     more = "--daily-neurons 500 --expires 2099-01-31 --models @cf/meta/*,gpt-4o"
+    new = "--rpd 900 --tpd 50000 --weekly-usd 5 --monthly-neurons 7.5 --user-limit daily-usd=1"
     last = "--endpoints chat,images --networks 10.0.0.0/8,::1/128 --json"
-    out, err = ran("issue_key", "laptop", "--owner", "ada", *f"{options} {more} {last}".split())
+    of_models = ["--limit", "rpm=20 @cf/moonshotai/* @cf/a/*", "--limit", "daily-usd=2 gpt-4o"]
+    options = [*f"{options} {more} {new} {last}".split(), *of_models]
+    out, err = ran("issue_key", "laptop", "--owner", "ada", *options)
     shown = json.loads(out)
     assert key_text.is_well_formed(shown.pop("key"))
     assert shown["id"] == Key.objects.get().pk
@@ -60,17 +63,25 @@ def test_issue_key_json_has_the_key_and_its_limits():
     assert shown["expires_at"] == "2099-01-31T23:59:59Z"
     assert shown["limits"] == {
         "rpm": 7,
+        "rpd": 900,
         "tpm": 1000,
+        "tpd": 50000,
         "concurrency": 2,
         "daily_usd": "1.5",
+        "weekly_usd": "5",
         "monthly_usd": "20",
         "total_usd": "99",
         "daily_neurons": "500",
+        "monthly_neurons": "7.5",
+        "limit": ["rpm=20 @cf/a/* @cf/moonshotai/*", "daily-usd=2 gpt-4o"],
+        "user_limit": ["daily-usd=1"],
         "models": ["@cf/meta/*", "gpt-4o"],
         "endpoints": ["chat", "images"],
         "networks": ["10.0.0.0/8", "::1/128"],
     }
     assert err.count("\n") == 1
+    [listed] = json.loads(ran("list_keys", "--json")[0])
+    assert listed["limits"] == shown["limits"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +91,12 @@ def test_issue_key_json_has_the_key_and_its_limits():
         ("--rpm", "x"),
         ("--tpm", "-5"),
         ("--concurrency", "1.5"),
+        ("--tpd", "many"),
+        ("--weekly-usd", "-1"),
+        ("--limit", "rps=5 @cf/x/*"),
+        ("--limit", "rpm @cf/x/*"),
+        ("--limit", "daily-usd=x gpt-4o"),
+        ("--user-limit", "5"),
         ("--rpm", str(2**70)),
         ("--daily-usd", "free"),
         ("--monthly-usd", "0"),

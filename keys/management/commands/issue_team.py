@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from keys.key_history import command_account_id, note_made
+from keys.limit_holders import holder_of_team
+from keys.management.limit_options import add_limit_options, limits_given, set_limits
 from keys.teams import make_team, team_as_json
 
 
@@ -19,20 +21,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--notes", default="", help="for operators; of a new team only")
+        parser.add_argument("--notes", default="", help="for operators")
+        add_limit_options(parser)
         parser.add_argument("--json", action="store_true", help="print the team")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        limits = limits_given(options)
         with transaction.atomic():
             try:
                 team, was_made = make_team(options["name"], options["notes"])
             except ValidationError as error:
                 raise CommandError(f"NAME: {error.messages[0]}") from None
             if was_made:
+                set_limits(holder_of_team(team), limits)
                 note_made(team, command_account_id(), "Made by the command issue_team.")
         if options["json"]:
             self.stdout.write(json.dumps(team_as_json(team), ensure_ascii=False))
         elif was_made:
             self.stdout.write(f"Made the team {team.name}.")
         else:
-            self.stdout.write(f"The team {team.name} was there already.")
+            self.stdout.write(f"The team {team.name} was there already; change_team changes it.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from keys.key_json import key_as_json, limits_as_json
+from keys.key_json import keys_as_json
 from keys.models import Key
 
 
@@ -20,16 +20,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         keys = Key.objects.select_related("owner").prefetch_related("secrets").order_by("pk")
+        listed = keys_as_json(keys)
         if options["json"]:
-            listed = [key_as_json(key) for key in keys]
             self.stdout.write(json.dumps(listed, indent=2, ensure_ascii=False))
             return
-        for key in keys.iterator(500):
-            owner = key.owner.get_username() if key.owner else "-"
-            shown = f"{key.prefix}…{key.last_four}" if key.prefix else "(in the settings)"
-            limits = [f"{k}={_text(v)}" for k, v in limits_as_json(key).items() if v]
-            line = [str(key.pk), shown, key.state(), owner, key.name, " ".join(limits)]
-            self.stdout.write("  ".join(line).rstrip())
+        for key in listed:
+            self.stdout.write(_line(key))
+
+
+def _line(key: dict[str, Any]) -> str:
+    shown = f"{key['prefix']}…{key['last_four']}" if key["prefix"] else "(in the settings)"
+    limits = [f"{name}={_text(value)}" for name, value in key["limits"].items() if value]
+    line = [str(key["id"]), shown, key["state"], key["owner"] or "-", key["name"]]
+    return "  ".join([*line, " ".join(limits)]).rstrip()
 
 
 def _text(value: Any) -> str:
