@@ -22,7 +22,6 @@ import orjson
 from workers_ai.answer import Answer, ByteSource, EventSource, media_type
 from workers_ai.envelope import is_envelope
 from workers_ai.errors import (
-    AccountFault,
     Refused,
     TimedOut,
     Unreachable,
@@ -301,13 +300,6 @@ class WorkersAIClient:
         )
         error.message = self.account.scrubbed(error.message)
         error.args = (error.message,)  # a repr shows these
-        is_redirect = 300 <= response.status < 400
-        if is_redirect or (response.status == 404 and not isinstance(body, dict)):
-            return AccountFault(
-                f"HTTP {response.status} without Cloudflare's envelope: "
-                "is CLOUDFLARE_API_BASE_URL right?",
-                status=response.status,
-            )
         return error
 
 

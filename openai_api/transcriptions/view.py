@@ -84,7 +84,9 @@ async def _heard(
     plan: TranscriptionPlan,
     client: WorkersAIClient,
 ) -> Answer:
-    """Upstream's answer. A refusal concerns the recording, since all else was checked before."""
+    """Upstream's answer. A refusal without a meaning of its own concerns the recording, since all
+    else was checked before.
+    """
     assert exchange.model is not None
     data = asked.recording.data
     if plan.as_json and len(data) > ENCODED_ON_THE_LOOP_BYTES:
@@ -100,6 +102,8 @@ async def _heard(
             params=plan.params,
         )
     except BadInput as error:
+        if type(error) is not BadInput:
+            raise
         exchange.attempts += error.attempts
         raise BadRequest(
             f"Workers AI refused the recording: {error.message}",
@@ -137,6 +141,7 @@ TRANSCRIPTIONS: Endpoint[TranscriptionRequest, TranscriptionPlan] = Endpoint(
     most=most,
     whole=whole,
     streamed=streamed,
+    prompt_param="file",
 )
 TRANSLATIONS = replace(
     TRANSCRIPTIONS, name="translations", plan=partial(translate, task="translate")

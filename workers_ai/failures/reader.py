@@ -299,9 +299,14 @@ def refusal(
     """
     failure = bodies.read(body, BY_CODE)
     counts = failure.status if status < 400 and failure.status is not None else status
-    chosen = _chosen(failure, counts)
+    words = failure.text or _said_without_words(failure, status)
+    chosen = _meant(failure, counts)
+    if chosen is None and _is_another_servers(body, status):
+        chosen = AccountFault
+        words = f"HTTP {status} without Cloudflare's envelope: is CLOUDFLARE_API_BASE_URL right?"
+    chosen = chosen or _by_status(counts)
     return chosen(
-        failure.text or _said_without_words(failure, status),
+        words,
         status=status,
         code=failure.code,
         retry_after_s=retry_after_s,
@@ -316,7 +321,13 @@ def _said_without_words(failure: bodies.Failure, status: int) -> str:
     return f"Workers AI answered with HTTP status {status}"
 
 
-def _chosen(failure: bodies.Failure, status: int) -> type[Refused]:
+def _is_another_servers(body: object, status: int) -> bool:
+    """A redirect, or a path that is unknown to whoever answered."""
+    return 300 <= status < 400 or (status == 404 and not isinstance(body, dict | list))
+
+
+def _meant(failure: bodies.Failure, status: int) -> type[Refused] | None:
+    """What words, code or kind say; None where only the status is left."""
     words = failure.text[:LONGEST_WORDS]
     for wording in BY_WORDS:
         if wording.fits(words, status):
@@ -330,6 +341,10 @@ def _chosen(failure: bodies.Failure, status: int) -> type[Refused]:
         return by_kind
     if status == 403 and words and _is_about_the_request(words):
         return BadInput
+    return None
+
+
+def _by_status(status: int) -> type[Refused]:
     return BY_STATUS.get(status, BadInput if 400 < status < 500 else ServerFault)
 
 

@@ -105,7 +105,18 @@ def test_each_code_has_its_class(code: int, status: int, error_class: type[Refus
 def test_an_unknown_code_reads_by_its_status(
     body: Any, status: int, error_class: type[Refused]
 ) -> None:
+    if status == 404 and not isinstance(body, dict | list):
+        error_class = errors.AccountFault  # no path of Cloudflare's
     assert type(refusal(body, status=status)) is error_class
+
+
+@pytest.mark.parametrize("status", [301, 308, 404])
+def test_another_servers_answer_asks_about_the_base_url(status: int) -> None:
+    error = refusal("<html><title>Not here</title></html>", status=status)
+    assert type(error) is errors.AccountFault
+    assert "CLOUDFLARE_API_BASE_URL" in error.message
+    known = refusal("No such model @cf/a/b or task", status=404)
+    assert type(known) is errors.ModelMissing
 
 
 @pytest.mark.parametrize(
