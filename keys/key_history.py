@@ -1,5 +1,5 @@
-"""Entries in the admin's history of a key, a team or a holder of limits, for changes made by
-commands and by members.
+"""Entries in the admin's history of a key, a team, an account or a holder of limits, for
+changes made by commands, by members and at sign-ons.
 
 Django's history needs an account for each entry. Changes by a command are entered under an account
 that nobody can sign in with.

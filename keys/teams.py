@@ -35,7 +35,7 @@ def team_named(name: str) -> Team:
     return team
 
 
-def join(team: Team, user: Any, *, as_lead: bool | None = None) -> str:
+def join(team: Team, user: Any, *, as_lead: bool | None = None, by_sign_on: bool = False) -> str:
     """Makes the user a member of the team, as lead or not; None leaves a member what they are.
     Returns what has changed, in words for the history; empty where nothing has. Raises
     `NotPossible` where the user is in another team."""
@@ -44,7 +44,9 @@ def join(team: Team, user: Any, *, as_lead: bool | None = None) -> str:
         Revision.take_next()
         membership = Membership.objects.select_related("team").filter(user=user).first()
         if membership is None:
-            Membership.objects.create(team=team, user=user, is_lead=bool(as_lead))
+            Membership.objects.create(
+                team=team, user=user, is_lead=bool(as_lead), by_sign_on=by_sign_on
+            )
             return f"Added {user}{' as lead' if as_lead else ''}."
         if membership.team_id != team.pk:
             raise NotPossible(

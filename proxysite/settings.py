@@ -278,6 +278,7 @@ MEMBER_KEY_LIMITS = listed(
     ),
     takes="limits such as rpm=60, daily-usd=5, days=90 or models=@cf/meta/*;@cf/openai/*",
 )
+LEAVER_KEYS = parsed("LEAVER_KEYS", "keep", matching("keep|revoke"), "keep or revoke")
 
 # --- Single sign-on ---------------------------------------------------------------------------
 
@@ -297,6 +298,15 @@ OIDC_EMAIL_DOMAINS = listed(
     takes="domains such as example.com, without an @",
 )
 OIDC_TRUST_EMAIL = yes_or_no("OIDC_TRUST_EMAIL", False)
+OIDC_SCOPES = listed("OIDC_SCOPES", parse=matching(r"[!#-\[\]-~]+"), takes="scopes such as groups")
+OIDC_GROUPS_CLAIM = text("OIDC_GROUPS_CLAIM", "groups")
+OIDC_OPERATOR_GROUPS = listed("OIDC_OPERATOR_GROUPS")
+OIDC_TEAM_GROUPS = listed(
+    "OIDC_TEAM_GROUPS",
+    parse=matching(r"[^=]{1,120}|[^=]{1,200}=[^=]{1,120}"),
+    takes="groups such as research, or ai-users=research where the team has another name",
+)
+OIDC_ONLY = yes_or_no("OIDC_ONLY", False)
 _oidc = {
     "OIDC_ISSUER": OIDC_ISSUER,
     "OIDC_CLIENT_ID": OIDC_CLIENT_ID,
@@ -309,6 +319,8 @@ if any(_oidc.values()) and not all(_oidc.values()):
         f"{missing} is not set but {present} is: single sign-on takes "
         f"{', '.join(_oidc)} or none of them."
     )
+if OIDC_ONLY and not OIDC_ISSUER:
+    raise SettingError("OIDC_ONLY turns passwords off but OIDC_ISSUER is not set: nobody gets in.")
 
 # --- What requests may ask for ----------------------------------------------------------------
 
@@ -501,7 +513,11 @@ if OIDC_ISSUER:
                     "name": OIDC_NAME,
                     "client_id": OIDC_CLIENT_ID,
                     "secret": OIDC_CLIENT_SECRET,
-                    "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+                    "settings": {
+                        "server_url": OIDC_ISSUER,
+                        "oauth_pkce_enabled": True,
+                        "scope": ["openid", "profile", "email", *OIDC_SCOPES],
+                    },
                 }
             ]
         }
@@ -590,7 +606,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "member:sign_in"
 LOGIN_REDIRECT_URL = "member:home"
-AUTHENTICATION_BACKENDS = ["proxysite.login_throttle.ThrottledModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "keys.member.sign_in.NoPasswords"
+    if OIDC_ONLY
+    else "proxysite.login_throttle.ThrottledModelBackend"
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -29,6 +30,14 @@ MENU: Final = (
 )
 
 
+def ways_in() -> dict[str, Any]:
+    """What pages for signing in offer: the provider of single sign-on by its name, passwords."""
+    return {
+        "single_sign_on_name": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
+        "has_passwords": not settings.OIDC_ONLY,
+    }
+
+
 class OperatorSite(UnfoldAdminSite):
     site_header = "Workers AI Gateway"
     site_title = "Workers AI Gateway"
@@ -37,7 +46,7 @@ class OperatorSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)
         # They are in theme/tokens.css: the theme would write them into each page, inline.
-        return {**context, "colors": None, "border_radius": None}
+        return {**context, **ways_in(), "colors": None, "border_radius": None}
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         shown = {

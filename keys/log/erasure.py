@@ -19,7 +19,16 @@ from django.db.models.functions import Cast, Concat
 
 from keys.ledger.captured_retention import delete_all_of_key
 from keys.log.walk import Sought, Walk
-from keys.models import DayTotal, Key, Membership, MonthTotal, OwnerLimits, RequestLog, Team
+from keys.models import (
+    DayTotal,
+    GivenRole,
+    Key,
+    Membership,
+    MonthTotal,
+    OwnerLimits,
+    RequestLog,
+    Team,
+)
 
 # Few enough to hardly delay the ledger, which waits meanwhile on SQLite.
 BATCH_ROWS: Final = 500
@@ -42,6 +51,7 @@ def erase_account(user: Any) -> None:
             key.revoke()
         _erase_identities(user)
         Membership.objects.filter(user=user).delete()
+        GivenRole.objects.filter(user=user).delete()
         user.groups.clear()
         user.user_permissions.clear()
         for name in ("first_name", "last_name", "email"):

@@ -39,6 +39,45 @@ def address_in(sources: Any, *, all_are_trusted: bool) -> Address:
     return Address(text, counts=_counts(claims.get("email_verified"), all_are_trusted))
 
 
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """`are_known` is false where the provider's claim cannot be read; then there are no names."""
+
+    names: frozenset[str]
+    are_known: bool = True
+
+
+def groups_in(sources: Any, claim: str) -> Groups:
+    """The groups in the first source that has the claim: the ID token, which says whom it is for,
+    then userinfo. A provider may leave the claim out for somebody without groups. Only an array of
+    texts counts; of anything else it is not guessed what was meant.
+
+    `claim` is a name, or a way such as realm_access.roles to a member of an object. A claim that is
+    to be fetched elsewhere (section 5.6.2; Entra ID does so above 200 groups) is not read.
+    """
+    for claims in reversed(_dicts(sources)):
+        elsewhere = claims.get("_claim_names")
+        if isinstance(elsewhere, dict) and claim in elsewhere:
+            return Groups(frozenset(), are_known=False)
+        found = _found(claims, claim)
+        if found is not None:
+            is_array_of_texts = isinstance(found, list) and all(
+                isinstance(name, str) for name in found
+            )
+            return Groups(frozenset(found if is_array_of_texts else ()), is_array_of_texts)
+    return Groups(frozenset())
+
+
+def _found(claims: dict[str, Any], claim: str) -> Any:
+    """Names may have dots themselves, as URLs do."""
+    if claim in claims:
+        return claims[claim]
+    found: Any = claims
+    for part in claim.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
 def problem_with(sources: Any) -> str | None:
     """Why the claims cannot be used, as text for the log; None if they can. Section 5.3.2 requires
     the same subject in both sources, and only an ID token says which issuer and client they are

@@ -5,17 +5,27 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 
+from theme.site import ways_in
+
 # Sent with the request when the provider has identified somebody, before it is decided whether they
 # may sign in.
 came_back = Signal()
+
+
+class NoPasswords(ModelBackend):
+    """The backend under OIDC_ONLY. Sessions remember the backend that they began with, so those
+    that began with a password are over with the restart that turns passwords off."""
+
+    def authenticate(self, *args: Any, **kwargs: Any) -> None:
+        return None
 
 
 class SignInView(LoginView):
@@ -23,8 +33,7 @@ class SignInView(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        name = settings.OIDC_NAME if settings.OIDC_ISSUER else ""
-        return super().get_context_data(single_sign_on_name=name, **kwargs)
+        return super().get_context_data(**ways_in(), **kwargs)
 
 
 class SignOutView(LogoutView):
@@ -34,6 +43,9 @@ class SignOutView(LogoutView):
 class PasswordView(PasswordChangeView):
     template_name = "member/password.html"
     success_url = reverse_lazy("member:home")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**ways_in(), **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")

@@ -31,7 +31,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from keys.member.claims import Address, address_in, problem_with
+from keys.member.claims import Address, address_in, groups_in, problem_with
+from keys.member.given_by_groups import apply_groups
 from keys.member.provider import Provider, ProviderSession
 from keys.member.sign_in import came_back
 
@@ -94,6 +95,7 @@ class Adapter(DefaultSocialAccountAdapter):
             if not sociallogin.user.is_active:
                 refuse(request, NOT_FOR_YOU)
             _keep_address(sociallogin.user, address)
+            _apply_groups(sociallogin)
         # The decision is made here, and not a second time by allauth.
         sociallogin.email_addresses = []
 
@@ -107,6 +109,7 @@ class Adapter(DefaultSocialAccountAdapter):
         with transaction.atomic():
             # As with existing accounts, allauth's own table of addresses stays empty.
             sociallogin.save(request, connect=True)
+            _apply_groups(sociallogin)
         return user
 
     def _connect(self, request: HttpRequest, sociallogin: Any, address: Address) -> None:
@@ -178,6 +181,18 @@ user_logged_in.connect(_keep_session, dispatch_uid="keys.member.single_sign_on")
 def _address(sociallogin: Any) -> Address:
     sources = sociallogin.account.extra_data
     return address_in(sources, all_are_trusted=settings.OIDC_TRUST_EMAIL)
+
+
+def _apply_groups(sociallogin: Any) -> None:
+    groups = groups_in(sociallogin.account.extra_data, settings.OIDC_GROUPS_CLAIM)
+    if not groups.are_known:
+        logger.warning(
+            "Single sign-on: the claim %r of %r is not an array of texts, or is to be fetched "
+            "elsewhere, so it gives no role and no team.",
+            settings.OIDC_GROUPS_CLAIM,
+            str(sociallogin.account.uid)[:200],
+        )
+    apply_groups(sociallogin.user, groups)
 
 
 def _accounts_with(address: str) -> list[Any]:

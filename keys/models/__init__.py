@@ -3,6 +3,7 @@
 from keys.models.captured_text import CapturedText
 from keys.models.ended_session import EndedSession
 from keys.models.everybody import Everybody
+from keys.models.given_role import GivenRole
 from keys.models.key import STATIC_KEY_NAME, USUAL_CAPTURE_DAYS, Key, KeySecret
 from keys.models.limit import Limit, Raise, normal_patterns, usual_amount
 from keys.models.limited import LIMITS, Limited
@@ -33,6 +34,7 @@ __all__ = [
     "DayTotal",
     "EndedSession",
     "Everybody",
+    "GivenRole",
     "Key",
     "KeySecret",
     "LedgerMark",

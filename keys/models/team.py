@@ -90,6 +90,8 @@ class Membership(models.Model):
     is_lead = models.BooleanField(
         "lead", default=False, help_text="Sees and limits the keys of the team's members."
     )
+    # By a group of the sign-on provider, which also takes it away.
+    by_sign_on = models.BooleanField(default=False, editable=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = MembershipQuerySet.as_manager()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from keys.member.claims import address_in, problem_with
+from keys.member.claims import Groups, address_in, groups_in, problem_with
 
 
 def claims(**more: Any) -> dict[str, Any]:
@@ -87,3 +87,37 @@ def test_both_sources_are_of_one_person() -> None:
     assert problem_with({"id_token": {"sub": "s"}}) is None
     for sub in ("t", "", "S", None):
         assert problem_with({"userinfo": {"sub": sub}, "id_token": {"sub": "s"}}) is not None
+
+
+def test_groups_are_an_array_of_texts_in_either_source() -> None:
+    for sources, claim in (
+        (claims(groups=["a", "b"]), "groups"),
+        ({"id_token": {"groups": ["a", "b", "a"]}, "userinfo": {"groups": ["c"]}}, "groups"),
+        (claims(realm_access={"roles": ["a", "b"]}), "realm_access.roles"),
+        (claims(**{"https://example.com/groups": ["a", "b"]}), "https://example.com/groups"),
+        ({"id_token": {"groups": ["b", "a"]}}, "groups"),
+    ):
+        assert groups_in(sources, claim) == Groups(frozenset("ab"))
+    # Providers leave the claim out where there is none.
+    for sources in (claims(), claims(groups=None), claims(groups=[]), {}, None, []):
+        assert groups_in(sources, "groups") == Groups(frozenset())
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        *("operators", "", 7, True, {"operators": True}, ["operators", 7], ["operators", None]),
+        *([["operators"]], [{"name": "operators"}], {"0": "operators"}, 1.5),
+    ],
+)
+def test_groups_of_any_other_shape_are_none_and_told(claim: Any) -> None:
+    unknown = Groups(frozenset(), are_known=False)
+    assert groups_in(claims(groups=claim), "groups") == unknown
+    # A good one beside it does not make up for it.
+    sources = {"id_token": {"groups": claim}, "userinfo": {"groups": ["operators"]}}
+    assert groups_in(sources, "groups") == unknown
+
+
+def test_groups_that_are_to_be_fetched_elsewhere_are_not_known() -> None:
+    sources = claims(_claim_names={"groups": "src1"}, _claim_sources={"src1": {"endpoint": "…"}})
+    assert groups_in(sources, "groups") == Groups(frozenset(), are_known=False)

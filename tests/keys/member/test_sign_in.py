@@ -106,7 +106,7 @@ def test_a_weak_password_is_told_so(ada: Any) -> None:
 def test_an_account_without_a_password_has_none_to_change(ada: Any) -> None:
     ada.set_unusable_password()
     ada.save()
-    assert "has no password" in texts(signed_in(ada).get(PASSWORD))
+    assert "sign in without a password" in texts(signed_in(ada).get(PASSWORD))
 
 
 def test_strangers_have_no_password_page(db: None) -> None:

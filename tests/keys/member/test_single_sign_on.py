@@ -18,6 +18,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 
+from keys.models import Membership
 from proxysite.models import FailedSignIns
 from tests.gateway import GatewayProcess, running_gateway
 from tests.keys.member.openid_provider import (
@@ -514,6 +515,63 @@ def test_operators_find_identities_in_the_admin_and_part_with_them(
     account = user_of(site, person["sub"])
     deleting = browser.get(f"/admin/auth/user/{account.pk}/delete/")
     assert deleting.status_code == 200 and f"new at {provider.issuer}" in deleting.text
+
+
+# --- Groups, and no passwords -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grouped_site(beside: Callable[..., GatewayProcess]) -> GatewayProcess:
+    return beside(
+        OIDC_SCOPES="groups",
+        OIDC_OPERATOR_GROUPS="platform",
+        OIDC_TEAM_GROUPS="ai-users=research",
+        OIDC_ONLY="true",
+    )
+
+
+def test_groups_make_operators_and_members_at_each_sign_on_anew(
+    grouped_site: GatewayProcess, provider: OpenIdProvider, person: dict[str, Any]
+) -> None:
+    site, name = grouped_site, person["sub"]
+    provider.person = {**person, "groups": ["platform", "ai-users"]}
+    with httpx.Client(base_url=site.url, timeout=30, follow_redirects=True) as http:
+        # From the admin's own page, back to where one wanted to go.
+        asked = http.get("/admin/keys/team/")
+        assert "Sign in with" in asked.text and 'name="password"' not in asked.text
+        [onto] = re.findall(r'name="next" value="([^"]*)"', asked.text)
+        going = http.post(START, data={"csrfmiddlewaretoken": csrf(http), "next": onto})
+        address = onward(going)
+        assert "groups" in httpx.URL(address).params["scope"].split()
+        page = http.get(address)
+        assert page.url.path == "/admin/keys/team/" and "research" in page.text
+        # In another browser the person comes without groups: the role is gone in both.
+        person["groups"] = "platform"
+        coming_to(site, provider, person)
+        assert "may not open the admin" in http.get("/admin/keys/team/").text
+    account = user_of(site, name)
+    assert not (account.is_staff or account.is_superuser)
+    assert not site.database(lambda: Membership.objects.filter(user=account).exists())
+
+
+def test_passwords_are_off_where_only_the_provider_counts(
+    grouped_site: GatewayProcess, site: GatewayProcess
+) -> None:
+    hashed = make_password("a password of theirs", hasher="pbkdf2_sha256")
+    root = site.database(
+        lambda: get_user_model().objects.create(
+            username="root-by-hand", password=hashed, is_staff=True, is_superuser=True
+        )
+    )
+    form = {"username": "root-by-hand", "password": "a password of theirs"}
+    with httpx.Client(base_url=grouped_site.url, timeout=30, follow_redirects=True) as http:
+        for page in (IN, "/admin/login/"):
+            assert 'name="password"' not in http.get(page).text
+            refused = http.post(page, data={**form, "csrfmiddlewaretoken": csrf(http)})
+            assert "Passwords are turned off here." in refused.text and name_in(refused) is None
+        # Nor does a session go on that began with one.
+        http.cookies.set(settings.SESSION_COOKIE_NAME, site.session_of(root))
+        assert http.get("/usage/").url.path == IN
 
 
 # --- What anybody can ask for -----------------------------------------------------------------
