@@ -11,11 +11,9 @@ Raises BadRequest naming the picture; its messages say nothing about what is ins
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_address
 from typing import Final
 
 import httpx
@@ -24,8 +22,8 @@ from django.conf import settings
 from openai_api.chat_completions.picture_memory import PictureMemory, RequestPictures
 from openai_api.errors import BadRequest, PicturesBusy
 from openai_api.wire.picture_type import sniffed
-from openai_api.wire.public_addresses import Address, is_public, unwrapped
 from workers_ai.http.fair_semaphore import FairSemaphore
+from workers_ai.http.public_only import NotPublic, asked
 from workers_ai.http.resolver import Resolver
 
 MAX_REDIRECTS: Final = 3
@@ -114,7 +112,7 @@ class Fetch:
                             status = response.status_code
                             raise _unusable(param, f"its server answered with status {status}")
                         return _data_url(await self._bounded(response, param), param)
-        except (_NotPublic, httpx.InvalidURL, ValueError):
+        except (NotPublic, httpx.InvalidURL, ValueError):
             raise _unusable(param, "its address is not public") from None
         except TimeoutError:
             limit_s = settings.IMAGE_FETCH_TIMEOUT
@@ -140,52 +138,15 @@ class Fetch:
             parts.append(part)
         return b"".join(parts)
 
-    @asynccontextmanager
-    async def _asked(self, url: httpx.URL) -> AsyncIterator[httpx.Response]:
-        """The response of the first address of `url`'s host that can be reached.
-
-        The request goes to an address that was checked, not to a name that may resolve to another
-        one by then; the Host header and the certificate's name are still those of the URL.
-        """
-        if url.scheme not in ("http", "https") or not url.host:
-            raise _NotPublic
-        unreached: httpx.ConnectError | None = None
-        for address in await self._public_addresses(url):
-            request = self.client.build_request(
-                "GET",
-                url.copy_with(host=address),
-                headers={"host": url.netloc.decode("ascii")},
-                extensions={"sni_hostname": url.raw_host.decode("ascii")},
-            )
-            try:
-                response = await self.client.send(request, stream=True)
-            except httpx.ConnectError as error:
-                unreached = error
-                continue
-            try:
-                yield response
-            finally:
-                await response.aclose()
-            return
-        assert unreached is not None
-        raise unreached
-
-    async def _public_addresses(self, url: httpx.URL) -> list[str]:
-        """The public addresses of the host; raises _NotPublic where it has none."""
-        host = url.raw_host.decode("ascii")
-        found = await self.shared.resolver.addresses(host, 0, caller=self.caller)
-        addresses = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
-        public = [one for one in addresses if _may_connect(ip_address(one))]
-        if not public:
-            raise _NotPublic
-        return public
-
-
-def _may_connect(address: Address) -> bool:
-    reached = (address, unwrapped(address))
-    if any(one in network for network in settings.IMAGE_FETCH_ALLOWED_NETWORKS for one in reached):
-        return True
-    return is_public(address)
+    def _asked(self, url: httpx.URL) -> AbstractAsyncContextManager[httpx.Response]:
+        return asked(
+            self.client,
+            "GET",
+            url,
+            resolver=self.shared.resolver,
+            allowed=settings.IMAGE_FETCH_ALLOWED_NETWORKS,
+            caller=self.caller,
+        )
 
 
 def _data_url(content: bytes, param: str) -> str:
@@ -199,7 +160,3 @@ def _unusable(param: str, why: str) -> BadRequest:
     return BadRequest(
         f"The picture at '{param}' cannot be used: {why}.", param=param, code="invalid_image_url"
     )
-
-
-class _NotPublic(Exception):
-    """The address belongs to this machine or a private network."""

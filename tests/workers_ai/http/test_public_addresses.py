@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from openai_api.wire.public_addresses import is_public
+from workers_ai.http.public_addresses import is_public
 
 
 @pytest.mark.parametrize(
