@@ -14,7 +14,11 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from alerts import shared_moments
 from proxysite.http import open_files
+
+# Made before the workers are forked, so that they share it.
+assert shared_moments.shared_outage
 
 try:
     settings.DEBUG  # noqa: B018  reads all settings

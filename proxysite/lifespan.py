@@ -10,6 +10,7 @@ from catalog import snapshot
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from openai_api.upstream import close_client
+from proxysite.alert_watch import AlertWatch
 from proxysite.refresher import Refresher
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Lifespan:
 
     def __init__(self) -> None:
         self.refresher: Refresher | None = None
+        self.alerts: AlertWatch | None = None
         self._next_look: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -33,6 +35,8 @@ class Lifespan:
         await asyncio.to_thread(self.refresher.load)
         ledger.start()
         self.refresher.start()
+        self.alerts = AlertWatch()
+        self.alerts.start()
         self._look_at_ledger(loop)
         # What exists now stays for good: scanning it in every collection would cost each request.
         gc.collect()
@@ -54,6 +58,8 @@ class Lifespan:
             self._next_look.cancel()
         if self.refresher is not None:
             await asyncio.to_thread(self.refresher.stop)
+        if self.alerts is not None:
+            await asyncio.to_thread(self.alerts.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
 

@@ -354,6 +354,73 @@ LEDGER_GROUP_ROWS = whole_number("LEDGER_GROUP_ROWS", 500, 1, 100_000)
 LEDGER_COMMIT_DELAY_MS = whole_number("LEDGER_COMMIT_DELAY_MS", 0, 0, 15_000)
 LOG_RETENTION_DAYS = whole_number("LOG_RETENTION_DAYS", 0, 0, 36_500)
 
+# --- Alerts -----------------------------------------------------------------------------------
+
+
+class SecretUrl(str):
+    """Shown without its path, which lets whoever has it write to a channel."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(scheme_of(self))
+
+
+def webhook(name: str, got: str) -> SecretUrl:
+    """An http(s) URL with a host. No message quotes it."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(got)
+        is_one_word = got.isascii() and got.isprintable() and " " not in got
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and is_one_word:
+            return SecretUrl(got)
+    raise bad_setting(name, scheme_of(got), "http:// or https:// URLs with commas between them")
+
+
+def mail_address(got: str) -> str:
+    return matching(r"[^\s@<>,;:\"()]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")(got)
+
+
+def mail_server(name: str, got: str) -> dict[str, Any]:
+    """Django's settings for a URL such as smtp+tls://user:password@mail.example.com:587. No message
+    quotes it."""
+    if not got:
+        return {}
+    scheme = got.partition("://")[0]
+    usual_ports = {"smtp": 25, "smtps": 587, "smtp+tls": 587, "smtp+ssl": 465}
+    with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
+        config: dict[str, Any] = env.email_url_config(got)
+        if scheme in usual_ports and config["EMAIL_HOST"] and config["EMAIL_PORT"] != 0:
+            config["EMAIL_PORT"] = config["EMAIL_PORT"] or usual_ports[scheme]
+            return config
+    raise bad_setting(
+        name, scheme_of(got), "smtp://, smtp+tls:// or smtp+ssl:// with user:password@host:port"
+    )
+
+
+ALERT_WEBHOOKS = [webhook("ALERT_WEBHOOKS", each) for each in listed("ALERT_WEBHOOKS")]
+ALERT_WEBHOOK_NETWORKS = networks("ALERT_WEBHOOK_NETWORKS")
+ALERT_EMAILS = listed(
+    "ALERT_EMAILS",
+    parse=mail_address,
+    takes="addresses such as ops@example.com",
+)
+EMAIL_URL = SecretUrl(text("EMAIL_URL"))
+_mail = mail_server("EMAIL_URL", EMAIL_URL)
+if ALERT_EMAILS and not EMAIL_URL:
+    raise SettingError(
+        "EMAIL_URL is not set but ALERT_EMAILS is: it takes the mail server, such as "
+        "smtp+tls://user:password@mail.example.com:587."
+    )
+EMAIL_HOST = _mail.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = _mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+# Seconds for each answer of the mail server.
+EMAIL_TIMEOUT = 10
+EMAIL_FROM = parsed("EMAIL_FROM", "", mail_address, "an address such as gateway@example.com")
+
 # --- Serving ----------------------------------------------------------------------------------
 
 HOST = text("HOST", "127.0.0.1")
@@ -393,6 +460,18 @@ def path_prefix(got: str) -> str:
 
 URL_PREFIX = parsed(
     "URL_PREFIX", "", path_prefix, "a path that the gateway has none of its own at, such as /ai"
+)
+# Whoever reads an alert is in no request that could tell the address.
+_name = next((host for host in ALLOWED_HOSTS if host[0] not in "*."), "localhost")
+_is_here = _name in ("localhost", "127.0.0.1", "[::1]")
+PUBLIC_URL = url(
+    "PUBLIC_URL",
+    f"{'https' if HTTPS else 'http'}://{_name}{f':{PORT}' if _is_here else ''}{URL_PREFIX}",
+)
+DEFAULT_FROM_EMAIL = EMAIL_FROM or (
+    EMAIL_HOST_USER
+    if re.fullmatch(r"[^@\s]+@[^@\s]+", EMAIL_HOST_USER)
+    else f"gateway@{urlsplit(PUBLIC_URL).hostname}"
 )
 COOKIE_PREFIX = parsed(
     "COOKIE_PREFIX", "gateway", matching(r"[A-Za-z0-9_-]{1,40}"), "letters, digits, - and _"
@@ -464,6 +543,7 @@ elif (
 INSTALLED_APPS = [
     "proxysite",
     "storage",
+    "alerts",
     "openai_api",
     "keys",
     "catalog",
@@ -706,5 +786,6 @@ LOGGING: dict[str, Any] = {
         "asyncio": {"level": "WARNING", "propagate": True},
         # It would log every upstream URL, which holds the account id.
         "httpx": {"level": "WARNING", "propagate": True},
+        "httpcore": {"level": "WARNING", "propagate": True},
     },
 }

@@ -1,7 +1,9 @@
 """Fixtures that every package's tests share: the simulator, a live gateway, a key of it."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from tests.environment import SCRATCH
 from tests.gateway import GatewayProcess, running_gateway
@@ -131,3 +134,23 @@ def client(gateway: GatewayProcess, key: str) -> Iterator[httpx.Client]:
         base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}, timeout=30
     ) as http:
         yield http
+
+
+@pytest.fixture
+def run_on_threads() -> Callable[[Callable[[int], Any], int], list[Any]]:
+    """Runs a function on several threads that start together, each with its own connection."""
+
+    def run(function: Callable[[int], Any], count: int) -> list[Any]:
+        barrier = threading.Barrier(count)
+
+        def one(number: int) -> Any:
+            try:
+                barrier.wait(5)
+                return function(number)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count)))
+
+    return run

@@ -286,7 +286,7 @@ def test_the_changelog_has_a_place_for_what_comes() -> None:
 
 READERS = {"text", "parsed", "whole_number", "seconds", "yes_or_no", "listed", "url", "networks"}
 # Defaults that are made, not written down.
-DERIVED = {"SECRET_KEY", "DATABASE_URL"}
+DERIVED = {"SECRET_KEY", "DATABASE_URL", "PUBLIC_URL"}
 
 
 def settings_tree() -> ast.Module:

@@ -99,6 +99,9 @@ BAD = [
     ("LEDGER_TIMEOUT", "never", "seconds"),
     ("LEDGER_COMMIT_DELAY_MS", "-1", "whole number"),
     ("LOG_RETENTION_DAYS", "90d", "whole number"),
+    ("ALERT_WEBHOOK_NETWORKS", "intranet", "networks"),
+    ("ALERT_EMAILS", "ops", "addresses such as"),
+    ("EMAIL_FROM", "The Gateway", "an address such as"),
     ("PORT", "80000", "0 to 65535"),
     ("WEB_CONCURRENCY", "auto", "whole number"),
     ("STOP_GRACE", "-5", "seconds"),
@@ -116,6 +119,7 @@ BAD = [
     ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
     ("COOKIE_PREFIX", "my site", "letters"),
     ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
+    ("PUBLIC_URL", "gateway.example.com", "http:// or https://"),
     ("URL_PREFIX", "ai", "such as /ai"),
     ("URL_PREFIX", "/", "such as /ai"),
     ("URL_PREFIX", "/v1", "such as /ai"),
@@ -156,6 +160,15 @@ def test_usual_values_are_taken() -> None:
         {"MEMBER_KEY_LIMITS": "endpoints=chat;images, networks=10.0.0.0/8;2001:db8::/32"},
         {"URL_PREFIX": "/team/ai/"},
         {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
+        {
+            "ALERT_WEBHOOKS": "https://hooks.example.com/services/T0/B0, http://10.1.2.3:8065/hooks/x"
+        },
+        {
+            "ALERT_EMAILS": "ops@example.com, on-call+ai@mail.example.com",
+            "EMAIL_URL": "smtp://relay",
+        },
+        {"EMAIL_URL": "smtp+tls://user%40example.com:pa%2Fss@mail.example.com:587"},
+        {"EMAIL_URL": "smtp+ssl://mail.example.com", "EMAIL_FROM": "gateway@example.com"},
     ]
     assert said_by(good) == [""] * len(good)
 
@@ -225,6 +238,11 @@ def test_no_secret_is_quoted() -> None:
             {"DATABASE_URL": "ftp://user:hunter2@db/gateway"},
             {"REDIS_URL": "http://:hunter2@redis"},
             {"REDIS_URL": "hunter2"},
+            {"ALERT_WEBHOOKS": "https://good.example.com/hunter2, ftp://hooks.example.com/hunter2"},
+            {"ALERT_WEBHOOKS": "hooks.example.com/hunter2"},
+            {"EMAIL_URL": "mail.example.com:hunter2"},
+            {"EMAIL_URL": "imap://user:hunter2@mail.example.com"},
+            {"EMAIL_URL": "smtp://user:hunter2@mail.example.com:none"},
         ]
     )
     for line in said:

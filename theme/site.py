@@ -12,7 +12,13 @@ from unfold.sites import UnfoldAdminSite
 MENU: Final = (
     (
         "Keys and usage",
-        {"RequestLog": "receipt_long", "Key": "key", "OwnerLimits": "speed", "Team": "groups"},
+        {
+            "RequestLog": "receipt_long",
+            "Key": "key",
+            "OwnerLimits": "speed",
+            "Team": "groups",
+            "Alert": "notifications",
+        },
     ),
     (
         "Catalog",

@@ -9,14 +9,17 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
+from alerts import store as store_alerts
 from catalog.errors import RefreshFailed, UpstreamFailed
 from catalog.models import RefreshRun
 from catalog.refresh.difference import Difference
 from catalog.refresh.fetch import Fetched, Upstream, fetch
 from catalog.refresh.progress import RunProgress
 from catalog.refresh.store import store
+from catalog.refused_access import refused_access
 from storage.words import engine_words
 from workers_ai import configured
+from workers_ai.errors import AccountFault
 
 
 def refresh(
@@ -40,6 +43,9 @@ def refresh(
         RefreshRun.objects.filter(pk=run.pk).update(
             finished_at=timezone.now(), ok=False, error=failure
         )
+        if isinstance(error.__cause__, AccountFault):
+            fault = error.__cause__
+            store_alerts.tell(refused_access(fault.status, fault.code, timezone.now()))
         raise
 
 

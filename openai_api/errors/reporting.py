@@ -4,12 +4,16 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.db.utils import Error as DatabaseError
 
+from alerts import noted
+from catalog.refused_access import refused_access
 from openai_api.errors.rules import rule_for
 from openai_api.errors.tree import ApiError
 from storage.words import engine_words
+from workers_ai.errors import AccountFault
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +47,13 @@ _outages = Outages()
 
 def report(error: Exception, *, request_id: str) -> None:
     """Logs what the caller is not told: unexpected errors, and faults that the operator has to
-    mend.
+    mend, of which the operator is also told by alert where it is the gateway's own access.
     """
     if isinstance(error, ApiError):
         return
     rule = rule_for(type(error))
+    if isinstance(error, AccountFault):
+        noted.note(refused_access(error.status, error.code, datetime.now(UTC)))
     fields = {"fields": {"request_id": request_id}}
     if rule is None:
         logger.error("Unforeseen failure", exc_info=error, extra=fields)

@@ -1,0 +1,1 @@
+"""The ways out: webhooks and mail, as the settings name them."""

@@ -1,0 +1,1 @@
+"""What operators and owners are told about keys, limits and use without asking."""
