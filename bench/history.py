@@ -327,6 +327,7 @@ def _row(n: int, started_at: datetime, keys: list[Key], dice: random.Random) -> 
         attempts=1 if answered else 3,
         client_ip=f"10.0.{n % 4}.{n % 250}",
         user_agent="OpenAI/Python 3.54.0",
+        session=f"{n // 40:08x}-0000-4000-8000-000000000000" if n % 3 else "",
     )
 
 

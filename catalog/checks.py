@@ -22,7 +22,8 @@ def check_stored_catalog(databases: Sequence[str] | None = None, **_: Any) -> li
 
 
 def _hidden_aliases() -> list[CheckMessage]:
-    hidden = Alias.objects.filter(alias__in=CatalogModel.objects.values("name"))
+    staying = CatalogModel.objects.filter(retired_at=None, planned_deprecation_date=None)
+    hidden = Alias.objects.filter(alias__in=staying.values("name"))
     return [
         Warning(
             f"The alias {alias} has the name of a model, so it no longer works.",

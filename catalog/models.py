@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -166,6 +166,11 @@ class CatalogModel(Revised):
         return self.name
 
     @property
+    def goes(self) -> bool:
+        """Whether Cloudflare no longer lists it, or said when it will not."""
+        return self.retired_at is not None or self.planned_deprecation_date is not None
+
+    @property
     def effective_prices(self) -> Prices:
         own = self.operator_prices
         return prices_from_json(self.prices if own is None else own)
@@ -206,11 +211,63 @@ class Alias(Revised):
         return self.alias
 
     def clean(self) -> None:
-        if CatalogModel.objects.filter(name=self.alias).exists():
+        named = CatalogModel.objects.filter(name=self.alias).first()
+        # The name of a model that goes may lead on to another: it does so once the model is gone.
+        if named is not None and not named.goes:
             raise ValidationError({"alias": f"{self.alias} is the name of a model."})
         target = CatalogModel.objects.filter(pk=self.target_id).first()
         if target is not None and target.retired_at is not None:
             raise ValidationError(f"{target.name} is retired: Cloudflare no longer lists it.")
+
+    def set_fallbacks(self, targets: Iterable[CatalogModel]) -> None:
+        """These models, in this order, instead of all fallbacks so far.
+
+        Raises ValidationError, and then changes nothing.
+        """
+        with transaction.atomic():
+            self.fallbacks.all().delete()
+            for position, target in enumerate(targets, start=1):
+                fallback = Fallback(alias=self, target=target, position=position)
+                fallback.full_clean()
+                fallback.save()
+
+
+MOST_FALLBACKS: Final = 8
+
+
+class Fallback(Revised):
+    """A model that answers for an alias when those before it cannot. Lower positions come first."""
+
+    alias = models.ForeignKey(Alias, on_delete=models.CASCADE, related_name="fallbacks")
+    target = models.ForeignKey(
+        CatalogModel, on_delete=models.CASCADE, related_name="fallback_for", verbose_name="model"
+    )
+    position = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(MOST_FALLBACKS)]
+    )
+
+    class Meta:
+        ordering: ClassVar = ["position", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["alias", "target"],
+                name="catalog_one_fallback_to_a_model",
+                violation_error_message="A model can be a fallback of an alias once.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.target.name
+
+    def clean(self) -> None:
+        target = CatalogModel.objects.filter(pk=self.target_id).first()
+        if target is None:
+            return
+        if target.retired_at is not None:
+            raise ValidationError(f"{target.name} is retired: Cloudflare no longer lists it.")
+        alias = Alias.objects.filter(pk=self.alias_id).first()
+        if alias is not None and alias.target_id == self.target_id:
+            raise ValidationError(f"{target.name} is the first model of {alias.alias} already.")
 
 
 class RefreshRun(models.Model):

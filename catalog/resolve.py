@@ -2,7 +2,8 @@
 
 In: the name a client gave, the endpoint, what the key allows. Out: the model's record. Raises the
 errors of `catalog.errors`. A model's own name comes first, then aliases, then a model's name
-without its `@` or its first parts, where one model alone has it; the case always matters.
+without its `@` or its first parts, where one model alone has it; the case always matters. An alias
+may have the name of a model that is gone. Behind the model of an alias stand its fallbacks.
 """
 
 import difflib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from catalog import breaker
 from catalog import snapshot as snapshots
 from catalog.errors import (
     AmbiguousName,
@@ -98,6 +100,10 @@ def resolve(
         raise CatalogEmpty
     record, allows_called = _found(snapshot, name, allows)
     refusal = why_not(record, endpoint, allows_called, called=name)
+    if name in snapshot.fallbacks and (refusal is not None or breaker.rests(record.name)):
+        others = standbys(name, endpoint=endpoint, allows=allows, snapshot=snapshot)
+        if others and (refusal is not None or not breaker.rests(others[0].name)):
+            return others[0]
     if type(refusal) is NotRunnable:
         able = listing(served=(endpoint,), allows=allows, snapshot=snapshot)
         if len(able) <= MOST_NAMED_INSTEAD:
@@ -106,6 +112,28 @@ def resolve(
     if refusal is not None:
         raise refusal
     return record
+
+
+def standbys(
+    name: str,
+    *,
+    endpoint: str,
+    allows: Allows,
+    tried: Collection[str] = (),
+    snapshot: Snapshot | None = None,
+) -> list[ModelRecord]:
+    """The other models that the endpoint may run for `name`, an alias, in the order in which to try
+    them: those that failed a moment ago come last. Without those in `tried`.
+    """
+    snapshot = snapshot or snapshots.current()
+    if name not in snapshot.fallbacks:
+        return []
+    able = [
+        record
+        for record in _meant(snapshot, name)
+        if record.name not in tried and why_not(record, endpoint, allows, called=name) is None
+    ]
+    return sorted(able, key=lambda record: breaker.rests(record.name))
 
 
 def newest(
@@ -200,11 +228,26 @@ def _place(entry: Listed) -> tuple[int, str]:
 
 
 def _find(snapshot: Snapshot, name: str) -> ModelRecord | None:
-    """A model's own name comes before an alias that is older than the model."""
+    """A model's own name comes before an alias that is older than the model, unless it is gone."""
     record = snapshot.models.get(name)
-    if record is None:
-        record = snapshot.models.get(snapshot.aliases.get(name, ""))
+    if record is None or (record.retired and name in snapshot.aliases):
+        record = snapshot.models.get(snapshot.aliases.get(name, ""), record)
     return record
+
+
+def _meant(snapshot: Snapshot, name: str) -> Iterator[ModelRecord]:
+    """The model of a name, then the fallbacks of an alias. A model that still has the name of an
+    alias is meant alone.
+    """
+    record = _find(snapshot, name)
+    if record is None:
+        return
+    yield record
+    if record.name == name:
+        return
+    for fallback in snapshot.fallbacks.get(name, ()):
+        if fallback in snapshot.models and fallback != record.name:
+            yield snapshot.models[fallback]
 
 
 def _names(snapshot: Snapshot) -> Iterator[str]:
@@ -213,14 +256,13 @@ def _names(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _entry(snapshot: Snapshot, name: str, asked: frozenset[str], allows: Allows) -> Listed | None:
-    record = _find(snapshot, name)
-    if record is None:
-        return None
-    runnable = frozenset(
-        endpoint
-        for endpoint in asked & record.endpoints
-        if why_not(record, endpoint, allows, called=name) is None
-    )
-    if not runnable:
-        return None
-    return Listed(name, record, runnable, is_alias=name != record.name)
+    """The facts are those of the first model of the name that runs at all."""
+    for record in _meant(snapshot, name):
+        runnable = frozenset(
+            endpoint
+            for endpoint in asked & record.endpoints
+            if why_not(record, endpoint, allows, called=name) is None
+        )
+        if runnable:
+            return Listed(name, record, runnable, is_alias=name != record.name)
+    return None

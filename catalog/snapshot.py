@@ -16,7 +16,7 @@ from catalog.classify.facts import (
     EmbeddingFacts,
     ImageRecipe,
 )
-from catalog.models import Alias, CatalogModel, current_revision
+from catalog.models import Alias, CatalogModel, Fallback, current_revision
 from catalog.pricing.prices import UNPRICED, Prices
 
 
@@ -52,6 +52,8 @@ class Snapshot:
     models: Mapping[str, ModelRecord] = field(default_factory=dict)
     # Alias → name of the model it stands for.
     aliases: Mapping[str, str] = field(default_factory=dict)
+    # Alias → the models that answer when that one cannot, in order; only of aliases that have some.
+    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     revision: int = -1
     loaded_at: float = 0.0
     # Epoch seconds of the last refresh that succeeded; None when there was none.
@@ -107,12 +109,20 @@ def load() -> Snapshot:
     snapshot = Snapshot(
         models={row.name: record_of(row) for row in rows},
         aliases=dict(Alias.objects.values_list("alias", "target__name")),
+        fallbacks=_fallbacks(),
         revision=revision,
         loaded_at=time.time(),
         refreshed_at=max((row.last_seen_at.timestamp() for row in rows), default=None),
     )
     _current = snapshot
     return snapshot
+
+
+def _fallbacks() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for alias, model in Fallback.objects.values_list("alias__alias", "target__name"):
+        found[alias] = (*found.get(alias, ()), model)
+    return found
 
 
 def poll() -> bool:

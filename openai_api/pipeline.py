@@ -23,6 +23,7 @@ from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.model_access import note_refusal
 from openai_api.use.recording import Metered
+from openai_api.use.sessions import named_by_body, named_by_headers
 from openai_api.wire.body import json_body
 from openai_api.wire.capture import KeptBody, note_answer
 from openai_api.wire.http_response import EventStreamResponse, StreamedResponse, WholeResponse
@@ -127,6 +128,7 @@ async def answer(
     )
     if ticket.capture is not None:
         request = KeptBody(request, ticket.capture)
+    ticket.session, ticket.agent = named_by_headers(request.raw_headers)
     exchange = Exchange(request, key, ticket, prompt_param=endpoint.prompt_param)
     try:
         return await _answer(endpoint, exchange)
@@ -159,6 +161,8 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     ticket, request = exchange.ticket, exchange.request
     body = await endpoint.body(request)
     request.watch_client()
+    if not ticket.session:
+        ticket.session = named_by_body(body)
     if endpoint.recall is not None:
         body = endpoint.recall(body, exchange.key)
     asked = endpoint.read(body)

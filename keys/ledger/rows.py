@@ -57,6 +57,8 @@ class LedgerRow:
     user: str = ""
     team_id: int | None = None
     team_name: str = ""
+    session: str = ""
+    agent: str = ""
     # Stored in a table of its own, and never part of a repr.
     captured: CapturedTexts | None = field(default=None, repr=False)
 

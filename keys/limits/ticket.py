@@ -64,6 +64,7 @@ class Ticket:
         "_loop",
         "_reservation",
         "_settled",
+        "agent",
         "capture",
         "client_ip",
         "endpoint",
@@ -71,6 +72,7 @@ class Ticket:
         "model",
         "request_id",
         "requested_model",
+        "session",
         "started_at",
         "stream",
         "user",
@@ -99,6 +101,8 @@ class Ticket:
         self.model = ""
         self.stream = False
         self.user = ""
+        self.session = ""
+        self.agent = ""
         self.capture = Capture() if key.captures else None
         self._began = time.perf_counter()
         self._hold = hold
@@ -249,6 +253,8 @@ class Ticket:
             user=self.user,
             team_id=key.team_id,
             team_name=key.team_name,
+            session=self.session,
+            agent=self.agent,
             captured=None if self.capture is None else self.capture.texts(),
         )
 

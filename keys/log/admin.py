@@ -19,12 +19,14 @@ from keys.ledger.captured import laid_out
 from keys.log.explained import explain
 from keys.log.export import csv_texts, rows_oldest_first
 from keys.log.filters import (
+    AgentFilter,
     DayFilter,
     EndpointFilter,
     ErrorFilter,
     KeyFilter,
     ModelFilter,
     OwnerFilter,
+    SessionFilter,
     StatusFilter,
     StreamFilter,
     TeamFilter,
@@ -66,9 +68,11 @@ class RequestLogAdmin(ReadOnlyAdmin):
         OwnerFilter,
         TeamFilter,
         ModelFilter,
+        SessionFilter,
+        AgentFilter,
     )
     search_fields = ("request_id__exact",)
-    search_help_text = "Whole request id (x-request-id)"
+    search_help_text = "Whole request id (x-request-id) or session"
     ordering = ("-started_at", "-id")
     sortable_by = ()
     list_per_page = 100

@@ -62,15 +62,17 @@ def erase_account(user: Any) -> None:
 
 
 def erase_rows(user_id: int) -> Iterator[int]:
-    """Removes the person from the request log and its totals: names, IP addresses, user agents and
-    `user`. Yields batch sizes."""
+    """Removes the person from the request log and its totals: names, IP addresses, user agents,
+    `user`, `session` and `agent`. Yields batch sizes."""
     name = erased_name(user_id)
     walk = Walk(Sought(equal={"owner_id": user_id}))
     while not walk.is_over:
         ids = [row.pk for row in walk.step(BATCH_ROWS)]
         rows = RequestLog.objects.filter(pk__in=ids)
         yield rows.update(
-            owner_name=name, key_name=_NAME_OF_KEY, user="", client_ip="", user_agent=""
+            owner_name=name,
+            key_name=_NAME_OF_KEY,
+            **dict.fromkeys(("user", "session", "agent", "client_ip", "user_agent"), ""),
         )
     for totals in (DayTotal, MonthTotal):
         totals.objects.filter(owner_id=user_id).update(owner_name=name, key_name=_NAME_OF_KEY)

@@ -21,7 +21,7 @@ FIELDS: Final = (
     *("finish_reason", "end_reason", "prompt_tokens", "completion_tokens", "cached_tokens"),
     *("reasoning_tokens", "images", "audio_seconds", "cost_usd", "neurons", "usage_source"),
     *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
-    *("neurons_source", "neurons_by_price", "team", "team_id"),
+    *("neurons_source", "neurons_by_price", "team", "team_id", "session", "agent"),
 )
 
 

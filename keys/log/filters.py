@@ -16,6 +16,9 @@ from keys.models import ENDPOINTS, Key, RequestLog, Team
 
 # For how many keys, owners and models a filter offers a link.
 FILTER_CHOICES = 100
+# For how many sessions and agents, and of how many newest requests.
+SESSION_CHOICES = 15
+NEWEST = 1_000
 
 
 class LogFilter(admin.SimpleListFilter):
@@ -106,6 +109,56 @@ class ModelFilter(LogFilter):
         return found
 
 
+class SessionFilter(LogFilter):
+    """The sessions of the newest requests; a link from anywhere else can name any."""
+
+    title = "session"
+    parameter_name = "session"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, shortened(name)) for name in _newest("session", SESSION_CHOICES)]
+
+    def sought_for(self, value: str) -> Sought:
+        return Sought(equal={"session": value}) if value else NOTHING
+
+    def choices(self, changelist: Any) -> Any:
+        return with_chosen(self, super().choices(changelist), changelist)
+
+
+class AgentFilter(LogFilter):
+    title = "agent"
+    parameter_name = "agent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return [(name, shortened(name)) for name in _newest("agent", SESSION_CHOICES)]
+
+    def sought_for(self, value: str) -> Sought:
+        return Sought(rest=Q(agent=value)) if value else NOTHING
+
+    def choices(self, changelist: Any) -> Any:
+        return with_chosen(self, super().choices(changelist), changelist)
+
+
+def _newest(column: str, most: int) -> list[str]:
+    """The values of a column in the newest requests, each once."""
+    rows = RequestLog.objects.order_by("-started_at", "-id").values_list(column, flat=True)
+    return [value for value in dict.fromkeys(rows[:NEWEST]) if value][:most]
+
+
+def shortened(name: str) -> str:
+    """A session's name for a narrow column: the ends tell UUIDs apart."""
+    return name if len(name) <= 20 else f"{name[:8]}…{name[-8:]}"
+
+
+def with_chosen(chosen: LogFilter, choices: Iterable[Any], changelist: Any) -> Iterable[Any]:
+    """With a value that a link on another page asks for."""
+    yield from choices
+    value = chosen.value()
+    if value is not None and value not in dict(chosen.lookup_choices):
+        query = changelist.get_query_string({chosen.parameter_name: value})
+        yield {"selected": True, "query_string": query, "display": value}
+
+
 class EndpointFilter(LogFilter):
     title = "endpoint"
     parameter_name = "endpoint"
@@ -139,11 +192,10 @@ class StatusFilter(LogFilter):
 class ErrorFilter(LogFilter):
     title = "error"
     parameter_name = "error"
-    _NEWEST = 1_000
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         failed = RequestLog.objects.filter(status__gte=400).order_by("-started_at", "-id")
-        codes = set(failed.values_list("error_code", flat=True)[: self._NEWEST])
+        codes = set(failed.values_list("error_code", flat=True)[:NEWEST])
         return [(code, code) for code in sorted(codes) if code]
 
     def sought_for(self, value: str) -> Sought:
@@ -182,9 +234,4 @@ class DayFilter(LogFilter):
             return NOTHING
 
     def choices(self, changelist: Any) -> Any:
-        yield from super().choices(changelist)
-        # Days that a link on another page asks for.
-        value = self.value()
-        if value is not None and value not in dict(self.lookup_choices):
-            chosen = changelist.get_query_string({self.parameter_name: value})
-            yield {"selected": True, "query_string": chosen, "display": value}
+        return with_chosen(self, super().choices(changelist), changelist)

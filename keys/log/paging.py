@@ -35,7 +35,7 @@ class LogPage(ChangeList):
         found = super().get_filters(request)
         filters, _, others, *_ = found
         rest = build_q_object_from_lookup_parameters(others)
-        self.sought = Sought(rest=rest, request_id=self.query.strip())
+        self.sought = Sought(rest=rest) & _named(self.query.strip())
         for each in filters:
             self.sought &= each.sought()
         return found
@@ -79,3 +79,12 @@ class LogPage(ChangeList):
     def _url(self, way: str, place: RequestLog | Position) -> str:
         position = Position.of(place) if isinstance(place, RequestLog) else place
         return str(self.get_query_string({way: str(position)}, [OLDER, NEWER]))
+
+
+def _named(text: str) -> Sought:
+    """The requests with this id or, where there is none, of this session."""
+    if not text:
+        return Sought()
+    if RequestLog.objects.filter(request_id=text).exists():
+        return Sought(request_id=text)
+    return Sought(equal={"session": text})

@@ -67,8 +67,8 @@ class Position:
 class Sought:
     """What is searched: rows that meet all conditions."""
 
-    # Values of the columns `key_id`, `owner_id`, `model` and `endpoint`, each of which has an
-    # index.
+    # Values of the columns `key_id`, `owner_id`, `model`, `endpoint` and `session`, each of which
+    # has an index; that of `session` only for rows with one, so an empty one goes into `rest`.
     equal: Mapping[str, Any] = field(default_factory=dict)
     # Status 400 and above, which has an index too.
     failed: bool = False
@@ -131,6 +131,8 @@ class Way:
             rows = rows.filter(pk__in=self.pks)
         if self.column:
             rows = rows.filter(_OneOf(F(self.column), self.value))
+        if self.column == "session":
+            rows = rows.filter(session__gt="")
         if self.failed:
             rows = rows.filter(status__gte=400)
         first = [self.column] if self.column else []

@@ -53,6 +53,10 @@ class RequestLog(models.Model):
     # The team of the key's owner at that time. Null and "": none.
     team_id = models.BigIntegerField(null=True)
     team_name = models.CharField(max_length=120, db_default="")
+    # As the client names them; empty where it names none. The session is one run of an agent or one
+    # conversation, the agent one of several within it.
+    session = models.CharField(max_length=128, db_default="")
+    agent = models.CharField(max_length=64, db_default="")
 
     class Meta:
         verbose_name = "request"
@@ -64,6 +68,12 @@ class RequestLog(models.Model):
             models.Index(fields=["model", "-started_at", "-id"], name="keys_log_model"),
             models.Index(fields=["endpoint", "-started_at", "-id"], name="keys_log_endpoint"),
             models.Index(fields=["request_id"], name="keys_log_request_id"),
+            # Costs nothing for the requests of clients that name no session.
+            models.Index(
+                fields=["session", "-started_at", "-id"],
+                condition=Q(session__gt=""),
+                name="keys_log_session",
+            ),
             models.Index(
                 fields=["-started_at", "-id"],
                 condition=Q(status__gte=400),

@@ -1,11 +1,12 @@
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import errors
+from catalog import breaker, errors
 from catalog.classify.facts import ENDPOINTS, ImageRecipe
 from catalog.errors import (
     AmbiguousName,
@@ -22,7 +23,7 @@ from catalog.errors import (
     WrongEndpoint,
 )
 from catalog.pricing.prices import Prices
-from catalog.resolve import listed, listing, newest, resolve, why_not
+from catalog.resolve import listed, listing, newest, resolve, standbys, why_not
 from catalog.snapshot import EMPTY, ModelRecord, Snapshot
 
 PRICED = Prices({"input_tokens": 1})
@@ -281,3 +282,66 @@ def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
         if isinstance(value, type) and issubclass(value, CatalogError)
     }
     assert {word for word in drawn if word[0].isupper()} == real
+
+
+SECOND = ModelRecord("@cf/qwen/second", endpoints=frozenset({"chat"}), prices=PRICED)
+THIRD = ModelRecord("@cf/qwen/third", endpoints=frozenset({"chat"}), prices=PRICED)
+WITH_FALLBACKS = Snapshot(
+    models={record.name: record for record in (*RECORDS, SECOND, THIRD)},
+    aliases={"team": CHAT.name, "gone": RETIRED.name, "pictures-last": CHAT.name},
+    fallbacks={
+        "team": (PICTURES.name, SECOND.name, THIRD.name),
+        "gone": (DISABLED.name, SECOND.name),
+        "pictures-last": (PICTURES.name,),
+    },
+)
+
+
+@pytest.fixture
+def no_rests() -> Iterator[None]:
+    breaker.forget()
+    yield
+    breaker.forget()
+
+
+def chats(name: str, allows: Any = everything) -> str:
+    return resolve(name, endpoint="chat", allows=allows, snapshot=WITH_FALLBACKS).name
+
+
+@pytest.mark.usefixtures("no_rests")
+def test_an_alias_goes_on_to_its_fallbacks() -> None:
+    assert chats("team") == CHAT.name
+    assert chats("gone") == SECOND.name, "its model is retired, the next one off"
+    assert chats("team", only(THIRD.name)) == THIRD.name, "a key without right to the alias"
+    breaker.failed(CHAT.name, "no capacity")
+    assert chats("team") == SECOND.name
+    assert chats(CHAT.name) == CHAT.name, "who names the model gets it"
+    assert chats("pictures-last") == CHAT.name, "nothing else chats"
+    breaker.failed(SECOND.name, "no capacity")
+    breaker.failed(THIRD.name, "no capacity")
+    assert chats("team") == CHAT.name, "all rest: the first is asked all the same"
+    breaker.answered(CHAT.name)
+    assert chats("team") == CHAT.name
+
+
+@pytest.mark.usefixtures("no_rests")
+def test_standbys_are_those_that_were_not_tried_the_rested_first() -> None:
+    def names(*tried: str) -> list[str]:
+        able = standbys(
+            "team", endpoint="chat", allows=everything, tried=tried, snapshot=WITH_FALLBACKS
+        )
+        return [record.name for record in able]
+
+    assert names(CHAT.name) == [SECOND.name, THIRD.name]
+    breaker.failed(SECOND.name, "no capacity")
+    assert names(CHAT.name) == [THIRD.name, SECOND.name]
+    assert names(CHAT.name, THIRD.name, SECOND.name) == []
+
+
+def test_a_list_shows_an_alias_with_what_it_can_run() -> None:
+    shown = {
+        entry.id: entry.record.name
+        for entry in listing(served=("chat",), allows=everything, snapshot=WITH_FALLBACKS)
+    }
+    assert shown["team"] == CHAT.name
+    assert shown["gone"] == SECOND.name

@@ -48,6 +48,8 @@ def carol() -> Any:
             user="carol",
             client_ip="192.0.2.7",
             user_agent="carols-app/1",
+            session="carol's run",
+            agent="carol's agent",
             cost_nano_usd=5,
         )
     for totals in (DayTotal, MonthTotal):

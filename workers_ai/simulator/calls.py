@@ -17,7 +17,8 @@ class World:
 
     catalog: Catalog
     pace: Pace
-    agreed_terms: set[str] = field(default_factory=set)
+    # Models that this account may use although they refuse others: by terms or by form.
+    admitted: set[str] = field(default_factory=set)
     # Prompts by model and session, for the prefix cache.
     prompts: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
     failures: OrderedDict[str, int] = field(default_factory=OrderedDict)

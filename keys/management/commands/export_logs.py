@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--since", metavar="DATE", help="first day or time (UTC), included")
         parser.add_argument("--until", metavar="DATE", help="first day or time (UTC) left out")
         parser.add_argument("--key", metavar="ID", help="only this key: its number or prefix")
+        parser.add_argument("--session", metavar="ID", help="only this session")
         parser.add_argument("--format", default="jsonl", metavar="jsonl|csv")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,8 +44,13 @@ class Command(BaseCommand):
 
 
 def _sought(options: dict[str, Any]) -> Sought:
+    equal: dict[str, Any] = {}
+    if options["key"] is not None:
+        equal["key_id"] = _key_id(options["key"])
+    if options["session"]:
+        equal["session"] = options["session"]
     return Sought(
-        equal={} if options["key"] is None else {"key_id": _key_id(options["key"])},
+        equal=equal,
         since=_moment(options, "since"),
         until=_moment(options, "until"),
     )

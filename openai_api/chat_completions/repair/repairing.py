@@ -7,7 +7,7 @@ from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.repair.kinds import KINDS, Payload, Repair
 from openai_api.chat_completions.repair.limit import fitting_limit, note_ceilings
 from openai_api.chat_completions.request import ChatRequest
-from workers_ai.errors import BadInput
+from workers_ai.errors import BadInput, LimitTooLarge
 
 # Each is one more call upstream, which the client waits for.
 MOST_REPAIRS: Final = 4
@@ -77,6 +77,8 @@ class Repairs:
         if lower is None:
             return False
         self._limits += 1
+        # A limit above the model's ceiling was never the client's to keep.
+        self._limit_may_shrink = self._limit_may_shrink or isinstance(refusal, LimitTooLarge)
         self.payload = {**self.payload, self._limit_field: lower}
         return True
 

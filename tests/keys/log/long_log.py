@@ -59,4 +59,5 @@ def _row(number: int, started_at: datetime) -> RequestLog:
         attempts=1,
         client_ip="10.0.0.1",
         user_agent="OpenAI/Python",
+        session=f"run {number % 30}" if number % 2 else "",
     )

@@ -53,6 +53,7 @@ CASES: Final[dict[str, tuple[Callable[[], Any], str]]] = {
     "rows of an owner": (_walked(Sought(equal={"owner_id": 3})), "keys_log_owner"),
     "rows of a model": (_walked(Sought(equal={"model": long_log.MODELS[1]})), "keys_log_model"),
     "rows of an endpoint": (_walked(Sought(equal={"endpoint": "images"})), "keys_log_endpoint"),
+    "rows of a session": (_walked(Sought(equal={"session": "run 3"})), "keys_log_session"),
     "failures": (_walked(Sought(failed=True)), "keys_log_failed"),
     "failures of an owner": (
         lambda: request_page(3, failed=True),

@@ -50,6 +50,7 @@ def some_rows(number: int) -> None:
             model=dice.choice(["a", "b"]),
             endpoint=dice.choice(["chat", "images"]),
             stream=dice.random() < 0.5,
+            session=dice.choice(["", "", "run 1", "run 2"]),
             status=dice.choice([200, 200, 429, 502]),
             duration_ms=1,
             attempts=1,
@@ -67,6 +68,8 @@ SOUGHT = [
     Sought(failed=True, equal={"owner_id": 7, "key_id": 2}, rest=Q(status=502)),
     Sought(rest=Q(stream=True)),
     Sought(equal={"endpoint": "images"}, rest=Q(stream=False)),
+    Sought(equal={"session": "run 1"}),
+    Sought(equal={"session": "run 2", "owner_id": 8}, rest=Q(model="a")),
     Sought(since=BEGIN + timedelta(seconds=4)),
     Sought(rest=Q(status__lt=400), since=BEGIN + timedelta(seconds=9)),
     Sought(failed=True, until=BEGIN + timedelta(seconds=9)),
@@ -176,3 +179,21 @@ def test_a_members_search_goes_on_too(short_steps: None) -> None:
         older = re.search(r'href="([^"]+)">Older<', page)
         address = older[1].replace("&amp;", "&") if older else ""
     assert "req-0" in seen and "of bob" not in seen
+
+
+def test_the_list_finds_the_requests_of_a_session_and_of_an_agent(operator: Client) -> None:
+    log_row("main", session="run 1")
+    log_row("helper", session="run 1", agent="reviewer")
+    log_row("other", session="run 2")
+    log_row("none")
+    for query, expected in {
+        "session=run+1": {"main", "helper"},
+        "session=run+1&agent=reviewer": {"helper"},
+        "session=": set(),
+        "q=run+1": {"main", "helper"},
+        "q=other": {"other"},
+        "q=nothing": set(),
+    }.items():
+        page = operator.get(f"{LOG}?{query}").content.decode()
+        shown = {name for name in ("main", "helper", "other", "none") if f">{name}</" in page}
+        assert shown == expected, query

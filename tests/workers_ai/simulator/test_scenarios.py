@@ -226,7 +226,7 @@ def test_a_tool_scenario_calls_the_tool_on_offer(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "models"), [("catalog-empty", 0), ("catalog-half", 26), ("catalog-repeats", 52)]
+    ("name", "models"), [("catalog-empty", 0), ("catalog-half", 29), ("catalog-repeats", 59)]
 )
 def test_the_catalog_can_shrink(
     api: httpx.Client, simulator: RunningSimulator, name: str, models: int

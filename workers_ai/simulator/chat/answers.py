@@ -148,12 +148,13 @@ def _calls_of(tool: dict[str, Any], asked: str) -> list[ToolCall]:
 
 
 def _after_tools(question: Question) -> str:
-    """The results of the tools that were called last."""
+    """The results of the tools that were called since anybody spoke."""
     results = []
     for message in reversed(question.messages):
-        if message.get("role") not in ("tool", "function"):
+        if message.get("role") in ("tool", "function"):
+            results.append(text_of(message.get("content")))
+        elif not message.get("tool_calls"):
             break
-        results.append(text_of(message.get("content")))
     if not results:
         return ""
     return "Here is what I found: " + "; ".join(reversed(results))

@@ -6,6 +6,7 @@ import orjson
 
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.chat.answers import Picture, Question, text_of
+from workers_ai.simulator.chat.templates import require_order, server_words
 from workers_ai.simulator.chat.vision import look_at_bytes, looked_at
 from workers_ai.simulator.models.families import (
     Family,
@@ -32,9 +33,10 @@ def require_acceptable(
     call: Call, entry: dict[str, Any], family: Family, body: dict[str, Any]
 ) -> None:
     """Raises `Refusal` or `BadInput` as the model's backend would."""
-    _require_terms(call, entry, body)
+    _require_access(call, entry, body)
     _require_sane(entry, family, body)
     _require_schema(call, family, body)
+    require_order(family.template, conversation(body))
 
 
 def conversation(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -132,20 +134,27 @@ def token_limit(body: dict[str, Any], family: Family) -> int | None:
     return int(given) if given is not None else family.default_max_tokens
 
 
-def _require_terms(call: Call, entry: dict[str, Any], body: dict[str, Any]) -> None:
-    """Llama 3.2's picture model refuses everything until its terms are agreed to."""
-    name = entry["name"]
-    if "llama-3.2-11b-vision" not in name:
+def _require_access(call: Call, entry: dict[str, Any], body: dict[str, Any]) -> None:
+    """Llama 3.2's picture model refuses everything until its terms are agreed to; others are for
+    accounts that asked for them in a form.
+    """
+    name, admitted = entry["name"], call.world.admitted
+    if name in admitted:
         return
-    if str(body.get("prompt", "")).strip().lower() == "agree":
-        call.world.agreed_terms.add(name)
-    if name not in call.world.agreed_terms:
+    if "llama-3.2-11b-vision" in name:
+        if str(body.get("prompt", "")).strip().lower() == "agree":
+            admitted.add(name)
+            return
         raise Refusal(
             403,
             5016,
             model_message(
                 "Model Agreement: Prior to using this model, you must submit the prompt 'agree'."
             ),
+        )
+    if family_of(entry).by_form:
+        raise Refusal(
+            403, 5018, model_message("Account is not allowed to access this private model")
         )
 
 
@@ -188,9 +197,31 @@ def _require_schema(call: Call, family: Family, body: dict[str, Any]) -> None:
 
 def require_room(entry: dict[str, Any], prompt_tokens: int, limit: int | None) -> None:
     window = context_window(entry)
+    ceiling = family_of(entry).ceiling
+    if ceiling is not None:
+        window = min(window, ceiling)
+        if (limit or 0) > ceiling:
+            raise Refusal(
+                400,
+                8007,
+                server_words(
+                    f"max_completion_tokens is too large: {limit}. This model supports at most "
+                    f"{ceiling} completion tokens."
+                ),
+            )
     wanted = prompt_tokens + (limit or 0)
     if wanted <= window:
         return
+    if ceiling is not None:
+        raise Refusal(
+            400,
+            8007,
+            server_words(
+                f"Requested token count exceeds the model's maximum context length of {window} "
+                f"tokens. You requested a total of {wanted} tokens: {prompt_tokens} tokens from "
+                f"the input messages and {limit or 0} tokens for the completion."
+            ),
+        )
     if family_of(entry).openai_schema:
         text = (
             f"This model's maximum context length of {window} tokens is exceeded: "

@@ -3,7 +3,7 @@
 Cloudflare's catalog does not say this; it was learned from answers, model by model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Dialect = Literal["legacy", "incremental", "vllm", "sglang"]
@@ -31,18 +31,28 @@ class Family:
     can_run_stream: bool = True
     tool_call_ids: Literal["plain", "kimi"] = "plain"
     data_images_only: bool = False
+    # Names of `chat/templates.py`.
+    template: tuple[str, ...] = ()
+    # The real context window and the highest output limit, where they are below the catalog's.
+    ceiling: int | None = None
+    # Only for accounts that asked for it.
+    by_form: bool = False
 
 
 LEGACY = Family("legacy", openai_schema=False, schema_envelope="bare", default_max_tokens=256)
 INCREMENTAL = Family(
     "incremental", openai_schema=False, schema_envelope="bare", default_max_tokens=256
 )
+LLAMA = replace(INCREMENTAL, template=("one-call",))
+OLD_LLAMA = replace(LEGACY, template=("one-call",))
 MODERN = Family("vllm")
 
 # First match of a part of the model's name wins.
 _FAMILIES: list[tuple[str, Family]] = [
-    ("llama-3.3-70b", INCREMENTAL),
-    ("llama-3.1-8b-instruct-fast", INCREMENTAL),
+    ("llama-3.3-70b", LLAMA),
+    ("llama-3.1-8b-instruct-fast", LLAMA),
+    ("llama-3.2", OLD_LLAMA),
+    ("gemma-7b", replace(LEGACY, template=("no-system", "alternating"))),
     (
         "llama-4-scout",
         Family(
@@ -62,6 +72,7 @@ _FAMILIES: list[tuple[str, Family]] = [
             default_max_tokens=256,
             refused_fields=("tool_choice",),
             data_images_only=True,
+            template=("alternating",),
         ),
     ),
     (
@@ -164,11 +175,39 @@ _FAMILIES: list[tuple[str, Family]] = [
             reasoning_field="reasoning_content",
             reasoning_default=True,
             refused_fields=("top_k", "repetition_penalty"),
+            ceiling=256_000,
+        ),
+    ),
+    (
+        "glm-5.3-flash",
+        Family(
+            "sglang",
+            reasoning_field="reasoning_content",
+            reasoning_default=True,
+            ceiling=1_048_576,
         ),
     ),
     ("glm", Family("sglang", reasoning_field="reasoning_content", reasoning_default=True)),
-    ("deepseek-v4", Family("sglang", reasoning_field="reasoning_content", reasoning_default=True)),
-    ("qwen3.8", Family("sglang", reasoning_field="reasoning_content", reasoning_default=True)),
+    (
+        "deepseek-v4",
+        Family(
+            "sglang",
+            reasoning_field="reasoning_content",
+            reasoning_default=True,
+            template=("object-arguments",),
+        ),
+    ),
+    (
+        "qwen3.8",
+        Family(
+            "sglang",
+            reasoning_field="reasoning_content",
+            reasoning_default=True,
+            template=("system-first",),
+        ),
+    ),
+    ("apertus", Family("vllm", by_form=True)),
+    ("eurollm", Family("vllm", by_form=True, template=("alternating",))),
 ]
 
 _OLD = (

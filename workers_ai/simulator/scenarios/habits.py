@@ -1,12 +1,10 @@
 """What single models insist on: requests in any other form are refused, as their servers do."""
 
 import hashlib
-from itertools import pairwise
 from typing import Any
 
-import orjson
-
 from workers_ai.simulator.calls import Call
+from workers_ai.simulator.chat.templates import RULES, server_words
 from workers_ai.simulator.replies import AnyReply, Reply, bare, failure, model_message
 from workers_ai.simulator.scenarios.registry import Params, Proceed, scenario
 
@@ -38,10 +36,9 @@ async def batch_tokens(call: Call, proceed: Proceed, params: Params) -> AnyReply
 # --- Chat templates and servers -------------------------------------------------------------------
 
 
-def _server_says(words: str, code: int = 8007) -> Reply:
+def _server_says(words: str) -> Reply:
     """The inference server's refusal, as text in the envelope."""
-    said = {"object": "error", "message": words, "type": "BadRequestError", "code": 400}
-    return failure(400, code, model_message(f"AiError: {orjson.dumps(said).decode()}"))
+    return failure(400, 8007, server_words(words))
 
 
 def _messages(call: Call) -> list[dict[str, Any]]:
@@ -49,49 +46,18 @@ def _messages(call: Call) -> list[dict[str, Any]]:
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 
 
-@scenario("system-first", "a template that takes one system message, at the beginning", "16.10")
-async def system_first(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
-    if any(message.get("role") == "system" for message in _messages(call)[1:]):
-        return _server_says("System message must be at the beginning.")
-    return await proceed()
+def _ordered(rule: str, description: str) -> None:
+    @scenario(rule, description, "16.10")
+    async def ordered(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
+        words = RULES[rule](_messages(call))
+        return _server_says(words) if words else await proceed()
 
 
-@scenario("no-system", "a template without a place for system messages", "16.10")
-async def no_system(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
-    if any(message.get("role") == "system" for message in _messages(call)):
-        return _server_says("System role not supported")
-    return await proceed()
-
-
-@scenario("alternating", "a template whose turns must alternate", "16.10")
-async def alternating(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
-    roles = [message.get("role") for message in _messages(call)]
-    roles = roles[1:] if roles[:1] == ["system"] else roles
-    if any(one == other != "tool" for one, other in pairwise(roles)):
-        return _server_says(
-            "Conversation roles must alternate user/assistant/user/assistant/... At 'messages'"
-        )
-    return await proceed()
-
-
-@scenario("one-call", "a template that takes one tool call a turn", "16.10")
-async def one_call(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
-    if any(len(message.get("tool_calls") or ()) > 1 for message in _messages(call)):
-        return _server_says("This model only supports single tool-calls at once!")
-    return await proceed()
-
-
-@scenario("object-arguments", "a server that wants an object as the arguments of a call", "16.10")
-async def object_arguments(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
-    for message in _messages(call):
-        for one in message.get("tool_calls") or ():
-            try:
-                arguments = orjson.loads(one["function"]["arguments"])
-            except orjson.JSONDecodeError:
-                return _server_says("Assistant tool call function.arguments must be valid JSON.")
-            if not isinstance(arguments, dict):
-                return _server_says("Assistant tool call function.arguments must be a JSON object.")
-    return await proceed()
+_ordered("system-first", "a template that takes one system message, at the beginning")
+_ordered("no-system", "a template without a place for system messages")
+_ordered("alternating", "a template whose turns must alternate")
+_ordered("one-call", "a template that takes one tool call a turn")
+_ordered("object-arguments", "a server that wants an object as the arguments of a call")
 
 
 @scenario("no-schema-stream", "JSON schemas without streaming only", "16.2")
@@ -196,3 +162,9 @@ def _first_time(call: Call, name: str) -> bool:
     while len(call.world.failures) > 1000:
         call.world.failures.popitem(last=False)
     return True
+
+
+@scenario("access-granted", "an account that may use models whose access is by form", "16.6")
+async def access_granted(call: Call, proceed: Proceed, _params: Params) -> AnyReply:
+    call.world.admitted.add(call.model or str(call.json_object().get("model")))
+    return await proceed()

@@ -5,6 +5,7 @@ from typing import Any
 
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.chat.answers import text_of
+from workers_ai.simulator.models.families import context_window
 from workers_ai.simulator.models.metering import count_tokens, token_neurons, token_usage
 from workers_ai.simulator.pacing import TASK_SECONDS
 from workers_ai.simulator.replies import Refusal, Reply, model_message, success
@@ -103,14 +104,20 @@ async def guard(call: Call) -> Reply:
 async def answer_clef(call: Call) -> Reply:
     """Probabilities for closed questions. What fits no question type is a 422, not a 400."""
     body = call.json_object()
-    if problems(call.schema().get("input") or {}, body, "") and "questions" in body:
-        raise Refusal(422, 5006, model_message("Bad input: a question has no known type"))
+    wrong = problems(call.schema().get("input") or {}, body, "")
+    if wrong and "questions" in body:
+        raise Refusal(422, 5006, model_message(f"Bad input: Error: {', '.join(wrong)}"))
     require_valid(call.schema(), body)
+    short_name = call.model.rsplit("/", 1)[-1]
+    if body["model"].strip() != short_name:
+        raise Refusal(422, 5006, model_message(f"Bad input: '/model' must be {short_name}"))
+    tokens = count_tokens(str(body["state"])) + count_tokens(str(body["questions"]))
+    if tokens > context_window(call.entry()):
+        raise Refusal(413, 5021, model_message("The state and its questions are too large"))
     await call.pace.wait(TASK_SECONDS)
     answers = {name: _clef_answer(question) for name, question in body["questions"].items()}
-    tokens = count_tokens(str(body["state"])) + count_tokens(str(body["questions"]))
     usage = {"input_tokens": tokens, "output_tokens": 0}
-    result = {"model": "clef-omni", "answers": answers, "usage": usage}
+    result = {"model": short_name, "answers": answers, "usage": usage}
     return success(result, cf_ai_neurons=str(token_neurons(call.entry(), tokens)))
 
 
