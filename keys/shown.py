@@ -1,5 +1,6 @@
 """Amounts and limits as pages show them: short, and never 0 for an amount above 0. Pure."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from keys.scopes import Limits
@@ -25,6 +26,18 @@ def neurons(neurons_micro: int) -> str:
 
 def seconds(duration_ms: int) -> str:
     return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:,.1f} s"
+
+
+def span(time: timedelta) -> str:
+    """'40 s', '12 min', '2 h 5 min', '3 days 4 h': two units at most."""
+    minutes, seconds = divmod(round(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} day{'s' if days > 1 else ''}" + (f" {hours} h" if hours else "")
+    if hours:
+        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    return f"{minutes} min" + (f" {seconds} s" if seconds else "") if minutes else f"{seconds} s"
 
 
 def short(count: int) -> str:

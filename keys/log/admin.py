@@ -1,7 +1,8 @@
 """The request log in the Django admin: read-only, in pages by position, each row explained."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from asgiref.sync import sync_to_async
@@ -32,9 +33,10 @@ from keys.log.filters import (
     TeamFilter,
 )
 from keys.log.paging import LogPage
+from keys.log.session_pages import session_page, sessions_page
 from keys.models import CapturedText, Key, RequestLog
 from keys.reports.usage import account_neuron_day
-from theme.model_admin import ReadOnlyAdmin
+from theme.model_admin import ModelAdmin, ReadOnlyAdmin
 from theme.shown import moment, noted, tag
 
 # Columns with an amount, and the methods that show them.
@@ -99,7 +101,15 @@ class RequestLogAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         wrapped = self.admin_site.admin_view(self.export_view)
-        return [path("export.csv", wrapped, name="keys_requestlog_export"), *super().get_urls()]
+        return [
+            path("export.csv", wrapped, name="keys_requestlog_export"),
+            path("sessions/", self._view(sessions_page), name="keys_requestlog_sessions"),
+            path("session/", self._view(session_page), name="keys_requestlog_session"),
+            *super().get_urls(),
+        ]
+
+    def _view(self, page: Callable[[ModelAdmin, HttpRequest], HttpResponseBase]) -> Any:
+        return self.admin_site.admin_view(partial(page, self))
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
         day = account_neuron_day()
@@ -108,6 +118,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
             "neurons_used": f"{day.used_micro / MICRO:,.0f}",
             "neurons_free": f"{day.free_micro // MICRO:,}",
             "query": request.GET.urlencode(),
+            "session": request.GET.get("session", ""),
         }
 
     def object_context(self, request: HttpRequest, row: RequestLog) -> dict[str, Any]:

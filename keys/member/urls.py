@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from keys.member import playground, views
+from keys.member import own_sessions, playground, views
 from keys.member.sign_in import PasswordView, SignInView, SignOutView
 
 app_name = "member"
@@ -18,6 +18,8 @@ urlpatterns = [
     path("keys/<int:key_id>/revoke/", views.revoke, name="revoke"),
     path("usage/", views.usage, name="usage"),
     path("requests/", views.requests, name="requests"),
+    path("sessions/", own_sessions.sessions, name="sessions"),
+    path("sessions/one/", own_sessions.session, name="session"),
     path("playground/", playground.playground, name="playground"),
     path("playground/token/", playground.token, name="playground_token"),
     path("playground/requests/<str:request_id>/", playground.answered, name="playground_answer"),

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,6 +53,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         ]
     )
     captured = gateway.database(lambda: captured_row(key))
+    session = gateway.database(session_of_an_agent)
     return {
         "dashboard": "/admin/",
         "dashboard-year": "/admin/?days=365&by=owner&figure=requests",
@@ -65,6 +67,8 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "log-failed": "/admin/keys/requestlog/?status_class=failed",
         "request": f"/admin/keys/requestlog/{rows[0]}/change/",
         "request-captured": f"/admin/keys/requestlog/{captured}/change/",
+        "sessions": "/admin/keys/requestlog/sessions/",
+        "session": f"/admin/keys/requestlog/session/?session={session}",
         "request-failed": f"/admin/keys/requestlog/{rows[1]}/change/",
         "models": "/admin/catalog/catalogmodel/",
         "refresh": "/admin/catalog/catalogmodel/refresh/1/",
@@ -82,6 +86,8 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "member-rotate": f"/keys/{member_key}/rotate/",
         "member-usage": "/usage/",
         "member-requests": "/requests/",
+        "member-sessions": "/sessions/",
+        "member-session": f"/sessions/one/?session={session}&show=cost",
         "member-playground": "/playground/",
         "not-found": "/no/such/page/",
     }
@@ -111,6 +117,45 @@ def captured_row(key_id: int) -> int:
         answered_characters=len(answer),
     )
     return row.pk
+
+
+def session_of_an_agent() -> str:
+    """An hour of a coding agent and its helper: prompts grow, most of each from the cache."""
+    name = "567ca21e-708f-4954-85fa-10c87c2ea30b"
+    like = RequestLog.objects.filter(owner_name=MEMBER, endpoint="chat").latest("pk")
+    begin = like.started_at - timedelta(hours=1)
+    RequestLog.objects.bulk_create(
+        RequestLog(
+            started_at=begin + timedelta(seconds=47 * n + (n * 37) % 30),
+            request_id=f"agent-{n}",
+            key_id=like.key_id,
+            key_name=like.key_name,
+            key_prefix=like.key_prefix,
+            owner_id=like.owner_id,
+            owner_name=like.owner_name,
+            endpoint="messages",
+            requested_model="@cf/openai/gpt-oss-120b",
+            model="@cf/openai/gpt-oss-20b" if n % 9 == 4 else "@cf/openai/gpt-oss-120b",
+            stream=True,
+            status=429 if n == 31 else 200,
+            error_code="rate_limit_exceeded" if n == 31 else "",
+            error_message="Workers AI has no capacity for this model now." if n == 31 else "",
+            end_reason="upstream_error" if n == 31 else "complete",
+            prompt_tokens=None if n == 31 else 9_000 + 1_300 * (n % 40),
+            cached_tokens=None if n == 31 else 7_000 + 1_100 * (n % 40),
+            completion_tokens=None if n == 31 else 120 + (n * 97) % 900,
+            cost_nano_usd=0 if n == 31 else 2_100_000 + (n * 83_000) % 1_900_000,
+            usage_source="none" if n == 31 else "upstream",
+            ttft_ms=400,
+            duration_ms=2_000 + (n * 1_777) % 30_000,
+            attempts=1,
+            user_agent="claude-cli/2.1.332",
+            session=name,
+            agent="explore-7" if n % 9 == 4 else "",
+        )
+        for n in range(75)
+    )
+    return name
 
 
 def fill(gateway: GatewayProcess) -> None:

@@ -17,10 +17,10 @@ def issue(page: Page, name: str) -> str:
     return page.input_value("#issued-key")
 
 
-def chat(gateway: GatewayProcess, key: str) -> httpx.Response:
+def chat(gateway: GatewayProcess, key: str, session: str = "") -> httpx.Response:
     return httpx.post(
         gateway.url + "/v1/chat/completions",
-        headers={"authorization": f"Bearer {key}"},
+        headers={"authorization": f"Bearer {key}", "x-session-id": session},
         json={"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]},
         timeout=30,
     )

@@ -23,6 +23,8 @@ PAGES = (
     "/admin/keys/ownerlimits/add/",
     "/admin/keys/requestlog/",
     "/admin/keys/requestlog/{row}/change/",
+    "/admin/keys/requestlog/sessions/",
+    "/admin/keys/requestlog/session/?session=all-pages",
     "/admin/catalog/catalogmodel/",
     "/admin/catalog/catalogmodel/1/change/",
     "/admin/catalog/catalogmodel/refresh/1/",
@@ -39,7 +41,7 @@ PAGES = (
 def addresses(gateway: GatewayProcess) -> list[str]:
     """Every page, of a key that was used."""
     key, text = gateway.issue("of all pages", daily_budget_nano_usd=10**9, capture_text=True)
-    row = gateway.row(chat(gateway, text).headers["x-request-id"])
+    row = gateway.row(chat(gateway, text, "all-pages").headers["x-request-id"])
     return [page.format(key=key.pk, row=row.pk) for page in PAGES]
 
 

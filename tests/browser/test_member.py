@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import serious_problems
 from tests.browser.conftest import PASSWORD, account, watched_page
+from tests.browser.test_admin import chat
 from tests.gateway import GatewayProcess
 
 CHAT = "@cf/openai/gpt-oss-20b"
@@ -165,9 +166,17 @@ def test_without_a_script_keys_are_made_and_revoked_and_requests_read(
 def test_no_page_has_a_serious_problem(
     browser: Browser, gateway: GatewayProcess, name: str
 ) -> None:
-    key, _ = gateway.issue("seen", owner=name, daily_budget_nano_usd=10**9, concurrency=2)
+    key, text = gateway.issue("seen", owner=name, daily_budget_nano_usd=10**9, concurrency=2)
     gateway.issue_key("other", owner=name)
-    paths = ["/", "/keys/new/", f"/keys/{key.pk}/", f"/keys/{key.pk}/limits/"]
+    assert chat(gateway, text, f"run of {name}").status_code == 200
+    paths = [
+        "/",
+        "/sessions/",
+        f"/sessions/one/?session=run+of+{name}",
+        "/keys/new/",
+        f"/keys/{key.pk}/",
+        f"/keys/{key.pk}/limits/",
+    ]
     paths += [f"/keys/{key.pk}/rotate/", "/usage/", "/requests/", "/playground/"]
     problems: list[str] = []
     with watched_page(browser, gateway, viewport={"width": 390, "height": 844}) as page:
