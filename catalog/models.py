@@ -265,7 +265,8 @@ class Fallback(Revised):
             return
         if target.retired_at is not None:
             raise ValidationError(f"{target.name} is retired: Cloudflare no longer lists it.")
-        alias = Alias.objects.filter(pk=self.alias_id).first()
+        # In a form the alias may not be stored yet.
+        alias: Alias | None = getattr(self, "alias", None)
         if alias is not None and alias.target_id == self.target_id:
             raise ValidationError(f"{target.name} is the first model of {alias.alias} already.")
 

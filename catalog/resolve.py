@@ -114,6 +114,10 @@ def resolve(
     return record
 
 
+def has_fallbacks(name: str) -> bool:
+    return name in snapshots.current().fallbacks
+
+
 def standbys(
     name: str,
     *,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from urllib.parse import quote
 
 from catalog.classify.facts import (
     AudioFacts,
@@ -45,6 +46,11 @@ class ModelRecord:
     enabled: bool = True
     retired: bool = False
     planned_deprecation_date: date | None = None
+    # The name as the value of a header.
+    header: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "header", quote(self.name, safe="@/").encode())
 
 
 @dataclass(frozen=True, slots=True)

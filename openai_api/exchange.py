@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from django.conf import settings
+from django.http.response import HttpResponseBase
 
+from catalog import breaker
 from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
@@ -19,6 +21,7 @@ from keys.limits.ticket import Outcome, Ticket
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.model_access import note_answer
+from openai_api.model_failures import note_failure
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of, priced
 from workers_ai.client import Caller
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
@@ -50,6 +53,14 @@ class Held(Protocol):
     def release(self) -> None: ...
 
 
+class OtherModels(Protocol):
+    """`openai_api/fallbacks.py`: models that may answer when the one that is asked cannot."""
+
+    async def take_over(self, error: WorkersAIError) -> bool: ...
+
+    async def stream_after(self, error: WorkersAIError) -> HttpResponseBase: ...
+
+
 @dataclass(slots=True)
 class Exchange:
     """`used_so_far` is set once upstream may have begun to work, and to charge."""
@@ -66,11 +77,18 @@ class Exchange:
     ttft_ms: int | None = None
     # Memory that the request has a share of, such as that for pictures.
     holds: Held | None = None
+    standbys: OtherModels | None = None
+    # Whether one of them is left: a model without capacity is then not waited for.
+    others_stand_by: bool = False
 
     @property
     def caller(self) -> Caller:
         """Who shares the connections to upstream with the other keys."""
-        return Caller(str(self.key.id), gateway_headers(self.key, self.request.raw_headers))
+        return Caller(
+            str(self.key.id),
+            gateway_headers(self.key, self.request.raw_headers),
+            waits=not self.others_stand_by,
+        )
 
     def affinity(self, conversation: str) -> str:
         """An opaque id that keeps one key's conversation on one upstream instance."""
@@ -85,7 +103,9 @@ class Exchange:
             self.request.response_headers.append((b"x-gateway-ignored", shown))
 
     def tell_headers(self) -> None:
-        """Adds headers about the time taken so far and what is left of the limits."""
+        """Adds headers about the model, the time taken so far and what is left of the limits."""
+        if self.model is not None:
+            self.request.response_headers.append((b"x-gateway-model", self.model.header))
         processing_ms = str(self.ticket.elapsed_ms()).encode()
         self.request.response_headers.append((b"openai-processing-ms", processing_ms))
         self.request.response_headers += self.ticket.headers()
@@ -105,8 +125,10 @@ class Exchange:
         The row is written even if the client leaves while it is being committed.
         """
         self.first_byte()
-        if self.model is not None and self.model.access:
-            note_answer(self.model)
+        if self.model is not None:
+            breaker.answered(self.model.name)
+            if self.model.access:
+                note_answer(self.model)
         outcome = outcome_of(
             metered,
             self.model,
@@ -125,6 +147,8 @@ class Exchange:
         sent.
         """
         shown = api_error(error, prompt_param=self.prompt_param)
+        if isinstance(error, WorkersAIError) and self.model is not None and self.ttft_ms is None:
+            note_failure(self.model, error)
         outcome = outcome_of(
             metered,
             self.model,

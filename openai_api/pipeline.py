@@ -21,14 +21,14 @@ from keys.limits.headers import ratelimit_headers
 from openai_api import upstream
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
-from openai_api.model_access import note_refusal
+from openai_api.fallbacks import Standbys
 from openai_api.use.recording import Metered
 from openai_api.use.sessions import named_by_body, named_by_headers
 from openai_api.wire.body import json_body
 from openai_api.wire.capture import KeptBody, note_answer
 from openai_api.wire.http_response import EventStreamResponse, StreamedResponse, WholeResponse
 from workers_ai.client import WorkersAIClient
-from workers_ai.errors import ModelNotForAccount
+from workers_ai.errors import WorkersAIError
 
 LONGEST_USER = 200
 # Open WebUI can forward its user in these headers.
@@ -177,33 +177,74 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     exchange.model, ticket.model = model, model.name
     if endpoint.prepare is not None:
         await endpoint.prepare(asked)
-    plan = endpoint.plan(asked, model)
-    most = endpoint.most(asked, plan, model)
-    granted = await _reserve(endpoint, exchange, plan, most)
-    if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
-        plan = endpoint.plan(asked, model)
-    plan = _limited(endpoint, plan, granted)
-    response: HttpResponseBase
-    if asked.stream and endpoint.streamed is not None:
-        response = await endpoint.streamed(exchange, asked, plan, upstream.client())
-    else:
-        result = await endpoint.whole(exchange, asked, plan, upstream.client())
-        if isinstance(result, Result):
-            if ticket.capture is not None:
-                await note_answer(ticket.capture, result.body)
-            await exchange.complete(result.metered, finish_reason=result.finish_reason)
-            response = WholeResponse(result.body, content_type=result.content_type)
+    run = _Run(endpoint, exchange, asked)
+    await run.plan(model)
+    if catalog.has_fallbacks(asked.model):
+        exchange.standbys = Standbys(run, asked.model, endpoint.name, exchange)
+    while True:
+        try:
+            response = await run.response()
+        except WorkersAIError as error:
+            if exchange.standbys is None or not await exchange.standbys.take_over(error):
+                raise
         else:
-            response = result
-    exchange.tell_headers()
-    return response
+            exchange.tell_headers()
+            return response
+
+
+class _Run(Generic[AskedT, PlanT]):
+    """A request, planned for the model that is asked."""
+
+    __slots__ = ("_asked", "_endpoint", "_exchange", "_plan")
+
+    def __init__(
+        self, endpoint: Endpoint[AskedT, PlanT], exchange: Exchange, asked: AskedT
+    ) -> None:
+        self._endpoint = endpoint
+        self._exchange = exchange
+        self._asked = asked
+
+    async def plan(self, model: ModelRecord, *, again: bool = False) -> None:
+        """Translates the request and sets aside what it can use."""
+        endpoint, exchange, asked = self._endpoint, self._exchange, self._asked
+        plan = endpoint.plan(asked, model)
+        most = endpoint.most(asked, plan, model)
+        granted = await _reserve(endpoint, exchange, model, plan, most, again=again)
+        if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
+            plan = endpoint.plan(asked, model)
+        self._plan = _limited(endpoint, plan, granted)
+
+    async def plan_again(self, model: ModelRecord) -> None:
+        exchange = self._exchange
+        await self.plan(model, again=True)
+        exchange.model, exchange.ticket.model = model, model.name
+
+    async def response(self) -> HttpResponseBase:
+        """Upstream's answer, recorded or about to record itself."""
+        endpoint, exchange, asked, plan = self._endpoint, self._exchange, self._asked, self._plan
+        if asked.stream and endpoint.streamed is not None:
+            return await endpoint.streamed(exchange, asked, plan, upstream.client())
+        result = await endpoint.whole(exchange, asked, plan, upstream.client())
+        if not isinstance(result, Result):
+            return result
+        if exchange.ticket.capture is not None:
+            await note_answer(exchange.ticket.capture, result.body)
+        await exchange.complete(result.metered, finish_reason=result.finish_reason)
+        return WholeResponse(result.body, content_type=result.content_type)
 
 
 async def _reserve(
-    endpoint: Endpoint[AskedT, PlanT], exchange: Exchange, plan: PlanT, most: Quantities
+    endpoint: Endpoint[AskedT, PlanT],
+    exchange: Exchange,
+    model: ModelRecord,
+    plan: PlanT,
+    most: Quantities,
+    *,
+    again: bool,
 ) -> int | None:
     """Sets aside what the request can use; how many millionths of the way from the usual to the
-    longest answer are paid for, None where nothing limits it.
+    longest answer are paid for, None where nothing limits it. `again`: instead of what was set
+    aside for another model.
 
     A chat without a limit may use its whole window. To set that aside for each would leave nothing
     to those beside it, so the usual length is set aside, and as much more as budgets have to spare:
@@ -211,10 +252,11 @@ async def _reserve(
     """
     tokens = most.prompt_tokens + most.completion_tokens
     if not exchange.key.budget_scopes:
-        await exchange.ticket.reserve(tokens=tokens, cost_nano_usd=None, neurons_micro=None)
+        await exchange.ticket.reserve(
+            tokens=tokens, cost_nano_usd=None, neurons_micro=None, again=again
+        )
         return None
-    assert exchange.model is not None
-    prices, upper = exchange.model.prices, _upper(endpoint, plan, most)
+    prices, upper = model.prices, _upper(endpoint, plan, most)
     cost = estimate_upper(prices, upper)
     stretch = endpoint.stretch(plan) if endpoint.stretch is not None else None
     wished = None
@@ -227,6 +269,7 @@ async def _reserve(
         neurons_micro=None if cost is None else neurons_micro_from_cost(cost),
         wished_cost_nano_usd=wished,
         wished_neurons_micro=None if wished is None else neurons_micro_from_cost(wished),
+        again=again,
     )
     return None if wished is None else granted
 
@@ -247,8 +290,6 @@ def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:
     """Settles the ticket of a request that ends without an answer; returns the error to show."""
     report(error, request_id=exchange.request.request_id)
-    if isinstance(error, ModelNotForAccount) and exchange.model is not None:
-        note_refusal(exchange.model, error)
     if exchange.ticket.is_settled:  # refused by a limit, which leaves no row
         shown = api_error(error)
     else:

@@ -14,6 +14,7 @@ EXPOSED = ", ".join(
         "retry-after",
         "x-should-retry",
         "x-gateway-ignored",
+        "x-gateway-model",
         "x-ratelimit-limit-requests",
         "x-ratelimit-remaining-requests",
         "x-ratelimit-reset-requests",

@@ -56,10 +56,11 @@ FLOORS = {
     ),
     "openai_api": (
         {"ai_gateway", "model_access", "served", "upstream"},
+        {"model_failures"},
         {"errors"},
         {"use"},
         {"exchange"},
-        {"wire"},
+        {"wire", "fallbacks"},
         {"pipeline", "runs"},
         {"base"},
         {"chat_completions", "embeddings", "images", "key_info", "moderations", "rerank"}

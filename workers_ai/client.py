@@ -75,18 +75,19 @@ class Account:
 
 
 class Caller(NamedTuple):
-    """For whom a call is made: an opaque id of who must not take all connections, and what AI
-    Gateway is told of them."""
+    """For whom a call is made: an opaque id of who must not take all connections, what AI Gateway
+    is told of them, and whether they wait for a model that is busy or fails."""
 
     id: str
     gateway_headers: tuple[tuple[bytes, bytes], ...] = ()
+    waits: bool = True
 
 
 class Call(NamedTuple):
     """One call, for as many tries as it takes.
 
     `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
-    `caller` is whoever must not take all connections.
+    `caller` is whoever must not take all connections, and `waits` theirs.
     """
 
     method: Literal[b"GET", b"POST"]
@@ -96,6 +97,7 @@ class Call(NamedTuple):
     most_bytes: int = MOST_TEXT_BYTES
     repeatable: bool = True
     caller: str = ""
+    waits: bool = True
 
 
 class WorkersAIClient:
@@ -145,7 +147,15 @@ class WorkersAIClient:
         headers = [*self._routed(caller), (b"content-type", b"application/json")]
         if affinity:
             headers.append((b"x-session-affinity", affinity.encode()))
-        call = Call(b"POST", self._chat_target, headers, payload, MOST_TEXT_BYTES, caller=caller.id)
+        call = Call(
+            b"POST",
+            self._chat_target,
+            headers,
+            payload,
+            MOST_TEXT_BYTES,
+            caller=caller.id,
+            waits=caller.waits,
+        )
         return await self._send(call, live=EventSource if stream else None)
 
     async def run(
@@ -166,7 +176,14 @@ class WorkersAIClient:
         headers.append((b"content-type", content_type.encode()))
         target = self._run_target(model, params)
         call = Call(
-            b"POST", target, headers, payload, MOST_MEDIA_BYTES, repeatable, caller=caller.id
+            b"POST",
+            target,
+            headers,
+            payload,
+            MOST_MEDIA_BYTES,
+            repeatable,
+            caller=caller.id,
+            waits=caller.waits,
         )
         answer = await self._send(call)
         assert isinstance(answer, Answer)
@@ -178,7 +195,15 @@ class WorkersAIClient:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
         headers = [*self._routed(caller), (b"content-type", b"application/json")]
         target = self._run_target(model)
-        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller.id)
+        call = Call(
+            b"POST",
+            target,
+            headers,
+            payload,
+            MOST_MEDIA_BYTES,
+            caller=caller.id,
+            waits=caller.waits,
+        )
         return await self._send(call, live=ByteSource)
 
     async def list_models(self) -> list[dict[str, Any]]:
@@ -242,6 +267,7 @@ class WorkersAIClient:
                     attempt=attempt,
                     elapsed_s=time.monotonic() - started,
                     repeatable=call.repeatable,
+                    waits=call.waits,
                 )
                 if delay_s is None:
                     raise

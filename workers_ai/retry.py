@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 
 from workers_ai.errors import (
+    RateReached,
     Refused,
     SchemaUnmet,
     ServerFault,
@@ -29,13 +30,22 @@ class RetryPolicy:
     longest_delay_s: float = 8.0
 
     def delay_s(
-        self, error: WorkersAIError, *, attempt: int, elapsed_s: float, repeatable: bool
+        self,
+        error: WorkersAIError,
+        *,
+        attempt: int,
+        elapsed_s: float,
+        repeatable: bool,
+        waits: bool = True,
     ) -> float | None:
         """Seconds to wait before try `attempt + 1`; None when there shall be none.
 
         `repeatable` is False for calls that cost money each time they run, such as pictures:
-        those are repeated only when upstream certainly did not run them.
+        those are repeated only when upstream certainly did not run them. Who does not wait, as they
+        have another model to ask, repeats only what every model would fail at, and a rate.
         """
+        if not waits and not isinstance(error, RateReached | Unreachable | TimedOut):
+            return None
         if attempt > self.retries or not worth_repeating(error, repeatable=repeatable):
             return None
         if isinstance(error, SchemaUnmet) and attempt > 1:

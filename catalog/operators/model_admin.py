@@ -7,12 +7,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from catalog import learnt
-from catalog.models import OPEN, TERMS, CatalogChange, CatalogModel
+from catalog import breaker, learnt
+from catalog.models import OPEN, TERMS, Alias, CatalogChange, CatalogModel
 from catalog.operators.alias_admin import AliasInline
 from catalog.operators.model_filters import EndpointFilter, PriceSourceFilter, StateFilter
 from catalog.operators.model_form import CatalogModelForm
 from catalog.operators.refresh_pages import RefreshPages
+from catalog.operators.successor_page import SuccessorPage
 from catalog.operators.terms_page import TermsPage
 from catalog.pricing.prices import UNITS, prices_from_json
 from catalog.pricing.texts import neuron_text, price_text
@@ -27,7 +28,7 @@ SOURCE_WORDS = {"operator": "your own price", "published": "from the vendor's pr
 
 
 @admin.register(CatalogModel)
-class CatalogModelAdmin(Audited, TermsPage, RefreshPages):
+class CatalogModelAdmin(Audited, SuccessorPage, TermsPage, RefreshPages):
     form = CatalogModelForm
     inlines = (AliasInline,)
     list_display = (
@@ -211,9 +212,13 @@ class CatalogModelAdmin(Audited, TermsPage, RefreshPages):
         context: dict[str, Any] = {
             "changes": changes[:CHANGES_SHOWN],
             "learnt": learnt.lessons_of(model.name),
+            "rest": breaker.rest_of(model.name),
             "terms": terms_of(model) if model.access == TERMS else "",
             "may_accept": model.access == TERMS and self.has_change_permission(request),
         }
-        if model.planned_deprecation_date is not None:
+        if model.goes:
             context["successor"] = successor_of(model, CatalogModel.objects.all())
+            alias = Alias.objects.filter(alias=model.name).select_related("target").first()
+            context["leads_to"] = alias.target.name if alias is not None else ""
+            context["may_lead_on"] = request.user.has_perm("catalog.add_alias")
         return context

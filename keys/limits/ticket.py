@@ -123,17 +123,23 @@ class Ticket:
         neurons_micro: int | None,
         wished_cost_nano_usd: int | None = None,
         wished_neurons_micro: int | None = None,
+        again: bool = False,
     ) -> int:
         """Reserve an upper estimate before upstream is called. An unknown cost is None. Raises
         `LimitReached`, `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn and
-        leaves no row.
+        leaves no row. With `again`, this replaces what was reserved before, and a refusal leaves
+        the ticket as it is: with nothing reserved of a budget.
 
         A request that could use more than it needs passes what it wishes. Returns how many
         millionths of the difference are reserved as well: all of it where nothing is limited.
 
         Budgets and row belong to the UTC day on which the request began.
         """
-        if self._hold is not None:
+        if again and self._reservation is not None:
+            # Written before the claim that follows.
+            self._ledger.release(self._reservation)
+            self._reservation = None
+        if self._hold is not None and not again:
             denial = await self._hold.reserve_tokens(tokens)
             if denial is not None:
                 self.withdraw()
@@ -153,9 +159,9 @@ class Ticket:
             wished_cost_nano_usd=wished_cost_nano_usd,
             wished_neurons_micro=wished_neurons_micro,
         )
-        return await self._claimed(claim)
+        return await self._claimed(claim, again=again)
 
-    async def _claimed(self, claim: Claim) -> int:
+    async def _claimed(self, claim: Claim, *, again: bool) -> int:
         # Set before the decision: a request that is cancelled meanwhile releases it.
         self._reservation = claim.id
         decided = self._ledger.claim(claim)
@@ -169,8 +175,11 @@ class Ticket:
         finally:
             timer.cancel()
         if isinstance(decision, Shortfall):
-            self.withdraw()
-            self._count_refusal(f"refused_{decision.budget.unit}")
+            if again:
+                self._reservation = None
+            else:
+                self.withdraw()
+                self._count_refusal(f"refused_{decision.budget.unit}")
             raise decision.error(claim.day)
         return MILLION if decision is None else decision.millionths
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -78,12 +78,21 @@ class StreamedResponse(HttpResponseBase):
         return self.key_stopped and task is not None and task.uncancel() == 0
 
 
+class Maker(Protocol):
+    """Who makes the blocks of a response."""
+
+    response: StreamedResponse | None
+
+
 class EventStreamResponse(StreamedResponse):
     """A `text/event-stream`, with a comment in each long silence."""
 
-    def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int) -> None:
+    def __init__(
+        self, blocks: AsyncIterator[bytes], *, key_id: int, maker: Maker | None = None
+    ) -> None:
         super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
         self["Cache-Control"] = "no-cache"
+        self._maker = maker
         self._asgi_send: Send | None = None
         self._silence: KeepAlive | None = None
 
@@ -98,6 +107,11 @@ class EventStreamResponse(StreamedResponse):
             await send({"type": "http.response.body", "body": b""})
         finally:
             silence.end()
+
+    def become_part_of(self, other: StreamedResponse | None) -> None:
+        """Its blocks are not sent by itself but among those of the other."""
+        assert self._maker is not None
+        self._maker.response = other
 
     def push(self, block: bytes) -> Awaitable[None] | None:
         """Sends a block while the generator of `blocks` waits. What this returns, if anything, must

@@ -7,11 +7,8 @@ upstream or task. `http_response.py` sends, with comments while there is nothing
 """
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 from django.conf import settings
@@ -65,7 +62,7 @@ async def stream(
     except BaseException:
         opening.cancel()
         raise
-    response = EventStreamResponse(live.blocks(first, opening), key_id=exchange.key.id)
+    response = EventStreamResponse(live.blocks(first, opening), key_id=exchange.key.id, maker=live)
     live.response = response
     return response
 
@@ -134,7 +131,13 @@ class LiveStream(LiveAnswer):
         try:
             if first is None:
                 yield PING
-                first = await opening
+                try:
+                    first = await opening
+                except WorkersAIError as error:
+                    async with aclosing(self._of_another_model(error)) as blocks:
+                        async for block in blocks:
+                            yield block
+                    return
             if first:
                 yield first
             if self._events is not None and not self._writer.done:
@@ -151,6 +154,18 @@ class LiveStream(LiveAnswer):
             yield await self.failed(error)
         finally:
             await self._close()
+
+    async def _of_another_model(self, error: WorkersAIError) -> AsyncGenerator[bytes, None]:
+        """The stream of the model that answers instead, which records itself. Raises the failure
+        where there is none."""
+        if self._exchange.standbys is None:
+            raise error
+        response = await self._exchange.standbys.stream_after(error)
+        assert isinstance(response, EventStreamResponse)
+        response.become_part_of(self.response)
+        async with aclosing(response.blocks) as blocks:  # type: ignore[type-var]
+            async for block in blocks:
+                yield block
 
     def _pass_on(self, events: list[Event]) -> Awaitable[None] | None:
         """Chunks of one network read, sent before this returns unless the client is slow."""

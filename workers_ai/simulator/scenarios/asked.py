@@ -44,7 +44,8 @@ class _Lasting:
 
 
 class LastingScenarios:
-    """Scenarios set through the control API: for every request of a path, or for so many."""
+    """Scenarios set through the control API: for every request of a path, or for so many. A path is
+    a route, or one and a model: `chat`, `chat/@cf/…`, `run/@cf/…`."""
 
     def __init__(self) -> None:
         self._all: list[_Lasting] = []
@@ -58,10 +59,12 @@ class LastingScenarios:
         self._all = []
 
     def take(self, call: Call) -> list[Wanted]:
+        if not self._all:
+            return []
         taken = []
+        where = (None, call.route, f"{call.route}/{call.model or _named_model(call)}")
         for one in self._all:
-            where = (call.route, f"{call.route}/{call.model}")
-            if one.path not in (None, *where) or one.times == 0:
+            if one.path not in where or one.times == 0:
                 continue
             if one.times is not None:
                 one.times -= 1
@@ -78,6 +81,15 @@ class LastingScenarios:
             }
             for one in self._all
         ]
+
+
+def _named_model(call: Call) -> str:
+    """The model that a body names, as a chat's does."""
+    try:
+        data = orjson.loads(call.body)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(data.get("model", "")) if isinstance(data, dict) else ""
 
 
 async def answer(
