@@ -22,7 +22,7 @@ WORDINGS: Final = tuple(
         # "The estimated number of input and maximum output tokens (35000) exceeded this model
         # context window limit (24000)": Cloudflare's own, 3010 and 5021. In short forms only the
         # brackets are left.
-        rf"tokens\s*\({ASKED}\){_GAP}\({WINDOW}\)",
+        rf"(?<!max_)tokens\s*\({ASKED}\){_GAP}\({WINDOW}\)",
         # vLLM: "This model's maximum context length is 24000 tokens. However, you requested 4096
         # output tokens and your prompt contains at least 20164 input tokens, for a total of …"
         rf"maximum context length is {WINDOW} tokens{_GAP}requested {OUTPUT} output tokens{_GAP}"
@@ -74,21 +74,58 @@ WORDINGS: Final = tuple(
     )
 )
 
+# What stands beside single numbers in sentences that no wording above takes whole.
+_PARTS: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"context (?:length|size|window)(?: limit)?\W{{0,3}}(?:is|of)? ?(?:only )?\(?{WINDOW}",
+        rf"{WINDOW} maximum context",
+        rf"max_(?:model|seq|total)_(?:len|tokens)\W{{1,3}}(?:max_total_tokens=)?{WINDOW}",
+        rf"max_num_tokens \({WINDOW}\)",
+        rf"maximum (?:allowed )?(?:length|number of tokens)(?: allowed)?\W{{1,2}}(?:of )?{WINDOW}",
+        rf"(?:configured|maximum|allowed) (?:limit|maximum|allowed) of {WINDOW} tokens",
+        rf"\b(?:has|have|contains|passed|resulted in)(?: at least)? {PROMPT} (?:\w{{5,6}} )?tokens",
+        rf"{PROMPT} (?:tokens )?(?:in|from) (?:your |the )(?:input|prompt|messages)",
+        rf"(?:input|prompt|sequence) length\W{{1,2}}{PROMPT}",
+        rf"\(total length {PROMPT}\)",
+        rf"input token count \({PROMPT}\)",
+        rf"\brequest \({PROMPT} tokens\)",
+        rf"prompt is too long: {PROMPT}",
+        rf"too long: {PROMPT} tokens ?> ?{WINDOW}",
+        rf"\brequested {OUTPUT} output tokens",
+        rf"{OUTPUT} (?:tokens )?(?:in|for|from) (?:your |the )completion",
+        rf"max_(?:completion_|new_|output_)?tokens\W{{1,3}}{OUTPUT}",
+        rf"max_(?:completion_|new_|output_)?tokens: {OUTPUT} > {MOST}",
+        rf"(?:range of|between) (?:max_\w{{0,12}}tokens is )?\[?1(?:, | and ){MOST}",
+        rf"max_\w{{0,12}}tokens {OUTPUT} exceeds (?:the )?[a-z' ]{{0,30}}{MOST}",
+    )
+)
+
 
 def counts_in(text: str) -> TokenCounts:
-    """What the first wording that fits names; nothing where none does."""
+    """What the first wording that fits names, and what stands beside single numbers where it names
+    less than a window and what was asked of it.
+    """
     if not any(character.isdigit() for character in text):
         return NO_COUNTS
+    named: dict[str, int] = {}
     for wording in WORDINGS:
         found = wording.search(text)
         if found is not None:
-            named = {
-                name: int(re.sub(r"[,_]", "", number))
-                for name, number in found.groupdict().items()
-                if number is not None
-            }
-            return _completed(TokenCounts(**named))
-    return NO_COUNTS
+            _take(named, found)
+            break
+    if named.keys() <= {"window"} or named.keys() <= {"output"}:
+        for part in _PARTS:
+            found = part.search(text)
+            if found is not None:
+                _take(named, found)
+    return _completed(TokenCounts(**named)) if named else NO_COUNTS
+
+
+def _take(named: dict[str, int], found: re.Match[str]) -> None:
+    for name, number in found.groupdict().items():
+        if number is not None:
+            named.setdefault(name, int(re.sub(r"[,_]", "", number)))
 
 
 def _completed(counts: TokenCounts) -> TokenCounts:

@@ -37,7 +37,7 @@ def fitting_limit(refusal: BadInput, limit: int, *, may_shrink: bool, is_last: b
     """
     tokens = refusal.tokens
     if isinstance(refusal, LimitTooLarge):
-        most = tokens.most_output
+        most = tokens.most_output or tokens.window
         return most if most and most < limit else None
     if not may_shrink or not isinstance(refusal, ContextTooLong) or tokens.window is None:
         return None

@@ -72,6 +72,48 @@ from workers_ai.failures.token_counts import counts_in
             TokenCounts(4096, 5256, 5000, 256),
         ),
         ("prompt is too long: 210,000 tokens > 200,000 maximum", TokenCounts(200000, None, 210000)),
+        (
+            "This model's maximum context length is 32768 tokens. However, your request has 40000 "
+            "input tokens.",
+            TokenCounts(32768, None, 40000),
+        ),
+        (
+            "You passed 16385 input tokens and requested 4096 output tokens. However, the model's "
+            "context length is only 16384 tokens, resulting in a maximum input length of 12288.",
+            TokenCounts(16384, 20481, 16385, 4096),
+        ),
+        (
+            "The prompt (total length 30000) is too long to fit into the model (context length "
+            "24000).",
+            TokenCounts(24000, None, 30000),
+        ),
+        (
+            "Input length (30000 tokens) exceeds the maximum allowed length (24000 tokens).",
+            TokenCounts(24000, None, 30000),
+        ),
+        (
+            "prompt length (30000) + max_tokens (4096) exceeds max_seq_len (24000)",
+            TokenCounts(24000, 34096, 30000, 4096),
+        ),
+        (
+            "Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 "
+            "maximum context length",
+            TokenCounts(32768, None, 40000),
+        ),
+        (
+            "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in "
+            "300000 tokens.",
+            TokenCounts(272000, None, 300000),
+        ),
+        (
+            "the request exceeds the available context size (8192 tokens), try increasing it",
+            TokenCounts(8192),
+        ),
+        (
+            "max_tokens: 64000 > 32000, which is the maximum",
+            TokenCounts(output=64000, most_output=32000),
+        ),
+        ("the valid range of max_tokens is [1, 8192]", TokenCounts(most_output=8192)),
         ("Your output has been flagged.", NO_COUNTS),
         ("Length of '/prompt' must be <= 2048", NO_COUNTS),
     ],
