@@ -14,6 +14,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 from django.db.utils import Error
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -24,6 +25,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from alerts.findings import SEVERITIES
+from alerts.models import Alert, Delivery
 from catalog import snapshot
 from keys.addresses import address, network
 from keys.ledger.totals import REFUSED
@@ -98,7 +101,7 @@ def _answer() -> tuple[int, bytes]:
 
 def _scrape() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*_of_ever(), *_of_now()]))
+    registry.register(_Collected([*_of_ever(), *_of_alerts(), *_of_now()]))
     return generate_latest(registry)
 
 
@@ -144,6 +147,29 @@ def _buckets(sums: Mapping[str, int], columns: tuple[str, ...]) -> list[tuple[st
         seen += sums[column]
         buckets.append((bound, float(seen)))
     return buckets
+
+
+def _of_alerts() -> Iterator[Metric]:
+    try:
+        open_ones = dict(
+            Alert.objects.open().order_by().values_list("severity").annotate(count=Count("pk"))
+        )
+        waiting = Delivery.objects.exclude(next_try_at=None).count()
+        given_up = Delivery.objects.filter(next_try_at=None, sent_at=None).count()
+    finally:
+        connection.close()
+    gauge = GaugeMetricFamily(
+        "gateway_alerts_open", "Alerts neither over nor acknowledged.", labels=("severity",)
+    )
+    for severity, _ in SEVERITIES:
+        gauge.add_metric((severity,), open_ones.get(severity, 0))
+    yield gauge
+    deliveries = GaugeMetricFamily(
+        "gateway_alert_deliveries", "Alerts not delivered, of those kept.", labels=("state",)
+    )
+    deliveries.add_metric(("waiting",), waiting)
+    deliveries.add_metric(("given_up",), given_up)
+    yield deliveries
 
 
 def _of_now() -> Iterator[Metric]:

@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from alerts.findings import EVENTS
+from alerts.messages import webhook_body
 from catalog.models import CatalogModel
 from openai_api.served import SERVED
+from tests.alerts.messages import message
 from tests.gateway import GatewayProcess
 from tests.needs import ROOT, node_package, program
 
@@ -24,6 +27,7 @@ PAGES = (
     "README.md",
     "docs/architecture.md",
     "docs/operating.md",
+    "docs/alerts.md",
     "docs/deploying.md",
     "docs/security.md",
 )
@@ -179,6 +183,14 @@ def test_settings_in_examples_exist(block: Block) -> None:
         assert line.partition("=")[0] in shown(), line
 
 
+@with_info("json alert")
+def test_the_alert_shown_is_of_the_form_that_is_sent(block: Block) -> None:
+    sent = webhook_body(message())
+    shown_body = json.loads(block.text)
+    assert list(shown_body) == list(sent)
+    assert shown_body["holder"] == sent["holder"]
+
+
 @with_info("yaml")
 def test_client_files_point_at_the_gateway(block: Block) -> None:
     assert re.search(r"baseURL: \S+:8000/v1$", block.text, re.MULTILINE)
@@ -194,9 +206,21 @@ def test_no_block_goes_unchecked() -> None:
     known = {"python", "js", "sh", "sh make", "sh serve", "sh docker", "ini", "yaml"}
     # tests/deploy/ runs them, or reads them as their programs do.
     known |= {"nginx tls", "nginx plain", "nginx below", "caddyfile", "yaml traefik"}
-    known |= {"yaml cloudflared", "ini pgbouncer", "sh kubectl", "sh systemd", "sh move"}
+    known |= {
+        "yaml cloudflared",
+        "json alert",
+        "ini pgbouncer",
+        "sh kubectl",
+        "sh systemd",
+        "sh move",
+    }
+    known |= {"json alert"}
     assert {str(b): b.info for b in BLOCKS if b.info not in known | {"text"}} == {}
     assert len(BLOCKS) > 10
+
+
+def test_every_event_of_alerts_is_told() -> None:
+    assert [name for name in EVENTS if f"`{name}`" not in read("docs/alerts.md")] == []
 
 
 # --- Names ------------------------------------------------------------------------------------

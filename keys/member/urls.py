@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from keys.member import own_sessions, playground, views
+from keys.member import mail, own_sessions, playground, views
 from keys.member.sign_in import PasswordView, SignInView, SignOutView
 
 app_name = "member"
@@ -25,6 +25,7 @@ urlpatterns = [
     path("playground/requests/<str:request_id>/", playground.answered, name="playground_answer"),
     path("accounts/login/", SignInView.as_view(), name="sign_in"),
     path("accounts/logout/", SignOutView.as_view(), name="sign_out"),
+    path("accounts/mail/", mail.choose, name="mail"),
     path(
         "accounts/password/",
         never_cache(login_required(PasswordView.as_view())),

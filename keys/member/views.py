@@ -21,6 +21,7 @@ from keys.errors import CannotChangeKey
 from keys.key_history import note_change, note_made
 from keys.member import policy
 from keys.member.forms import LimitsForm, NewKeyForm, OwnRotateForm, limits_of
+from keys.member.mail import mail_context
 from keys.member.own_keys import shown_keys, shown_owner
 from keys.member.own_requests import request_page
 from keys.member.recent_use import CHART_DAYS, DAY_COLUMNS, MODEL_COLUMNS, recent_days
@@ -52,6 +53,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "owner": shown_owner(request.user),
         "may_make": policy.may_make_another(request.user),
         "most_keys": policy.most_keys(request.user),
+        **mail_context(request.user),
     }
     return render(request, "member/home.html", context)
 

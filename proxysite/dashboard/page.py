@@ -1,7 +1,8 @@
 """The admin's index: what the operators' dashboard shows, from totals alone.
 
 Each part needs a permission: use and limits are for those who may see the request log, models for
-those who may see the catalog. An address with invalid values gets the defaults.
+those who may see the catalog, alerts for those who may see alerts. An address with invalid values
+gets the defaults.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from proxysite.dashboard.addresses import asked_of
 from proxysite.dashboard.state import (
+    alerts_context,
     catalog_context,
     ledger_context,
     limits_context,
@@ -28,6 +30,8 @@ def context(request: HttpRequest, shown_so_far: dict[str, Any]) -> dict[str, Any
         more |= {**use_context(asked_of(request), now), **limits_context(now)}
         more["ledger"] = ledger_context(now)
         more["neuron_day"] = neuron_day_context(now)
+    if user.has_perm("alerts.view_alert"):
+        more["alerts"] = alerts_context(user)
     if user.has_perm("catalog.view_catalogmodel"):
         more["catalog"] = catalog_context(now)
     return {**shown_so_far, **more, "now": now}

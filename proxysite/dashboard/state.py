@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from django.urls import reverse
 
+from alerts.findings import SEVERITIES
+from alerts.models import Alert
 from catalog.models import CatalogChange, CatalogModel, RefreshRun
 from catalog.successors import successor_of
 from keys import shown
@@ -17,7 +19,22 @@ from theme.bars import Bar
 
 NEAR_SHOWN: Final = 8
 CHANGES_SHOWN: Final = 5
+OPEN_SHOWN: Final = 5
+OPEN_READ: Final = 100
 AN_OLD_CATALOG: Final = timedelta(hours=26)
+
+
+def alerts_context(user: Any) -> dict[str, Any]:
+    """What somebody should look at: the worst first."""
+    found = list(Alert.objects.open()[:OPEN_READ])
+    worst = [name for name, _ in reversed(SEVERITIES)]
+    found.sort(key=lambda alert: worst.index(alert.severity))
+    return {
+        "shown": found[:OPEN_SHOWN],
+        "count": len(found),
+        "is_more": len(found) == OPEN_READ,
+        "may_acknowledge": user.has_perm("alerts.change_alert"),
+    }
 
 
 def limits_context(now: datetime) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""A gateway of two workers with a real webhook and a real mail server."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from alerts.models import Alert, Delivery, Turn
+from tests.alerts.receivers import Mailbox, Receiver, http_receiver, mail_receiver
+from tests.gateway import GatewayProcess
+from tests.openai_api.chats import chat_body
+
+
+def test_two_workers_tell_each_event_once(start_gateway: Callable[..., GatewayProcess]) -> None:
+    with http_receiver() as receiver, mail_receiver() as mailbox:
+        gateway = start_gateway(
+            WEB_CONCURRENCY="2",
+            ALERT_WEBHOOKS=receiver.url,
+            ALERT_WEBHOOK_NETWORKS="127.0.0.1/32",
+            ALERT_EMAILS="ops@example.com",
+            EMAIL_URL=f"smtp://127.0.0.1:{mailbox.port}",
+            METRICS_ALLOWED_NETWORKS="127.0.0.1",
+        )
+        _everything_is_told(gateway, receiver, mailbox)
+
+
+def _everything_is_told(gateway: GatewayProcess, receiver: Receiver, mailbox: Mailbox) -> None:
+    ends = timezone.now() + timedelta(days=2)
+    text = gateway.issue_key("soon over", owner="ada", expires_at=ends)
+    gateway.database(
+        lambda: get_user_model().objects.filter(username="ada").update(email="ada@example.com")
+    )
+    refused = chat_body(messages=[{"role": "user", "content": "Hi [simulate error-10000]"}])
+    with httpx.Client(headers={"authorization": f"Bearer {text}"}, timeout=30) as client:
+        for _ in range(6):  # so that both workers meet it
+            response = client.post(f"{gateway.url}/v1/chat/completions", json=refused)
+            assert response.status_code == 502
+    # The rules' turn comes by itself, some seconds later.
+    gateway.database(lambda: Turn.objects.filter(name="rules").delete())
+
+    gateway.wait_until(lambda: len(receiver.bodies) >= 2 and len(mailbox.mails) >= 3, "all told")
+    gateway.wait_until(
+        lambda: not gateway.database(lambda: Delivery.objects.exclude(next_try_at=None).exists()),
+        "all noted",
+    )
+    told = sorted(body["event"] for body in receiver.bodies)
+    assert told == ["access_refused", "key_ends"]
+    assert sorted(mailbox.to) == ["ada@example.com", "ops@example.com", "ops@example.com"]
+    assert text not in repr(receiver.bodies)
+
+    metrics = httpx.get(f"{gateway.url}/metrics").text
+    assert 'gateway_alerts_open{severity="critical"} 1.0' in metrics
+    assert 'gateway_alerts_open{severity="warning"} 1.0' in metrics
+    assert 'gateway_alert_deliveries{state="waiting"} 0.0' in metrics
+    assert "T0SECRETPATH" not in gateway.log
+    states = gateway.database(lambda: sorted(a.state for a in Alert.objects.all()))
+    assert states == ["open", "open"]
