@@ -154,6 +154,8 @@ class LiveStream(LiveAnswer):
             yield await self.failed(error)
         finally:
             await self._close()
+            # The two refer to each other, and would stay until the garbage collector runs.
+            self.response = None
 
     async def _of_another_model(self, error: WorkersAIError) -> AsyncGenerator[bytes, None]:
         """The stream of the model that answers instead, which records itself. Raises the failure
