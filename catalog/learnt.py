@@ -78,6 +78,8 @@ WORDS: Final = {
     "system_message_first": "One system message at the beginning; later ones are the user's",
     "no_system_message": "No system message: its text goes with the first message",
     "one_call_a_turn": "One tool call a turn",
+    "call_ids_of_nine": "Ids of tool calls are nine letters and digits",
+    "other_limit_field": "The output limit goes by its other name",
     "alternating_turns": "Neighbouring messages of one role are joined",
     "context_window": "Context window of {tokens:,} tokens",
     "most_output": "At most {tokens:,} tokens of output",

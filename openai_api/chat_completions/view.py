@@ -65,7 +65,6 @@ async def ask(
         plan_.payload,
         asked,
         exchange.model,
-        limit_field=plan_.limit_field,
         limit_may_shrink=plan_.limit_may_shrink,
     )
     while True:

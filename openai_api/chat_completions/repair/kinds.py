@@ -16,6 +16,7 @@ from openai_api.chat_completions.request import ChatRequest
 from workers_ai.errors import BadInput
 
 Payload = dict[str, Any]
+LIMIT_FIELDS: Final = ("max_tokens", "max_completion_tokens")
 # The payload, what the client asked for, the refusal where one just came → a payload that suits.
 Change = Callable[[Payload, ChatRequest, BadInput | None], Payload | None]
 
@@ -106,27 +107,29 @@ def _turns(order: Callable[[turns.Messages], turns.Messages]) -> Change:
 
 # --- Optional fields ------------------------------------------------------------------------------
 
-_FIELD_NAMED = re.compile(
-    r"(?:unknown|unrecogni[sz]ed|unexpected|unsupported|extra|additional|invalid|not permitted|"
-    r"not supported|not allowed)[^'\"`]{0,60}['\"`](?:/|body\.)?(?P<after>\w{1,60})['\"`]|"
-    r"['\"`](?:/|body\.)?(?P<before>\w{1,60})['\"`][^'\"`]{0,40}(?:is|are)[^'\"`]{0,20}"
-    r"(?:unknown|unrecogni[sz]ed|unexpected|not (?:supported|permitted|allowed|recogni[sz]ed))|"
-    r"(?:^|[;:\s])body\.(?P<listed>\w{1,60}): extra inputs",
-    re.IGNORECASE,
+_UNKNOWN: Final = (
+    r"\b(?:unknown|unrecogni[sz]ed|unexpected|unsupported|additional propert\w+|invalid input|"
+    r"extra (?:inputs?|fields?|propert\w+|keys?)|extra_forbidden)\b|"
+    r"(?:\bnot|n.t|\bno longer) (?:be )?(?:supported|permitted|allowed|recogni[sz]ed|support)\b"
 )
+_NAMES = re.compile(r"\w+")
 
 
 def _without_the_field(
     payload: Payload, asked: ChatRequest, refusal: BadInput | None
 ) -> Payload | None:
-    """Without the optional field that upstream does not know."""
-    found = None if refusal is None else _FIELD_NAMED.search(refusal.message)
-    if found is None:
-        return None
-    name = found["after"] or found["before"] or found["listed"]
-    if name not in TUNING or name not in payload:
-        return None
-    return {key: value for key, value in payload.items() if key != name}
+    """Without the optional fields that upstream says it does not know."""
+    named = set() if refusal is None else set(_NAMES.findall(refusal.message))
+    unknown = named & TUNING & payload.keys()
+    return {key: payload[key] for key in payload if key not in unknown} if unknown else None
+
+
+def _other_limit(payload: Payload, asked: ChatRequest, refused: BadInput | None) -> Payload | None:
+    """The output limit under its other name."""
+    for name, other in (LIMIT_FIELDS, LIMIT_FIELDS[::-1]):
+        if name in payload:
+            return {other if key == name else key: payload[key] for key in payload}
+    return None
 
 
 # --- The list -------------------------------------------------------------------------------------
@@ -174,6 +177,7 @@ KINDS: Final = (
         _words(
             r"system messages?\b.{0,60}\b(?:beginning|first|start|only one|one|single|multiple)\b",
             r"\b(?:only one|single|multiple|more than one)\b.{0,30}system message",
+            r"\brole\W{1,3}system\W{1,3}after\b",
         ),
         _turns(turns.with_system_first),
     ),
@@ -184,7 +188,7 @@ KINDS: Final = (
             r"system (?:role|messages?|prompts?)\b.{0,20}"
             r"\b(?:not supported|unsupported|not allowed)",
             r"(?:unknown|unsupported|invalid|unexpected) role\W+system\b",
-            r"only (?:the )?user.{0,20}assistant roles",
+            r"only (?:the )?user.{0,40}\broles?\b",
         ),
         _turns(turns.with_system_in_the_first_turn),
     ),
@@ -204,9 +208,26 @@ KINDS: Final = (
         _words(r"roles? must alternate", r"alternat\w+.{0,40}(?:user|roles?)"),
         _turns(turns.with_alternating_turns),
     ),
+    # "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."
+    Repair(
+        "call_ids_of_nine",
+        _words(r"tool.?call ids?\b.{0,200}\blength (?:of )?9\b"),
+        _turns(turns.with_short_call_ids),
+    ),
+    # "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    Repair(
+        "other_limit_field",
+        _words(
+            r"\bmax_tokens\b.{0,80}\bmax_completion_tokens\W{1,3}instead",
+            r"\bmax_completion_tokens\b.{0,80}\bmax_tokens\W{1,3}instead",
+            r"\b(?:unknown|unrecogni[sz]ed|unexpected|unsupported|invalid input|extra inputs)\b"
+            r"[^'`\"]{0,40}['`\": ]{1,3}max_(?:completion_)?tokens\b(?! (?:must|should|is too))",
+        ),
+        _other_limit,
+    ),
     Repair(
         "without_unknown_field",
-        _FIELD_NAMED,
+        _words(_UNKNOWN),
         _without_the_field,
         lasts=False,
     ),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from catalog import learnt
 from catalog.snapshot import ModelRecord
-from openai_api.chat_completions.repair.kinds import KINDS, Payload, Repair
+from openai_api.chat_completions.repair.kinds import KINDS, LIMIT_FIELDS, Payload, Repair
 from openai_api.chat_completions.repair.limit import fitting_limit, note_ceilings
 from openai_api.chat_completions.request import ChatRequest
 from workers_ai.errors import BadInput, LimitTooLarge
@@ -30,14 +30,12 @@ class Repairs:
         asked: ChatRequest,
         model: ModelRecord,
         *,
-        limit_field: str,
         limit_may_shrink: bool,
     ) -> None:
         self.payload = payload
         self.unstreamed = False
         self._asked = asked
         self._model = model
-        self._limit_field = limit_field
         self._limit_may_shrink = limit_may_shrink
         self._done: list[str] = []
         self._limits = 0
@@ -69,7 +67,8 @@ class Repairs:
         self._unproven.clear()
 
     def _lower_limit(self, refusal: BadInput) -> bool:
-        limit: Any = self.payload.get(self._limit_field)
+        field = next((name for name in LIMIT_FIELDS if name in self.payload), "")
+        limit: Any = self.payload.get(field)
         if self._limits >= MOST_LIMITS or not isinstance(limit, int):
             return False
         is_last = self._limits + 1 == MOST_LIMITS
@@ -79,7 +78,7 @@ class Repairs:
         self._limits += 1
         # A limit above the model's ceiling was never the client's to keep.
         self._limit_may_shrink = self._limit_may_shrink or isinstance(refusal, LimitTooLarge)
-        self.payload = {**self.payload, self._limit_field: lower}
+        self.payload = {**self.payload, field: lower}
         return True
 
     def _apply(self, kind: Repair, refusal: BadInput | None) -> bool:

@@ -3,9 +3,12 @@
 No schema names that order: the template of each family refuses at run time.
 """
 
-from typing import Any
+import hashlib
+import re
+from typing import Any, Final
 
 Messages = list[dict[str, Any]]
+_SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
 
 
 def with_system_first(messages: Messages) -> Messages:
@@ -56,6 +59,28 @@ def with_one_call_a_turn(messages: Messages) -> Messages:
             ordered += results.pop(call["id"], ())
         ordered += [result for left in results.values() for result in left]
     return ordered
+
+
+def with_short_call_ids(messages: Messages) -> Messages:
+    """Ids of tool calls as nine letters and digits, the same for a call and its result."""
+    return [_with_short_ids(message) for message in messages]
+
+
+def _with_short_ids(message: dict[str, Any]) -> dict[str, Any]:
+    changed = dict(message)
+    if message.get("tool_calls"):
+        changed["tool_calls"] = [
+            {**call, "id": _short(call["id"])} for call in message["tool_calls"]
+        ]
+    if "tool_call_id" in message:
+        changed["tool_call_id"] = _short(message["tool_call_id"])
+    return changed
+
+
+def _short(call_id: str) -> str:
+    if _SHORT_ID.fullmatch(call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 
 def with_alternating_turns(messages: Messages) -> Messages:

@@ -55,12 +55,25 @@ def _object_arguments(messages: Messages) -> str:
     return ""
 
 
+def _short_ids(messages: Messages) -> str:
+    for message in messages:
+        calls = message.get("tool_calls") or ()
+        ids = [call.get("id") for call in calls] + [message.get("tool_call_id", "123456789")]
+        wrong = [
+            one for one in ids if not (isinstance(one, str) and len(one) == 9 and one.isalnum())
+        ]
+        if wrong:
+            return f"Tool call id was {wrong[0]} but must be a-z, A-Z, 0-9, with a length of 9."
+    return ""
+
+
 RULES: Final[dict[str, Callable[[Messages], str]]] = {
     "system-first": _system_first,
     "no-system": _no_system,
     "alternating": _alternating,
     "one-call": _one_call,
     "object-arguments": _object_arguments,
+    "short-ids": _short_ids,
 }
 
 

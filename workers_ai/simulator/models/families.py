@@ -72,7 +72,7 @@ _FAMILIES: list[tuple[str, Family]] = [
             default_max_tokens=256,
             refused_fields=("tool_choice",),
             data_images_only=True,
-            template=("alternating",),
+            template=("alternating", "short-ids"),
         ),
     ),
     (

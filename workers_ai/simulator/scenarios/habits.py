@@ -58,6 +58,7 @@ _ordered("no-system", "a template without a place for system messages")
 _ordered("alternating", "a template whose turns must alternate")
 _ordered("one-call", "a template that takes one tool call a turn")
 _ordered("object-arguments", "a server that wants an object as the arguments of a call")
+_ordered("short-ids", "a template that takes ids of nine letters and digits only")
 
 
 @scenario("no-schema-stream", "JSON schemas without streaming only", "16.2")

@@ -39,7 +39,6 @@ def repairs(*, may_shrink: bool | None = None, **fields: Any) -> Repairs:
         plan.payload,
         asked,
         MODEL,
-        limit_field=plan.limit_field,
         limit_may_shrink=plan.limit_may_shrink if may_shrink is None else may_shrink,
     )
 
@@ -276,3 +275,79 @@ def test_each_repair_is_tried_once() -> None:
 
 def test_what_no_repair_knows_is_refused() -> None:
     assert not repairs().after(refused("Your output has been flagged.", 3030))
+
+
+# --- Fields and ids -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Extra inputs are not permitted: body.top_k",
+        "[{'type': 'extra_forbidden', 'loc': ('body', 'top_k'), 'msg': 'Extra inputs'}]",
+        "Additional property top_k is not allowed",
+        "property 'top_k' is unsupported",
+        "Unrecognized request argument supplied: top_k",
+        "Invalid input: top_k",
+        'json: unknown field "top_k"',
+        "top_k isn't supported by this model",
+    ],
+)
+def test_an_unknown_field_is_found_in_any_sentence(words: str) -> None:
+    once = repairs(top_k=5)
+    assert once.after(refused(words))
+    assert "top_k" not in once.payload
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unexpected role 'user'",
+        "'/top_k' must be <= 50",
+        "Unsupported value: 'n' must be 1",
+        "unknown variant",
+    ],
+)
+def test_other_refusals_drop_nothing(words: str) -> None:
+    assert not repairs(top_k=5).after(refused(words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "Invalid input: max_tokens",
+    ],
+)
+def test_the_limit_goes_by_its_other_name(words: str) -> None:
+    once = repairs(max_tokens=100)
+    assert once.after(refused(words))
+    assert once.payload["max_completion_tokens"] == 100
+    assert "max_tokens" not in once.payload
+    # … under which it is lowered as well.
+    assert once.after(refused("max_completion_tokens: 100 > 50, which is the maximum"))
+    assert once.payload["max_completion_tokens"] == 50
+
+
+def test_a_late_system_message_after_a_user_is_the_users() -> None:
+    said = [{"role": role, "content": role} for role in ("system", "user", "system", "user")]
+    once = repairs(messages=said)
+    assert once.after(refused("Unexpected role 'system' after role 'user'"))
+    roles = [message["role"] for message in once.payload["messages"]]
+    assert roles == ["system", "user", "user", "user"]
+
+
+def test_ids_of_calls_become_nine_letters_with_their_results() -> None:
+    call = {"id": "call_abc", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_abc", "content": "done"},
+    ]
+    once = repairs(messages=said)
+    words = "Tool call id was call_abc but must be a-z, A-Z, 0-9, with a length of 9."
+    assert once.after(refused(words))
+    asked, answered = once.payload["messages"][1:]
+    assert asked["tool_calls"][0]["id"] == answered["tool_call_id"]
+    assert len(answered["tool_call_id"]) == 9 and answered["tool_call_id"].isalnum()

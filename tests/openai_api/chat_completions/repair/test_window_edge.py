@@ -70,7 +70,6 @@ def is_answered(text: str, prompt: int, wording: str, *, asked: int | None) -> b
         plan.payload,
         request,
         model,
-        limit_field=plan.limit_field,
         limit_may_shrink=plan.limit_may_shrink,
     )
     while prompt + repairs.payload["max_tokens"] > WINDOW:
