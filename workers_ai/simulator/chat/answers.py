@@ -2,7 +2,8 @@
 
 It is no language model, but its answers depend on the question, so that a test can tell them
 apart: it repeats what it is told to, counts, adds, remembers a name from earlier turns, reads tool
-results, calls tools, fills in JSON schemas and looks at pictures.
+results, calls tools, fills in JSON schemas and looks at pictures. Where a user wrote decisions
+(decisions.py) it carries them out.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from workers_ai.simulator.chat.decisions import Turn, decision, is_decided
 from workers_ai.simulator.chat.schema_values import proper_names, value_for
 
 _CAPITALS = {
@@ -87,7 +89,15 @@ def answer(question: Question) -> Thought:
     asked = question.last_user_text
     reasoning = f"The user wrote {len(asked.split())} words. I answer what was asked and no more."
     last = question.messages[-1] if question.messages else {}
-    calls = () if last.get("role") in ("tool", "function") else wanted_calls(question)
+    turns = _turns(question)
+    decided = decision(turns, {tool["name"] for tool in question.tools})
+    if decided and decided.text:
+        return Thought(decided.text, reasoning)
+    calls: tuple[ToolCall, ...] = ()
+    if decided:
+        calls = tuple(ToolCall(name, given) for name, given in decided.calls)
+    elif not is_decided(turns) and last.get("role") not in ("tool", "function"):
+        calls = wanted_calls(question)
     if calls:
         names = " and ".join(dict.fromkeys(call.name for call in calls))
         return Thought("", f"{names} can tell me that. {reasoning}", calls)
@@ -97,6 +107,13 @@ def answer(question: Question) -> Thought:
     elif _told_to_shout(question):
         text = text.upper()
     return Thought(text, reasoning)
+
+
+def _turns(question: Question) -> list[Turn]:
+    return [
+        Turn(str(m.get("role")), text_of(m.get("content")), len(m.get("tool_calls") or ()))
+        for m in question.messages
+    ]
 
 
 def _as_json(schema: dict[str, Any], asked: str, prose: str) -> str:
