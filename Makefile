@@ -4,10 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_CLIENTS := tests/contract/node
+# Programs and packages that `make clients` drives, in a folder each.
+CLIENTS := .clients
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test lint bench audit screenshots tools clean
+.PHONY: run test lint bench audit screenshots tools clients programs clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
@@ -21,6 +23,13 @@ lint: $(VENV)/.installed-dev
 	@$(TOOL_ENV) $(BIN)/mypy
 	@$(TOOL_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 
+# Coding agents and SDKs, unmodified and at pinned versions, against a gateway: each does a round of
+# reading, editing and answering. What cannot be installed is skipped and says so. PROGRAMS= takes
+# what is installed.
+PROGRAMS ?= programs
+clients: $(VENV)/.installed-dev $(PROGRAMS)
+	@$(BIN)/python -m pytest tests/clients -m clients -n 4 $(ARGS)
+
 # QUICK=1: one short round, under 3 minutes, large peers only where they are installed already.
 # GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.
 bench: $(VENV)/.installed
@@ -33,11 +42,29 @@ screenshots: $(VENV)/.installed-dev
 # Caddy, Traefik, docker compose and what else tests of deployment files drive.
 tools: .tools/.installed
 
+# Side by side, as most of it is waiting for registries.
+programs:
+	@$(MAKE) --no-print-directory -j4 $(CLIENTS)/node/.installed $(CLIENTS)/aider/.installed $(CLIENTS)/sdks/.installed $(CLIENTS)/vibe/.installed
+
+$(CLIENTS)/node/.installed: tests/clients/node/package.json
+	@command -v npm >/dev/null || { echo "No npm: the programs of Node are skipped."; exit 0; }; \
+	echo "Installing the programs of Node into $(CLIENTS)/node …"; \
+	mkdir -p $(@D) && cp tests/clients/node/package.json tests/clients/node/.npmrc $(@D) && \
+	(cd $(@D) && npm install --silent) && touch $@ || echo "npm failed: the programs of Node are skipped."
+
+# Vibe needs Python 3.12, the others take what the gateway takes.
+$(CLIENTS)/vibe/.installed: PROGRAMS_PYTHON = $(firstword $(foreach name,$(PYTHON) python3.13 python3.12,$(shell $(name) -c 'import sys; sys.version_info >= (3, 12) and print("$(name)")' 2>/dev/null)) $(PYTHON))
+$(CLIENTS)/%/.installed: tests/clients/%.txt
+	@echo "Installing $* into $(@D) …"; \
+	$(or $(PROGRAMS_PYTHON),$(PYTHON)) -m venv $(@D) && \
+	$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r $< 2>$(@D)/pip.log && touch $@ || \
+	echo "$* cannot be installed here ($$(tail -1 $(@D)/pip.log)): its tests are skipped."
+
 audit: .tools/.installed
 	@.tools/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off --timeout 5 --format json 2>/dev/null | .ci/audit
 
 clean:
-	rm -rf $(VENV) .tools $(NODE_CLIENTS)/node_modules bench/.cache
+	rm -rf $(VENV) .tools $(CLIENTS) $(NODE_CLIENTS)/node_modules bench/.cache
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: set PYTHON=…" % (sys.executable, *v))'

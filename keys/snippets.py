@@ -1,55 +1,35 @@
-"""Examples of code and of apps' settings that use a key, with the address of this gateway. Pure."""
+"""Examples of code and of clients' settings, each with this gateway's address and a key. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
-USUAL_MODEL: Final = "@cf/openai/gpt-oss-20b"
-PLACEHOLDER: Final = "sk-wai-…"
+from keys.agent_snippets import agent_snippets
+from keys.app_snippets import app_snippets
+from keys.snippet import Part, Snippet, Target
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """One example: `code` to copy as it is, or `steps` in the settings of an app."""
-
-    name: str
-    code: str = ""
-    steps: tuple[tuple[str, str], ...] = ()
+def snippets(target: Target) -> list[Snippet]:
+    return [*code_snippets(target), *agent_snippets(target), *app_snippets(target)]
 
 
-def snippets(origin: str, key: str = PLACEHOLDER, model: str = USUAL_MODEL) -> list[Snippet]:
-    """`origin` is scheme and host without a path, such as https://gateway.example.com."""
-    base_url = f"{origin}/v1"
+def code_snippets(target: Target) -> list[Snippet]:
+    words = {"base_url": target.base_url, "key": target.key, "model": target.model.name}
     return [
-        Snippet("Python", _PYTHON.format(base_url=base_url, key=key, model=model)),
-        Snippet("Node", _NODE % {"base_url": base_url, "key": key, "model": model}),
-        Snippet("curl", _CURL % {"base_url": base_url, "key": key, "model": model}),
-        Snippet(
-            "Cherry Studio",
-            steps=(
-                ("Settings → Model Provider → Add, type", "OpenAI"),
-                ("API Key", key),
-                ("API Host (it adds /v1 itself)", origin),
-                ("Manage → add a model, such as", model),
-            ),
-        ),
-        Snippet(
-            "Open WebUI",
-            steps=(
-                ("Admin Settings → Connections → OpenAI API → Add, URL", base_url),
-                ("Key", key),
-                ("The model list fills by itself; choose, such as", model),
-            ),
-        ),
+        Snippet(name, (Part("", kind, text % words),))
+        for name, kind, text in (
+            ("Python", "python", _PYTHON),
+            ("Node", "js", _NODE),
+            ("curl", "sh", _CURL),
+        )
     ]
 
 
 _PYTHON: Final = """\
 from openai import OpenAI  # pip install openai
 
-client = OpenAI(base_url="{base_url}", api_key="{key}")
+client = OpenAI(base_url="%(base_url)s", api_key="%(key)s")
 answer = client.chat.completions.create(
-    model="{model}",
-    messages=[{{"role": "user", "content": "Say hello."}}],
+    model="%(model)s",
+    messages=[{"role": "user", "content": "Say hello."}],
 )
 print(answer.choices[0].message.content)
 """

@@ -720,6 +720,9 @@ UNFOLD: dict[str, Any] = {
     ],
 }
 
+# Which model the examples for coding agents name: pages of keys ask the catalog by this.
+AGENT_MODEL = "catalog.suitable.agent_model"
+
 FORCE_SCRIPT_NAME = URL_PREFIX or None
 STATIC_URL = f"{URL_PREFIX}/static/"
 # Static files are served from the packages themselves, without a collecting step.

@@ -41,7 +41,7 @@ FLOORS = {
         {"ledger"},
         {"limits"},
         {"reports"},
-        {"log", "alerting"},
+        {"log", "alerting", "examples"},
         {"operators", "member"},
         {"admin", "checks", "management"},
         {"apps"},
@@ -49,7 +49,7 @@ FLOORS = {
     "catalog": (
         {"pricing", "classify"},
         {"models"},
-        {"access", "snapshot", "successors", "refresh", "checks"},
+        {"access", "snapshot", "successors", "suitable", "refresh", "checks"},
         {"resolve", "learnt", "terms", "alerting"},
         {"operators", "management"},
         {"admin", "apps"},

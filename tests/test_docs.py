@@ -7,17 +7,22 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
 from alerts.findings import EVENTS
 from alerts.messages import webhook_body
 from catalog.models import CatalogModel
+from keys.agent_snippets import agent_snippets
+from keys.app_snippets import app_snippets
+from keys.snippet import USUAL_AGENT_MODEL, USUAL_MODEL, Target
 from openai_api.served import SERVED
 from tests.alerts.messages import message
 from tests.gateway import GatewayProcess
@@ -26,6 +31,7 @@ from tests.needs import ROOT, node_package, program
 PAGES = (
     "README.md",
     "docs/architecture.md",
+    "docs/clients.md",
     "docs/operating.md",
     "docs/alerts.md",
     "docs/deploying.md",
@@ -191,9 +197,45 @@ def test_the_alert_shown_is_of_the_form_that_is_sent(block: Block) -> None:
     assert shown_body["holder"] == sent["holder"]
 
 
-@with_info("yaml")
-def test_client_files_point_at_the_gateway(block: Block) -> None:
-    assert re.search(r"baseURL: \S+:8000/v1$", block.text, re.MULTILINE)
+PARTS = {
+    part.text: part
+    for snippet in [*agent_snippets(Target(URL)), *app_snippets(Target(URL))]
+    for part in snippet.parts
+}
+CLIENT_BLOCKS = [f"{kind} client" for kind in ("json", "toml", "yaml", "sh", "env")]
+
+
+@with_info(*CLIENT_BLOCKS)
+def test_blocks_of_clients_are_those_of_the_pages_and_parse(block: Block) -> None:
+    part = PARTS[block.text]
+    assert block.info == f"{part.kind} client"
+    before = read(block.page).splitlines()[block.line - 3]
+    assert f"`{part.where}`" in before if part.where else "`" not in before
+    if part.kind == "json":
+        json.loads(part.text)
+    elif part.kind == "toml":
+        tomllib.loads(part.text)
+    elif part.kind == "yaml":
+        assert isinstance(yaml.safe_load(part.text), dict)
+    elif part.kind == "env":
+        assert re.fullmatch(r"([A-Z_]+=\S+\n)+", part.text)
+    else:
+        subprocess.run(["bash", "-n"], input=part.text, text=True, check=True, timeout=20)
+
+
+def test_every_client_is_in_its_document() -> None:
+    page = read("docs/clients.md")
+    for snippet in [*agent_snippets(Target(URL)), *app_snippets(Target(URL))]:
+        section = page.split(f"\n### {snippet.name}\n", 1)[1].split("\n### ", 1)[0]
+        assert all(part.text in section for part in snippet.parts), snippet.name
+        for field, value in snippet.steps:
+            assert f"| {field} | `{value}` |" in section, snippet.name
+
+
+def test_windows_of_examples_are_those_of_the_catalog(gateway: GatewayProcess) -> None:
+    for model in (USUAL_MODEL, USUAL_AGENT_MODEL):
+        row = gateway.database(lambda name=model.name: CatalogModel.objects.get(name=name))
+        assert row.context_window == model.context_tokens
 
 
 @with_info("text")
@@ -203,7 +245,7 @@ def test_the_arrows_of_the_packages_are_their_folders(block: Block) -> None:
 
 
 def test_no_block_goes_unchecked() -> None:
-    known = {"python", "js", "sh", "sh make", "sh serve", "sh docker", "ini", "yaml"}
+    known = {"python", "js", "sh", "sh make", "sh serve", "sh docker", "ini", *CLIENT_BLOCKS}
     # tests/deploy/ runs them, or reads them as their programs do.
     known |= {"nginx tls", "nginx plain", "nginx below", "caddyfile", "yaml traefik"}
     known |= {
@@ -253,12 +295,11 @@ def test_every_setting_named_exists() -> None:
         "HTTPS_PROXY",
         "NO_PROXY",
         "VAR_DIR",
-        "WORKERS_AI_KEY",
         "ENABLE_FORWARD_USER_INFO_HEADERS",
         "UPSTREAM_",
     }
-    elsewhere |= {"ANTHROPIC_BASE_URL", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_MODEL"}
-    elsewhere |= {"ANTHROPIC_SMALL_FAST_MODEL"}
+    elsewhere |= {"COPILOT_PROVIDER_WIRE_API"}
+    elsewhere |= {name for text in PARTS for name in re.findall(r"\b[A-Z]+_[A-Z_]+\b", text)}
     for page in PAGES:
         for name in re.findall(r"`([A-Z]+_[A-Z_]*)(?:=[^`]*)?`", read(page)):
             assert name in shown().keys() | elsewhere, f"{page}: {name}"

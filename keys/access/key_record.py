@@ -65,7 +65,7 @@ class KeyRecord:
         object.__setattr__(self, "budget_scopes", budgets)
 
     def allows_model(self, name: str) -> bool:
-        return self.model_patterns is None or _matches_any(self.model_patterns, name)
+        return self.model_patterns is None or matches_any(self.model_patterns, name)
 
     def allows_endpoint(self, name: str) -> bool:
         return self.endpoints is None or name in self.endpoints
@@ -81,6 +81,6 @@ class KeyRecord:
 
 
 @lru_cache(maxsize=8192)
-def _matches_any(patterns: tuple[str, ...], name: str) -> bool:
+def matches_any(patterns: tuple[str, ...], name: str) -> bool:
     # Callers choose the names, so the cache is bounded; fnmatch caches compiled patterns.
     return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -11,12 +11,11 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keys import shown
+from keys import examples, shown
 from keys.errors import CannotChangeKey
 from keys.key_history import note_change, note_made
 from keys.member import policy
@@ -27,7 +26,8 @@ from keys.member.own_requests import request_page
 from keys.member.recent_use import CHART_DAYS, DAY_COLUMNS, MODEL_COLUMNS, recent_days
 from keys.models import Key, Revision
 from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
-from keys.snippets import USUAL_MODEL, snippets
+from keys.snippet import USUAL_MODEL
+from keys.snippets import snippets
 from theme.chart import Bucket, stacked
 
 
@@ -82,12 +82,12 @@ def new_key(request: HttpRequest) -> HttpResponse:
 def key_page(request: HttpRequest, key_id: int) -> HttpResponse:
     key = _own_key(request, key_id)
     [seen] = shown_keys([key])
-    origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
+    target = examples.target(request, key, _model_for(request, key))
     context = {
         "shown": seen,
         "key": key,
-        "snippets": snippets(origin, model=_model_for(request, key)),
-        "base_url": f"{origin}/v1",
+        "snippets": snippets(target),
+        "base_url": target.base_url,
     }
     return render(request, "member/key.html", context)
 
@@ -203,13 +203,13 @@ def requests(request: HttpRequest) -> HttpResponse:
 
 
 def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
-    origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
+    target = examples.target(request, key, _model_for(request, key), text)
     context = {
         "key": key,
         "text": text,
         "title": title,
-        "snippets": snippets(origin, text, _model_for(request, key)),
-        "base_url": f"{origin}/v1",
+        "snippets": snippets(target),
+        "base_url": target.base_url,
     }
     response = render(request, "member/shown_once.html", context)
     response["Cache-Control"] = "no-store"
@@ -249,9 +249,9 @@ def _model_for(request: HttpRequest, key: Key) -> str:
     named = [text for text in patterns if policy.is_name(text)]
     _, models = recent_days(_user_id(request))
     used = [one.model for one in models if one.makes_text]
-    for name in (*named, *used, USUAL_MODEL):
+    for name in (*named, *used, USUAL_MODEL.name):
         if _MODEL_NAME.fullmatch(name) and (
             not patterns or policy.is_within_patterns(name, patterns)
         ):
             return name
-    return USUAL_MODEL
+    return USUAL_MODEL.name

@@ -12,12 +12,14 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
+from keys import examples
 from keys.errors import CannotChangeKey
 from keys.ledger.captured_retention import delete_of_key
 from keys.models import Key, KeySecret
 from keys.operators.forms import RotateForm
 from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
-from keys.snippets import USUAL_MODEL, snippets
+from keys.snippet import USUAL_MODEL
+from keys.snippets import snippets
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin
 
@@ -72,17 +74,17 @@ class KeyPages(Audited, ModelAdmin):
         return self._show_once(request, obj, text, "Key issued")
 
     def _show_once(self, request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
-        origin = request.build_absolute_uri(reverse("member:home")).rstrip("/")
         # A model that the key may use, if one of its patterns is a name.
-        model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL)
+        model = next((name for name in key.allowed_models if "*" not in name), USUAL_MODEL.name)
+        target = examples.target(request, key, model, text)
         response = self.own_page(
             request,
             "admin/keys/key/shown_once.html",
             title,
             key=key,
             text=text,
-            base_url=f"{origin}/v1",
-            snippets=snippets(origin, text, model),
+            base_url=target.base_url,
+            snippets=snippets(target),
         )
         response["Cache-Control"] = "no-store"
         return response

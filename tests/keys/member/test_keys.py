@@ -1,5 +1,6 @@
 """A member makes, limits, rotates and revokes own keys, and meets nobody else's."""
 
+import html
 import re
 import uuid
 from collections.abc import Callable
@@ -455,6 +456,23 @@ def test_snippets_name_a_model_that_the_key_may_use(member: Client, ada: Any) ->
     named, _ = issued(owner=ada, allowed_models=["@cf/x/*", "@cf/meta/named"])
     assert "@cf/openai/gpt-oss-20b" in member.get(url(plain)).content.decode()
     assert "@cf/meta/named" in member.get(url(named)).content.decode()
+
+
+def test_snippets_of_agents_name_a_model_that_calls_tools(
+    member: Client, ada: Any, settings: Any
+) -> None:
+    key, _ = issued(owner=ada, allowed_models=["@cf/x/*"])
+    settings.AGENT_MODEL = f"{__name__}.largest"
+    page = html.unescape(member.get(url(key)).content.decode())
+    assert '"CLAUDE_CODE_MAX_CONTEXT_TOKENS": "77000"' in page
+    assert 'model = "@cf/x/large"' in page
+    for where in ("~/.claude/settings.json", "~/.codex/config.toml", "librechat.yaml"):
+        assert where in page
+
+
+def largest(allows: Callable[[str], bool]) -> tuple[str, int]:
+    assert allows("@cf/x/large") and not allows("@cf/y/large")
+    return "@cf/x/large", 77_000
 
 
 def test_a_name_cannot_bring_markup_along(member: Client) -> None:
