@@ -18,6 +18,7 @@ KeysError
 │   ├── TokenRateReached
 │   └── ConcurrencyReached
 ├── BudgetUsedUp               try again when the window ends; a total budget has no end
+│   └── CountUsedUp            the same for requests and tokens of a day, week, month or in all
 ├── LedgerUnavailable          the request could not be recorded, so it is not admitted
 │   ├── LedgerFull
 │   └── NotRecordedInTime      the answer is complete, its row is not committed yet
@@ -169,10 +170,12 @@ class ConcurrencyReached(LimitReached):
 
 
 class BudgetUsedUp(KeysError):
-    """The key or its owner has too little money or too few neurons left in a calendar window.
+    """A holder of limits has too little money or too few neurons left in a calendar window.
 
     `limit` names it, such as "daily budget"; the amounts are texts with their unit.
     """
+
+    reached = "Budget reached"
 
     def __init__(
         self,
@@ -191,12 +194,22 @@ class BudgetUsedUp(KeysError):
             else f"It resets at {moment_text(reset_at)}."
         )
         super().__init__(
-            f"Budget reached: of the {limit} of {limit_text} for {whose}, {left_text} is left, and "
+            f"{self.reached}: of the {limit} of {limit_text} for {whose}, {left_text} is left, and "
             f"this request may use up to {asked_text}. {end}"
         )
         self.limit = limit
         self.window = window
         self.reset_at = reset_at
+
+
+class CountUsedUp(BudgetUsedUp):
+    """A holder of limits has too few requests or tokens left in a calendar window."""
+
+    reached = "Rate limit reached"
+
+    @property
+    def noun(self) -> str:
+        return self.limit
 
 
 class LedgerUnavailable(KeysError):

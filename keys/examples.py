@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
-from keys.access.key_record import matches_any
+from keys.model_patterns import matches_any
 from keys.models import Key
 from keys.snippet import PLACEHOLDER, USUAL_AGENT_MODEL, Model, Target
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
-from keys.scopes import Limits
+from keys.model_patterns import matches_any
+from keys.scopes import HolderKind, Limits
 
-# A limit of `user` is one for each person behind a key: its holder is the key.
-HolderKind = Literal["key", "owner", "team", "everybody", "user"]
 What = Literal["requests", "tokens", "concurrency", "usd", "neurons"]
 # Minutes slide; the others are of the calendar, UTC, and a week begins on Monday. "total" is all
 # time. Concurrency has no window.
@@ -57,6 +56,10 @@ class Subject:
         if self.holder_kind not in ("key", "owner") or self.models:
             return None
         return _FIELD_OF.get((self.what, self.window))
+
+    def counts(self, model: str) -> bool:
+        """Whether a request for the model counts."""
+        return not self.models or matches_any(self.models, model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import models
 
-from keys.held_limits import HolderKind, Subject, What, WindowName
+from keys.held_limits import Subject, What, WindowName
 from keys.models import Everybody, Key, Limit, Limited, OwnerLimits, Team, normal_patterns
+from keys.scopes import HolderKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from typing import Final
 
 from keys.amounts import neurons_text, usd_text
-from keys.held_limits import HeldLimit, HolderKind, Subject, What, WindowName
+from keys.held_limits import HeldLimit, Subject, What, WindowName
+from keys.scopes import holder_words
 
 _PER: Final[dict[WindowName, str]] = {
     "": "",
@@ -50,25 +51,7 @@ def kind_text(what: What, window: WindowName) -> str:
     return f"{what}{_PER[window]}"
 
 
-def holder_text(kind: HolderKind, name: str = "") -> str:
-    """Whose limit it is, as a refusal says it to who has been refused. `name` is that of a team, or
-    of the person behind a key."""
-    if kind == "team":
-        return f"the team {name}" if name else "this team"
-    if kind == "user":
-        return f"the user {name} of this API key" if name else "each user of this API key"
-    return _HOLDERS[kind]
-
-
-_HOLDERS: Final[dict[HolderKind, str]] = {
-    "key": "this API key",
-    "owner": "all API keys of this owner",
-    "everybody": "everybody",
-}
-
-
 def subject_text(subject: Subject, name: str = "") -> str:
     """'daily budget for the team research on @cf/moonshotai/*'."""
-    whose = holder_text(subject.holder_kind, name)
-    on = f" on {', '.join(subject.models)}" if subject.models else ""
-    return f"{kind_text(subject.what, subject.window)} for {whose}{on}"
+    whose = holder_words(subject.holder_kind, name, subject.models)
+    return f"{kind_text(subject.what, subject.window)} for {whose}"

@@ -1,6 +1,7 @@
 """Limits as operators set them, and who shares them, as requests have them in memory. Pure."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 
@@ -28,26 +29,64 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
-ScopeKind = Literal["key", "owner", "reads"]
+
+# A limit of `user` is one for each person behind a key: its holder is the key.
+HolderKind = Literal["key", "owner", "team", "everybody", "user"]
+ScopeKind = HolderKind | Literal["reads"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who shares a set of limits: one key, or all keys of one owner; or what a key reads about
+    """Whose requests are counted together: those of one key, of all keys of one owner, of a team,
+    of everybody, or of one person behind a key, on some models or on all; or what a key reads about
     itself and its models.
     """
 
     kind: ScopeKind
+    # Of the key where the kind is "user".
     id: int
     limits: Limits
+    # Patterns of the models that count; empty means all.
+    models: tuple[str, ...] = ()
+    # The team's, or that of the person behind the key as the client names them.
+    name: str = field(default="", compare=False)
+    # Identifies what is counted. ASCII, whatever models and persons are called.
+    counted_as: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        counted_as = f"{self.kind}:{self.id}"
+        if self.kind == "user":
+            counted_as += f":{digest(self.name)}"
+        if self.models:
+            counted_as += f":{digest(*self.models)}"
+        object.__setattr__(self, "counted_as", counted_as)
 
     @property
     def words(self) -> str:
-        return _WORDS[self.kind]
+        return holder_words(self.kind, self.name, self.models)
+
+
+def holder_words(kind: ScopeKind, name: str = "", models: tuple[str, ...] = ()) -> str:
+    """Whose limit it is and on which models, as a refusal says it to who has been refused. `name`
+    is that of a team, or of the person behind a key.
+    """
+    if kind == "team":
+        whose = f"the team {name}" if name else "this team"
+    elif kind == "user":
+        whose = f"the user {name} of this API key" if name else "each user of this API key"
+    else:
+        whose = _WORDS[kind]
+    return f"{whose} on {', '.join(models)}" if models else whose
 
 
 _WORDS: Final = {
     "key": "this API key",
     "owner": "all API keys of this owner",
+    "everybody": "everybody",
     "reads": "reading with this API key",
 }
+
+
+def digest(*texts: str) -> str:
+    text = "\0".join(texts).encode("utf-8", "replace")
+    return hashlib.blake2b(text, digest_size=12).hexdigest()

@@ -18,6 +18,7 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.limits.admission import admit, admit_unrecorded
 from keys.limits.headers import ratelimit_headers
+from keys.request_scopes import count_tokens
 from openai_api import upstream
 from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
@@ -251,27 +252,37 @@ async def _reserve(
     that is then the limit which is sent, and no budget is overspent.
     """
     tokens = most.prompt_tokens + most.completion_tokens
-    if not exchange.key.budget_scopes:
+    budgets = exchange.ticket.budgets(model.name)
+    if not budgets:
         await exchange.ticket.reserve(
-            tokens=tokens, cost_nano_usd=None, neurons_micro=None, again=again
+            tokens=tokens,
+            cost_nano_usd=None,
+            neurons_micro=None,
+            model=model.name,
+            again=again,
         )
         return None
     prices, upper = model.prices, _upper(endpoint, plan, most)
     cost = estimate_upper(prices, upper)
     stretch = endpoint.stretch(plan) if endpoint.stretch is not None else None
-    wished = None
-    if stretch is not None and cost is not None:
+    wished = wished_tokens = None
+    if stretch is not None:
         longest = upper.completion_tokens * stretch.longest // stretch.usual
-        wished = estimate_upper(prices, upper._replace(completion_tokens=longest))
+        if cost is not None:
+            wished = estimate_upper(prices, upper._replace(completion_tokens=longest))
+        if count_tokens(budgets):
+            wished_tokens = most.prompt_tokens + longest
     granted = await exchange.ticket.reserve(
         tokens=tokens,
         cost_nano_usd=cost,
         neurons_micro=None if cost is None else neurons_micro_from_cost(cost),
         wished_cost_nano_usd=wished,
         wished_neurons_micro=None if wished is None else neurons_micro_from_cost(wished),
+        wished_tokens=wished_tokens,
+        model=model.name,
         again=again,
     )
-    return None if wished is None else granted
+    return None if wished is None and wished_tokens is None else granted
 
 
 def _limited(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, granted: int | None) -> PlanT:

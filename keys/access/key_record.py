@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from functools import lru_cache
 
 from keys import addresses
 from keys.addresses import Network
 from keys.held_limits import HeldLimit, Raised, effective, next_end, of_columns
-from keys.scopes import NO_LIMITS, Limits, Scope
+from keys.model_patterns import matches_any
+from keys.request_scopes import BudgetScope, budget_scopes, is_met_by_all, rate_scopes
+from keys.scopes import NO_LIMITS, HolderKind, Limits, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,11 @@ class KeyRecord:
     # All limits that hold for the key, raised where they are, and until when they are as they are.
     effective_limits: tuple[HeldLimit, ...] = field(init=False)
     effective_until: float = field(init=False)
-    # Which of key and owner have a limit on rates, and which have a budget.
+    # Whose rates each request meets as it is admitted; those that it may meet once its model and
+    # the person behind it are known; and whose budgets it may meet then.
     rate_scopes: tuple[Scope, ...] = field(init=False)
-    budget_scopes: tuple[Scope, ...] = field(init=False)
+    later_rate_scopes: tuple[Scope, ...] = field(init=False)
+    budget_scopes: tuple[BudgetScope, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         held = [*of_columns("key", self.id, self.limits), *self.more_limits]
@@ -56,12 +58,17 @@ class KeyRecord:
         object.__setattr__(self, "effective_limits", limits)
         end = next_end(self.raises, self.read_at) if self.raises else None
         object.__setattr__(self, "effective_until", math.inf if end is None else end)
-        scopes = [Scope("key", self.id, self.limits)]
-        if self.owner_id is not None:
-            scopes.append(Scope("owner", self.owner_id, self.owner_limits))
-        rates = tuple(scope for scope in scopes if scope.limits.have_rates)
-        budgets = tuple(scope for scope in scopes if scope.limits.have_budgets)
+        rates: tuple[Scope, ...] = ()
+        later: tuple[Scope, ...] = ()
+        budgets: tuple[BudgetScope, ...] = ()
+        if limits:
+            names: dict[HolderKind, str] = {"team": self.team_name}
+            every = rate_scopes(limits, names)
+            rates = tuple(scope for scope in every if is_met_by_all(scope))
+            later = tuple(scope for scope in every if not is_met_by_all(scope))
+            budgets = budget_scopes(limits, names)
         object.__setattr__(self, "rate_scopes", rates)
+        object.__setattr__(self, "later_rate_scopes", later)
         object.__setattr__(self, "budget_scopes", budgets)
 
     def allows_model(self, name: str) -> bool:
@@ -78,9 +85,3 @@ class KeyRecord:
         except ValueError:
             return False
         return any(ip in network for network in self.networks)
-
-
-@lru_cache(maxsize=8192)
-def matches_any(patterns: tuple[str, ...], name: str) -> bool:
-    # Callers choose the names, so the cache is bounded; fnmatch caches compiled patterns.
-    return any(fnmatchcase(name, pattern) for pattern in patterns)

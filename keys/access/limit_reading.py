@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from keys.held_limits import HeldLimit, HolderKind, Raised
+from keys.held_limits import HeldLimit, Raised
 from keys.models import Key, Limit, Membership, Raise
+from keys.scopes import HolderKind
 
 Holder = tuple[HolderKind, int]
 EVERYBODY: Holder = ("everybody", 0)

@@ -1,4 +1,5 @@
-"""Decides budgets of money and neurons, per calendar window (UTC), for keys and for owners.
+"""Decides budgets: limits of money, neurons, requests and tokens per calendar window (UTC), of keys
+and of all other holders, on all models or on some.
 
 There is no separate counter: the used amount is the sum of the days' totals, the reserved amount is
 the sum of the `Reservation` rows whose lease has not expired. So a budget that is set or changed
@@ -12,7 +13,7 @@ concurrently is seen in one of the two, never in neither.
 """
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,11 +21,20 @@ from django.db import connection
 
 from keys.ledger import reservations
 from keys.ledger.claims import Claim, Decision, Granted
-from keys.ledger.spending import ClosedMonths, ScopeName, read_spending
+from keys.ledger.closed_days import ClosedDays
+from keys.ledger.spending import read_spending, scopes_of
 from keys.ledger.transaction import GroupTransaction
+from keys.request_scopes import BudgetScope
+from keys.scopes import HolderKind, digest
 
 # Added to an id: a range of PostgreSQL's 64-bit advisory locks that nothing else uses.
-_LOCKS: Final = {"key": 0x4B1 << 50, "owner": 0x4B2 << 50}
+_LOCKS: Final[dict[HolderKind, int]] = {
+    "key": 0x4B1 << 50,
+    "owner": 0x4B2 << 50,
+    "team": 0x4B3 << 50,
+    "everybody": 0x4B4 << 50,
+    "user": 0x4B5 << 50,
+}
 
 
 def decide(
@@ -33,7 +43,7 @@ def decide(
     *,
     writer: uuid.UUID,
     now: datetime,
-    closed: ClosedMonths,
+    closed: ClosedDays,
     expired_by: datetime | None = None,
     tried: Collection[uuid.UUID] = (),
 ) -> tuple[dict[uuid.UUID, Decision], dict[uuid.UUID, Claim]]:
@@ -46,28 +56,27 @@ def decide(
     Leases that expired by `expired_by`, by default `now`, do not count. `tried` are claims of an
     earlier try whose outcome is unknown: what they may have reserved is released first. This is
     safe after taking the locks, which the earlier try held until its end."""
-    by_name = {(scope.kind, scope.id): scope for claim in claims for scope in claim.scopes}
-    _lock(by_name, transaction)
+    scopes = scopes_of(claims)
+    _lock(scopes.values(), transaction)
     if tried:
         reservations.release(tried, transaction)
     moment = now if expired_by is None else expired_by
-    spent = read_spending(by_name, claims, moment, closed, transaction)
+    spent = read_spending(scopes, claims, moment, closed, transaction)
     decisions: dict[uuid.UUID, Decision] = {}
     reserved: dict[uuid.UUID, Claim] = {}
     for claim in claims:
-        mine = [(scope, spent[scope.kind, scope.id]) for scope in claim.scopes]
+        mine = [(scope, spent[scope.counted_as]) for scope in claim.scopes]
         short = next(filter(None, (each.shortfall(scope, claim) for scope, each in mine)), None)
         decisions[claim.id] = short
         if short is not None:
             continue
         held = claim
-        if claim.wished_cost_nano_usd is not None:
-            part = min(each.grantable(claim) for _, each in mine)
+        if claim.wishes:
+            part = min(each.grantable(scope, claim) for scope, each in mine)
             decisions[claim.id] = Granted(part)
             held = claim.with_part_of_wish(part)
-        cost, neurons = held.set_aside
         for _, each in mine:
-            each.add(held.day, cost, neurons)
+            each.add(held)
         reserved[held.id] = held
     reservations.insert(
         list(reserved.values()), transaction, writer=writer, expires_at=now + reservations.LEASE
@@ -75,8 +84,15 @@ def decide(
     return decisions, reserved
 
 
-def _lock(names: Collection[ScopeName], transaction: GroupTransaction) -> None:
+def _lock(scopes: Iterable[BudgetScope], transaction: GroupTransaction) -> None:
     if connection.vendor == "postgresql":
         # Always in the same order, so that two writers cannot deadlock.
-        locks = [(_LOCKS[kind] + scope_id,) for kind, scope_id in sorted(names)]
-        transaction.change("SELECT pg_advisory_xact_lock(?)", locks)
+        locks = sorted({_lock_of(scope) for scope in scopes})
+        transaction.change("SELECT pg_advisory_xact_lock(?)", [(lock,) for lock in locks])
+
+
+def _lock_of(scope: BudgetScope) -> int:
+    if scope.kind != "user":
+        return _LOCKS[scope.kind] + scope.id
+    # Two persons with the same one wait for each other, that is all.
+    return _LOCKS["user"] + int(digest(str(scope.id), scope.user)[:12], 16)

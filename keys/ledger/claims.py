@@ -3,32 +3,37 @@
 import uuid
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
-from keys.amounts import neurons_text, usd_text
-from keys.errors import BudgetUsedUp
+from keys.errors import BudgetUsedUp, CountUsedUp
+from keys.held_limits import HeldLimit, What
 from keys.ledger.windows import Window
-from keys.scopes import Scope
+from keys.limit_texts import amount_text, kind_text
+from keys.request_scopes import BudgetScope
 
 MILLION: Final = 1_000_000
 # The highest amount of one request, far above any cost, so that sums fit into 64 bits.
 _HIGHEST: Final = 10**15
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    field: str  # of `Limits`
-    words: str
-    window: Window
-    unit: str  # "usd" or "neurons"
+class Amounts(NamedTuple):
+    """What requests use, or may use, of all that budgets count."""
+
+    usd: int = 0
+    neurons: int = 0
+    requests: int = 0
+    tokens: int = 0
+
+    def plus(self, other: "Amounts") -> "Amounts":
+        return Amounts(
+            self.usd + other.usd,
+            self.neurons + other.neurons,
+            self.requests + other.requests,
+            self.tokens + other.tokens,
+        )
 
 
-BUDGETS: Final = (
-    Budget("daily_budget_nano_usd", "daily budget", Window.DAY, "usd"),
-    Budget("monthly_budget_nano_usd", "monthly budget", Window.MONTH, "usd"),
-    Budget("total_budget_nano_usd", "total budget", Window.TOTAL, "usd"),
-    Budget("daily_neurons_micro", "daily neurons", Window.DAY, "neurons"),
-)
+PLACE_OF: Final[dict[What, int]] = {"usd": 0, "neurons": 1, "requests": 2, "tokens": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,29 +41,48 @@ class Claim:
     """What one request asks to reserve, in the windows of the day on which it began.
 
     A cost of None is that of a model without a price: nothing is reserved, but every budget must
-    have something left. A request that could use more than it needs sets both `wished_` amounts: it
+    have something left. A request that could use more than it needs sets the `wished_` amounts: it
     is granted as much of the difference as leaves room in the budgets for other requests.
     """
 
     id: uuid.UUID
-    scopes: tuple[Scope, ...]
+    scopes: tuple[BudgetScope, ...]
     key_id: int
     owner_id: int | None
     day: date
     cost_nano_usd: int | None
     neurons_micro: int | None
+    tokens: int = 0
     wished_cost_nano_usd: int | None = None
     wished_neurons_micro: int | None = None
+    wished_tokens: int | None = None
+    model: str = ""
+    team_id: int | None = None
+    user: str = ""
 
-    def amount(self, unit: str) -> int | None:
-        amount = self.cost_nano_usd if unit == "usd" else self.neurons_micro
+    def amount(self, what: What) -> int | None:
+        amount: int | None = 1
+        if what == "usd":
+            amount = self.cost_nano_usd
+        elif what == "neurons":
+            amount = self.neurons_micro
+        elif what == "tokens":
+            amount = self.tokens
         if amount is None or 0 <= amount <= _HIGHEST:
             return amount
         return min(max(amount, 0), _HIGHEST)
 
-    def wished(self, unit: str) -> int | None:
+    def wished(self, what: What) -> int | None:
         """The wished amount; None for a claim that asks for no more than it needs."""
-        return self.wished_cost_nano_usd if unit == "usd" else self.wished_neurons_micro
+        if what == "usd":
+            return self.wished_cost_nano_usd
+        if what == "neurons":
+            return self.wished_neurons_micro
+        return self.wished_tokens if what == "tokens" else None
+
+    @property
+    def wishes(self) -> bool:
+        return self.wished_cost_nano_usd is not None or self.wished_tokens is not None
 
     def with_part_of_wish(self, millionths: int) -> "Claim":
         """The claim with the amounts that are reserved when that part of its wish is granted."""
@@ -66,21 +90,24 @@ class Claim:
             self,
             cost_nano_usd=self._part("usd", millionths),
             neurons_micro=self._part("neurons", millionths),
+            tokens=self._part("tokens", millionths) or 0,
             wished_cost_nano_usd=None,
             wished_neurons_micro=None,
+            wished_tokens=None,
         )
 
-    def _part(self, unit: str, millionths: int) -> int | None:
-        amount, wished = self.amount(unit), self.wished(unit)
+    def _part(self, what: What, millionths: int) -> int | None:
+        amount, wished = self.amount(what), self.wished(what)
         if amount is None or wished is None or wished <= amount:
             return amount
         # Rounded up: the reservation must cover what may be used.
         return min(wished, amount - (amount - wished) * millionths // MILLION)
 
     @property
-    def set_aside(self) -> tuple[int, int]:
-        """Nano-USD and micro-neurons to reserve."""
-        return self.amount("usd") or 0, self.amount("neurons") or 0
+    def set_aside(self) -> Amounts:
+        return Amounts(
+            self.amount("usd") or 0, self.amount("neurons") or 0, 1, self.amount("tokens") or 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +121,25 @@ class Granted:
 class Shortfall:
     """Which budget had too little left for a claim."""
 
-    scope: Scope
-    budget: Budget
-    limit: int
+    scope: BudgetScope
+    budget: HeldLimit
     left: int
     asked: int | None
 
     def error(self, day: date) -> BudgetUsedUp:
-        shown = _usd if self.budget.unit == "usd" else _neurons
-        return BudgetUsedUp(
-            limit=self.budget.words,
-            whose=self.scope.words,
-            limit_text=shown(self.limit),
-            left_text=shown(max(0, self.left)),
-            asked_text="an unknown amount" if self.asked is None else shown(self.asked),
-            window=self.budget.window.value,
-            reset_at=self.budget.window.reset_at(day),
+        what, name = self.budget.subject.what, self.budget.subject.window
+        window = Window(name)
+        kind = CountUsedUp if what in ("requests", "tokens") else BudgetUsedUp
+        return kind(
+            limit=kind_text(what, name),
+            whose=self.scope.words(self.budget),
+            limit_text=amount_text(what, self.budget.amount),
+            left_text=amount_text(what, max(0, self.left)),
+            asked_text="an unknown amount" if self.asked is None else amount_text(what, self.asked),
+            window=window.value,
+            reset_at=window.reset_at(day),
         )
 
 
 # None: exactly what the claim asked for is reserved.
 Decision = Shortfall | Granted | None
-
-
-def _usd(nano_usd: int) -> str:
-    return f"${usd_text(nano_usd)}"
-
-
-def _neurons(micro: int) -> str:
-    return f"{neurons_text(micro)} neurons"

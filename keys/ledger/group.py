@@ -10,11 +10,12 @@ from django.db import connection
 
 from keys.ledger import budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
+from keys.ledger.closed_days import ClosedDays
 from keys.ledger.connection import LedgerConnection
 from keys.ledger.leases import Leases
 from keys.ledger.mark import WriterMark
 from keys.ledger.rows import LedgerRow
-from keys.ledger.spending import ClosedMonths
+from keys.ledger.team_totals import TeamSums
 from keys.ledger.totals import Sums
 from keys.ledger.transaction import GroupTransaction, group_transaction
 from keys.ledger.waiting import Waiting
@@ -39,7 +40,7 @@ class GroupWriter:
         self._commit_delay_s = commit_delay_s
         self._clock = clock
         self._last_used: dict[int, float] = {}
-        self._closed_months = ClosedMonths()
+        self._closed_days = ClosedDays()
 
     def write(self, group: list[Waiting]) -> None:
         """When it returns, the group is committed."""
@@ -70,11 +71,12 @@ class GroupWriter:
     def _write_rows(self, group: list[Waiting], transaction: GroupTransaction) -> dict[int, float]:
         rows = [waiting.row for waiting in group if waiting.row is not None]
         values = [waiting.values for waiting in group if waiting.values is not None]
-        sums = _sums_of(group)
+        sums, of_teams = _sums_of(group)
         ledger_rows.insert(transaction, values)
         ledger_rows.store_captured(rows, transaction)
         month_totals.forget_late(sums.days, utc_day(self._clock()), transaction)
         sums.write(transaction)
+        of_teams.write(transaction)
         return self._touch_keys(rows, transaction)
 
     def _decide(
@@ -94,7 +96,7 @@ class GroupWriter:
             transaction,
             writer=self._mark.writer,
             now=now,
-            closed=self._closed_months,
+            closed=self._closed_days,
             expired_by=self._leases.expired_by(),
             tried=[waiting.claim.id for waiting in group if waiting.tried and waiting.claim],
         )
@@ -127,11 +129,11 @@ class GroupWriter:
         return used
 
 
-def _sums_of(group: list[Waiting]) -> Sums:
-    sums = Sums()
+def _sums_of(group: list[Waiting]) -> tuple[Sums, TeamSums]:
+    sums, of_teams = Sums(), TeamSums()
     for waiting in group:
         if waiting.row is not None and waiting.values is not None:
-            ledger_rows.add_to(sums, waiting.row, waiting.values)
+            ledger_rows.add_to(sums, of_teams, waiting.row, waiting.values)
         for (place, names, kind), count in (waiting.refusals or {}).items():
             sums.add_refusals(place, names, kind, count)
-    return sums
+    return sums, of_teams

@@ -20,8 +20,8 @@ SWEPT_AT_ONCE: Final = 500
 _RESERVATIONS: Final = Insert(
     "keys_reservation",
     (
-        *("id", "key_id", "owner_id", "day", "cost_nano_usd", "neurons_micro"),
-        *("writer", "expires_at"),
+        *("id", "key_id", "owner_id", "day", "cost_nano_usd", "neurons_micro", "requests"),
+        *("tokens", "model", "team_id", "user", "writer", "expires_at"),
     ),
 )
 
@@ -38,7 +38,10 @@ def insert(
     id, day = transaction.id, transaction.day
     last = (id(writer), transaction.moment(expires_at))
     rows = [
-        (id(one.id), one.key_id, one.owner_id, day(one.day), *one.set_aside, *last)
+        (
+            *(id(one.id), one.key_id, one.owner_id, day(one.day), *one.set_aside),
+            *(one.model, one.team_id, one.user, *last),
+        )
         for one in reserved
     ]
     transaction.insert(_RESERVATIONS, rows)

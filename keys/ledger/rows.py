@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from keys.ledger.captured import CapturedTexts
+from keys.ledger.team_totals import TeamNames, TeamPlace, TeamSums
 from keys.ledger.totals import SUMMED, Names, Place, Sums
 from keys.ledger.transaction import GroupTransaction, Insert, engine
 from keys.ledger.windows import utc_day
@@ -118,7 +119,7 @@ def values_of(row: LedgerRow) -> tuple[Any, ...]:
         if not (
             type(value) is str and len(value) <= length and value.isascii() and value.isprintable()
         ):
-            values[place] = _fit_text(value, length)
+            values[place] = fit_text(value, length)
     for place in _FLAGS:
         values[place] = bool(values[place])
     for place in _MOMENTS:
@@ -126,7 +127,8 @@ def values_of(row: LedgerRow) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _fit_text(value: Any, length: int) -> str:
+def fit_text(value: Any, length: int) -> str:
+    """The text as both engines can store it."""
     text = "" if value is None else str(value)
     # PostgreSQL rejects NUL, and both engines reject lone surrogates.
     text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
@@ -140,25 +142,33 @@ _read_totalled = itemgetter(
         _PLACES[name]
         for name in (
             *("key_id", "owner_id", "model", "endpoint", "key_name", "owner_name"),
-            *("status", "ttft_ms", "duration_ms"),
+            *("status", "ttft_ms", "duration_ms", "team_id", "user"),
         )
     )
 )
+_TEAM_NAME: Final = _PLACES["team_name"]
 
 
-def add_to(sums: Sums, row: LedgerRow, values: tuple[Any, ...]) -> None:
+def add_to(sums: Sums, of_teams: TeamSums, row: LedgerRow, values: tuple[Any, ...]) -> None:
     """Adds the values as they are stored, so that totals agree with the rows."""
-    key_id, owner_id, model, endpoint, key_name, owner_name, status, ttft_ms, duration_ms = (
-        _read_totalled(values)
-    )
+    key_id, owner_id, model, endpoint, key_name, owner_name, status, *rest = _read_totalled(values)
+    ttft_ms, duration_ms, team_id, user = rest
+    day, summed = utc_day(row.started_at), _read_summed(values)
     sums.add_row(
-        Place(utc_day(row.started_at), key_id or 0, owner_id or 0, model, endpoint),
+        Place(day, key_id or 0, owner_id or 0, model, endpoint),
         Names(key_name, owner_name),
         status=status,
-        summed=_read_summed(values),
+        summed=summed,
         ttft_ms=ttft_ms,
         duration_ms=duration_ms,
     )
+    if team_id or user:
+        of_teams.add_row(
+            TeamPlace(day, team_id or 0, key_id or 0, owner_id or 0, user, model),
+            TeamNames(values[_TEAM_NAME], key_name, owner_name),
+            status,
+            summed,
+        )
 
 
 def store_captured(rows: Iterable[LedgerRow], transaction: GroupTransaction) -> None:
@@ -172,10 +182,10 @@ def _captured_text(row: LedgerRow) -> CapturedText:
     assert row.captured is not None
     return CapturedText(
         started_at=datetime.fromtimestamp(row.started_at, UTC),
-        request_id=_fit_text(row.request_id, 128),
+        request_id=fit_text(row.request_id, 128),
         key_id=row.key_id or 0,
-        asked=_fit_text(row.captured.asked, sys.maxsize),
+        asked=fit_text(row.captured.asked, sys.maxsize),
         asked_characters=row.captured.asked_characters,
-        answered=_fit_text(row.captured.answered, sys.maxsize),
+        answered=fit_text(row.captured.answered, sys.maxsize),
         answered_characters=row.captured.answered_characters,
     )

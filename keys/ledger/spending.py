@@ -1,20 +1,21 @@
 """How much scopes have used and reserved, read from totals and reservations."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Final, NamedTuple
 
-from django.db.models import Sum
-
-from keys.ledger.claims import BUDGETS, MILLION, Budget, Claim, Shortfall
+from keys.held_limits import HeldLimit
+from keys.ledger.claims import MILLION, PLACE_OF, Amounts, Claim, Shortfall
+from keys.ledger.closed_days import ClosedDays, Days, days_of, source_of
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.windows import Window
-from keys.models import DayTotal
-from keys.scopes import Limits, Scope, ScopeKind
+from keys.request_scopes import BudgetScope
+from keys.scopes import HolderKind
 
-ScopeName = tuple[ScopeKind, int]
-
+ScopeName = tuple[HolderKind, int, str]
+# The model of a reservation that a worker of release 0.2.0 made.
+ANY_MODEL: Final = "*"
 
 # A request that wishes more than it needs is granted at most one part in this many of what a budget
 # has left, so that concurrent requests find room as well.
@@ -22,112 +23,123 @@ WISH_SHARE: Final = 8
 
 
 @dataclass(slots=True)
+class _Room:
+    """What a budget has left."""
+
+    budget: HeldLimit
+    left: int
+
+    def asked(self, claim: Claim) -> int | None:
+        amount = claim.amount(self.budget.subject.what)
+        if self.budget.subject.what != "tokens" or amount is None:
+            return amount
+        # Estimates are usually far above the use, and a key with a limit below the usual
+        # max_tokens could otherwise never be used.
+        return max(1, min(amount, self.budget.amount))
+
+
+class _RoomsOf(NamedTuple):
+    day: date
+    # Identifies the budgets, which the claims hold.
+    budgets: int
+
+
+@dataclass(slots=True)
 class Spending:
-    """What one scope has used and reserved, by day: (nano-USD, micro-neurons)."""
+    """What one scope has used and reserved."""
 
-    days: dict[date, tuple[int, int]]
-    # What each budget has left, by the day of a claim: nearly always a group has claims of one day.
-    _rooms: dict[date, list[tuple[Budget, int, int]]] = field(default_factory=dict)
+    days: Days
+    # By the day of a claim: nearly always a group has claims of one day.
+    _rooms: dict[_RoomsOf, list[_Room]] = field(default_factory=dict)
 
-    def total(self, window: Window, day: date, unit: str) -> int:
-        part = 0 if unit == "usd" else 1
-        if window is Window.DAY:
-            return self.days.get(day, (0, 0))[part]
+    def total(self, window: Window, day: date, budget: HeldLimit) -> int:
         begin, end = window.begin(day), window.end(day)
+        place, subject = PLACE_OF[budget.subject.what], budget.subject
+        if not subject.models:
+            return sum(
+                amounts[place]
+                for each, by_model in self.days.items()
+                if begin <= each and (end is None or each < end)
+                for amounts in by_model.values()
+            )
         return sum(
-            amounts[part]
-            for each, amounts in self.days.items()
-            if each >= begin and (end is None or each < end)
+            amounts[place]
+            for each, by_model in self.days.items()
+            if begin <= each and (end is None or each < end)
+            for model, amounts in by_model.items()
+            if model == ANY_MODEL or subject.counts(model)
         )
 
-    def shortfall(self, scope: Scope, claim: Claim) -> Shortfall | None:
-        rooms = self._rooms.get(claim.day)
-        if rooms is None:
-            rooms = self._rooms[claim.day] = [
-                (budget, limit, limit - self.total(budget.window, claim.day, budget.unit))
-                for budget in BUDGETS
-                if (limit := getattr(scope.limits, budget.field)) is not None
-            ]
-        nano_usd, neurons_micro = claim.amount("usd"), claim.amount("neurons")
-        for budget, limit, left in rooms:
-            asked = nano_usd if budget.unit == "usd" else neurons_micro
-            if (asked is None and left <= 0) or (asked and asked > left):
-                return Shortfall(scope, budget, limit, left, asked)
+    def shortfall(self, scope: BudgetScope, claim: Claim) -> Shortfall | None:
+        for room in self._rooms_for(scope, claim):
+            asked = room.asked(claim)
+            if (asked is None and room.left <= 0) or (asked and asked > room.left):
+                return Shortfall(scope, room.budget, room.left, asked)
         return None
 
-    def grantable(self, claim: Claim) -> int:
+    def grantable(self, scope: BudgetScope, claim: Claim) -> int:
         """Millionths of what the claim wishes beyond its need that leave room for others. For one
         that does not fall short.
         """
         part = MILLION
-        for budget, _, left in self._rooms.get(claim.day, ()):
-            needed, wished = claim.amount(budget.unit) or 0, claim.wished(budget.unit)
+        for room in self._rooms_for(scope, claim):
+            what = room.budget.subject.what
+            needed, wished = claim.amount(what) or 0, claim.wished(what)
             if wished is not None and wished > needed:
-                room = min(wished, max(needed, left // WISH_SHARE)) - needed
-                part = min(part, room * MILLION // (wished - needed))
+                more = min(wished, max(needed, room.left // WISH_SHARE)) - needed
+                part = min(part, more * MILLION // (wished - needed))
         return part
 
-    def add(self, day: date, cost_nano_usd: int, neurons_micro: int) -> None:
-        cost, neurons = self.days.get(day, (0, 0))
-        self.days[day] = (cost + cost_nano_usd, neurons + neurons_micro)
-        rooms = self._rooms.get(day)
-        self._rooms.clear()
-        if rooms is not None:
-            self._rooms[day] = [
-                (budget, limit, left - (cost_nano_usd if budget.unit == "usd" else neurons_micro))
-                for budget, limit, left in rooms
+    def add(self, held: Claim) -> None:
+        by_model = self.days.setdefault(held.day, {})
+        by_model[held.model] = by_model.get(held.model, Amounts()).plus(held.set_aside)
+        self._rooms = {at: rooms for at, rooms in self._rooms.items() if at.day == held.day}
+        for rooms in self._rooms.values():
+            for room in rooms:
+                if room.budget.subject.counts(held.model):
+                    room.left -= held.set_aside[PLACE_OF[room.budget.subject.what]]
+
+    def _rooms_for(self, scope: BudgetScope, claim: Claim) -> list[_Room]:
+        """The rooms of the budgets on the claim's model."""
+        at = _RoomsOf(claim.day, id(scope.budgets))
+        rooms = self._rooms.get(at)
+        if rooms is None:
+            rooms = self._rooms[at] = [
+                _Room(budget, budget.amount - self.total(window, claim.day, budget))
+                for budget in scope.budgets
+                for window in (Window(budget.subject.window),)
             ]
+        if not scope.is_on_some_models:
+            return rooms
+        return [room for room in rooms if room.budget.subject.counts(claim.model)]
 
 
-class ClosedMonths:
-    """What scopes had spent until the end of the month before last, read once a month.
-
-    No request runs that long, so these sums do not change, and a total budget need not add up years
-    of days for each claim. A `check_ledger --repair` of such old days is noticed after a restart.
-    """
-
-    REMEMBERED: Final = 10_000
-
-    def __init__(self) -> None:
-        self._spent: dict[ScopeName, tuple[date, tuple[int, int]]] = {}
-
-    @staticmethod
-    def end(day: date) -> date:
-        return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
-
-    def spent(self, scope: Scope, end: date) -> tuple[int, int]:
-        name = (scope.kind, scope.id)
-        known_end, spent = self._spent.get(name, (None, (0, 0)))
-        if known_end != end:
-            if len(self._spent) >= self.REMEMBERED:
-                self._spent.clear()
-            totals = DayTotal.objects.filter(**{f"{scope.kind}_id": scope.id, "day__lt": end})
-            sums = totals.aggregate(cost=Sum("cost_nano_usd"), neurons=Sum("neurons_micro"))
-            spent = (int(sums["cost"] or 0), int(sums["neurons"] or 0))
-            self._spent[name] = (end, spent)
-        return spent
+def scopes_of(claims: Sequence[Claim]) -> dict[ScopeName, BudgetScope]:
+    """Whose budgets the claims meet, each with all of its budgets that any of them knows: of two
+    claims of one key the second may be of a key whose limits have just changed."""
+    scopes: dict[ScopeName, BudgetScope] = {}
+    for claim in claims:
+        for scope in claim.scopes:
+            known = scopes.setdefault(scope.counted_as, scope)
+            if known.budgets is not scope.budgets:
+                budgets = known.budgets + scope.budgets
+                scopes[scope.counted_as] = replace(known, budgets=budgets)
+    return scopes
 
 
-_SPENDING_SQL: Final = """
-    SELECT day, SUM(cost_nano_usd), SUM(neurons_micro) FROM (
-        SELECT day, cost_nano_usd, neurons_micro FROM keys_daytotal
-        WHERE {column} = ? AND day >= ?
+_RESERVED: Final = """
         UNION ALL
-        SELECT day, cost_nano_usd, neurons_micro FROM keys_reservation
-        WHERE {column} = ? AND day >= ? AND expires_at > ?
-    ) AS amounts GROUP BY day
+        SELECT day, {model}, cost_nano_usd, neurons_micro, requests, tokens FROM keys_reservation
+        WHERE {whose} AND day >= ? AND expires_at > ?
 """
-_SPENDING_OF: Final = {
-    "key": _SPENDING_SQL.format(column="key_id"),
-    "owner": _SPENDING_SQL.format(column="owner_id"),
-}
+_BY_MODEL: Final = {True: f"COALESCE(model, '{ANY_MODEL}')", False: "''"}
 
 
 def read_spending(
-    scopes: dict[ScopeName, Scope],
+    scopes: Mapping[ScopeName, BudgetScope],
     claims: Sequence[Claim],
     now: datetime,
-    closed: ClosedMonths,
+    closed: ClosedDays,
     transaction: GroupTransaction,
 ) -> dict[ScopeName, Spending]:
     """Reads as far back as each scope's longest budget window."""
@@ -136,26 +148,16 @@ def read_spending(
     spent: dict[ScopeName, Spending] = {}
     questions = []
     for name, scope in scopes.items():
-        first = _longest_window(scope.limits).begin(first_claimed)
-        before: dict[date, tuple[int, int]] = {}
-        if first == date.min:
-            first = closed.end(first_claimed)
-            before[date.min] = closed.spent(scope, first)
-        spent[name] = Spending(before)
+        windows = {budget.subject.window for budget in scope.budgets}
+        first = min(Window(window).begin(first_claimed) for window in windows)
+        known, first = closed.read(scope, first, first_claimed, transaction)
+        spent[name] = Spending(known)
+        source = source_of(scope)
+        model = _BY_MODEL[scope.is_on_some_models]
+        reserved = _RESERVED.format(model=model, whose=source.whose)
         day = transaction.day(first)
-        questions.append((_SPENDING_OF[scope.kind], (scope.id, day, scope.id, day, moment)))
+        values = (*source.values, day, *source.values, day, moment)
+        questions.append((source.sums(scope.is_on_some_models, reserved), values))
     for spending, rows in zip(spent.values(), transaction.select(questions), strict=True):
-        for day, cost, neurons in rows:
-            spending.days[_day(day)] = (int(cost), int(neurons))
+        spending.days.update(days_of(rows))
     return spent
-
-
-def _longest_window(limits: Limits) -> Window:
-    if limits.total_budget_nano_usd is not None:
-        return Window.TOTAL
-    return Window.DAY if limits.monthly_budget_nano_usd is None else Window.MONTH
-
-
-def _day(value: Any) -> date:
-    """SQLite returns a date as text."""
-    return value if isinstance(value, date) else date.fromisoformat(value)

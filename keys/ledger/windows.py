@@ -1,4 +1,4 @@
-"""The calendar windows of budgets: days, months and all time, in UTC."""
+"""The calendar windows of budgets: days, weeks, months and all time, in UTC."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
@@ -6,12 +6,16 @@ from enum import Enum
 
 class Window(Enum):
     DAY = "day"
+    # From Monday, as ISO 8601 has it.
+    WEEK = "week"
     MONTH = "month"
     TOTAL = "total"
 
     def begin(self, day: date) -> date:
         if self is Window.TOTAL:
             return date.min
+        if self is Window.WEEK:
+            return day - timedelta(days=day.weekday())
         return day if self is Window.DAY else day.replace(day=1)
 
     def end(self, day: date) -> date | None:
@@ -20,6 +24,8 @@ class Window(Enum):
             return None
         if self is Window.DAY:
             return day + timedelta(days=1)
+        if self is Window.WEEK:
+            return self.begin(day) + timedelta(days=7)
         return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
     def reset_at(self, day: date) -> float | None:

@@ -1,7 +1,9 @@
 """Step two of a request: may this key make it now? Returns a ticket, to be settled exactly once.
 
 Every request has its key's networks checked (`check_address`), whatever it asks for. `admit` checks
-endpoints, and takes one request and one slot from the limits of the key and of its owner. When it
+endpoints, and takes one request and one slot from the limits that every request of the key meets:
+its own, its owner's, its team's, everybody's. Those on some models, or on the person behind the
+key, are taken from by `Ticket.reserve`. When it
 raises `NotPermitted`, `LimitReached` or `LedgerUnavailable` of `keys/errors.py` it has taken
 nothing. A refusal leaves no row in the log, but is counted.
 """
@@ -63,6 +65,7 @@ async def admit(
         user_agent=user_agent,
         started_at=now,
         hold=hold,
+        counters=counters,
         ledger=writer,
     )
 
@@ -100,7 +103,8 @@ async def admit_read(key: KeyRecord, *, counters: Counters = process_counters) -
 async def _taken(
     key: KeyRecord, endpoint: str, now: float, counters: Counters, writer: LedgerWriter
 ) -> Hold | None:
-    """One request and one slot of the limits of key and owner; None where they have none."""
+    """One request and one slot of the limits that all requests of the key meet; None where there
+    are none."""
     if not key.rate_scopes:
         return None
     taken = await counters.take(key.rate_scopes)

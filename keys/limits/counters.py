@@ -40,15 +40,24 @@ class Level(NamedTuple):
 
 
 class Hold(Protocol):
-    """What one request has taken in every scope, until it is released."""
+    """What one request has taken in every scope, until it is released or given back."""
 
-    async def reserve_tokens(self, tokens: int) -> Denial | None:
-        """Reserve `tokens` in each scope that limits them. A `Denial` if one has too few: then
-        nothing is reserved."""
+    async def reserve_tokens(self, tokens: int, more: Sequence[Scope] = ()) -> Denial | None:
+        """Reserve `tokens` in each scope that limits them. In the scopes of `more` the request has
+        taken nothing so far: count it and its slot as well. A `Denial` if one is at a limit: then
+        nothing is reserved and nothing of `more` counted."""
 
     def release(self, used_tokens: int) -> None:
         """Free the slots and the reserved tokens. `used_tokens` count for a minute from now. Does
         not block."""
+
+    def give_back_more(self) -> None:
+        """Free what `reserve_tokens` took in the scopes of `more`, as if it had not been asked for
+        those. Does not block."""
+
+    def give_back(self) -> None:
+        """Free all that was taken, for a request that a limit refuses: it does not count as one of
+        the minute either. Does not block."""
 
     def requests(self) -> Level | None:
         """The level of the scope with the least left; None where no scope has such a limit."""
@@ -59,9 +68,9 @@ class Hold(Protocol):
 class Counters(Protocol):
     """Counts what requests take."""
 
-    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
-        """Count one request and its slot in every scope. A `Denial` if one is at a limit: then
-        nothing is counted."""
+    async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> Hold | Denial:
+        """Count one request and its slot in every scope, and reserve `tokens` in each that limits
+        them. A `Denial` if one is at a limit: then nothing is counted."""
 
     def health(self) -> str:
         """What was wrong last, in a few words; empty when all was well."""

@@ -1,4 +1,4 @@
-"""The Lua scripts of `redis_counters.py`: take, reserve, release, renew leases.
+"""The Lua scripts of `redis_counters.py`: take, give back, release, renew leases.
 
 Redis executes a script atomically. A script checks all scopes of a request before it changes any.
 """
@@ -122,64 +122,68 @@ local function hold(key, slot, tokens)
 end
 """
 
-# ARGV: slot, then for each scope requests, tokens, concurrency (-1: no limit).
-# Answers 'denied', number of the scope, limit, wait; or 'taken', then four numbers for each scope.
+# Checks all scopes of a request, then takes. KEYS: requests, tokens and slots of each scope. ARGV:
+# slot, then for each scope whether it is held already (1: only tokens are asked for), the limits of
+# requests, tokens and concurrency (-1: no limit), and the tokens to reserve.
+# Answers 'denied', number of the scope, limit, wait; or 'taken', the bucket in which the request is
+# counted, then four numbers for each scope.
 TAKE: Final = (
     _COMMON
     + """
-local answer = {'taken'}
+local answer = {'taken', whole(math.floor(now / bucket))}
 for i = 1, #KEYS / 3 do
   local rkey, tkey, skey = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-  local rpm, tpm = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  local concurrency = tonumber(ARGV[3 * i + 1])
-  local requests = sum(rkey)
+  local is_held = ARGV[5 * i - 3] == '1'
+  local rpm, tpm = tonumber(ARGV[5 * i - 2]), tonumber(ARGV[5 * i - 1])
+  local concurrency, amount = tonumber(ARGV[5 * i]), tonumber(ARGV[5 * i + 1])
+  local requests = is_held and 0 or sum(rkey)
   local used, newest = sum(tkey)
   local running, reserved = slots(skey)
-  if rpm >= 0 and requests + 1 > rpm then
+  if not is_held and rpm >= 0 and requests + 1 > rpm then
     local wait = wait_for(rkey, requests + 1 - rpm)
     return told({'denied', whole(i), 'requests', tostring(wait)})
   end
-  if tpm >= 0 and used + reserved + 1 > tpm then
-    local wait = used > 0 and wait_for(tkey, math.min(used + reserved + 1 - tpm, used)) or 0
+  -- At least one token: nothing is admitted where none is left.
+  local excess = used + reserved + (is_held and amount or math.max(amount, 1)) - tpm
+  if tpm >= 0 and excess > 0 then
+    local wait = used > 0 and wait_for(tkey, math.min(excess, used)) or 0
     return told({'denied', whole(i), 'tokens', tostring(wait)})
   end
-  if concurrency >= 0 and running >= concurrency then
+  if not is_held and concurrency >= 0 and running >= concurrency then
     return told({'denied', whole(i), 'concurrency', '0'})
   end
+  reserved = reserved + amount
   answer[#answer + 1] = whole(requests + 1)
   answer[#answer + 1] = tostring(window)
   answer[#answer + 1] = whole(used + reserved)
   answer[#answer + 1] = tostring(reserved > 0 and window or none_left_in(tkey, newest))
 end
 for i = 1, #KEYS / 3 do
-  add(KEYS[3 * i - 2], 1)
-  hold(KEYS[3 * i], ARGV[1], 0)
+  if ARGV[5 * i - 3] == '1' then
+    redis.call('ZREM', KEYS[3 * i], ARGV[1] .. '|0')
+  else
+    add(KEYS[3 * i - 2], 1)
+  end
+  hold(KEYS[3 * i], ARGV[1], tonumber(ARGV[5 * i + 1]))
 end
 return told(answer)
 """
 )
 
-# KEYS: tokens and slots of each scope. ARGV: slot, then for each scope its amount and its limit.
-RESERVE: Final = (
+# KEYS: requests and slots of each scope. ARGV: slot, then for each scope the bucket in which the
+# request was counted, and the amount to reserve, which is not certain to be reserved.
+GIVE_BACK: Final = (
     _COMMON
     + """
-local answer = {'taken'}
 for i = 1, #KEYS / 2 do
-  local used = sum(KEYS[2 * i - 1])
-  local _, reserved = slots(KEYS[2 * i])
-  local amount, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  local excess = used + reserved + amount - limit
-  if excess > 0 then
-    local wait = used > 0 and wait_for(KEYS[2 * i - 1], math.min(excess, used)) or 0
-    return told({'denied', whole(i), 'tokens', tostring(wait)})
+  local rkey, number = KEYS[2 * i - 1], ARGV[2 * i]
+  redis.call('ZREM', KEYS[2 * i], ARGV[1] .. '|0', ARGV[1] .. '|' .. ARGV[2 * i + 1])
+  -- What no longer counts is not in the sum either.
+  if tonumber(redis.call('HGET', rkey, number) or 0) > 0 then
+    redis.call('HINCRBY', rkey, number, -1)
+    redis.call('HINCRBY', rkey, 'sum', -1)
   end
-  answer[#answer + 1] = whole(used + reserved + amount)
 end
-for i = 1, #KEYS / 2 do
-  redis.call('ZREM', KEYS[2 * i], ARGV[1] .. '|0')
-  hold(KEYS[2 * i], ARGV[1], tonumber(ARGV[2 * i]))
-end
-return told(answer)
 """
 )
 

@@ -27,6 +27,12 @@ from keys.scopes import Scope
 BUCKET_S: Final = 0.25
 
 
+@dataclass(slots=True, eq=False)
+class Bucket:
+    leaves_at: float
+    amount: int
+
+
 class SlidingSum:
     """The sum of what was added in the last 60 seconds. Amounts added within a quarter second share
     a bucket, which counts until 60 seconds after its last amount: some amounts count slightly
@@ -35,33 +41,45 @@ class SlidingSum:
     __slots__ = ("_buckets", "_opened_at", "_total")
 
     def __init__(self) -> None:
-        self._buckets: deque[tuple[float, int]] = deque()  # counts until when, how much
+        self._buckets: deque[Bucket] = deque()
         self._opened_at = -math.inf
         self._total = 0
 
-    def add(self, now: float, amount: int) -> None:
+    def add(self, now: float, amount: int) -> "Bucket":
+        """Returns where it was added, for `take_back`."""
         self._total += amount
         if self._buckets and now - self._opened_at < BUCKET_S:
-            amount += self._buckets.pop()[1]
-        else:
-            self._opened_at = now
-        self._buckets.append((now + WINDOW_S, amount))
+            bucket = self._buckets[-1]
+            bucket.leaves_at, bucket.amount = now + WINDOW_S, bucket.amount + amount
+            return bucket
+        self._opened_at = now
+        bucket = Bucket(now + WINDOW_S, amount)
+        self._buckets.append(bucket)
+        return bucket
+
+    def take_back(self, bucket: "Bucket", amount: int) -> None:
+        # One that no longer counts has nothing left.
+        amount = min(amount, bucket.amount)
+        bucket.amount -= amount
+        self._total -= amount
 
     def total(self, now: float) -> int:
         buckets = self._buckets
-        while buckets and buckets[0][0] <= now:
-            self._total -= buckets.popleft()[1]
+        while buckets and buckets[0].leaves_at <= now:
+            gone = buckets.popleft()
+            self._total -= gone.amount
+            gone.amount = 0
         return self._total
 
     def seconds_until_none_left(self, now: float) -> float:
-        return _wait_s(self._buckets[-1][0], now) if self._buckets else 0.0
+        return _wait_s(self._buckets[-1].leaves_at, now) if self._buckets else 0.0
 
     def seconds_until_left(self, now: float, amount: int) -> float:
         """How long until `amount` of the sum, or all of it, no longer counts."""
         left, wait_s = 0, 0.0
-        for leaves_at, bucket in self._buckets:
-            left += bucket
-            wait_s = _wait_s(leaves_at, now)
+        for bucket in self._buckets:
+            left += bucket.amount
+            wait_s = _wait_s(bucket.leaves_at, now)
             if left >= amount:
                 break
         return wait_s
@@ -84,7 +102,7 @@ class _Counts:
     def is_idle(self, now: float) -> bool:
         return not (self.running or self.requests.total(now) or self.tokens.total(now))
 
-    def denial(self, scope: Scope, now: float) -> Denial | None:
+    def denial(self, scope: Scope, now: float, tokens: int) -> Denial | None:
         limits = scope.limits
         if limits.requests_per_minute is not None:
             excess = self.requests.total(now) + 1 - limits.requests_per_minute
@@ -92,7 +110,9 @@ class _Counts:
                 wait_s = self.requests.seconds_until_left(now, excess)
                 return Denial(Limit.REQUESTS, wait_s, scope)
         if limits.tokens_per_minute is not None:
-            denial = self.token_denial(scope, now, 1, limits.tokens_per_minute)
+            limit = limits.tokens_per_minute
+            # At least one, whatever the limit: nothing is admitted where none is left.
+            denial = self.token_denial(scope, now, max(1, capped(tokens, limit)), limit)
             if denial is not None:
                 return denial
         if limits.concurrency is not None and self.running >= limits.concurrency:
@@ -110,14 +130,17 @@ class _Counts:
 
 
 class MemoryHold:
-    __slots__ = ("_counted", "_engine", "_reserved")
+    __slots__ = ("_counted", "_engine", "_first", "_reserved", "_taken")
 
-    def __init__(self, engine: "MemoryCounters", counted: Sequence[tuple[Scope, _Counts]]) -> None:
+    def __init__(self, engine: "MemoryCounters") -> None:
         self._engine = engine
-        self._counted = counted
+        self._counted: list[tuple[Scope, _Counts]] = []
+        # How many scopes were taken first.
+        self._first = 0
+        self._taken: list[tuple[_Counts, Bucket]] = []
         self._reserved: list[tuple[_Counts, int]] = []
 
-    async def reserve_tokens(self, tokens: int) -> Denial | None:
+    async def reserve_tokens(self, tokens: int, more: Sequence[Scope] = ()) -> Denial | None:
         now = self._engine.clock()
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
@@ -125,10 +148,19 @@ class MemoryHold:
                 denial = counts.token_denial(scope, now, capped(tokens, limit), limit)
                 if denial is not None:
                     return denial
-        self.hold_tokens(tokens)
+        found = self._engine.room_in(more, now, tokens)
+        if isinstance(found, Denial):
+            return found
+        self._take(found, now)
+        if tokens > 0:
+            self.reserve_unchecked(tokens)
         return None
 
-    def hold_tokens(self, tokens: int) -> None:
+    def take_unchecked(self, scopes: Sequence[Scope]) -> None:
+        """Without checking limits."""
+        self._take(self._engine.counts_of(scopes), self._engine.clock())
+
+    def reserve_unchecked(self, tokens: int) -> None:
         """Without checking limits."""
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
@@ -136,6 +168,15 @@ class MemoryHold:
                 amount = capped(tokens, limit)
                 counts.reserved_tokens += amount
                 self._reserved.append((counts, amount))
+
+    def _take(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> None:
+        for _, counts in found:
+            self._taken.append((counts, counts.requests.add(now, 1)))
+            counts.running += 1
+        self._first = self._first or len(found)
+        self._counted += found
+        # Not earlier: before they counted, these scopes would have seemed idle.
+        self._engine.drop_idle(now, len(found))
 
     def release(self, used_tokens: int) -> None:
         now = self._engine.clock()
@@ -145,6 +186,22 @@ class MemoryHold:
             counts.running -= 1
             if used_tokens > 0:
                 counts.tokens.add(now, used_tokens)
+
+    def give_back_more(self) -> None:
+        later = {id(counts) for _, counts in self._counted[self._first :]}
+        for counts, amount in self._reserved:
+            if id(counts) in later:
+                counts.reserved_tokens -= amount
+        for counts, bucket in self._taken[self._first :]:
+            counts.requests.take_back(bucket, 1)
+            counts.running -= 1
+        self._reserved = [each for each in self._reserved if id(each[0]) not in later]
+        del self._counted[self._first :], self._taken[self._first :]
+
+    def give_back(self) -> None:
+        for counts, bucket in self._taken:
+            counts.requests.take_back(bucket, 1)
+        self.release(0)
 
     def requests(self) -> Level | None:
         now = self._engine.clock()
@@ -171,25 +228,34 @@ class MemoryHold:
 class MemoryCounters:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self._counted: OrderedDict[tuple[str, int], _Counts] = OrderedDict()
+        self._counted: OrderedDict[str, _Counts] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._counted)
 
-    async def take(self, scopes: Sequence[Scope]) -> MemoryHold | Denial:
-        now = self.clock()
-        found = []
-        for scope in scopes:
-            counts = self._counts(scope)
-            denial = counts.denial(scope, now)
-            if denial is not None:
-                return denial
-            found.append((scope, counts))
-        return self._hold(found, now)
+    async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> MemoryHold | Denial:
+        hold = MemoryHold(self)
+        denial = await hold.reserve_tokens(tokens, scopes)
+        return hold if denial is None else denial
 
     def count(self, scopes: Sequence[Scope]) -> MemoryHold:
         """Without checking limits."""
-        return self._hold([(scope, self._counts(scope)) for scope in scopes], self.clock())
+        hold = MemoryHold(self)
+        hold.take_unchecked(scopes)
+        return hold
+
+    def room_in(
+        self, scopes: Sequence[Scope], now: float, tokens: int
+    ) -> list[tuple[Scope, _Counts]] | Denial:
+        """The counts of scopes that all have room for one request with so many tokens."""
+        found = self.counts_of(scopes)
+        for scope, counts in found:
+            denial = counts.denial(scope, now, tokens)
+            if denial is not None:
+                # Whom a request names must not stay in memory because it was refused.
+                self.drop_idle(now, len(found))
+                return denial
+        return found
 
     def health(self) -> str:
         return ""
@@ -200,17 +266,10 @@ class MemoryCounters:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def _hold(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> MemoryHold:
-        for _, counts in found:
-            counts.requests.add(now, 1)
-            counts.running += 1
-        # Not earlier: before they counted, these scopes would have seemed idle.
-        for _ in found:
-            self._drop_idle(now)
-        return MemoryHold(self, found)
+    def counts_of(self, scopes: Sequence[Scope]) -> list[tuple[Scope, _Counts]]:
+        return [(scope, self._counts(scope.counted_as)) for scope in scopes]
 
-    def _counts(self, scope: Scope) -> _Counts:
-        name = (scope.kind, scope.id)
+    def _counts(self, name: str) -> _Counts:
         counts = self._counted.get(name)
         if counts is None:
             counts = self._counted[name] = _Counts()
@@ -218,10 +277,14 @@ class MemoryCounters:
             self._counted.move_to_end(name)
         return counts
 
-    def _drop_idle(self, now: float) -> None:
-        """Drops the least recently used scope if it is idle. One a request keeps memory bounded."""
-        name = next(iter(self._counted))
-        if self._counted[name].is_idle(now):
-            del self._counted[name]
-        else:
-            self._counted.move_to_end(name)
+    def drop_idle(self, now: float, most: int) -> None:
+        """Looks at the least recently used scopes, and drops those that are idle. As many as a
+        request has keep memory bounded."""
+        for _ in range(most):
+            name = next(iter(self._counted), None)
+            if name is None:
+                return
+            if self._counted[name].is_idle(now):
+                del self._counted[name]
+            else:
+                self._counted.move_to_end(name)

@@ -16,11 +16,11 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from keys.limits.counters import (
     CONCURRENCY_RETRY_S,
-    WINDOW_S,
     Denial,
     Hold,
     Level,
@@ -28,7 +28,7 @@ from keys.limits.counters import (
     capped,
     tightest,
 )
-from keys.limits.counting_scripts import HEARTBEAT, RELEASE, RESERVE, TAKE
+from keys.limits.counting_scripts import GIVE_BACK, HEARTBEAT, RELEASE, TAKE
 from keys.limits.memory_counters import MemoryCounters, MemoryHold
 from keys.limits.redis_link import RedisLink
 from keys.scopes import Scope
@@ -37,108 +37,149 @@ PREFIX: Final = "wai:limits"
 HEARTBEAT_S: Final = 5.0
 
 
+@dataclass(slots=True)
+class _Held:
+    """What a request has in one scope."""
+
+    scope: Scope
+    # Where Redis counts the request; empty where it could not be asked.
+    bucket: str
+    # Tokens: those asked of Redis, and those that are reserved.
+    asked: int
+    reserved: int
+    requests: Level | None = None
+    tokens: Level | None = None
+
+
 class _RedisHold:
-    __slots__ = (
-        "_asked",
-        "_engine",
-        "_local",
-        "_requests",
-        "_reserved",
-        "_scopes",
-        "_slot",
-        "_tokens",
-    )
+    __slots__ = ("_counts_alone", "_engine", "_first", "_held", "_local", "_slot")
 
-    def __init__(
-        self,
-        engine: "RedisCounters",
-        scopes: Sequence[Scope],
-        slot: str,
-        *,
-        local: MemoryHold | None = None,
-        levels: Sequence[bytes] = (),
-    ) -> None:
-        """`local` is the hold in the process's memory, `levels` the numbers that Redis returned."""
+    def __init__(self, engine: "RedisCounters", slot: str) -> None:
         self._engine = engine
-        self._scopes = scopes
         self._slot = slot
-        self._local = local
-        self._asked = [0] * len(scopes)
-        self._reserved = [0] * len(scopes)
-        self._requests: Level | None = None
-        self._tokens: Level | None = None
-        if levels:
-            limits = [scope.limits for scope in scopes]
-            self._requests = tightest(
-                [
-                    Level(each.requests_per_minute, int(levels[4 * i]), float(levels[4 * i + 1]))
-                    for i, each in enumerate(limits)
-                    if each.requests_per_minute is not None
-                ]
-            )
-            self._tokens = tightest(
-                [
-                    Level(each.tokens_per_minute, int(levels[4 * i + 2]), float(levels[4 * i + 3]))
-                    for i, each in enumerate(limits)
-                    if each.tokens_per_minute is not None
-                ]
-            )
-        elif local is not None:
-            self._requests, self._tokens = local.requests(), local.tokens()
+        # The hold in the process's own memory.
+        self._local: MemoryHold | None = None
+        self._held: list[_Held] = []
+        # How many scopes were taken first.
+        self._first = 0
+        # Whether Redis was unreachable when it was asked last.
+        self._counts_alone = False
 
-    async def reserve_tokens(self, tokens: int) -> Denial | None:
-        limited = [
-            (number, scope, scope.limits.tokens_per_minute)
-            for number, scope in enumerate(self._scopes)
-            if scope.limits.tokens_per_minute is not None
-        ]
-        if not limited or self._local is None:
+    async def reserve_tokens(self, tokens: int, more: Sequence[Scope] = ()) -> Denial | None:
+        limited = [held for held in self._held if held.scope.limits.tokens_per_minute is not None]
+        if not limited and not more:
             return None
-        amounts = [capped(tokens, limit) for _, _, limit in limited]
+        scopes = [*(held.scope for held in limited), *more]
+        amounts = [_amount(scope, tokens) for scope in scopes]
         # Set before the script runs: a release that runs before its answer arrives then removes
         # what it reserved.
-        for (number, _, _), amount in zip(limited, amounts, strict=True):
-            self._asked[number] = self._reserved[number] = amount
-        answer = await self._engine.reserve(
-            self._slot,
-            [scope for _, scope, _ in limited],
-            [(amount, limit) for amount, (_, _, limit) in zip(amounts, limited, strict=True)],
-        )
-        if answer is None:
-            denial = await self._local.reserve_tokens(tokens)
-            self._tokens = self._local.tokens()
-        elif answer[0] == b"denied":
-            denial = _denial(answer, [scope for _, scope, _ in limited])
-        else:
-            denial = None
-            self._local.hold_tokens(tokens)
-            self._tokens = tightest(
-                [
-                    Level(limit, int(used), WINDOW_S)
-                    for (_, _, limit), used in zip(limited, answer[1:], strict=True)
-                ]
-            )
+        for held, amount in zip(limited, amounts, strict=False):
+            held.asked = held.reserved = amount
+        try:
+            answer = await self._engine.take_in_redis(self._slot, scopes, amounts, len(limited))
+        except BaseException:
+            # Cancelled after the script was sent: it may have taken the slots of `more`.
+            if more:
+                self._engine.release_in_redis(0, self._slot, more, amounts[len(limited) :])
+            raise
+        denial = await self._decided(answer, scopes, amounts, limited, tokens)
         if denial is not None:
-            self._reserved = [0] * len(self._scopes)
+            for held in limited:
+                held.reserved = 0
         return denial
+
+    async def _decided(
+        self,
+        answer: list[bytes] | None,
+        scopes: list[Scope],
+        amounts: list[int],
+        limited: list[_Held],
+        tokens: int,
+    ) -> Denial | None:
+        if answer is not None and answer[0] == b"denied":
+            return _denial(answer, scopes)
+        more = scopes[len(limited) :]
+        self._counts_alone = answer is None
+        if answer is None:
+            denial = await self._decided_here(more, tokens)
+            if denial is not None:
+                return denial
+        else:
+            if self._local is None:
+                self._local = self._engine.fallback.count(more)
+            else:
+                self._local.take_unchecked(more)
+            if tokens > 0:
+                self._local.reserve_unchecked(tokens)
+        bucket = "" if answer is None else answer[1].decode()
+        added = [
+            _Held(scope, bucket, amount, amount)
+            for scope, amount in zip(more, amounts[len(limited) :], strict=True)
+        ]
+        self._first = self._first or len(added)
+        self._held += added
+        if answer is not None:
+            _note_levels([*limited, *added], answer[2:])
+        return None
+
+    async def _decided_here(self, more: list[Scope], tokens: int) -> Denial | None:
+        """While Redis is unreachable."""
+        if self._local is not None:
+            return await self._local.reserve_tokens(tokens, more)
+        found = await self._engine.fallback.take(more, tokens)
+        if isinstance(found, Denial):
+            return found
+        self._local = found
+        return None
 
     def release(self, used_tokens: int) -> None:
         if self._local is not None:
             self._local.release(used_tokens)
-        self._engine.release(self, self._scopes, [used_tokens, self._slot, *self._asked])
+        self._engine.forget(self)
+        scopes = [held.scope for held in self._held]
+        asked = [held.asked for held in self._held]
+        self._engine.release_in_redis(used_tokens, self._slot, scopes, asked)
+
+    def give_back_more(self) -> None:
+        if self._local is not None:
+            self._local.give_back_more()
+        self._give_back_in_redis(self._held[self._first :])
+        del self._held[self._first :]
+
+    def give_back(self) -> None:
+        if self._local is not None:
+            self._local.give_back()
+        self._engine.forget(self)
+        self._give_back_in_redis(self._held)
+
+    def _give_back_in_redis(self, held: list[_Held]) -> None:
+        if held:
+            arguments = [(each.scope, each.bucket, each.asked) for each in held]
+            self._engine.give_back_in_redis(self._slot, arguments)
 
     def requests(self) -> Level | None:
-        return self._requests
+        known = [held.requests for held in self._held if held.requests is not None]
+        return tightest(known) if known or self._local is None else self._local.requests()
 
     def tokens(self) -> Level | None:
-        return self._tokens
+        if self._counts_alone and self._local is not None:
+            return self._local.tokens()
+        return tightest([held.tokens for held in self._held if held.tokens is not None])
 
     @property
     def members(self) -> list[tuple[Scope, str]]:
-        return [
-            (scope, f"{self._slot}|{tokens}")
-            for scope, tokens in zip(self._scopes, self._reserved, strict=True)
-        ]
+        return [(held.scope, f"{self._slot}|{held.reserved}") for held in self._held]
+
+
+def _note_levels(asked: Sequence[_Held], levels: Sequence[bytes]) -> None:
+    """`levels` are the numbers that Redis returned, four for each scope that it was asked of."""
+    for at, held in enumerate(asked):
+        requests, reset_s, used, rest_s = levels[4 * at : 4 * at + 4]
+        limits = held.scope.limits
+        if limits.requests_per_minute is not None and held.requests is None:
+            held.requests = Level(limits.requests_per_minute, int(requests), float(reset_s))
+        if limits.tokens_per_minute is not None:
+            held.tokens = Level(limits.tokens_per_minute, int(used), float(rest_s))
 
 
 class RedisCounters:
@@ -153,7 +194,7 @@ class RedisCounters:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._link = RedisLink(url, clock=clock, on_connect=self._restore)
-        self._fallback = MemoryCounters() if fallback is None else fallback
+        self.fallback = MemoryCounters() if fallback is None else fallback
         self._prefix = prefix
         self._live: set[_RedisHold] = set()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -167,13 +208,25 @@ class RedisCounters:
         await self._link.run(HEARTBEAT, [], ["XX"])
         return self.health()
 
-    async def take(self, scopes: Sequence[Scope]) -> Hold | Denial:
+    async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> Hold | Denial:
         # Not a secret. `uuid4` makes a system call, which gives the GIL to the ledger's thread.
-        slot = f"{random.getrandbits(128):032x}"
+        hold = _RedisHold(self, f"{random.getrandbits(128):032x}")
+        denial = await hold.reserve_tokens(tokens, scopes)
+        if denial is not None:
+            return denial
+        self._live.add(hold)
+        self._keep_leases()
+        return hold
+
+    async def take_in_redis(
+        self, slot: str, scopes: Sequence[Scope], amounts: Sequence[int], held: int
+    ) -> list[bytes] | None:
+        """Of the first `held` scopes only tokens. None while Redis is unreachable."""
         names: list[str] = []
         arguments: list[str | int] = [slot]
-        for scope in scopes:
+        for at, (scope, amount) in enumerate(zip(scopes, amounts, strict=True)):
             limits = scope.limits
+            arguments.append(int(at < held))
             for what, limit in (
                 ("requests", limits.requests_per_minute),
                 ("tokens", limits.tokens_per_minute),
@@ -181,42 +234,35 @@ class RedisCounters:
             ):
                 names.append(self._name(scope, what))
                 arguments.append(-1 if limit is None else limit)
-        try:
-            answer = await self._link.run(TAKE, names, arguments)
-        except BaseException:
-            # Cancelled after the script was sent: it may have taken the slot.
-            _RedisHold(self, scopes, slot).release(0)
-            raise
-        if answer is None:
-            local = await self._fallback.take(scopes)
-            if isinstance(local, Denial):
-                return local
-            hold = _RedisHold(self, scopes, slot, local=local)
-        elif answer[0] == b"denied":
-            return _denial(answer, scopes)
-        else:
-            local = self._fallback.count(scopes)
-            hold = _RedisHold(self, scopes, slot, local=local, levels=answer[1:])
-        self._live.add(hold)
-        self._keep_leases()
-        return hold
+            arguments.append(amount)
+        return await self._link.run(TAKE, names, arguments)
 
-    async def reserve(
-        self, slot: str, scopes: Sequence[Scope], amounts: Sequence[tuple[int, int]]
-    ) -> list[bytes] | None:
-        names = [self._name(scope, what) for scope in scopes for what in ("tokens", "slots")]
-        arguments: list[str | int] = [slot]
-        for pair in amounts:
-            arguments += pair
-        return await self._link.run(RESERVE, names, arguments)
-
-    def release(
-        self, hold: _RedisHold, scopes: Sequence[Scope], arguments: list[str | int]
+    def release_in_redis(
+        self, used_tokens: int, slot: str, scopes: Sequence[Scope], amounts: Sequence[int]
     ) -> None:
+        self._send(RELEASE, ("tokens", "slots"), scopes, [used_tokens, slot, *amounts])
+
+    def give_back_in_redis(self, slot: str, held: Sequence[tuple[Scope, str, int]]) -> None:
+        """`held` are scopes with the bucket and the tokens in each."""
+        arguments: list[str | int] = [slot]
+        for _, bucket, amount in held:
+            arguments += (bucket, amount)
+        scopes = [scope for scope, _, _ in held]
+        self._send(GIVE_BACK, ("requests", "slots"), scopes, arguments)
+
+    def forget(self, hold: _RedisHold) -> None:
         self._live.discard(hold)
-        names = [self._name(scope, what) for scope in scopes for what in ("tokens", "slots")]
+
+    def _send(
+        self,
+        script: str,
+        kinds: tuple[str, str],
+        scopes: Sequence[Scope],
+        arguments: list[str | int],
+    ) -> None:
+        names = [self._name(scope, what) for scope in scopes for what in kinds]
         try:
-            self._link.send(RELEASE, names, arguments)
+            self._link.send(script, names, arguments)
         except RuntimeError:
             # No loop runs: the process is ending, and the leases will expire.
             return
@@ -228,7 +274,7 @@ class RedisCounters:
         await self._link.close()
 
     def _name(self, scope: Scope, what: str) -> str:
-        return f"{self._prefix}:{scope.kind}:{scope.id}:{what}"
+        return f"{self._prefix}:{scope.counted_as}:{what}"
 
     # --- leases, and restoring them after a new connection ------------------------------------
 
@@ -257,6 +303,12 @@ class RedisCounters:
             held = [member for hold in batch for member in hold.members]
             names = [self._name(scope, "slots") for scope, _ in held]
             await self._link.run(HEARTBEAT, names, [which, *(member for _, member in held)])
+
+
+def _amount(scope: Scope, tokens: int) -> int:
+    """The tokens to reserve in a scope."""
+    limit = scope.limits.tokens_per_minute
+    return 0 if limit is None else capped(tokens, limit)
 
 
 def _denial(answer: list[bytes], scopes: Sequence[Scope]) -> Denial:

@@ -6,7 +6,7 @@ from keys import errors
 from keys.access.key_record import KeyRecord
 from keys.ledger.totals import Names, Place
 from keys.ledger.windows import utc_day
-from keys.limits.counters import Denial, Limit
+from keys.limits.counters import WINDOW_S, Denial, Limit
 
 _ERRORS: Final[dict[Limit, tuple[type[errors.LimitReached], str]]] = {
     Limit.REQUESTS: (errors.RequestRateReached, "requests_per_minute"),
@@ -19,10 +19,13 @@ REFUSED_COLUMNS: Final[dict[Limit, str]] = {limit: f"refused_{limit.value}" for 
 
 def limit_reached(denial: Denial, now: float) -> errors.LimitReached:
     error_class, field = _ERRORS[denial.limit]
+    amount = getattr(denial.scope.limits, field)
+    # A limit of 0 never has room; perhaps it is changed meanwhile.
+    retry_after_s = denial.retry_after_s if amount else WINDOW_S
     return error_class(
-        limit_value=getattr(denial.scope.limits, field),
-        retry_after_s=denial.retry_after_s,
-        reset_at=now + denial.retry_after_s,
+        limit_value=amount,
+        retry_after_s=retry_after_s,
+        reset_at=now + retry_after_s,
         whose=denial.scope.words,
     )
 

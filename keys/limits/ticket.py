@@ -11,6 +11,7 @@ import random
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 
@@ -18,13 +19,17 @@ from keys import errors
 from keys.access.key_record import KeyRecord
 from keys.ledger.captured import Capture
 from keys.ledger.claims import MILLION, Claim, Decision, Shortfall
-from keys.ledger.rows import LedgerRow
+from keys.ledger.rows import LedgerRow, fit_text
 from keys.ledger.totals import CLIENT_GONE_STATUS
 from keys.ledger.windows import utc_day
 from keys.ledger.writer import LedgerWriter
-from keys.limits.counters import Hold
+from keys.limits.counters import Counters, Denial, Hold
 from keys.limits.headers import ratelimit_headers
 from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
+from keys.models import RequestLog
+from keys.request_scopes import BudgetScope, budgets_met, rates_met
+
+LONGEST_USER: Final = RequestLog._meta.get_field("user").max_length or 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,8 +63,10 @@ class Ticket:
 
     __slots__ = (
         "_began",
+        "_counters",
         "_future",
         "_hold",
+        "_later",
         "_ledger",
         "_loop",
         "_reservation",
@@ -89,6 +96,7 @@ class Ticket:
         user_agent: str,
         started_at: float,
         hold: Hold | None,
+        counters: Counters,
         ledger: LedgerWriter,
     ) -> None:
         self.key = key
@@ -106,6 +114,9 @@ class Ticket:
         self.capture = Capture() if key.captures else None
         self._began = time.perf_counter()
         self._hold = hold
+        # Taken of limits on the model or the person, where it is not in `_hold`.
+        self._later: Hold | None = None
+        self._counters = counters
         self._ledger = ledger
         self._reservation: uuid.UUID | None = None
         self._settled = False
@@ -115,6 +126,17 @@ class Ticket:
     def elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._began) * 1000)
 
+    def budgets(self, model: str) -> tuple[BudgetScope, ...]:
+        """Whose budgets the request meets with this model. Set `user` first."""
+        scopes = self.key.budget_scopes
+        return budgets_met(scopes, model, self._person) if scopes else ()
+
+    @property
+    def _person(self) -> str:
+        """`user` as it is stored."""
+        user = self.user
+        return user if user.isascii() and user.isprintable() else fit_text(user, LONGEST_USER)
+
     async def reserve(
         self,
         *,
@@ -123,43 +145,80 @@ class Ticket:
         neurons_micro: int | None,
         wished_cost_nano_usd: int | None = None,
         wished_neurons_micro: int | None = None,
+        wished_tokens: int | None = None,
+        model: str | None = None,
         again: bool = False,
     ) -> int:
-        """Reserve an upper estimate before upstream is called. An unknown cost is None. Raises
-        `LimitReached`, `BudgetUsedUp` or `LedgerUnavailable`; the ticket is then withdrawn and
-        leaves no row. With `again`, this replaces what was reserved before, and a refusal leaves
-        the ticket as it is: with nothing reserved of a budget.
+        """Reserve an upper estimate before upstream is called, and take a request and a slot of the
+        limits on `model`, by default the ticket's, and on the person behind the key. An unknown
+        cost is None. Raises `LimitReached`, `BudgetUsedUp` or `LedgerUnavailable`; the ticket is
+        then withdrawn and leaves no row. With `again`, this replaces what was reserved before for
+        another model, and a refusal leaves the ticket as it is: with nothing reserved of a budget.
 
         A request that could use more than it needs passes what it wishes. Returns how many
         millionths of the difference are reserved as well: all of it where nothing is limited.
 
         Budgets and row belong to the UTC day on which the request began.
         """
+        model = self.model if model is None else model
         if again and self._reservation is not None:
             # Written before the claim that follows.
             self._ledger.release(self._reservation)
             self._reservation = None
-        if self._hold is not None and not again:
-            denial = await self._hold.reserve_tokens(tokens)
-            if denial is not None:
-                self.withdraw()
-                self._count_refusal(REFUSED_COLUMNS[denial.limit])
-                raise limit_reached(denial, time.time())
-        if not self.key.budget_scopes:
+        if self._hold is not None or self.key.later_rate_scopes:
+            await self._take_more(model, tokens, again=again)
+        budgets = self.budgets(model)
+        if not budgets:
             return MILLION
         claim = Claim(
             # Not a secret. `uuid4` makes a system call, which gives the GIL to the ledger's thread.
             id=uuid.UUID(int=random.getrandbits(128)),
-            scopes=self.key.budget_scopes,
+            scopes=budgets,
             key_id=self.key.id,
             owner_id=self.key.owner_id,
             day=utc_day(self.started_at),
             cost_nano_usd=cost_nano_usd,
             neurons_micro=neurons_micro,
+            tokens=tokens,
             wished_cost_nano_usd=wished_cost_nano_usd,
             wished_neurons_micro=wished_neurons_micro,
+            wished_tokens=wished_tokens,
+            model=model,
+            team_id=self.key.team_id,
+            user=self._person,
         )
         return await self._claimed(claim, again=again)
+
+    async def _take_more(self, model: str, tokens: int, *, again: bool) -> None:
+        later = self.key.later_rate_scopes
+        more = rates_met(later, model, self._person) if later else ()
+        if again:
+            self._give_back_later()
+        denial = None
+        if self._hold is not None and not again:
+            denial = await self._hold.reserve_tokens(tokens, more)
+        elif more:
+            taken = await self._counters.take(more, tokens)
+            if isinstance(taken, Denial):
+                denial = taken
+            else:
+                self._later = taken
+        if denial is None:
+            return
+        if not again:
+            self._settled = True
+            if self._hold is not None:
+                self._hold.give_back()
+            self._count_refusal(REFUSED_COLUMNS[denial.limit])
+        raise limit_reached(denial, time.time())
+
+    def _give_back_later(self) -> None:
+        """What was taken of the limits on a model that does not answer."""
+        if self._hold is not None:
+            self._hold.give_back_more()
+        if self._later is not None:
+            self._later.give_back()
+            self._later = None
 
     async def _claimed(self, claim: Claim, *, again: bool) -> int:
         # Set before the decision: a request that is cancelled meanwhile releases it.
@@ -179,7 +238,7 @@ class Ticket:
                 self._reservation = None
             else:
                 self.withdraw()
-                self._count_refusal(f"refused_{decision.budget.unit}")
+                self._count_refusal(f"refused_{decision.budget.subject.what}")
             raise decision.error(claim.day)
         return MILLION if decision is None else decision.millionths
 
@@ -219,7 +278,8 @@ class Ticket:
         return self._settled
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        return [] if self._hold is None else ratelimit_headers(self._hold)
+        hold = self._hold or self._later
+        return [] if hold is None else ratelimit_headers(hold)
 
     def _settled_row(self, outcome: Outcome) -> LedgerRow:
         self._settled = True
@@ -268,8 +328,9 @@ class Ticket:
         )
 
     def _release(self, used_tokens: int) -> None:
-        if self._hold is not None:
-            self._hold.release(used_tokens)
+        for hold in (self._hold, self._later):
+            if hold is not None:
+                hold.release(used_tokens)
 
     def __del__(self) -> None:
         """A stream whose generator never started runs no `finally`, so its ticket is settled here.

@@ -20,7 +20,14 @@ from keys.models.restrictions import (
 from keys.models.revision import Revision
 from keys.models.sent_form import SentForm
 from keys.models.team import Membership, Team
-from keys.models.totals import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS, DayTotal, MonthTotal
+from keys.models.totals import (
+    DURATION_COUNTS,
+    LATENCY_BOUNDS_MS,
+    TTFT_COUNTS,
+    DayTotal,
+    MonthTotal,
+    TeamTotal,
+)
 
 __all__ = [
     "DURATION_COUNTS",
@@ -50,6 +57,7 @@ __all__ = [
     "Revision",
     "SentForm",
     "Team",
+    "TeamTotal",
     "normal_patterns",
     "usual_amount",
     "validate_endpoints",

@@ -19,7 +19,6 @@ from keys.held_limits import (
     WHATS,
     WINDOWS_OF,
     HeldLimit,
-    HolderKind,
     Raised,
     Subject,
     What,
@@ -30,6 +29,7 @@ from keys.models.key import Key
 from keys.models.owner_limits import OwnerLimits
 from keys.models.restrictions import validate_model_patterns
 from keys.models.revision import Revision
+from keys.scopes import HolderKind
 
 MOST_PATTERNS: Final = 20
 LONGEST_PATTERN: Final = 200

@@ -19,6 +19,12 @@ class Reservation(models.Model):
     day = models.DateField()
     cost_nano_usd = models.BigIntegerField()
     neurons_micro = models.BigIntegerField()
+    requests = models.BigIntegerField(db_default=1)
+    tokens = models.BigIntegerField(db_default=0)
+    # Null in one that a worker of release 0.2.0 made: it counts as one of any model.
+    model = models.CharField(max_length=200, null=True)
+    team_id = models.BigIntegerField(null=True)
+    user = models.CharField(max_length=200, db_default="")
     expires_at = models.DateTimeField()
 
     class Meta:

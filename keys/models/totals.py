@@ -92,3 +92,51 @@ class MonthTotal(Totals):
                 name="keys_one_monthtotal",
             )
         ]
+
+
+class TeamTotal(models.Model):
+    """Totals of one UTC day, by team and by the person behind a key, of the requests that have one
+    of them. For limits of teams and persons, and for reports.
+
+    They are updated in the transaction that writes the rows, as `DayTotal` is. The team is that of
+    the day. 0 and "" mean none.
+    """
+
+    day = models.DateField()
+    team_id = models.BigIntegerField(default=0)
+    team_name = models.CharField(max_length=120, default="")
+    key_id = models.BigIntegerField(default=0)
+    key_name = models.CharField(max_length=120, default="")
+    owner_id = models.BigIntegerField(default=0)
+    owner_name = models.CharField(max_length=150, default="")
+    user = models.CharField(max_length=200, default="")
+    model = models.CharField(max_length=200, default="")
+
+    requests = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    client_gone = models.BigIntegerField(default=0)
+    unpriced = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    images = models.BigIntegerField(default=0)
+    audio_ms = models.BigIntegerField(default=0)
+    cost_nano_usd = models.BigIntegerField(default=0)
+    neurons_micro = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "day's total of a team"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "team_id", "key_id", "owner_id", "user", "model"],
+                name="keys_one_teamtotal",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["team_id", "day"], name="keys_teamtotal_team"),
+            models.Index(fields=["key_id", "user", "day"], name="keys_teamtotal_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.team_name} {self.user} {self.model}"

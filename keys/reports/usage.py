@@ -58,6 +58,8 @@ _SUMMED: Final = (
     "images",
     "requests",
 )
+# Those of `KeyUsage`.
+_WINDOWS: Final = (Window.DAY, Window.MONTH, Window.TOTAL)
 _RESERVED: Final = {"cost_nano_usd": "reserved_nano_usd", "neurons_micro": "reserved_neurons_micro"}
 
 
@@ -117,7 +119,7 @@ def _key_usage(used: Mapping[str, Any], reserved: Mapping[str, Any]) -> KeyUsage
                 for name, field in _RESERVED.items()
             },
         )
-        for window in Window
+        for window in _WINDOWS
     }
     refused = {name: int(used.get(f"today_{name}") or 0) for name in REFUSED}
     return KeyUsage(**windows, refused_today=refused)
@@ -125,7 +127,7 @@ def _key_usage(used: Mapping[str, Any], reserved: Mapping[str, Any]) -> KeyUsage
 
 def _sums(names: Iterable[str], today: date, of_today: Iterable[str] = ()) -> dict[str, Any]:
     sums = {f"today_{name}": Sum(name, filter=Q(day=today)) for name in of_today}
-    for window in Window:
+    for window in _WINDOWS:
         within = None if window is Window.TOTAL else _within(window, today)
         for name in names:
             sums[f"{window.value}_{name}"] = Sum(name, filter=within)

@@ -77,6 +77,9 @@ _OPERATOR = Rule(
 _UPSTREAM = Rule(502, SERVER, "upstream_error", "Workers AI failed to answer this request.")
 _TIMEOUT = Rule(504, SERVER, "upstream_timeout", "Workers AI did not answer in time.")
 
+# Limits of requests or of tokens, which the type of the error tells.
+_COUNTED = (keys.LimitReached, keys.CountUsedUp)
+
 _RULES: dict[type[Exception], Rule | None] = {
     # keys
     keys.KeysError: Rule(500, SERVER, None, "The gateway could not handle this key."),
@@ -87,6 +90,7 @@ _RULES: dict[type[Exception], Rule | None] = {
     keys.LimitReached: _LIMIT,
     keys.TokenRateReached: Rule(429, "tokens", "rate_limit_exceeded", headers=retry_after),
     keys.BudgetUsedUp: Rule(429, "insufficient_quota", "insufficient_quota", headers=until_reset),
+    keys.CountUsedUp: Rule(429, "requests", "rate_limit_exceeded", headers=until_reset),
     keys.LedgerUnavailable: Rule(
         503, SERVER, "ledger_unavailable",
         "The gateway cannot record requests at the moment. Please try again shortly.",
@@ -188,7 +192,7 @@ def api_error(error: Exception, *, prompt_param: str = "messages") -> ApiError:
     if rule is None:
         return ApiError("The gateway failed to handle this request.", code="internal_error")
     text = rule.text(error) if callable(rule.text) else rule.text
-    kind = kind_of_limit(error) if isinstance(error, keys.LimitReached) else rule.type
+    kind = kind_of_limit(error) if isinstance(error, _COUNTED) else rule.type
     param = field_named(error) or None if rule.param == NAMED else rule.param
     return ApiError(
         str(error) if text is None else text,

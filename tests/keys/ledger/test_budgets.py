@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keys import errors
+from keys.held_limits import HeldLimit, Subject
 from keys.ledger import leases, reservations
 from keys.ledger.budgets import decide
-from keys.ledger.claims import Claim
+from keys.ledger.claims import Amounts, Claim
+from keys.ledger.closed_days import ClosedDays
 from keys.ledger.reservations import LEASE
-from keys.ledger.spending import ClosedMonths, Spending
+from keys.ledger.spending import Spending
 from keys.ledger.transaction import group_transaction
 from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
@@ -26,7 +28,7 @@ from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage, owner_usage
-from keys.scopes import Limits, Scope
+from keys.scopes import Limits
 from tests.keys.factories import Clock, ledger_row, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -184,6 +186,7 @@ def test_a_total_budget_has_no_reset(writers):
     ("window", "begin", "end"),
     [
         (Window.DAY, date(2027, 12, 31), date(2028, 1, 1)),
+        (Window.WEEK, date(2027, 12, 27), date(2028, 1, 3)),
         (Window.MONTH, date(2027, 12, 1), date(2028, 1, 1)),
         (Window.TOTAL, date.min, None),
     ],
@@ -569,7 +572,7 @@ class AnyOrder(RuleBasedStateMachine):
         today = self.now.date()
         claim = Claim(
             id=uuid.uuid4(),
-            scopes=(Scope("key", 1, self.LIMITS),),
+            scopes=record(self.LIMITS).budget_scopes,
             key_id=1,
             owner_id=None,
             day=today,
@@ -584,7 +587,7 @@ class AnyOrder(RuleBasedStateMachine):
         )
         with group_transaction() as transaction:
             decisions, _ = decide(
-                [claim], transaction, writer=uuid.uuid4(), now=self.now, closed=ClosedMonths()
+                [claim], transaction, writer=uuid.uuid4(), now=self.now, closed=ClosedDays()
             )
         assert (decisions[claim.id] is None) == bool(fits)
         if fits:
@@ -696,9 +699,8 @@ def test_a_total_budget_counts_what_was_spent_years_ago(writers):
 
 
 def test_spending_of_a_window_is_the_sum_of_its_days():
-    spending = Spending(
-        {date(2027, 5, 9): (1, 10), date(2027, 5, 10): (2, 20), date(2027, 4, 30): (4, 40)}
-    )
-    day = date(2027, 5, 10)
-    sums = [spending.total(window, day, "usd") for window in Window]
-    assert sums == [2, 3, 7]
+    days = {date(2027, 4, 30): 8, date(2027, 5, 9): 4, date(2027, 5, 11): 2, date(2027, 5, 12): 1}
+    spending = Spending({day: {"": Amounts(usd=cost)} for day, cost in days.items()})
+    budget = HeldLimit(Subject("key", 1, "usd", "day"), 100)
+    sums = [spending.total(window, date(2027, 5, 12), budget) for window in Window]
+    assert sums == [1, 3, 7, 15]

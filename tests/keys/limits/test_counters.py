@@ -165,5 +165,5 @@ async def test_a_busy_minute_needs_little_memory(counters, clock):
     for _ in range(6_000):
         clock.now += 0.01
         hold = await counters.take([key(rpm=10_000)])
-    assert len(counters._counted["key", 1].requests._buckets) <= 241
+    assert len(counters._counted["key:1"].requests._buckets) <= 241
     assert hold.requests().used == 6_000
