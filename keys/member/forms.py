@@ -1,6 +1,6 @@
 """The forms of members' own keys: the fields of a key, within what an operator allows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
@@ -51,9 +51,19 @@ class LimitsForm(forms.Form):
     )
     allowed_networks = LinesField(required=False, max_length=2000, label="Networks")
 
-    def __init__(self, data: Any = None, *, ceiling: Ceiling, initial: Any = None) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        ceiling: Ceiling,
+        initial: Any = None,
+        of_team: Mapping[str, int] | None = None,
+    ) -> None:
+        """`of_team` has the amounts of a team, which a lead can give to no key in full twice: more
+        than them is refused, and an empty field stays empty."""
         super().__init__(data, initial=initial)
         self._ceiling = ceiling
+        self._of_team = of_team or {}
         for name, show in _SHOW.items():
             highest = ceiling.amounts.get(name)
             field = self.fields[name]
@@ -95,6 +105,10 @@ class LimitsForm(forms.Form):
                 values[name] = highest
             elif values[name] > highest:
                 self.add_error(name, f"Enter at most {show(highest)}.")
+        for name, highest in self._of_team.items():
+            if name not in self.errors and (values.get(name) or 0) > highest:
+                words = f"The whole team has {_SHOW[name](highest)}: enter at most that."
+                self.add_error(name, words)
         return values
 
     def clean_expires_on(self) -> datetime | None:

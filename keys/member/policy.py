@@ -1,9 +1,13 @@
-"""What members may do with their own keys, within what an operator allows.
+"""What members may do with their own keys, within what an operator allows; and leads with those of
+their team's members.
 
 - Rotate and revoke: always, their own keys only. - Make: while fewer of their keys are in force
 than MEMBER_MAX_KEYS, or than the owner's own maximum. - Limits: a new key has at most the limits of
 MEMBER_KEY_LIMITS; the limits of an existing key can only be lowered, whoever set them. Limits over
 all keys of an owner apply in addition.
+
+A lead may do with the keys of the team's members what each of them may, and asks for no more than
+the team itself has. Who is in the team is looked up each time.
 """
 
 from collections.abc import Iterable
@@ -19,7 +23,16 @@ from django.utils import timezone
 
 from keys.addresses import network
 from keys.held_limits import SIMPLE
-from keys.models import ENDPOINTS, LIMITS, Key, OwnerLimits, Revision
+from keys.models import (
+    ENDPOINTS,
+    LIMITS,
+    Key,
+    Limit,
+    Membership,
+    OwnerLimits,
+    Revision,
+    Team,
+)
 from keys.written_limits import UNITS, LimitKind
 
 _WILDCARDS: Final = "*?["
@@ -45,6 +58,34 @@ def own_keys(owner: Any) -> QuerySet[Key]:
     return keys.select_related("owner").order_by("-id")
 
 
+def led_team(user: Any) -> Team | None:
+    """The team that the user leads."""
+    lead = Membership.objects.filter(user=user, is_lead=True).select_related("team").first()
+    return None if lead is None else lead.team
+
+
+def keys_of_led_team(user: Any) -> QuerySet[Key]:
+    """The keys of the members of the team that the user leads, the user's own among them."""
+    team = led_team(user)
+    if team is None:
+        return Key.objects.none()
+    keys = Key.objects.filter(owner__team_membership__team=team, is_static=False)
+    return keys.prefetch_related("secrets").select_related("owner").order_by("-id")
+
+
+def members_of_led_team(user: Any) -> QuerySet[Membership]:
+    team = led_team(user)
+    members = Membership.objects.none() if team is None else Membership.objects.filter(team=team)
+    return members.select_related("user", "team").order_by("user__username")
+
+
+def team_amounts(team: Team) -> dict[str, int]:
+    """The team's limits on all models, by the column of a key that says the same."""
+    rows = Limit.objects.filter(holder_kind="team", holder_id=team.pk, model_patterns=[])
+    amounts = {(row.what, row.window): row.amount for row in rows}
+    return {column: amounts[means] for column, means in SIMPLE.items() if means in amounts}
+
+
 def why_out_of_force(key: Key) -> str | None:
     """The message for a key that cannot be changed any more; None for a key in force."""
     state = key.state()
@@ -59,8 +100,14 @@ def why_out_of_force(key: Key) -> str | None:
 
 
 def most_keys(owner: Any) -> int:
-    own = OwnerLimits.objects.filter(owner=owner).values_list("max_keys", flat=True).first()
-    return settings.MEMBER_MAX_KEYS if own is None else own
+    return most_keys_of([owner.pk])[owner.pk]
+
+
+def most_keys_of(owner_ids: Iterable[int]) -> dict[int, int]:
+    """How many keys in force each of the accounts may have and still make another."""
+    found = dict.fromkeys(owner_ids, settings.MEMBER_MAX_KEYS)
+    own = OwnerLimits.objects.filter(owner_id__in=list(found)).values_list("owner_id", "max_keys")
+    return found | {owner_id: most for owner_id, most in own if most is not None}
 
 
 def may_make_another(owner: Any) -> bool:

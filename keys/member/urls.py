@@ -4,10 +4,12 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from keys.member import mail, own_sessions, playground, views
+from keys.member import mail, own_sessions, playground, team_page, views
 from keys.member.sign_in import PasswordView, SignInView, SignOutView
+from keys.member.whose import OF_TEAM
 
 app_name = "member"
+OF_LED_TEAM = {"whose": OF_TEAM}
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -16,6 +18,12 @@ urlpatterns = [
     path("keys/<int:key_id>/limits/", views.change_limits, name="limits"),
     path("keys/<int:key_id>/rotate/", views.rotate, name="rotate"),
     path("keys/<int:key_id>/revoke/", views.revoke, name="revoke"),
+    path("team/", team_page.team, name="team"),
+    path("team/members/<int:user_id>/keys/new/", views.new_key, name="team_new_key"),
+    path("team/keys/<int:key_id>/", views.key_page, OF_LED_TEAM, name="team_key"),
+    path("team/keys/<int:key_id>/limits/", views.change_limits, OF_LED_TEAM, name="team_limits"),
+    path("team/keys/<int:key_id>/rotate/", views.rotate, OF_LED_TEAM, name="team_rotate"),
+    path("team/keys/<int:key_id>/revoke/", views.revoke, OF_LED_TEAM, name="team_revoke"),
     path("usage/", views.usage, name="usage"),
     path("requests/", views.requests, name="requests"),
     path("sessions/", own_sessions.sessions, name="sessions"),

@@ -1,4 +1,5 @@
-"""The pages of a member: own keys, their use, their requests. 404 for what belongs to others.
+"""The pages of a member: own keys, their use, their requests; a lead has the key pages also for the
+team's keys (`whose.py`). 404 for what belongs to others.
 
 A secret is shown in exactly one response, that to the POST that made it.
 """
@@ -24,7 +25,8 @@ from keys.member.mail import mail_context
 from keys.member.own_keys import shown_keys, shown_owner
 from keys.member.own_requests import request_page
 from keys.member.recent_use import CHART_DAYS, DAY_COLUMNS, MODEL_COLUMNS, recent_days
-from keys.models import Key, Revision
+from keys.member.whose import OF_TEAM, OWN, Whose
+from keys.models import Key, Membership, Revision
 from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
 from keys.snippet import USUAL_MODEL
 from keys.snippets import snippets
@@ -59,33 +61,44 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @form_page
-def new_key(request: HttpRequest) -> HttpResponse:
-    ceiling = policy.ceiling_of_new_keys()
-    form = NewKeyForm(request.POST if request.method == "POST" else None, ceiling=ceiling)
+def new_key(request: HttpRequest, user_id: int | None = None) -> HttpResponse:
+    """For a member whom the user leads, or without `user_id` for the user."""
+    member = None if user_id is None else _led_member(request, user_id)
+    whose = OWN if member is None else OF_TEAM
+    owner = request.user if member is None else member.user
+    of_team = None if member is None else policy.team_amounts(member.team)
+    data = request.POST if request.method == "POST" else None
+    form = NewKeyForm(data, ceiling=policy.ceiling_of_new_keys(), of_team=of_team)
     if form.is_valid():
         try:
             with transaction.atomic():
                 sending = take_form(request)
-                key, text = policy.make_key(request.user, **form.key_fields)
-                note_made(key, _user_id(request), "Made by its owner.")
+                # The lock: who leaves the team at this moment is out of it, or gets the key before.
+                Revision.take_next()
+                if user_id is not None:
+                    _led_member(request, user_id)
+                key, text = policy.make_key(owner, **form.key_fields)
+                note_made(key, _user_id(request), f"Made by {whose.by}.")
                 sending.made(key.pk)
         except policy.MayNotMakeKeys:
-            return redirect("member:home")
+            return redirect(whose.home)
         except SentBefore as before:
-            return _made_before(request, before)
-        return _show_once(request, key, text, "Your new key")
-    may_make = policy.may_make_another(request.user)
-    return render(request, "member/new_key.html", {"form": form, "may_make": may_make})
+            return _made_before(request, before, whose)
+        title = "Your new key" if whose.is_own else f"The new key of {owner}"
+        return _show_once(request, key, text, title, whose)
+    context = {"form": form, "may_make": policy.may_make_another(owner)}
+    return render(request, "member/new_key.html", {**context, "whose": whose, "owner": owner})
 
 
 @page
-def key_page(request: HttpRequest, key_id: int) -> HttpResponse:
-    key = _own_key(request, key_id)
+def key_page(request: HttpRequest, key_id: int, whose: Whose = OWN) -> HttpResponse:
+    key = whose.find(request.user, key_id)
     [seen] = shown_keys([key])
-    target = examples.target(request, key, _model_for(request, key))
+    target = examples.target(request, key, _model_for(key))
     context = {
         "shown": seen,
         "key": key,
+        "whose": whose,
         "snippets": snippets(target),
         "base_url": target.base_url,
     }
@@ -93,16 +106,16 @@ def key_page(request: HttpRequest, key_id: int) -> HttpResponse:
 
 
 @form_page
-def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
+def change_limits(request: HttpRequest, key_id: int, whose: Whose = OWN) -> HttpResponse:
     if request.method != "POST":
-        key = _own_key_in_force(request, key_id)
-        form = LimitsForm(ceiling=policy.ceiling_of(key), initial=limits_of(key))
-        return render(request, "member/limits.html", {"form": form, "key": key})
+        key = whose.find_in_force(request.user, key_id)
+        form = _limits_form(request, key, whose)
+        return render(request, "member/limits.html", {"form": form, "key": key, "whose": whose})
     with transaction.atomic():
         # The lock prevents an operator from lowering a limit between the check and the save.
         Revision.take_next()
-        key = _own_key_in_force(request, key_id)
-        form = LimitsForm(request.POST, ceiling=policy.ceiling_of(key), initial=limits_of(key))
+        key = whose.find_in_force(request.user, key_id)
+        form = _limits_form(request, key, whose)
         if form.is_valid():
             values = form.key_fields
             changed = [name for name, value in values.items() if getattr(key, name) != value]
@@ -111,44 +124,53 @@ def change_limits(request: HttpRequest, key_id: int) -> HttpResponse:
             if changed:
                 key.save(update_fields=changed)
                 told = ", ".join(form.label_of(name) for name in changed)
-                note_change(key, _user_id(request), f"Limited by its owner: {told}.")
+                note_change(key, _user_id(request), f"Limited by {whose.by}: {told}.")
     if not form.is_valid():
-        return render(request, "member/limits.html", {"form": form, "key": key})
+        return render(request, "member/limits.html", {"form": form, "key": key, "whose": whose})
     messages.success(request, f"Saved the limits of {key.name}.")
-    return redirect("member:key", key_id)
+    return redirect(whose.key, key_id)
 
 
 @form_page
-def rotate(request: HttpRequest, key_id: int) -> HttpResponse:
-    key = _own_key_in_force(request, key_id)
+def rotate(request: HttpRequest, key_id: int, whose: Whose = OWN) -> HttpResponse:
+    key = whose.find_in_force(request.user, key_id)
     form = OwnRotateForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return render(request, "member/rotate.html", {"form": form, "key": key})
-    told = f"Rotated by its owner, overlap {form.data['overlap']}."
+        return render(request, "member/rotate.html", {"form": form, "key": key, "whose": whose})
+    told = f"Rotated by {whose.by}, overlap {form.data['overlap']}."
     try:
         with transaction.atomic():
             sending = take_form(request)
+            Revision.take_next()
+            key = whose.find(request.user, key_id)
             text = key.rotate(form.cleaned_data["overlap"])
             note_change(key, _user_id(request), told)
             sending.made(key.pk)
     except CannotChangeKey as error:
         # It was revoked or expired a moment ago.
-        messages.error(request, policy.why_out_of_force(_own_key(request, key_id)) or str(error))
-        return redirect("member:home")
+        key = whose.find(request.user, key_id)
+        messages.error(request, policy.why_out_of_force(key) or str(error))
+        return redirect(whose.home)
     except SentBefore as before:
-        return _made_before(request, before)
-    return _show_once(request, key, text, "The new secret of your key")
+        return _made_before(request, before, whose)
+    title = "The new secret of your key" if whose.is_own else f"The new secret of {key.name}"
+    return _show_once(request, key, text, title, whose)
 
 
 @form_page
-def revoke(request: HttpRequest, key_id: int) -> HttpResponse:
-    key = _own_key(request, key_id)
+def revoke(request: HttpRequest, key_id: int, whose: Whose = OWN) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "member/revoke.html", {"key": key})
-    if key.revoke():
-        note_change(key, _user_id(request), "Revoked by its owner.")
+        key = whose.find(request.user, key_id)
+        return render(request, "member/revoke.html", {"key": key, "whose": whose})
+    with transaction.atomic():
+        Revision.take_next()
+        key = whose.find(request.user, key_id)
+        revoked = key.revoke()
+        if revoked:
+            note_change(key, _user_id(request), f"Revoked by {whose.by}.")
+    if revoked:
         messages.success(request, f"{key.name} is revoked.")
-    return redirect("member:home")
+    return redirect(whose.home)
 
 
 @page
@@ -202,12 +224,13 @@ def requests(request: HttpRequest) -> HttpResponse:
     return render(request, "member/requests.html", context)
 
 
-def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpResponse:
-    target = examples.target(request, key, _model_for(request, key), text)
+def _show_once(request: HttpRequest, key: Key, text: str, title: str, whose: Whose) -> HttpResponse:
+    target = examples.target(request, key, _model_for(key), text)
     context = {
         "key": key,
         "text": text,
         "title": title,
+        "whose": whose,
         "snippets": snippets(target),
         "base_url": target.base_url,
     }
@@ -216,25 +239,27 @@ def _show_once(request: HttpRequest, key: Key, text: str, title: str) -> HttpRes
     return response
 
 
-def _made_before(request: HttpRequest, before: SentBefore) -> HttpResponse:
+def _made_before(request: HttpRequest, before: SentBefore, whose: Whose) -> HttpResponse:
     messages.warning(request, MADE_BEFORE)
-    key = policy.own_keys(request.user).filter(pk=before.made_id).first()
-    return redirect("member:home") if key is None else redirect("member:key", key.pk)
+    key = whose.keys(request.user).filter(pk=before.made_id).first()
+    return redirect(whose.home) if key is None else redirect(whose.key, key.pk)
 
 
-def _own_key(request: HttpRequest, key_id: int) -> Key:
-    key = policy.own_keys(request.user).filter(pk=key_id).first()
-    if key is None:
-        raise Http404("You have no such key.")
-    return key
+def _led_member(request: HttpRequest, user_id: int) -> Membership:
+    member = policy.members_of_led_team(request.user).filter(user_id=user_id).first()
+    if member is None or not member.user.is_active:
+        raise Http404("You lead no team with such a member.")
+    return member
 
 
-def _own_key_in_force(request: HttpRequest, key_id: int) -> Key:
-    key = _own_key(request, key_id)
-    problem = policy.why_out_of_force(key)
-    if problem is not None:
-        raise Http404(problem)
-    return key
+def _limits_form(request: HttpRequest, key: Key, whose: Whose) -> LimitsForm:
+    team = None if whose.is_own else policy.led_team(request.user)
+    return LimitsForm(
+        request.POST if request.method == "POST" else None,
+        ceiling=policy.ceiling_of(key),
+        initial=limits_of(key),
+        of_team=None if team is None else policy.team_amounts(team),
+    )
 
 
 def _user_id(request: HttpRequest) -> int:
@@ -242,12 +267,12 @@ def _user_id(request: HttpRequest) -> int:
     return int(request.user.pk)
 
 
-def _model_for(request: HttpRequest, key: Key) -> str:
+def _model_for(key: Key) -> str:
     """A model for examples that the key may use: one that it names, one used for text, or the
     usual."""
     patterns = key.allowed_models
     named = [text for text in patterns if policy.is_name(text)]
-    _, models = recent_days(_user_id(request))
+    _, models = recent_days(key.owner_id or 0)
     used = [one.model for one in models if one.makes_text]
     for name in (*named, *used, USUAL_MODEL.name):
         if _MODEL_NAME.fullmatch(name) and (

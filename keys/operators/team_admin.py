@@ -15,6 +15,7 @@ NAMES_SHOWN: Final = 8
 
 class MembershipInline(TabularInline):
     model = Membership
+    hide_title = True
     fields = ("user", "is_lead")
     extra = 1
     verbose_name_plural = "members"

@@ -26,7 +26,7 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from keys.models import CapturedText, Key, RequestLog  # noqa: E402
+from keys.models import CapturedText, Key, RequestLog, Team  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
 from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
 from tests.needs import program  # noqa: E402
@@ -39,6 +39,7 @@ IN_README = ("dashboard-wide-light", "keys-wide-light", "request-wide-dark", "me
 HEIGHT = 900
 README_COLOURS = 192
 MEMBER = "ada"
+MEMBERS_OF_TEAM = ("--lead", MEMBER, "--add", "grace", "--add", "linus")
 
 
 def pages(gateway: GatewayProcess) -> dict[str, str]:
@@ -52,6 +53,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
             RequestLog.objects.filter(status=429).latest("pk").pk,
         ]
     )
+    team = gateway.database(lambda: Team.objects.get().pk)
     captured = gateway.database(lambda: captured_row(key))
     session = gateway.database(session_of_an_agent)
     return {
@@ -63,6 +65,8 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "key-rotate": f"/admin/keys/key/{key}/rotate/",
         "key-revoke": f"/admin/keys/key/{key}/revoke/",
         "owner-limits": "/admin/keys/ownerlimits/",
+        "teams": "/admin/keys/team/",
+        "team": f"/admin/keys/team/{team}/change/",
         "log": "/admin/keys/requestlog/",
         "log-failed": "/admin/keys/requestlog/?status_class=failed",
         "request": f"/admin/keys/requestlog/{rows[0]}/change/",
@@ -84,6 +88,9 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "member-new": "/keys/new/",
         "member-limits": f"/keys/{member_key}/limits/",
         "member-rotate": f"/keys/{member_key}/rotate/",
+        "member-team": "/team/",
+        "member-team-key": f"/team/keys/{member_key}/",
+        "member-team-revoke": f"/team/keys/{member_key}/revoke/",
         "member-usage": "/usage/",
         "member-requests": "/requests/",
         "member-sessions": "/sessions/",
@@ -173,6 +180,8 @@ def fill(gateway: GatewayProcess) -> None:
         operator.save()
 
     gateway.database(make_operator)
+    gateway.manage("issue_team", "research", "--notes", "Everything about the new reactor.")
+    gateway.manage("team_members", "research", *MEMBERS_OF_TEAM)
 
 
 def sign_in(page: Page) -> None:

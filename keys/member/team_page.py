@@ -1,0 +1,73 @@
+"""A team's page: its limits and who leads it; for a lead also the members and their keys."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from keys.limit_texts import limit_text
+from keys.member import policy
+from keys.member.own_keys import ShownKey, shown_keys
+from keys.member.views import page
+from keys.member.whose import OF_TEAM
+from keys.models import Limit, Membership, Team
+
+# On one page, with all their keys.
+MEMBERS_SHOWN: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMember:
+    user: Any
+    is_lead: bool
+    in_force: list[ShownKey]
+    ended: int
+    may_make: bool
+
+
+@page
+def team(request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
+    own = Membership.objects.filter(user=user).select_related("team").first()
+    if own is None:
+        raise Http404("You are in no team.")
+    leads = own.team.memberships.filter(is_lead=True, user__is_active=True)
+    context = {
+        "team": own.team,
+        "limits": _limit_texts(own.team),
+        "leads": list(leads.order_by("user__username").values_list("user__username", flat=True)),
+        "whose": OF_TEAM,
+    }
+    if own.is_lead:
+        members = Paginator(policy.members_of_led_team(user), MEMBERS_SHOWN)
+        chosen = members.get_page(request.GET.get("page"))
+        context |= {"members": _shown_members(user, list(chosen)), "chosen": chosen}
+    return render(request, "member/team.html", context)
+
+
+def _limit_texts(team: Team) -> list[str]:
+    rows = Limit.objects.filter(holder_kind="team", holder_id=team.pk).order_by("pk")
+    return [limit_text(row.held()) for row in rows]
+
+
+def _shown_members(lead: Any, members: list[Membership]) -> list[ShownMember]:
+    users = [member.user_id for member in members]
+    keys: dict[int, list[ShownKey]] = {}
+    for each in shown_keys(list(policy.keys_of_led_team(lead).filter(owner_id__in=users))):
+        keys.setdefault(each.key.owner_id or 0, []).append(each)
+    most = policy.most_keys_of(users)
+    found = []
+    for member in members:
+        in_force = [key for key in keys.get(member.user_id, []) if key.in_force]
+        found.append(
+            ShownMember(
+                user=member.user,
+                is_lead=member.is_lead,
+                in_force=in_force,
+                ended=len(keys.get(member.user_id, [])) - len(in_force),
+                may_make=member.user.is_active and len(in_force) < most[member.user_id],
+            )
+        )
+    return found
