@@ -81,7 +81,7 @@ FLOORS = {
         {"envelope", "management"},
         {"answer", "whole_answers"},
         {"client"},
-        {"configured"},
+        {"configured", "markdown"},
     ),
     "workers_ai/simulator": (
         {"models"},

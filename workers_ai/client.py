@@ -206,6 +206,14 @@ class WorkersAIClient:
         )
         return await self._send(call, live=ByteSource)
 
+    async def to_markdown(self, form: bytes, *, content_type: str, caller: Caller) -> Answer:
+        """`POST ai/tomarkdown` with a form of files; never through AI Gateway, as with `run`."""
+        headers = [(b"content-type", content_type.encode())]
+        target = self._target("/tomarkdown")
+        answer = await self._send(Call(b"POST", target, headers, form, caller=caller.id))
+        assert isinstance(answer, Answer)
+        return answer
+
     async def list_models(self) -> list[dict[str, Any]]:
         """Every entry of models/search, once by name, in upstream's order.
 

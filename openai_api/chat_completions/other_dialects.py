@@ -9,8 +9,9 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from openai_api.chat_completions import view as chat
 from openai_api.chat_completions.answer import dumps
+from openai_api.chat_completions.attachments import read_attachments
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.chat_completions.pictures import NamedPart, inline_parts
+from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
@@ -36,12 +37,12 @@ RequestT = TypeVar("RequestT", bound=DialectRequest)
 class AsChat(Generic[RequestT]):
     """A request of another dialect beside the chat that it runs as.
 
-    `original` is what the caller wrote; `pictures` are named as the caller named them.
+    `original` is what the caller wrote; `attachments` are named as the caller named them.
     """
 
     original: RequestT
     chat: ChatRequest
-    pictures: list[NamedPart]
+    attachments: list[NamedPart]
 
     @property
     def model(self) -> str:
@@ -116,7 +117,7 @@ def endpoint(
 
 
 async def _fetch(exchange: Exchange, asked: AsChat[RequestT]) -> bool:
-    return await inline_parts(exchange, asked.pictures)
+    return await read_attachments(exchange, asked.chat, asked.attachments)
 
 
 def plan(asked: AsChat[RequestT], model: ModelRecord) -> ChatPlan:

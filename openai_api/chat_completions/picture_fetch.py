@@ -1,11 +1,11 @@
-"""Fetches the pictures that requests name by http(s) URL.
+"""Fetches the pictures and documents that requests name by http(s) URL.
 
 The caller chose the URL, so it is fetched with care: only from public addresses (checked after the
 name is resolved, at every redirect; the connection goes to the checked address), within limits of
-size and time, and only when the bytes are a picture. Nobody can take the look-ups, fetches or the
-memory of others: each is bounded for the process, and shared between its callers.
+size and time; as a picture only when the bytes are one. Nobody can take the look-ups, fetches or
+the memory of others: each is bounded for the process, and shared between its callers.
 
-Raises BadRequest naming the picture; its messages say nothing about what is inside a network.
+Raises BadRequest naming the part; its messages say nothing about what is inside a network.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ def _authorities() -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """The pictures of one request."""
+    """What is fetched for one request."""
 
     shared: PictureFetcher
     client: httpx.AsyncClient
@@ -89,17 +89,24 @@ class Fetch:
 
     async def picture(self, url: str, param: str) -> str:
         """The picture behind `url` as a data URL."""
+        return _data_url(await self._in_turn(url, param, "picture"), param)
+
+    async def document(self, url: str, param: str) -> bytes:
+        """The file behind `url`, of whatever kind."""
+        return await self._in_turn(url, param, "document")
+
+    async def _in_turn(self, url: str, param: str, what: str) -> bytes:
         try:
             async with asyncio.timeout(settings.IMAGE_FETCH_TIMEOUT):
                 await self.shared.turns.acquire(self.caller)
         except TimeoutError:
             raise PicturesBusy from None
         try:
-            return await self._fetched(url, param)
+            return await self._fetched(url, param, what)
         finally:
             self.shared.turns.release(self.caller)
 
-    async def _fetched(self, url: str, param: str) -> str:
+    async def _fetched(self, url: str, param: str, what: str) -> bytes:
         try:
             async with asyncio.timeout(settings.IMAGE_FETCH_TIMEOUT):
                 at = httpx.URL(url)
@@ -110,31 +117,33 @@ class Fetch:
                             continue
                         if response.status_code != 200:
                             status = response.status_code
-                            raise _unusable(param, f"its server answered with status {status}")
-                        return _data_url(await self._bounded(response, param), param)
+                            raise _unusable(
+                                what, param, f"its server answered with status {status}"
+                            )
+                        return await self._bounded(response, param, what)
         except (NotPublic, httpx.InvalidURL, ValueError):
-            raise _unusable(param, "its address is not public") from None
+            raise _unusable(what, param, "its address is not public") from None
         except TimeoutError:
             limit_s = settings.IMAGE_FETCH_TIMEOUT
-            raise _unusable(param, f"it did not come within {limit_s:g} seconds") from None
+            raise _unusable(what, param, f"it did not come within {limit_s:g} seconds") from None
         except (httpx.HTTPError, OSError):
-            raise _unusable(param, "its server cannot be reached") from None
-        raise _unusable(param, f"it is behind more than {MAX_REDIRECTS} redirects")
+            raise _unusable(what, param, "its server cannot be reached") from None
+        raise _unusable(what, param, f"it is behind more than {MAX_REDIRECTS} redirects")
 
-    async def _bounded(self, response: httpx.Response, param: str) -> bytes:
+    async def _bounded(self, response: httpx.Response, param: str, what: str) -> bytes:
         limit = settings.IMAGE_FETCH_MAX_BYTES
         announced = response.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
-            raise _unusable(param, f"it is larger than {limit} bytes")
+            raise _unusable(what, param, f"it is larger than {limit} bytes")
         parts: list[bytes] = []
         size = 0
         async for part in response.aiter_raw():
             size += len(part)
             if size > limit:
-                raise _unusable(param, f"it is larger than {limit} bytes")
+                raise _unusable(what, param, f"it is larger than {limit} bytes")
             if not self.room.take(len(part)):
                 most = self.room.most_bytes
-                raise _unusable(param, f"with it the pictures are larger than {most} bytes")
+                raise _unusable(what, param, f"with it what is fetched is larger than {most} bytes")
             parts.append(part)
         return b"".join(parts)
 
@@ -152,11 +161,10 @@ class Fetch:
 def _data_url(content: bytes, param: str) -> str:
     media_type = sniffed(content[:16])
     if media_type is None:
-        raise _unusable(param, "it is not a PNG, JPEG, WebP or GIF picture")
+        raise _unusable("picture", param, "it is not a PNG, JPEG, WebP or GIF picture")
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-def _unusable(param: str, why: str) -> BadRequest:
-    return BadRequest(
-        f"The picture at '{param}' cannot be used: {why}.", param=param, code="invalid_image_url"
-    )
+def _unusable(what: str, param: str, why: str) -> BadRequest:
+    code = "invalid_image_url" if what == "picture" else "invalid_document"
+    return BadRequest(f"The {what} at '{param}' cannot be used: {why}.", param=param, code=code)

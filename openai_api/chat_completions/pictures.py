@@ -4,34 +4,21 @@ Several models take data URLs only, and no model should fetch anything for us. T
 the request is admitted and paid for (`picture_fetch.py`). Raises BadRequest naming the picture.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from openai_api.chat_completions.picture_fetch import Fetch, fetcher
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.picture_memory import RequestPictures
 from openai_api.errors import BadRequest
 from openai_api.exchange import Exchange
 from openai_api.runs import side_by_side
 
 MAX_PICTURES = 16
 
-# A content part of type `image_url`, and the name of its URL in the caller's own request.
+# A content part with a picture or a file, and the name of its data in the caller's own request.
 NamedPart = tuple[dict[str, Any], str]
-
-
-async def inline_pictures(exchange: Exchange, asked: ChatRequest) -> bool:
-    """Replaces the URLs in `asked` by what they point to; False where there is none."""
-    return await inline_parts(
-        exchange,
-        [
-            (part, f"messages[{m}].content[{p}].image_url.url")
-            for m, message in enumerate(asked.messages)
-            if isinstance(message.get("content"), list)
-            for p, part in enumerate(message["content"])
-            if part.get("type") == "image_url"
-        ],
-    )
 
 
 async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
@@ -44,16 +31,23 @@ async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
             f"At most {MAX_PICTURES} pictures of a request can be URLs; send others as data URLs.",
             param=found[MAX_PICTURES][1],
         )
-    pictures = fetcher()
-    async with pictures.client() as client:
-        caller = exchange.caller.id
-        exchange.holds = held = pictures.room(caller)
-        fetch = Fetch(pictures, client, held, caller)
+    async with fetching(exchange) as fetch:
         # The first that fails ends the others.
         fetched = await side_by_side(partial(fetch.picture, url_of(p), name) for p, name in found)
     for (part, _), picture in zip(found, fetched, strict=True):
         part["image_url"] = {"url": picture}
     return True
+
+
+@asynccontextmanager
+async def fetching(exchange: Exchange) -> AsyncIterator[Fetch]:
+    """Fetches for one request, within what it may hold in all."""
+    shared, caller = fetcher(), exchange.caller.id
+    async with shared.client() as client:
+        held = exchange.holds
+        if not isinstance(held, RequestPictures):
+            exchange.holds = held = shared.room(caller)
+        yield Fetch(shared, client, held, caller)
 
 
 def is_url(part: dict[str, Any]) -> bool:

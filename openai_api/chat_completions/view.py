@@ -7,8 +7,8 @@ from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
+from openai_api.chat_completions.attachments import read_of_chat
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
-from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.chat_completions.repair import Repairs
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate import ChatPlan, body_of, translate
@@ -189,7 +189,7 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     name="chat",
     read=chat_request.read,
     ignored=lambda asked: asked.ignored,
-    fetch=inline_pictures,
+    fetch=read_of_chat,
     plan=plan,
     most=most,
     most_prompt_tokens=ChatPlan.most_prompt_tokens,

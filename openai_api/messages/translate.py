@@ -39,7 +39,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         ignored=asked.ignored,
         settings=_settings(asked),
     )
-    return chat, conversation.pictures
+    return chat, conversation.attachments
 
 
 class _Conversation:
@@ -47,7 +47,7 @@ class _Conversation:
 
     def __init__(self, system: str | Blocks | None) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.pictures: list[NamedPart] = []
+        self.attachments: list[NamedPart] = []
         if isinstance(system, list):
             system = [block for block in system if not block["text"].startswith(_BILLING)]
         if system:
@@ -111,10 +111,14 @@ class _Conversation:
             if source["type"] == "base64":
                 url = f"data:{source['media_type']};base64,{source['data']}"
             part = {"type": "image_url", "image_url": {"url": url}}
-            self.pictures.append((part, f"{at}.source.url"))
+            self.attachments.append((part, f"{at}.source.url"))
             return part
         if block["type"] == "document":
-            return _document(block)
+            read = _document(block)
+            if read["type"] == "file":
+                is_url = block["source"]["type"] == "url"
+                self.attachments.append((read, f"{at}.source.{'url' if is_url else 'data'}"))
+            return read
         if block["type"] == "tool_reference":
             return {"type": "text", "text": f"Loaded: {block['tool_name']}"}
         if block["type"] == "search_result":
@@ -125,6 +129,11 @@ class _Conversation:
 
 def _document(block: dict[str, Any]) -> dict[str, Any]:
     source = block["source"]
+    if source["type"] == "url":
+        return {
+            "type": "file",
+            "file": {"file_data": source["url"], "filename": block.get("title")},
+        }
     if source["type"] == "base64":
         data = f"data:{source['media_type']};base64,{source['data']}"
         return {"type": "file", "file": {"file_data": data, "filename": _title(block)}}

@@ -1,7 +1,7 @@
 """A Responses request → the chat request that asks for the same. Pure.
 
-Comes in: a ResponsesRequest. Goes out: a ChatRequest, and its pictures under the names they have
-in the caller's own request.
+Comes in: a ResponsesRequest. Goes out: a ChatRequest, and its pictures and files under the
+names they have in the caller's own request.
 """
 
 from typing import Any
@@ -35,7 +35,7 @@ def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         ignored=asked.ignored,
         settings=_settings(asked),
     )
-    return chat, conversation.pictures
+    return chat, conversation.attachments
 
 
 class _Conversation:
@@ -44,7 +44,7 @@ class _Conversation:
     def __init__(self, instructions: str | None, tools: Tools) -> None:
         self._tools = tools
         self.messages: Messages = []
-        self.pictures: list[NamedPart] = []
+        self.attachments: list[NamedPart] = []
         if instructions:
             self.messages.append({"role": "system", "content": instructions})
         # Thoughts of the turn that begins, and those of each message, joined when all are known:
@@ -117,11 +117,14 @@ class _Conversation:
             if part.get("detail") in ("low", "high", "auto"):
                 picture["detail"] = part["detail"]
             shown = {"type": "image_url", "image_url": picture}
-            self.pictures.append((shown, f"{at}.image_url"))
+            self.attachments.append((shown, f"{at}.image_url"))
             return shown
         if kind == "input_file":
-            file = {name: part[name] for name in ("file_data", "filename") if name in part}
-            return {"type": "file", "file": file}
+            named = "file_url" if part.get("file_data") is None else "file_data"
+            file = {"file_data": part[named], "filename": part.get("filename")}
+            read = {"type": "file", "file": file}
+            self.attachments.append((read, f"{at}.{named}"))
+            return read
         return {"type": "text", "text": part["refusal"] if kind == "refusal" else part["text"]}
 
 

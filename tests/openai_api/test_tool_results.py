@@ -142,9 +142,15 @@ def test_documents_of_tools_are_read_or_named(
 ) -> None:
     given = [("text", "PDF file read"), ("application/pdf", PDF), ("text/plain", NOTES)]
     messages = sent(client, upstream, path, model, given=given)
+    at = {
+        "/chat/completions": "messages[2].content[1].file.file_data",
+        "/responses": "input[2].output[1].file_data",
+        "/messages": "messages[2].content[0].content[1].source.data",
+    }[path]
     assert messages[2]["content"].split("\n") == [
         "PDF file read",
-        "[document notes: it could not be shown to this model]",
+        "[document notes: it could not be read. The document at "
+        f"'{at}' cannot be read: Invalid PDF structure.]",
         "notes",
         "Zwölf birds",
     ]
@@ -171,7 +177,7 @@ def test_text_files_of_the_user_are_read_into_the_prompt(
             "[image: it could not be shown to this model]",
         ),
         (
-            {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
+            {"type": "document", "source": {"type": "url", "url": "file:///etc/passwd"}},
             "[document: it could not be shown to this model]",
         ),
     ],

@@ -22,6 +22,8 @@ class UploadedFile:
 class Form:
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, UploadedFile] = field(default_factory=dict)
+    # Every file with its field's name, which may come again.
+    uploads: list[tuple[str, UploadedFile]] = field(default_factory=list)
 
 
 @dataclass
@@ -89,5 +91,6 @@ def _add_part(form: Form, part: _Part) -> None:
             part.headers.get("content-type", ""),
             bytes(part.data),
         )
+        form.uploads.append((name, form.files[name]))
     else:
         form.fields[name] = part.data.decode("utf-8", "replace")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.chat import completions, responses
 from workers_ai.simulator.replies import AnyReply, BadInput, Refusal, bare, failure, success
-from workers_ai.simulator.tasks import audio, embeddings, images, pictures, texts
+from workers_ai.simulator.tasks import audio, documents, embeddings, images, pictures, texts
 
 _METHODS = {
     "models/search": ("GET",),
@@ -16,6 +16,8 @@ _METHODS = {
     "v1/embeddings": ("POST",),
     "v1/responses": ("POST",),
     "v1/messages": ("POST",),
+    "tomarkdown": ("POST",),
+    "tomarkdown/supported": ("GET",),
     # Exists, and accepts no method that a client would use.
     "v1/models": (),
 }
@@ -168,5 +170,7 @@ _HANDLERS: dict[str, Callable[[Call], Awaitable[AnyReply]]] = {
     "embeddings": openai_embeddings,
     "responses": create_response,
     "messages": anthropic_messages,
+    "tomarkdown": documents.to_markdown,
+    "tomarkdown/supported": documents.supported,
     "run": run,
 }

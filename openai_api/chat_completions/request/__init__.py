@@ -15,7 +15,9 @@ from openai_api.chat_completions.request.hosted import (
 from openai_api.chat_completions.request.messages import (
     PICTURE_TYPES,
     ROLES,
+    check_file_url,
     check_picture_url,
+    is_file_url,
     says_only_text,
 )
 
@@ -25,10 +27,12 @@ __all__ = [
     "ROLES",
     "ChatRequest",
     "check_any",
+    "check_file_url",
     "check_picture_url",
     "checked_settings",
     "choice_without_tools",
     "forced_hosted",
+    "is_file_url",
     "is_hosted",
     "read",
     "says_only_text",

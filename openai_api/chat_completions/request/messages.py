@@ -97,6 +97,21 @@ def check_picture_url(url: str, param: str) -> None:
         )
 
 
+def is_file_url(value: Any) -> bool:
+    return isinstance(value, str) and value[:8].lower().startswith(("http://", "https://"))
+
+
+def check_file_url(url: str, param: str) -> None:
+    """Refuses what is no http(s) URL."""
+    if is_file_url(url):
+        return
+    raise BadRequest(
+        f"Invalid '{param}': it takes an http(s) URL; send a file itself as base64.",
+        param=param,
+        code="invalid_document",
+    )
+
+
 def _check_calls(calls: Any, at: str) -> None:
     if calls is None:
         return

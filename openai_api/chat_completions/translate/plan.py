@@ -22,6 +22,7 @@ from openai_api.chat_completions.length import (
 from openai_api.chat_completions.normalise import Expected
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.translate.conversation import conversation_of
+from openai_api.chat_completions.translate.documents import Unread, unreadable_file, without_unread
 from openai_api.chat_completions.translate.families import family_of
 from openai_api.chat_completions.translate.messages import messages_for, types_of_parts
 from openai_api.chat_completions.translate.settings import (
@@ -53,9 +54,11 @@ class ChatPlan:
     limit_field: str
     limit_may_shrink: bool
     usual_tokens: int
+    # Documents that are not in the payload yet: it is made anew once they are read.
+    unread: Unread
 
     def most_prompt_tokens(self) -> int:
-        return most_prompt_tokens(self.payload)
+        return most_prompt_tokens(self.payload) + self.unread.most_bytes
 
     def picture_tokens(self) -> int:
         """The tokens that the pictures of the prompt usually have."""
@@ -96,8 +99,9 @@ def translate(
     family = family_of(model.name)
     fit_results(asked.messages, facts)
     read_text_files(asked.messages)
-    _refuse_what_the_model_lacks(asked, model, facts)
-    messages, image = messages_for(pictures_after_results(asked.messages), facts, family)
+    read, unread = without_unread(asked.messages)
+    _refuse_what_the_model_lacks(asked, types_of_parts(read), model, facts)
+    messages, image = messages_for(pictures_after_results(read), facts, family)
     characters = characters_of(messages, asked.tools)
     check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
@@ -130,15 +134,18 @@ def translate(
             hides_thoughts=asked.hides_thoughts,
             stops=asked.stops if cuts_itself else (),
         ),
-        prompt_characters=characters,
+        prompt_characters=characters + unread.likely_bytes,
         conversation=conversation_of(asked),
         limit_field=family.limit_field,
         limit_may_shrink=asked.max_tokens is None or asked.limit_may_shrink,
         usual_tokens=limit if asked.max_tokens is not None else min(limit, USUAL_TOKENS),
+        unread=unread,
     )
 
 
-def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: ChatFacts) -> None:
+def _refuse_what_the_model_lacks(
+    asked: ChatRequest, parts: set[str], model: ModelRecord, facts: ChatFacts
+) -> None:
     if asked.tools and not facts.tools and asked.tool_choice != "none":
         raise BadRequest(
             f"The model `{asked.model}` does not support tools. "
@@ -146,7 +153,8 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             param="functions" if asked.legacy_functions else "tools",
             code="unsupported_parameter",
         )
-    parts = types_of_parts(asked.messages)
+    if "file" in parts:
+        raise unreadable_file(asked.messages)
     if "image_url" in parts and facts.schema_known and not facts.vision:
         raise BadRequest(
             f"The model `{asked.model}` does not take images. Models that do list 'image' among "
@@ -162,9 +170,9 @@ def _refuse_what_the_model_lacks(asked: ChatRequest, model: ModelRecord, facts: 
             code="unsupported_parameter",
         )
     if facts.dialect == "legacy":
-        if "file" in parts or "input_audio" in parts:
+        if "input_audio" in parts:
             raise BadRequest(
-                f"The model `{asked.model}` takes neither files nor audio.",
+                f"The model `{asked.model}` takes no audio.",
                 param="messages",
                 code="unsupported_content",
             )

@@ -30,14 +30,21 @@ def text_of_file(file: dict[str, Any]) -> str | None:
     """
     data = file.get("file_data")
     content = _content_of(data) if isinstance(data, str) else None
-    if content is None or content.startswith(_PDF) or b"\0" in content:
-        return None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+    text = None if content is None else decoded_text(content)
+    if text is None:
         return None
     name = file.get("filename")
     return f"{name}\n{text}" if isinstance(name, str) and name else text
+
+
+def decoded_text(content: bytes) -> str | None:
+    """The text in a file; None where it is none."""
+    if content.startswith(_PDF) or b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
 
 
 def _content_of(data: str) -> bytes | None:

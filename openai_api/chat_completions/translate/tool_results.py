@@ -7,10 +7,10 @@ the conversation. A text says what stood there instead; what the user sent is re
 from typing import Any, Final
 
 from catalog.classify.facts import ChatFacts
+from openai_api.chat_completions.translate.documents import LONGEST_NAME_SHOWN, is_unread
 from openai_api.chat_completions.translate.text_files import text_of_file
 
 NO_EYES: Final = "[image: this model sees no pictures]"
-LONGEST_NAME_SHOWN: Final = 200
 
 Messages = list[dict[str, Any]]
 
@@ -26,7 +26,7 @@ def fit_results(messages: Messages, facts: ChatFacts) -> None:
             kind = part["type"]
             if kind == "image_url" and is_blind:
                 _say(part, NO_EYES)
-            elif kind == "file":
+            elif kind == "file" and not is_unread(part):
                 _say(part, _told(part["file"]))
             elif kind == "input_audio":
                 _say(part, "[audio: it could not be passed on to this model]")

@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from openai_api.chat_completions.request import PICTURE_TYPES, check_picture_url
+from django.conf import settings
+
+from openai_api.chat_completions.request import (
+    PICTURE_TYPES,
+    check_file_url,
+    check_picture_url,
+    is_file_url,
+)
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
@@ -102,7 +109,11 @@ def _check_image(block: dict[str, Any], at: str) -> None:
 
 
 def _check_document(block: dict[str, Any], at: str) -> None:
-    source = _source(block, at, ("text", "content", "base64"))
+    source = _source(block, at, ("text", "content", "base64", "url"))
+    if source["type"] == "url":
+        url = nested_fields.text(source, f"{at}.source", "url")
+        check_file_url(url, f"{at}.source.url")
+        return
     if source["type"] == "content":
         _check_texts(source.get("content"), f"{at}.source.content")
         return
@@ -155,7 +166,10 @@ def unreadable(part: Any) -> str | None:
     source = part.get("source") if kind in ("image", "document") else None
     if not isinstance(source, dict):
         return None
-    if source.get("type") == "file" or (kind == "document" and source.get("type") == "url"):
+    is_readable = settings.DOCUMENTS and is_file_url(source.get("url"))
+    if source.get("type") == "file" or (
+        kind == "document" and source.get("type") == "url" and not is_readable
+    ):
         return f"[{kind}: it could not be shown to this model]"
     media_type = source.get("media_type")
     if kind == "image" and isinstance(media_type, str) and media_type.lower() not in PICTURE_TYPES:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from openai_api.chat_completions.request import check_picture_url
+from openai_api.chat_completions.request import check_file_url, check_picture_url
 from openai_api.errors import BadRequest
 from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
@@ -168,6 +168,8 @@ def _check_part(part: Any, at: str) -> None:
         if kind == "input_image":
             url = nested_fields.text(part, at, "image_url")
             check_picture_url(url, f"{at}.image_url")
+        elif part.get("file_url") is not None and part.get("file_data") is None:
+            check_file_url(nested_fields.text(part, at, "file_url"), f"{at}.file_url")
         else:
             nested_fields.text(part, at, "file_data")
     else:

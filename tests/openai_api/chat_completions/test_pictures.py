@@ -15,8 +15,8 @@ import pytest
 from django.test import override_settings
 
 from openai_api.chat_completions import picture_fetch, request
+from openai_api.chat_completions.attachments import read_of_chat
 from openai_api.chat_completions.picture_fetch import LOOK_UPS_AT_ONCE, PictureFetcher
-from openai_api.chat_completions.pictures import inline_pictures
 from openai_api.errors import BadRequest, PicturesBusy
 from proxysite.settings import networks
 from tests.gateway import GatewayProcess
@@ -76,7 +76,7 @@ def somebody(caller: str = "1") -> Any:
 
 async def fetched(url: str) -> str:
     asked = asking(url)
-    await inline_pictures(somebody(), asked)
+    await read_of_chat(somebody(), asked)
     return str(asked.messages[0]["content"][0]["image_url"]["url"])
 
 
@@ -196,11 +196,11 @@ async def test_the_pictures_of_a_request_have_a_sum(
     with here(monkeypatch), override_settings(MAX_BODY_BYTES=8_000, IMAGE_FETCH_MAX_BYTES=8_000):
         exchange = somebody()
         monkeypatch.setattr(picture_fetch, "_fetcher", None)
-        with pytest.raises(BadRequest, match="with it the pictures are larger than 8000 bytes"):
-            await inline_pictures(exchange, asking(*[at(server, "/large")] * 2))
+        with pytest.raises(BadRequest, match="with it what is fetched is larger than 8000 bytes"):
+            await read_of_chat(exchange, asking(*[at(server, "/large")] * 2))
         exchange.holds.release()
         exchange = somebody()
-        assert await inline_pictures(exchange, asking(at(server, "/large")))
+        assert await read_of_chat(exchange, asking(at(server, "/large")))
 
 
 async def test_one_caller_cannot_have_all_the_memory_for_pictures(
@@ -211,16 +211,16 @@ async def test_one_caller_cannot_have_all_the_memory_for_pictures(
         first, second, other = somebody("greedy"), somebody("greedy"), somebody("other")
         third = somebody("greedy")
         picture = asking(at(server, "/large"))
-        await inline_pictures(first, asking(at(server, "/large")))
-        await inline_pictures(second, asking(at(server, "/large")))
+        await read_of_chat(first, asking(at(server, "/large")))
+        await read_of_chat(second, asking(at(server, "/large")))
         with pytest.raises(PicturesBusy):
-            await inline_pictures(third, asking(at(server, "/large")))
+            await read_of_chat(third, asking(at(server, "/large")))
         third.holds.release()
-        assert await inline_pictures(other, picture)
+        assert await read_of_chat(other, picture)
         first.holds.release()
         first.holds.release()
         other.holds.release()
-        assert await inline_pictures(third, asking(at(server, "/large")))
+        assert await read_of_chat(third, asking(at(server, "/large")))
 
 
 async def test_when_one_picture_fails_the_others_are_given_up(
@@ -239,7 +239,7 @@ async def test_when_one_picture_fails_the_others_are_given_up(
 
     monkeypatch.setattr(Resolver, "addresses", addresses)
     with pytest.raises(BadRequest, match="not public"):
-        await inline_pictures(
+        await read_of_chat(
             somebody(), asking("http://silent.example/a.png", "http://private.example/a.png")
         )
     assert given_up.is_set()
@@ -267,11 +267,11 @@ async def test_silent_names_of_one_caller_leave_look_ups_for_others(
         with here(monkeypatch), override_settings(IMAGE_FETCH_TIMEOUT=0.2):
             for _ in range(3):
                 with pytest.raises((BadRequest, PicturesBusy)):
-                    await inline_pictures(somebody("silent"), asking(*names))
+                    await read_of_chat(somebody("silent"), asking(*names))
         assert 0 < silent[0] <= LOOK_UPS_AT_ONCE // 2
         with here(monkeypatch):
             localhost = asking(at(server, "/picture", "localhost"))
-            assert await inline_pictures(somebody("other"), localhost)
+            assert await read_of_chat(somebody("other"), localhost)
     finally:
         answer.set()
 

@@ -6,7 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from openai_api.responses.recent_items import BYTES_AROUND_AN_ITEM, KEYS_AT_LEAST, RecentItems
+from openai_api.chat_completions.recent_items import (
+    BYTES_AROUND_AN_ITEM,
+    KEYS_AT_LEAST,
+    RecentItems,
+)
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, VLLM
