@@ -139,4 +139,4 @@ class AlertAdmin(ReadOnlyAdmin):
         counts: dict[str, int] = {}
         for delivery in alert.deliveries.all():
             counts[delivery.state] = counts.get(delivery.state, 0) + 1
-        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none set"
+        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no channel"

@@ -202,6 +202,17 @@ def prune(now: datetime | None = None) -> int:
     return len(pks)
 
 
+def forget(holders: Mapping[str, Collection[int]], address: str, name: str, erased: str) -> None:
+    """Takes a person out of the list: deletes alerts about the holders (ids by their kind) and
+    mails to the address; who acknowledged as `name` did so as `erased`."""
+    for kind, ids in holders.items():
+        for part in batched(ids, AT_ONCE):
+            Alert.objects.filter(holder_kind=kind, holder_id__in=part).delete()
+    if address:
+        Delivery.objects.filter(channel=mail_channel(address).name).delete()
+    Alert.objects.filter(acknowledged_by=name).update(acknowledged_by=erased)
+
+
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     waiting = iter(items)
     while part := list(islice(waiting, size)):

@@ -17,6 +17,7 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from alerts import store
 from keys.ledger.captured_retention import delete_all_of_key
 from keys.log.walk import Sought, Walk
 from keys.models import (
@@ -45,6 +46,13 @@ def erase_account(user: Any) -> None:
     with transaction.atomic():
         keys = list(Key.objects.filter(owner=user))
         _erase_history(user, keys)
+        ids = [key.pk for key in keys]
+        store.forget(
+            {"key": ids, "user": ids, "owner": [user.pk]},
+            user.email,
+            user.get_username(),
+            erased_name(user.pk),
+        )
         for key in keys:
             key.name, key.notes = f"key {key.pk}", ""
             key.save(update_fields=["name", "notes"])

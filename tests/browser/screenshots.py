@@ -23,9 +23,13 @@ django.setup()
 
 # Models can be imported only now.
 from django.contrib.auth import get_user_model  # noqa: E402
+from django.utils import timezone  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from alerts import store  # noqa: E402
+from alerts.findings import CRITICAL, INFO, WARNING, Finding, Holder  # noqa: E402
+from alerts.models import Delivery  # noqa: E402
 from keys.models import CapturedText, Key, RequestLog, Team  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
 from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
@@ -55,6 +59,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
     )
     team = gateway.database(lambda: Team.objects.get().pk)
     captured = gateway.database(lambda: captured_row(key))
+    alert = gateway.database(some_alerts)
     session = gateway.database(session_of_an_agent)
     return {
         "dashboard": "/admin/",
@@ -81,6 +86,8 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "changes": "/admin/catalog/catalogchange/",
         "refreshes": "/admin/catalog/refreshrun/",
         "accounts": "/admin/auth/user/",
+        "alerts": "/admin/alerts/alert/",
+        "alert": f"/admin/alerts/alert/{alert}/change/",
         "audit": "/admin/admin/logentry/",
         "audit-entry": "/admin/admin/logentry/1/change/",
         "member": "/",
@@ -124,6 +131,56 @@ def captured_row(key_id: int) -> int:
         answered_characters=len(answer),
     )
     return row.pk
+
+
+def some_alerts() -> int:
+    """What was told lately. The one whose deliveries are of every kind."""
+    now = timezone.now()
+    told = [
+        (
+            "limit",
+            CRITICAL,
+            "The key nightly of ada has used all of its daily budget: $5 of $5.",
+        ),
+        ("key_ends", WARNING, f"The key laptop of ada expires on {now:%Y-%m-%d at %H:%M} UTC."),
+        ("model_retires", WARNING, "The model @cf/meta/llama-2 is in use and will be retired."),
+        ("raise_answered", INFO, "ada's raise of the daily budget to $10 is granted."),
+    ]
+    alerts = [
+        store.tell(
+            Finding(
+                event=event,
+                series=f"picture:{event}",
+                text=text,
+                holder=Holder("key", "nightly", 1),
+                severity=severity,
+                figures={"limit": "daily budget", "used": "$5.02", "of": "$5", "percent": 100},
+                is_state=severity != INFO,
+                admin_path="/admin/keys/key/1/change/",
+            ),
+            now,
+        )
+        for event, severity, text in reversed(told)
+    ]
+    first = alerts[-1]
+    assert first is not None
+    for label, answer, sent_at, next_try_at in (
+        ("webhook hooks.slack.com", "HTTP 200", now, None),
+        ("webhook chat.example.com", "HTTP 503: closed", None, now + timedelta(minutes=4)),
+        ("mail to ops@example.com", "taken by the mail server", now, None),
+        ("mail to ada@example.com", "the mail server answered 550: no such user", None, None),
+    ):
+        Delivery.objects.create(
+            alert=first,
+            channel=label,
+            label=label,
+            is_to_owner="ada" in label,
+            attempts=1 if sent_at else 4,
+            sent_at=sent_at,
+            next_try_at=next_try_at,
+            answer=answer,
+        )
+    return first.pk
 
 
 def session_of_an_agent() -> str:

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
+from alerts import store
+from alerts.models import Delivery
+from tests.alerts.messages import finding
 from tests.browser.axe import STANDARDS, violations
 from tests.browser.conftest import PASSWORD, PATIENCE_MS
 from tests.browser.test_admin import chat
@@ -31,6 +35,8 @@ PAGES = (
     "/admin/catalog/alias/add/",
     "/admin/catalog/catalogchange/",
     "/admin/catalog/refreshrun/1/change/",
+    "/admin/alerts/alert/",
+    "/admin/alerts/alert/{alert}/change/",
     "/admin/auth/user/",
     "/admin/admin/logentry/",
     "/admin/password_change/",
@@ -42,7 +48,15 @@ def addresses(gateway: GatewayProcess) -> list[str]:
     """Every page, of a key that was used."""
     key, text = gateway.issue("of all pages", daily_budget_nano_usd=10**9, capture_text=True)
     row = gateway.row(chat(gateway, text, "all-pages").headers["x-request-id"])
-    return [page.format(key=key.pk, row=row.pk) for page in PAGES]
+    alert = gateway.database(an_alert)
+    return [page.format(key=key.pk, row=row.pk, alert=alert) for page in PAGES]
+
+
+def an_alert() -> int:
+    told = store.tell(finding(f"of all pages, {timezone.now()}", severity="critical"))
+    assert told is not None
+    Delivery.objects.create(alert=told, channel="mail:a@b", label="mail to a@b", next_try_at=None)
+    return told.pk
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts import store
+from alerts.findings import Finding, Holder
+from alerts.models import Alert, Delivery
 from keys.key_history import note_change, note_made
 from keys.log import erasure
 from keys.models import CapturedText, DayTotal, Key, Membership, MonthTotal, RequestLog, Team
@@ -195,3 +198,17 @@ def test_many_accounts_are_made_inactive_at_once_but_never_one_s_own(
         "operator": True,
     }
     assert LogEntry.objects.filter(object_id=str(carol.pk), user__username="operator").exists()
+
+
+def test_alerts_and_mails_about_the_person_go_too(carol: Any, settings: Any) -> None:
+    settings.ALERT_WEBHOOKS, settings.EMAIL_URL = [], "smtp://mail"
+    key = Key.objects.get()
+    own = Holder("key", "carol's laptop", key.pk)
+    team = Holder("team", "research", 1)
+    for holder in (own, Holder("owner", "carol", carol.pk), team):
+        store.tell(Finding("limit", f"limit:{holder.kind}", "80%", holder, mail_to=(carol.email,)))
+    store.acknowledge(Alert.objects.all(), "carol")
+    erase("carol", "--yes")
+    assert [alert.holder_kind for alert in Alert.objects.all()] == ["team"]
+    assert Alert.objects.get().acknowledged_by == erasure.erased_name(carol.pk)
+    assert not Delivery.objects.exists()

@@ -8,7 +8,7 @@ import pytest
 from alerts import store
 from alerts.models import Alert
 from catalog.refused_access import refused_access
-from keys.alerting import access, ends, habit, models_in_use, neurons
+from keys.alerting import access, ends, habit, models_in_use, neurons, raises
 from keys.alerting.habit import far_above
 from keys.alerting.owners import choose_mail, wants_mail
 from keys.amounts import MICRO
@@ -155,3 +155,18 @@ def test_models_in_use_are_those_of_late() -> None:
     total(TODAY - timedelta(days=31), model="@cf/older/one", requests=1)
     total(model="@cf/refused/one", requests=0, refused_usd=3)
     assert models_in_use.since(NOW) == {"@cf/a/b", "@cf/old/one"}
+
+
+def test_a_raise_is_asked_for_and_answered(settings: Any) -> None:
+    settings.EMAIL_URL, settings.ALERT_WEBHOOKS = "smtp://mail", []
+    ada, lead = user(email="ada@example.com"), user("lead", email="lead@example.com")
+    wanted = "$20 more of the daily budget of the key laptop"
+    raises.tell_asked(3, ada, wanted=wanted, why="a demo", lead_ids=[lead.pk])
+    asked = Alert.objects.get()
+    assert (asked.state, asked.text) == ("open", f"ada asks for {wanted}: a demo")
+    assert [each.channel for each in asked.deliveries.all()] == ["mail:lead@example.com"]
+    raises.tell_answered(3, ada, wanted=wanted, is_granted=True, by="lead")
+    answered = Alert.objects.get(event="raise_answered")
+    assert "lead has granted what ada asked for" in answered.text
+    assert [each.channel for each in answered.deliveries.all()] == ["mail:ada@example.com"]
+    assert {alert.state for alert in Alert.objects.all()} == {"over"}
