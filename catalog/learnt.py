@@ -32,13 +32,15 @@ class Lesson:
 
 @dataclass(slots=True)
 class Learnt:
-    """Of one model. Ceilings are tokens."""
+    """Of one model. Ceilings are tokens, unless they say otherwise."""
 
     habits: dict[str, Lesson] = field(default_factory=dict)
     context_window: int | None = None
     most_output: int | None = None
     # Of all texts in one run of an embedding model.
     batch_tokens: int | None = None
+    # Characters that a model speaks at once.
+    characters: int | None = None
     ceilings: dict[str, Lesson] = field(default_factory=dict)
 
 
@@ -84,6 +86,7 @@ WORDS: Final = {
     "context_window": "Context window of {tokens:,} tokens",
     "most_output": "At most {tokens:,} tokens of output",
     "batch_tokens": "At most {tokens:,} tokens in one run",
+    "characters": "At most {tokens:,} characters are spoken at once",
 }
 
 
@@ -130,6 +133,14 @@ def batch_tokens(model: str, tokens: int, source: str) -> None:
     if known.batch_tokens is None or tokens < known.batch_tokens:
         known.batch_tokens = tokens
         known.ceilings["batch_tokens"] = _lesson(source)
+
+
+def characters(model: str, count: int, source: str) -> None:
+    """Notes how many characters a model speaks at once, where upstream named fewer."""
+    known = _known(model)
+    if known.characters is None or count < known.characters:
+        known.characters = count
+        known.ceilings["characters"] = _lesson(source)
 
 
 def forget() -> None:

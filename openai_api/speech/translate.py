@@ -1,4 +1,4 @@
-"""A speech request → the body of one upstream call, in the model's own fields. Pure.
+"""A speech request → the bodies of upstream calls, in the model's own fields. Pure.
 
 Comes in: a SpeechRequest and the catalog's record. Goes out: a SpeechPlan. Raises BadRequest for
 what the model cannot do.
@@ -33,18 +33,26 @@ ONLY_FORMAT = "mp3"
 
 @dataclass(frozen=True, slots=True)
 class SpeechPlan:
-    """The body of the upstream call, and what it will be charged for."""
+    """What is spoken, how, and what it will be charged for."""
 
-    body: bytes
+    text: str
+    text_field: str
+    values: dict[str, Any]
     response_format: str
-    characters: int
+
+    @property
+    def characters(self) -> int:
+        return len(self.text)
+
+    def body(self, part: str) -> bytes:
+        """The body of the call that speaks this part of the text."""
+        return orjson.dumps({self.text_field: part, **self.values})
 
 
 def translate(asked: SpeechRequest, model: ModelRecord) -> SpeechPlan:
     """The plan for this model; raises BadRequest."""
     audio = model.audio or AudioFacts(text_field="text")
-    values: dict[str, Any] = {audio.text_field or "text": asked.text}
-    values |= voice_fields(asked.voice, audio, model=asked.model)
+    values: dict[str, Any] = dict(voice_fields(asked.voice, audio, model=asked.model))
     formats = formats_of(audio)
     if asked.response_format not in formats:
         supported = ", ".join(f"'{name}'" for name in formats)
@@ -56,7 +64,7 @@ def translate(asked: SpeechRequest, model: ModelRecord) -> SpeechPlan:
         )
     if "encoding" in audio.parameters:
         values |= _ENCODINGS[asked.response_format]
-    return SpeechPlan(orjson.dumps(values), asked.response_format, len(asked.text))
+    return SpeechPlan(asked.text, audio.text_field or "text", values, asked.response_format)
 
 
 def formats_of(audio: AudioFacts) -> tuple[str, ...]:

@@ -1,18 +1,24 @@
 """`POST /v1/audio/speech`: a text read aloud, sent while it is being spoken."""
 
+from functools import partial
+
+from catalog import learnt
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint
 from openai_api.speech import request as speech_request
-from openai_api.speech.live import LiveSpeech, metered
-from openai_api.speech.normalise import SoundBytes, SoundEvents, SoundMeter, content_type
+from openai_api.speech.live import LiveSpeech, unheard
+from openai_api.speech.normalise import SoundBytes, SoundEvents, content_type
+from openai_api.speech.parts import JOINABLE, character_limit, parts_of
 from openai_api.speech.request import SpeechRequest
 from openai_api.speech.translate import SpeechPlan, translate
 from openai_api.use import token_estimate
 from openai_api.wire.http_response import EventStreamResponse, StreamedResponse
+from workers_ai.answer import Answer, ByteSource
 from workers_ai.client import WorkersAIClient
+from workers_ai.errors import BadInput
 
 # Slower than anybody speaks, in any script.
 MOST_MS_PER_CHARACTER = 500
@@ -55,16 +61,41 @@ async def _spoken(
     client: WorkersAIClient,
     writer: SoundBytes | SoundEvents,
 ) -> LiveSpeech:
-    """Upstream's answer, as soon as it begins."""
+    """Upstream's answer, as soon as it begins. A text that is too long for the model is spoken in
+    parts, where their sound can be joined.
+    """
     assert exchange.model is not None
-    exchange.used_so_far = lambda: metered(
-        plan, None, SoundMeter(plan.response_format), partial=True
-    )
-    answer = await client.run_for_bytes(exchange.model.name, plan.body, caller=exchange.caller)
-    exchange.attempts += answer.attempts
-    live = LiveSpeech(exchange, plan, answer, writer)
+    model = exchange.model.name
+    speak = partial(_speak, exchange, plan, client)
+    most = learnt.of(model).characters
+    parts = [plan.text]
+    if most is not None and plan.response_format in JOINABLE:
+        parts = parts_of(plan.text, most)
+    try:
+        answer = await speak(parts[0])
+    except BadInput as refusal:
+        most = character_limit(refusal)
+        if most is None or most >= len(parts[0]) or plan.response_format not in JOINABLE:
+            raise
+        exchange.attempts += refusal.attempts
+        learnt.characters(model, most, refusal.message)
+        parts = parts_of(plan.text, most)
+        answer = await speak(parts[0])
+    live = LiveSpeech(exchange, plan, parts, answer, writer, speak)
     exchange.used_so_far = live.used_so_far
     return live
+
+
+async def _speak(
+    exchange: Exchange, plan: SpeechPlan, client: WorkersAIClient, part: str
+) -> Answer | ByteSource:
+    assert exchange.model is not None
+    if exchange.used_so_far is None:
+        exchange.used_so_far = lambda: unheard(plan, len(part))
+    body = plan.body(part)
+    answer = await client.run_for_bytes(exchange.model.name, body, caller=exchange.caller)
+    exchange.attempts += answer.attempts
+    return answer
 
 
 SPEECH: Endpoint[SpeechRequest, SpeechPlan] = Endpoint(

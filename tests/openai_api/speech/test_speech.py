@@ -278,3 +278,59 @@ def test_sound_is_measured_in_pieces(response_format: str, data: bytes) -> None:
     for start in range(0, len(data), 700):
         meter.take(data[start : start + 700])
     assert meter.ms == pytest.approx(16_000, abs=30)
+
+
+# --- In parts -----------------------------------------------------------------------------------
+
+# More characters than Deepgram's voices take at once, in few words: sound takes time to make.
+TALE = " ".join(f"{letter * 200}." for letter in "abcdefghijklm")
+
+
+@pytest.mark.parametrize("asked", ["mp3", "aac", "wav", "pcm"])
+@pytest.mark.parametrize("sse", [False, True], ids=["bytes", "events"])
+def test_a_long_text_is_spoken_in_parts_that_play_on(
+    gateway: GatewayProcess, client: httpx.Client, upstream: RunningSimulator, asked: str, sse: bool
+) -> None:
+    request_id = new_id()
+    more = {"stream_format": "sse"} if sse else {}
+    response = say(
+        client, ENGLISH, input=TALE, response_format=asked, request_id=request_id, **more
+    )
+    assert response.status_code == 200, response.text
+    audio = response.content
+    if sse:
+        events = [json.loads(line[6:]) for line in response.text.splitlines() if line]
+        assert [event["type"] for event in events if "audio" not in event] == ["speech.audio.done"]
+        audio = b"".join(base64.b64decode(event["audio"]) for event in events if "audio" in event)
+    texts = [request.body["text"] for request in upstream.requests]
+    spoken = [text for text in texts if len(text) <= 2000]
+    assert "".join(spoken) == TALE
+    assert len(spoken) == 2
+    assert all(text.rstrip().endswith(".") for text in spoken)
+    expected = len(TALE.split()) / sound.WORDS_PER_SECOND
+    if asked == "pcm":
+        assert len(audio) == pytest.approx(expected * 48_000, rel=0.01)
+    else:
+        assert audio.count(b"RIFF") == (1 if asked == "wav" else 0)
+        assert audio_file.seconds(audio) == pytest.approx(expected, rel=0.01)
+    row = gateway.row(request_id, timeout_s=2)
+    assert row.status == 200
+    assert row.cost_nano_usd == pytest.approx(len(TALE) * 30_000, rel=0.02)
+
+
+@pytest.mark.parametrize("asked", ["opus", "flac"])
+def test_a_format_that_cannot_be_joined_says_what_is_too_long(
+    client: httpx.Client, asked: str
+) -> None:
+    response = say(client, ENGLISH, input=TALE, response_format=asked)
+    assert_openai_error(response, 400, code="invalid_request", param="input", says="limit of 2000")
+
+
+def test_a_later_part_that_fails_ends_the_events_with_the_error(
+    client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    say(client, ENGLISH, input=TALE)
+    text = TALE.replace(" l", " [simulate error-4006] l")
+    response = say(client, ENGLISH, input=text, stream_format="sse")
+    last = json.loads([line for line in response.text.splitlines() if line][-1][6:])
+    assert last["error"]["code"] == "insufficient_quota"

@@ -211,6 +211,8 @@ _CONTENT_TYPES = {
     "aac": "audio/aac",
 }
 _PIECE_BYTES = 2048
+# Of one request to Deepgram's voices.
+MOST_CHARACTERS = 2000
 
 
 async def speak_aura(call: Call) -> StreamReply:
@@ -220,6 +222,9 @@ async def speak_aura(call: Call) -> StreamReply:
     text, encoding = body["text"], body.get("encoding", "mp3")
     if not text.strip():
         raise Refusal(400, 8001, model_message("No text to speak"))
+    if len(text) > MOST_CHARACTERS:
+        words = f"Input text exceeds maximum character limit of {MOST_CHARACTERS}."
+        raise Refusal(400, 3030, model_message(words))
     container = body.get("container") or _CONTAINERS[encoding][0]
     if container not in _CONTAINERS[encoding]:
         raise BadInput(f"'/container' {container} does not go with encoding {encoding}")
