@@ -177,9 +177,10 @@ class Session:
         return stacked(buckets, names, values, shown.usd if measure == "cost" else shown.short)
 
 
-def read_session(name: str, owner_id: int | None = None) -> Session | None:
-    """The session of this name; with `owner_id` only what that account used. None: no request."""
-    equal = {"session": name, **({} if owner_id is None else {"owner_id": owner_id})}
+def read_session(name: str, **of: int) -> Session | None:
+    """The session of this name; with `owner_id` or `key_id` only what that account or that key
+    used. None: no request."""
+    equal = {"session": name, **of}
     # No text of the log contains NUL, and PostgreSQL rejects it.
     if not name or "\0" in name:
         return None

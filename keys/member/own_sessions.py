@@ -17,7 +17,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 
 @page
 def session(request: HttpRequest) -> HttpResponse:
-    found = read_session(request.GET.get("session", ""), _user_id(request))
+    found = read_session(request.GET.get("session", ""), owner_id=_user_id(request))
     if found is None:
         raise Http404("You have no such session.")
     context = page_context(found, request.GET.get("show", ""))

@@ -8,6 +8,7 @@ import orjson
 from django.http.response import HttpResponseBase
 
 from keys.access.key_record import KeyRecord
+from keys.log.sessions import read_session
 from keys.reports.usage import KeyUsage, LastRequest, Usage, key_usage, last_request, owner_usage
 from keys.scopes import Limits
 from openai_api.base import GatewayView
@@ -21,7 +22,34 @@ MICRO = Decimal(10**6)
 class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         usage, owners, last = await ask_database(_read_usage, key)
-        return WholeResponse(orjson.dumps({"data": key_facts(key, usage, owners, last)}))
+        facts = key_facts(key, usage, owners, last)
+        named = request.GET.get("session")
+        if named is not None:
+            facts["session"] = await ask_database(_session, key, named)
+        return WholeResponse(orjson.dumps({"data": facts}))
+
+
+def _session(key: KeyRecord, name: str) -> dict[str, Any] | None:
+    """What the key used in a session, which is null where no request of it named this one."""
+    session = read_session(name, key_id=key.id)
+    if session is None:
+        return None
+    used = session.sum
+    return {
+        "id": name,
+        "requests": used.requests,
+        "failed": used.failed,
+        "tokens": {
+            "prompt": used.prompt_tokens,
+            "cached": used.cached_tokens,
+            "completion": used.completion_tokens,
+        },
+        "cost": _usd(used.cost_nano_usd),
+        "began_at": session.began.isoformat(),
+        "ended_at": session.ended.isoformat(),
+        # Of a session of thousands of requests the newest are summed.
+        "is_whole": not session.is_cut,
+    }
 
 
 def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None, LastRequest | None]:

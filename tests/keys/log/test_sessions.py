@@ -94,7 +94,7 @@ def test_an_operator_sees_whose_requests_a_name_holds(ada: Any, run: None) -> No
 
 
 def test_requests_stand_where_they_were_in_the_session(ada: Any, run: None) -> None:
-    session = read_session(RUN, ada.pk)
+    session = read_session(RUN, owner_id=ada.pk)
     assert session is not None
     last, failed, first = session.moments
     assert (first.left, first.width) == (0, 10)

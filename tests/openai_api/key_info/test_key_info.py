@@ -1,13 +1,16 @@
 """`GET /v1/key`: what a key's holder may know of it."""
 
 import httpx
+import pytest
 
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import chat_body
 
 
-def facts(gateway: GatewayProcess, key: str) -> dict[str, object]:
-    response = httpx.get(gateway.url + "/v1/key", headers={"authorization": f"Bearer {key}"})
+def facts(gateway: GatewayProcess, key: str, query: str = "") -> dict[str, object]:
+    response = httpx.get(
+        gateway.url + "/v1/key" + query, headers={"authorization": f"Bearer {key}"}
+    )
     assert response.status_code == 200, response.text
     assert key not in response.text
     data: dict[str, object] = response.json()["data"]
@@ -38,3 +41,19 @@ def test_usage_moves_with_each_request(gateway: GatewayProcess) -> None:
     assert isinstance(told["usage"], float)
     assert told["usage"] > 0
     assert told["usage_daily"] == told["usage_monthly"] == told["usage"]
+
+
+def test_a_key_tells_what_a_session_cost(gateway: GatewayProcess) -> None:
+    key, other = gateway.issue_key(), gateway.issue_key()
+    costs = []
+    for text, of in ((key, "run 1"), (key, "run 1"), (key, "run 2"), (other, "run 1")):
+        headers = {"authorization": f"Bearer {text}", "x-session-id": of}
+        answer = httpx.post(gateway.url + "/v1/chat/completions", json=chat_body(), headers=headers)
+        costs.append(answer.json()["usage"]["cost"])
+    told = facts(gateway, key, "?session=run+1")["session"]
+    assert isinstance(told, dict)
+    assert (told["requests"], told["failed"], told["is_whole"]) == (2, 0, True)
+    assert told["cost"] == pytest.approx(costs[0] + costs[1])
+    assert told["tokens"]["prompt"] > told["tokens"]["cached"]
+    assert facts(gateway, key, "?session=none")["session"] is None
+    assert "session" not in facts(gateway, key)
