@@ -34,6 +34,8 @@ MENU: Final = (
         {"User": "person", "Group": "group", "SocialAccount": "link", "LogEntry": "fact_check"},
     ),
 )
+# Further pages: the model whose viewers may see it, its words, icon and name.
+PAGES: Final = (("RequestLog", "Usage by month", "request_quote", "admin:keys_requestlog_report"),)
 
 
 def ways_in() -> dict[str, Any]:
@@ -63,14 +65,28 @@ class OperatorSite(UnfoldAdminSite):
         index = reverse("admin:index")
         groups = [{"title": "", "items": [_item("Dashboard", "monitoring", index, request)]}]
         for title, icons in MENU:
-            items = [
-                _item(self._words(shown[name]), icon, shown[name]["admin_url"], request)
-                for name, icon in icons.items()
-                if name in shown and shown[name]["admin_url"]
-            ]
+            items = []
+            for name, icon in icons.items():
+                if name in shown and shown[name]["admin_url"]:
+                    link = shown[name]["admin_url"]
+                    items.append(_item(self._words(shown[name]), icon, link, request))
+                    items += self._pages_beside(name, request, items[-1])
             if items:
                 groups.append({"title": title, "items": items})
         return groups
+
+    def _pages_beside(
+        self, name: str, request: HttpRequest, listed: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Pages of a model that are no list, below it; only the one that is open is marked."""
+        pages = [
+            _item(words, icon, reverse(view), request)
+            for model, words, icon, view in PAGES
+            if model == name
+        ]
+        if any(page["active"] for page in pages):
+            listed["active"] = False
+        return pages
 
     def _words(self, model: dict[str, Any]) -> str:
         words: str = getattr(self._registry[model["model"]], "list_words", "") or model["name"]

@@ -7,7 +7,6 @@ checked against their days.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -17,6 +16,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from keys.ledger import month_totals
+from keys.ledger.snapshot import snapshot
 from keys.ledger.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 from keys.models import (
     DURATION_COUNTS,
@@ -68,7 +68,7 @@ def days_to_check() -> Iterator[date]:
 
 
 def differences(day: date) -> list[Difference]:
-    with _snapshot():
+    with snapshot():
         first = first_checked_day()
         if first is not None and day < first:
             return []
@@ -84,7 +84,7 @@ def differences(day: date) -> list[Difference]:
 
 def month_differences(month: date) -> list[Difference]:
     """The differences between a month's totals and the sums of its days' totals."""
-    with _snapshot():
+    with snapshot():
         stored = _month_sums(MonthTotal.objects.filter(day=month), month)
         if not stored:
             # Deleted meanwhile, and soon to be made again.
@@ -183,25 +183,6 @@ _SUMS: Final[dict[str, Any]] = {
     **_histogram_sums("duration_ms", DURATION_COUNTS),
 }
 _NOTHING: Final[dict[str, Any]] = dict.fromkeys(ADDED, 0)
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    """All reads see one snapshot of the database and block nobody."""
-    if connection.in_atomic_block:
-        # A transaction of the caller's; on SQLite it is a snapshot as well.
-        yield
-        return
-    with connection.cursor() as cursor:
-        # Not `atomic`: on SQLite it begins as a writer, and the ledger would wait for the check.
-        is_postgresql = connection.vendor == "postgresql"
-        cursor.execute(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql else "BEGIN"
-        )
-        try:
-            yield
-        finally:
-            cursor.execute("ROLLBACK")
 
 
 def _midnight(day: date) -> datetime:

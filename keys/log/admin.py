@@ -1,14 +1,13 @@
 """The request log in the Django admin: read-only, in pages by position, each row explained."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -16,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from keys import shown
 from keys.amounts import MICRO, neurons_text, usd_text
+from keys.csv_file import csv_response
 from keys.ledger.captured import laid_out
 from keys.log.explained import explain
 from keys.log.export import csv_texts, rows_oldest_first
@@ -33,6 +33,7 @@ from keys.log.filters import (
     TeamFilter,
 )
 from keys.log.paging import LogPage
+from keys.log.report_pages import report_csv, report_page
 from keys.log.session_pages import session_page, sessions_page
 from keys.models import CapturedText, Key, RequestLog
 from keys.reports.usage import account_neuron_day
@@ -105,6 +106,8 @@ class RequestLogAdmin(ReadOnlyAdmin):
             path("export.csv", wrapped, name="keys_requestlog_export"),
             path("sessions/", self._view(sessions_page), name="keys_requestlog_sessions"),
             path("session/", self._view(session_page), name="keys_requestlog_session"),
+            path("report/", self._view(report_page), name="keys_requestlog_report"),
+            path("report.csv", self._view(report_csv), name="keys_requestlog_report_csv"),
             *super().get_urls(),
         ]
 
@@ -157,9 +160,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         page: LogPage = self.get_changelist_instance(request)
         rows = rows_oldest_first(page.sought)
-        response = StreamingHttpResponse(_streamed(csv_texts(rows)), content_type="text/csv")
-        response["Content-Disposition"] = 'attachment; filename="requests.csv"'
-        return response
+        return csv_response(csv_texts(rows), "requests.csv")
 
     @admin.display(description="started")
     def began(self, row: RequestLog) -> SafeString:
@@ -207,13 +208,3 @@ class RequestLogAdmin(ReadOnlyAdmin):
 def _cut(text: str, characters: int) -> str:
     """The note beside a text that was cut."""
     return f"{characters:,} characters, cut in the middle" if len(text) < characters else ""
-
-
-async def _streamed(texts: Iterator[str]) -> AsyncIterator[str]:
-    """Sends each piece when it is made, on a thread: Django would read a synchronous iterator to
-    its end before the first byte is sent."""
-    while True:
-        text = await sync_to_async(lambda: next(texts, None))()
-        if text is None:
-            return
-        yield text

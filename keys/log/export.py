@@ -1,19 +1,16 @@
 """Exports the request log in constant memory, with the names and units that people use."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
+from keys import csv_file
 from keys.amounts import neurons_text, usd_text
-from keys.csv_cells import cell
 from keys.key_json import iso
 from keys.log.walk import Sought, Walk
 from keys.models import RequestLog
 
 BATCH_ROWS: Final = 2000
-PIECE_ROWS: Final = 200
 
 FIELDS: Final = (
     *("started_at", "request_id", "key", "key_id", "key_prefix", "owner", "owner_id", "endpoint"),
@@ -65,18 +62,4 @@ def write_csv(rows: Iterable[RequestLog], out: Written) -> None:
 
 
 def csv_texts(rows: Iterable[RequestLog]) -> Iterator[str]:
-    """The CSV file in pieces of PIECE_ROWS rows, the header first."""
-    piece = io.StringIO()
-    writer = csv.writer(piece)
-    writer.writerow(FIELDS)
-    # Without waiting: it may take long until the first row matches.
-    yield piece.getvalue()
-    piece.seek(0)
-    piece.truncate()
-    for number, row in enumerate(rows, 1):
-        writer.writerow([cell(value) for value in row_as_json(row).values()])
-        if number % PIECE_ROWS == 0:
-            yield piece.getvalue()
-            piece.seek(0)
-            piece.truncate()
-    yield piece.getvalue()
+    return csv_file.csv_texts(FIELDS, (row_as_json(row).values() for row in rows))

@@ -70,6 +70,8 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "key-rotate": f"/admin/keys/key/{key}/rotate/",
         "key-revoke": f"/admin/keys/key/{key}/revoke/",
         "owner-limits": "/admin/keys/ownerlimits/",
+        "usage-by-month": "/admin/keys/requestlog/report/",
+        "usage-by-team": "/admin/keys/requestlog/report/?by=team",
         "teams": "/admin/keys/team/",
         "team": f"/admin/keys/team/{team}/change/",
         "log": "/admin/keys/requestlog/",

@@ -14,6 +14,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from keys.ledger import check as ledger_check
+from keys.ledger.snapshot import snapshot
 from keys.ledger.totals import percentile_ms
 from keys.ledger.writer import LedgerWriter
 from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, PruneMark, RequestLog
@@ -236,7 +237,7 @@ def test_checking_takes_no_write_lock_on_sqlite(write):
     if connection.vendor != "sqlite":
         pytest.skip("SQLite's single lock")
     write(*mixed_rows(10))
-    with ledger_check._snapshot():
+    with snapshot():
         ledger_check.sums_of_rows(date(2027, 5, 10))
         writer = LedgerWriter()
         writer.start()
