@@ -26,7 +26,7 @@ def gateway_headers(key: KeyRecord, sent: Mapping[bytes, bytes]) -> Headers:
         return ()
     headers: list[tuple[bytes, bytes]] = []
     if settings.CLOUDFLARE_AI_GATEWAY_METADATA:
-        ids = {"key": key.id, "owner": key.owner_id}
+        ids = {"key": key.id, "owner": key.owner_id, "team": key.team_id}
         known = {
             name: str(ids[name])
             for name in settings.CLOUDFLARE_AI_GATEWAY_METADATA

@@ -234,8 +234,8 @@ CLOUDFLARE_AI_GATEWAY = parsed(
 )
 CLOUDFLARE_AI_GATEWAY_METADATA = listed("CLOUDFLARE_AI_GATEWAY_METADATA")
 for _name in CLOUDFLARE_AI_GATEWAY_METADATA:
-    if _name not in ("key", "owner"):
-        raise bad_setting("CLOUDFLARE_AI_GATEWAY_METADATA", _name, "key and owner, or one of them")
+    if _name not in ("key", "owner", "team"):
+        raise bad_setting("CLOUDFLARE_AI_GATEWAY_METADATA", _name, "key, owner and team, or some")
 CLOUDFLARE_AI_GATEWAY_CACHE = yes_or_no("CLOUDFLARE_AI_GATEWAY_CACHE", False)
 CLOUDFLARE_AI_GATEWAY_LOGS = yes_or_no("CLOUDFLARE_AI_GATEWAY_LOGS", False)
 FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)

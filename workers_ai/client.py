@@ -329,7 +329,7 @@ class WorkersAIClient:
         error = refusal(
             body,
             status=response.status,
-            retry_after_s=_retry_after_s(response.headers),
+            headers=response.headers,
             upstream_id=response.headers.get("cf-ai-req-id", ""),
         )
         error.message = self.account.scrubbed(error.message)
@@ -352,14 +352,6 @@ def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return is_envelope(body) and body["success"] is False
-
-
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    try:
-        seconds = float(headers["retry-after"])
-    except (KeyError, ValueError):
-        return None
-    return seconds if 0 <= seconds < 1e9 else None
 
 
 def _route_of(account: Account) -> list[tuple[bytes, bytes]]:

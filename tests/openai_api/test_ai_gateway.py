@@ -7,7 +7,7 @@ import pytest
 
 from openai_api.ai_gateway import gateway_headers
 
-KEY: Any = SimpleNamespace(id=7, owner_id=3, name="ada's laptop", owner_name="ada")
+KEY: Any = SimpleNamespace(id=7, owner_id=3, team_id=5, name="ada's laptop", owner_name="ada")
 SENT = {b"cf-aig-cache-ttl": b"60", b"cf-aig-skip-cache": b"true", b"cf-aig-metadata": b"{}"}
 
 
@@ -23,13 +23,14 @@ def test_nothing_is_told_by_default() -> None:
 
 
 def test_ids_are_told_and_no_names(settings: Any) -> None:
-    settings.CLOUDFLARE_AI_GATEWAY_METADATA = ["key", "owner"]
-    assert gateway_headers(KEY, SENT) == ((b"cf-aig-metadata", b'{"key":"7","owner":"3"}'),)
+    settings.CLOUDFLARE_AI_GATEWAY_METADATA = ["key", "owner", "team"]
+    told = b'{"key":"7","owner":"3","team":"5"}'
+    assert gateway_headers(KEY, SENT) == ((b"cf-aig-metadata", told),)
 
 
-def test_a_key_without_an_owner_has_no_owner(settings: Any) -> None:
-    settings.CLOUDFLARE_AI_GATEWAY_METADATA = ["owner", "key"]
-    key: Any = SimpleNamespace(id=1, owner_id=None)
+def test_a_key_without_an_owner_has_no_owner_and_no_team(settings: Any) -> None:
+    settings.CLOUDFLARE_AI_GATEWAY_METADATA = ["owner", "key", "team"]
+    key: Any = SimpleNamespace(id=1, owner_id=None, team_id=None)
     assert gateway_headers(key, {}) == ((b"cf-aig-metadata", b'{"key":"1"}'),)
 
 

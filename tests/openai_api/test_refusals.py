@@ -114,6 +114,15 @@ def test_a_spend_limit_is_final_and_told(
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: one.__name__)
+def test_a_spend_limit_says_when_its_window_ends(client: httpx.Client, dialect: Dialect) -> None:
+    words = "Spending limit exceeded, resets in 2 hours"
+    response = ask(client, dialect, simulated("policy", 0, 429, words), stream=False)
+    assert response.status_code == 429
+    assert response.headers["retry-after"] == "7200"
+    assert response.headers["x-should-retry"] == "false"
+
+
 @each
 @pytest.mark.parametrize("shape", ["flat", "bare", "nested", "openai", "text"])
 def test_words_about_the_request_are_kept(

@@ -10,6 +10,7 @@ source of Cloudflare's own clients; read up to November 2026.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -33,6 +34,7 @@ from workers_ai.errors import (
     UpstreamTimedOut,
 )
 from workers_ai.failures import body as bodies
+from workers_ai.failures.reset import seconds_until_reset
 from workers_ai.failures.token_counts import counts_in
 from workers_ai.failures.wordings import BY_WORDS
 
@@ -150,11 +152,12 @@ _ABOUT_REQUEST = re.compile(
 )
 
 
+NO_HEADERS: Final[Mapping[str, str]] = {}
 _MODEL_NAME = re.compile(r"@[ch]f/[\w./-]{1,200}")
 
 
 def refusal(
-    body: object, *, status: int, retry_after_s: float | None = None, upstream_id: str = ""
+    body: object, *, status: int, headers: Mapping[str, str] = NO_HEADERS, upstream_id: str = ""
 ) -> Refused:
     """The error that a failure body means: parsed JSON of any shape, a text, or None.
 
@@ -173,7 +176,7 @@ def refusal(
         words,
         status=status,
         code=failure.code,
-        retry_after_s=retry_after_s,
+        retry_after_s=seconds_until_reset(headers, body, words, now=time.time()),
         upstream_id=upstream_id,
         tokens=counts_in(failure.text[:LONGEST_WORDS]),
     )
