@@ -11,7 +11,7 @@ from django.db.utils import Error
 from alerts import store
 from alerts.findings import Finding
 from catalog import alerting as catalog_alerting
-from keys.alerting import access, ends, habit, models_in_use, neurons
+from keys.alerting import access, ends, habit, limits, models_in_use, neurons
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ def _models(now: datetime) -> Iterable[Finding]:
 
 
 RULES: Final = (
+    Rule(("limit",), limits.find),
     Rule(("account_neurons",), neurons.find),
     Rule(("access_refused",), access.find),
     Rule(("model_retires", "model_gone"), _models),

@@ -19,7 +19,9 @@ from django.utils import timezone
 from alerts import noted, store, turns
 from alerts.delivery import Deliverer
 from alerts.outage import OutageTeller
+from keys.alerting import limits
 from keys.ledger.writer import ledger
+from keys.limits import budget_refusals
 from proxysite.alert_rules import evaluate
 from storage.words import engine_words, public_words
 
@@ -64,7 +66,7 @@ class AlertWatch:
         self._outage.look(problem)
         try:
             self._outage.keep(is_over=not problem)
-            for finding in noted.take():
+            for finding in (*noted.take(), *limits.refused(budget_refusals.take())):
                 store.tell(finding)
             self._evaluate(timezone.now())
             self._deliverer.look()

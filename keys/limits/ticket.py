@@ -23,6 +23,7 @@ from keys.ledger.rows import LedgerRow, fit_text
 from keys.ledger.totals import CLIENT_GONE_STATUS
 from keys.ledger.windows import utc_day
 from keys.ledger.writer import LedgerWriter
+from keys.limits import budget_refusals
 from keys.limits.counters import Counters, Denial, Hold
 from keys.limits.headers import ratelimit_headers
 from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
@@ -239,6 +240,7 @@ class Ticket:
             else:
                 self.withdraw()
                 self._count_refusal(f"refused_{decision.budget.subject.what}")
+                budget_refusals.note(decision, claim.day)
             raise decision.error(claim.day)
         return MILLION if decision is None else decision.millionths
 

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import httpx
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.utils import timezone
 
 from alerts.models import Alert, Delivery, Turn
+from keys.models import Key, Limit
 from tests.alerts.receivers import Mailbox, Receiver, http_receiver, mail_receiver
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import chat_body
@@ -32,28 +34,47 @@ def _everything_is_told(gateway: GatewayProcess, receiver: Receiver, mailbox: Ma
     gateway.database(
         lambda: get_user_model().objects.filter(username="ada").update(email="ada@example.com")
     )
+    used_up = gateway.database(one_request_a_day)
     refused = chat_body(messages=[{"role": "user", "content": "Hi [simulate error-10000]"}])
     with httpx.Client(headers={"authorization": f"Bearer {text}"}, timeout=30) as client:
         for _ in range(6):  # so that both workers meet it
             response = client.post(f"{gateway.url}/v1/chat/completions", json=refused)
             assert response.status_code == 502
+    statuses = [ask(gateway, used_up) for _ in range(7)]
+    assert statuses.count(200) == 1 and set(statuses) == {200, 429}
     # The rules' turn comes by itself, some seconds later.
     gateway.database(lambda: Turn.objects.filter(name="rules").delete())
 
-    gateway.wait_until(lambda: len(receiver.bodies) >= 2 and len(mailbox.mails) >= 3, "all told")
+    gateway.wait_until(lambda: len(receiver.bodies) >= 3 and len(mailbox.mails) >= 4, "all told")
     gateway.wait_until(
         lambda: not gateway.database(lambda: Delivery.objects.exclude(next_try_at=None).exists()),
         "all noted",
     )
     told = sorted(body["event"] for body in receiver.bodies)
-    assert told == ["access_refused", "key_ends"]
-    assert sorted(mailbox.to) == ["ada@example.com", "ops@example.com", "ops@example.com"]
+    assert told == ["access_refused", "key_ends", "limit"]
+    assert sorted(mailbox.to) == ["ada@example.com", *["ops@example.com"] * 3]
     assert text not in repr(receiver.bodies)
 
     metrics = httpx.get(f"{gateway.url}/metrics").text
-    assert 'gateway_alerts_open{severity="critical"} 1.0' in metrics
+    assert 'gateway_alerts_open{severity="critical"} 2.0' in metrics
     assert 'gateway_alerts_open{severity="warning"} 1.0' in metrics
     assert 'gateway_alert_deliveries{state="waiting"} 0.0' in metrics
     assert "T0SECRETPATH" not in gateway.log
     states = gateway.database(lambda: sorted(a.state for a in Alert.objects.all()))
-    assert states == ["open", "open"]
+    assert states == ["open"] * 3
+
+
+def one_request_a_day() -> str:
+    """A key of which no worker knows less than its limit."""
+    with transaction.atomic():
+        key, text = Key.issue(name="tight", owner=None)
+        limit = {"what": "requests", "window": "day", "amount": 1}
+        Limit.objects.create(holder_kind="key", holder_id=key.pk, **limit)
+    return text
+
+
+def ask(gateway: GatewayProcess, key: str) -> int:
+    """On a connection of its own, which any worker may take."""
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"{gateway.url}/v1/chat/completions"
+    return httpx.post(url, json=chat_body(), headers=headers, timeout=30).status_code
