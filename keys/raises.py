@@ -10,7 +10,7 @@ from django.db import transaction
 from keys.key_history import note_change
 from keys.key_json import iso
 from keys.limit_holders import LimitHolder, holder_with
-from keys.models import Raise, Revision
+from keys.models import Raise, RaiseRequest, Revision
 from keys.written_limits import BadLimit, LimitKind, WrittenRaise
 
 
@@ -19,6 +19,19 @@ def make_raise(
 ) -> Raise:
     """`by` is the account of whoever raises the limit. Raises `BadLimit` where there is no such
     limit, or the raise would not raise it."""
+    with transaction.atomic():
+        # The lock keeps the limit from being lowered between the check and the raise.
+        Revision.take_next()
+        made = checked_raise(holder, written, until, why)
+        made.made_by, made.made_by_name = by, by.get_username()
+        made.save()
+        told = f"Raised {raise_text(made)} until {_moment(until)}: {made.why}"
+        note_change(holder.record, by.pk, told)
+    return made
+
+
+def checked_raise(holder: LimitHolder, written: WrittenRaise, until: datetime, why: str) -> Raise:
+    """As it would be made, not stored. Raises `BadLimit`."""
     subject = holder.subject(written.kind.what, written.kind.window, written.models)
     made = Raise(
         holder_kind=subject.holder_kind,
@@ -30,19 +43,11 @@ def make_raise(
         plus=written.amount if written.is_added else None,
         until=until,
         why=why.strip(),
-        made_by=by,
-        made_by_name=by.get_username(),
     )
-    with transaction.atomic():
-        # The lock keeps the limit from being lowered between the check and the raise.
-        Revision.take_next()
-        try:
-            made.full_clean()
-        except ValidationError as error:
-            raise BadLimit(error.messages[0].rstrip(".")) from None
-        made.save()
-        told = f"Raised {raise_text(made)} until {_moment(until)}: {made.why}"
-        note_change(holder.record, by.pk, told)
+    try:
+        made.full_clean(exclude=["made_by", "made_by_name"])
+    except ValidationError as error:
+        raise BadLimit(error.messages[0].rstrip(".")) from None
     return made
 
 
@@ -65,6 +70,13 @@ def raise_text(one: Raise) -> str:
     if one.plus is not None:
         return f"{name} by {kind.unit.show(one.plus)}"
     return f"{name} to {kind.unit.show(one.amount or 0)}"
+
+
+def wish_text(asked: RaiseRequest) -> str:
+    """'20 more of daily-usd @cf/moonshotai/*'."""
+    kind = LimitKind.of(asked.subject)
+    name = " ".join((kind.name, *asked.model_patterns))
+    return f"{kind.unit.show(asked.plus)} more of {name}"
 
 
 def raises_as_json(raises: Iterable[Raise]) -> list[dict[str, Any]]:

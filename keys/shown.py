@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
-from keys.scopes import Limits
+from keys.held_limits import HeldLimit, What, WindowName
 
 
 def usd(nano_usd: int) -> str:
@@ -48,21 +49,29 @@ def short(count: int) -> str:
     return str(count)
 
 
-def limit_texts(limits: Limits) -> list[str]:
-    """'60 requests per minute', '$50.00 per month': a text for each limit that is set."""
-    budgets = (
-        (limits.daily_budget_nano_usd, lambda amount: f"{usd(amount)} per day"),
-        (limits.monthly_budget_nano_usd, lambda amount: f"{usd(amount)} per month"),
-        (limits.total_budget_nano_usd, lambda amount: f"{usd(amount)} in total"),
-        (limits.daily_neurons_micro, lambda amount: f"{neurons(amount)} neurons per day"),
-    )
-    return [*rate_texts(limits), *(text(limit) for limit, text in budgets if limit is not None)]
+def limit_text(limit: HeldLimit) -> str:
+    """'60 requests per minute', '$50.00 per month', '$5.00 in total for @cf/moonshotai/*'."""
+    what, models = limit.subject.what, limit.subject.models
+    amount = usd(limit.amount) if what == "usd" else _NOUNS[what].format(_count(limit))
+    on = f" for {', '.join(models)}" if models else ""
+    return f"{amount}{_PER[limit.subject.window]}{on}"
 
 
-def rate_texts(limits: Limits) -> list[str]:
-    rates = (
-        (limits.requests_per_minute, "requests per minute"),
-        (limits.tokens_per_minute, "tokens per minute"),
-        (limits.concurrency, "requests at once"),
-    )
-    return [f"{limit:,} {words}" for limit, words in rates if limit is not None]
+_NOUNS: Final[dict[What, str]] = {
+    "requests": "{} requests",
+    "tokens": "{} tokens",
+    "concurrency": "{} requests at once",
+    "neurons": "{} neurons",
+}
+_PER: Final[dict[WindowName, str]] = {
+    "": "",
+    "minute": " per minute",
+    "day": " per day",
+    "week": " per week",
+    "month": " per month",
+    "total": " in total",
+}
+
+
+def _count(limit: HeldLimit) -> str:
+    return neurons(limit.amount) if limit.subject.what == "neurons" else f"{limit.amount:,}"

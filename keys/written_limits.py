@@ -52,7 +52,7 @@ _NOUNS: Final[dict[What, str]] = {
     "requests": "requests",
     "tokens": "tokens",
     "concurrency": "requests at once",
-    "usd": "budget",
+    "usd": "USD",
     "neurons": "neurons",
 }
 _WINDOWS: Final[dict[WindowName, str]] = {

@@ -42,6 +42,7 @@ FLOORS = {
         {"limits"},
         {"reports"},
         {"log", "alerting", "examples"},
+        {"raise_requests"},
         {"operators", "member"},
         {"admin", "checks", "management"},
         {"apps"},

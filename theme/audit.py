@@ -9,16 +9,20 @@ _LONGEST: Final = 120
 
 
 class Audited:
-    """For an admin whose forms hold no secret."""
+    """For an admin whose forms hold no secret. A formset beside the form may tell its own changes,
+    in `changes_told`."""
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> Any:
-        said: Any = super().construct_change_message(request, form, formsets, add)  # type: ignore[misc]
-        if add or not form.changed_data:
+        tables = [one for one in formsets or () if hasattr(one, "changes_told")]
+        others = [one for one in formsets or () if one not in tables]
+        said: Any = super().construct_change_message(request, form, others, add)  # type: ignore[misc]
+        lines = [line for table in tables for line in table.changes_told()]
+        if add or not (form.changed_data or lines):
             return said
         inlines = [one for one in said if "changed" not in one or "name" in one["changed"]]
-        return " ".join([changes_of(form), *_told(inlines)])
+        return " ".join([*filter(None, [changes_of(form)]), *_told(inlines), *lines])
 
 
 def changes_of(form: Any) -> str:

@@ -62,5 +62,10 @@ def tell_answered(
     )
 
 
+def withdrawn(asked_id: int) -> None:
+    """Nobody need answer it any more."""
+    store.resolve(_series(asked_id))
+
+
 def _series(asked_id: int) -> str:
     return f"raise_asked:{asked_id}"

@@ -27,6 +27,8 @@ from keys.models import (
     Membership,
     MonthTotal,
     OwnerLimits,
+    Raise,
+    RaiseRequest,
     RequestLog,
     Team,
 )
@@ -53,6 +55,7 @@ def erase_account(user: Any) -> None:
             user.get_username(),
             erased_name(user.pk),
         )
+        _erase_raises(user)
         for key in keys:
             key.name, key.notes = f"key {key.pk}", ""
             key.save(update_fields=["name", "notes"])
@@ -107,6 +110,15 @@ def _erase_history(user: Any, keys: list[Key]) -> None:
         entries = _entries_of(Key, key.pk)
         entries.update(object_repr=f"key {key.pk}")
         _empty_those_telling(telling, entries)
+
+
+def _erase_raises(user: Any) -> None:
+    """What the person asked for goes; raises stay, without the name."""
+    name, erased = user.get_username(), erased_name(user.pk)
+    RaiseRequest.objects.filter(asked_by=user).delete()
+    RaiseRequest.objects.filter(decided_by_name=name).update(decided_by_name=erased)
+    Raise.objects.filter(made_by=user).update(made_by_name=erased)
+    Raise.objects.filter(why__startswith=f"asked for by {name}:").update(why="")
 
 
 def _empty_those_telling(texts: list[str], entries: "QuerySet[LogEntry]") -> None:

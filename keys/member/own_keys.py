@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from keys import shown
 from keys.models import Key
-from keys.reports.budget_bars import bars
+from keys.reports.budget_bars import bars, rate_texts
+from keys.reports.limit_use import LimitUse, read_use
+from keys.reports.limits_in_force import limits_in_force, limits_of_one
 from keys.reports.usage import owner_usage, usage_by_key
-from keys.scopes import Limits
+from keys.scopes import NO_LIMITS
 from theme.bars import Bar
 
 _REFUSED_WORDS: Final = {
@@ -21,10 +22,10 @@ _REFUSED_WORDS: Final = {
 }
 
 
-def rules_of(key: Key) -> list[str]:
+def rules_of(key: Key, uses: list[LimitUse]) -> list[str]:
     """The limits and restrictions that are not shown as bars, as texts."""
     return [
-        *shown.rate_texts(key.limits),
+        *rate_texts(uses),
         *(f"{label}: {', '.join(values)}" for label, values in (
             ("models", key.allowed_models),
             ("endpoints", key.allowed_endpoints),
@@ -50,13 +51,14 @@ class ShownKey:
 
 def shown_keys(keys: list[Key]) -> list[ShownKey]:
     usage = usage_by_key([key.pk for key in keys])
+    uses = _uses_by_key(keys)
     now = timezone.now()
     return [
         ShownKey(
             key=key,
             state=key.state(now),
-            bars=bars(key.limits, usage[key.pk]),
-            rules=rules_of(key),
+            bars=bars(usage[key.pk], uses[key.pk]),
+            rules=rules_of(key, uses[key.pk]),
             requests_today=usage[key.pk].day.requests,
             refused=[
                 (_REFUSED_WORDS[name], count)
@@ -68,6 +70,14 @@ def shown_keys(keys: list[Key]) -> list[ShownKey]:
     ]
 
 
+def _uses_by_key(keys: list[Key]) -> dict[int, list[LimitUse]]:
+    held = limits_in_force("key", {key.pk: key.limits for key in keys})
+    uses: dict[int, list[LimitUse]] = {key.pk: [] for key in keys}
+    for use in read_use([limit for each in held.values() for limit in each]):
+        uses[use.limit.subject.holder_id].append(use)
+    return uses
+
+
 @dataclass(frozen=True, slots=True)
 class ShownOwner:
     """The limits over all keys of a member. Empty where an operator set none."""
@@ -75,16 +85,13 @@ class ShownOwner:
     bars: list[Bar]
     rates: list[str]
     requests_today: int
-    is_limited: bool
 
 
 def shown_owner(owner: Any) -> ShownOwner:
     limited = getattr(owner, "key_limits", None)
-    limits = Limits() if limited is None else limited.limits
+    limits = NO_LIMITS if limited is None else limited.limits
     usage = owner_usage(owner.pk)
+    uses = read_use(limits_of_one("owner", owner.pk, limits))
     return ShownOwner(
-        bars=bars(limits, usage),
-        rates=shown.rate_texts(limits),
-        requests_today=usage.day.requests,
-        is_limited=limits.have_budgets or limits.have_rates,
+        bars=bars(usage, uses), rates=rate_texts(uses), requests_today=usage.day.requests
     )

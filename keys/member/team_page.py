@@ -7,12 +7,14 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from keys.limit_texts import limit_text
 from keys.member import policy
 from keys.member.own_keys import ShownKey, shown_keys
 from keys.member.views import page
 from keys.member.whose import OF_TEAM
-from keys.models import Limit, Membership, Team
+from keys.models import Membership, Team
+from keys.reports.budget_bars import bar_of, rate_texts
+from keys.reports.limit_use import read_use
+from keys.reports.limits_in_force import limits_of_one
 
 # On one page, with all their keys.
 MEMBERS_SHOWN: Final = 30
@@ -36,7 +38,7 @@ def team(request: HttpRequest) -> HttpResponse:
     leads = own.team.memberships.filter(is_lead=True, user__is_active=True)
     context = {
         "team": own.team,
-        "limits": _limit_texts(own.team),
+        **_limits_shown(own.team),
         "leads": list(leads.order_by("user__username").values_list("user__username", flat=True)),
         "whose": OF_TEAM,
     }
@@ -47,9 +49,12 @@ def team(request: HttpRequest) -> HttpResponse:
     return render(request, "member/team.html", context)
 
 
-def _limit_texts(team: Team) -> list[str]:
-    rows = Limit.objects.filter(holder_kind="team", holder_id=team.pk).order_by("pk")
-    return [limit_text(row.held()) for row in rows]
+def _limits_shown(team: Team) -> dict[str, Any]:
+    uses = read_use(limits_of_one("team", team.pk))
+    return {
+        "bars": [bar_of(use) for use in uses if use.used is not None],
+        "limits": rate_texts(uses),
+    }
 
 
 def _shown_members(lead: Any, members: list[Membership]) -> list[ShownMember]:

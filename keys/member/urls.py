@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path
 from django.views.decorators.cache import never_cache
 
-from keys.member import mail, own_sessions, playground, team_page, views
+from keys.member import mail, own_sessions, playground, raises, team_page, views
 from keys.member.sign_in import PasswordView, SignInView, SignOutView
 from keys.member.whose import OF_TEAM
 
@@ -24,6 +24,9 @@ urlpatterns = [
     path("team/keys/<int:key_id>/limits/", views.change_limits, OF_LED_TEAM, name="team_limits"),
     path("team/keys/<int:key_id>/rotate/", views.rotate, OF_LED_TEAM, name="team_rotate"),
     path("team/keys/<int:key_id>/revoke/", views.revoke, OF_LED_TEAM, name="team_revoke"),
+    path("keys/<int:key_id>/ask/", raises.ask, name="ask"),
+    path("raises/", raises.raises, name="raises"),
+    path("raises/<int:asked_id>/<str:decision>/", raises.decide, name="decide_raise"),
     path("usage/", views.usage, name="usage"),
     path("requests/", views.requests, name="requests"),
     path("sessions/", own_sessions.sessions, name="sessions"),

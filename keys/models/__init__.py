@@ -9,6 +9,7 @@ from keys.models.limit import Limit, Raise, normal_patterns, usual_amount
 from keys.models.limited import LIMITS, Limited
 from keys.models.marks import LedgerMark, PruneMark
 from keys.models.owner_limits import OwnerLimits
+from keys.models.raise_request import RaiseRequest
 from keys.models.request_log import RequestLog
 from keys.models.reservation import Reservation
 from keys.models.restrictions import (
@@ -52,6 +53,7 @@ __all__ = [
     "OwnerLimits",
     "PruneMark",
     "Raise",
+    "RaiseRequest",
     "RequestLog",
     "Reservation",
     "Revision",

@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from keys import key_text, shown
+from keys import key_text
 from keys.key_choice import key_with_text
 from keys.models import CapturedText, Key
 from keys.operators.forms import LIMIT_FIELDSETS, KeyForm
+from keys.operators.holder_list import limits_shown
 from keys.operators.key_filters import (
     ExpiringFilter,
     NearLimitFilter,
@@ -23,8 +24,10 @@ from keys.operators.key_filters import (
 )
 from keys.operators.key_pages import KeyPages, secret_text
 from keys.operators.key_use import SPARK_DAYS, KeyList, use_of
-from keys.reports.near_limits import NEAR_PERCENT, NearLimit
-from theme.shown import lines, moment, noted, tag
+from keys.operators.limit_tables import LimitsOfKey, LimitsOfUsers
+from keys.reports.limit_use import NEAR_PERCENT
+from keys.reports.near_limits import NearLimit
+from theme.shown import moment, noted, tag
 from theme.sparkline import sparkline
 
 CAPTURE_WARNING: Final = (
@@ -57,6 +60,7 @@ class KeyAdmin(KeyPages):
         ("owner", admin.RelatedOnlyFieldListFilter),
     )
     actions = ("revoke_selected",)
+    inlines = (LimitsOfKey, LimitsOfUsers)
     # Each line has a chart, which takes milliseconds to render.
     list_per_page = 50
     when_empty = "A key lets a person or an app use the models, within limits of its own."
@@ -143,8 +147,8 @@ class KeyAdmin(KeyPages):
             "endpoints": key.allowed_endpoints,
             "networks": key.allowed_networks,
         }
-        listed = [f"{name}: {', '.join(some)}" for name, some in restrictions.items() if some]
-        return lines([*shown.limit_texts(key.limits), *listed], "none")
+        listed = (f"{name}: {', '.join(some)}" for name, some in restrictions.items() if some)
+        return limits_shown(key, tuple(listed))
 
     # --- use, and actions on many keys
     # ----------------------------------------------------------------

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from keys.models import Key
-from keys.reports.near_limits import NEAR_PERCENT, near_limits
+from keys.reports.limit_use import NEAR_PERCENT
+from keys.reports.near_limits import near_limits
 
 UNUSED_DAYS: Final = 30
 EXPIRING_DAYS: Final = 14

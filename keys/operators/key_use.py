@@ -6,11 +6,13 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from unfold.views import ChangeList
 
 from keys import shown
 from keys.models import Key
+from keys.operators.holder_list import HolderList
 from keys.reports.budget_bars import bars
+from keys.reports.limit_use import read_use
+from keys.reports.limits_in_force import limits_of_one
 from keys.reports.near_limits import fullest_budgets
 from keys.reports.periods import daily_requests
 from keys.reports.usage import key_usage
@@ -20,15 +22,14 @@ SPARK_DAYS: Final = 14
 PAGE_DAYS: Final = 30
 
 
-class KeyList(ChangeList):
+class KeyList(HolderList):
     """The keys of one page of the list with their use, in a few queries for all of them."""
 
-    result_list: Any
+    holder_kind = "key"
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        keys: list[Any] = list(self.result_list)
-        self.result_list = keys
+        keys: list[Any] = self.result_list
         today = timezone.now().astimezone(UTC).date()
         by_day = daily_requests([key.pk for key in keys], today, SPARK_DAYS)
         fullest = fullest_budgets(keys)
@@ -46,7 +47,7 @@ def use_of(key: Key) -> dict[str, Any]:
     days = [today - timedelta(days=ago) for ago in reversed(range(PAGE_DAYS))]
     buckets = [Bucket(day, day, f"{day:%d %b}", f"{rows_url}&day={day}") for day in days]
     return {
-        "bars": bars(key.limits, usage),
+        "bars": bars(usage, read_use(limits_of_one("key", key.pk, key.limits))),
         "chart": stacked(buckets, ["requests"], [requests], shown.short),
         "chart_days": PAGE_DAYS,
         "month_requests": usage.month.requests,

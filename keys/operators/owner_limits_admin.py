@@ -6,17 +6,18 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from keys import shown
 from keys.models import OwnerLimits
 from keys.operators.forms import LIMIT_FIELDSETS, OwnerLimitsForm
+from keys.operators.holder_list import OwnerList, limits_shown
+from keys.operators.limit_tables import LimitsOfOwner
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin
-from theme.shown import lines
 
 
 @admin.register(OwnerLimits)
 class OwnerLimitsAdmin(Audited, ModelAdmin):
     form = OwnerLimitsForm
+    inlines = (LimitsOfOwner,)
     list_display = ("owner", "limits")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)
@@ -31,4 +32,7 @@ class OwnerLimitsAdmin(Audited, ModelAdmin):
 
     @admin.display(description="limits")
     def limits(self, limits: OwnerLimits) -> SafeString:
-        return lines(shown.limit_texts(limits.limits), "none")
+        return limits_shown(limits)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OwnerList]:
+        return OwnerList

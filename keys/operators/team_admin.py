@@ -1,12 +1,15 @@
 """Teams in the Django admin, with their members and leads."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import admin
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from keys.models import Membership, Team
+from keys.operators.holder_list import TeamList, limits_shown
+from keys.operators.limit_tables import LimitsOfTeam
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin, TabularInline, moment_column
 
@@ -27,8 +30,8 @@ class MembershipInline(TabularInline):
 
 @admin.register(Team)
 class TeamAdmin(Audited, ModelAdmin):
-    list_display = ("name", "leads", "members", "created")
-    inlines = (MembershipInline,)
+    list_display = ("name", "leads", "members", "limits", "created")
+    inlines = (MembershipInline, LimitsOfTeam)
     fields = ("name", "notes")
     search_fields = ("name", "notes", "memberships__user__username")
     search_help_text = "Name, notes, or name of a member"
@@ -48,6 +51,13 @@ class TeamAdmin(Audited, ModelAdmin):
     @admin.display(description="leads")
     def leads(self, team: Team) -> str:
         return _names([each for each in team.memberships.all() if each.is_lead])
+
+    @admin.display(description="limits")
+    def limits(self, team: Team) -> SafeString:
+        return limits_shown(team)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TeamList]:
+        return TeamList
 
 
 def _names(members: list[Membership]) -> str:

@@ -1,26 +1,22 @@
-"""Which budgets are nearly used up, and whose requests were refused today. In UTC."""
+"""Which limits are nearly used up, and whose requests were refused today. In UTC."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet, Sum
+from django.contrib.auth import get_user_model
+from django.db.models import Q, Sum
 from django.utils import timezone
 
-from keys.ledger import month_totals
+from keys.held_limits import Subject
 from keys.ledger.totals import REFUSED
-from keys.models import DayTotal, Key, Limited, OwnerLimits
+from keys.limit_texts import kind_text
+from keys.models import LIMITS, DayTotal, Key, Limit, OwnerLimits, Team
+from keys.reports.limit_use import LimitUse, read_use
+from keys.reports.limits_in_force import limits_in_force
+from keys.scopes import NO_LIMITS, HolderKind, Limits
 
-# From this percentage on a budget is nearly used up.
-NEAR_PERCENT: Final = 80
-
-_BUDGETS: Final = (
-    ("daily_budget_nano_usd", "daily budget", "day", "cost_nano_usd"),
-    ("monthly_budget_nano_usd", "monthly budget", "month", "cost_nano_usd"),
-    ("total_budget_nano_usd", "total budget", "total", "cost_nano_usd"),
-    ("daily_neurons_micro", "daily neurons", "day", "neurons_micro"),
-)
 _REFUSED_BY: Final = {
     "refused_requests": "requests per minute",
     "refused_tokens": "tokens per minute",
@@ -29,25 +25,36 @@ _REFUSED_BY: Final = {
     "refused_neurons": "neurons per day",
 }
 
-# By the id of a key or owner, what it used.
-Used = dict[int, dict[str, int]]
-
 
 @dataclass(frozen=True, slots=True)
 class NearLimit:
-    """How much of a budget is used. `key_id` is None for the budget of an owner."""
+    """How much of a limit is used, and whose it is."""
 
-    key_id: int | None
-    owner_id: int | None
     name: str
-    what: str
-    field: str
-    used: int
-    limit: int
+    use: LimitUse
+
+    @property
+    def subject(self) -> Subject:
+        return self.use.limit.subject
+
+    @property
+    def what(self) -> str:
+        """'daily budget', 'requests per day for @cf/moonshotai/*'."""
+        subject = self.subject
+        on = f" for {', '.join(subject.models)}" if subject.models else ""
+        return f"{kind_text(subject.what, subject.window)}{on}"
+
+    @property
+    def key_id(self) -> int | None:
+        return self.subject.holder_id if self.subject.holder_kind == "key" else None
+
+    @property
+    def owner_id(self) -> int | None:
+        return self.subject.holder_id if self.subject.holder_kind == "owner" else None
 
     @property
     def percent(self) -> int:
-        return self.used * 100 // self.limit
+        return self.use.percent or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,81 +66,62 @@ class Refused:
 
 
 def near_limits(now: datetime | None = None) -> list[NearLimit]:
-    """Budgets that are used to NEAR_PERCENT or more, the highest percentage first."""
-    now = now or timezone.now()
-    any_budget = Q(*((f"{field}__isnull", False) for field, *_ in _BUDGETS), _connector=Q.OR)
-    keys = list(Key.objects.filter(any_budget, revoked_at=None))
-    owners = list(OwnerLimits.objects.filter(any_budget).select_related("owner"))
-    found = [*_budgets(((limits.pk, limits) for limits in owners), "owner_id", now)]
-    found += _budgets(((key.pk, key) for key in keys), "key_id", now)
-    near = [one for one in found if one.used * 100 >= one.limit * NEAR_PERCENT]
+    """Limits over a day or longer that are used to NEAR_PERCENT or more, of keys, owners, teams and
+    everybody, the highest percentage first."""
+    moment = now or timezone.now()
+    names: dict[HolderKind, dict[int, str]] = {}
+    limits = []
+    for kind, columns, named in (_keys(), _owners(), _teams(), _EVERYBODY):
+        names[kind] = named
+        held = limits_in_force(kind, columns, moment) if columns else {}
+        limits += [limit for each in held.values() for limit in each]
+    near = [
+        NearLimit(names[use.limit.subject.holder_kind][use.limit.subject.holder_id], use)
+        for use in read_use(limits, moment)
+        if use.is_near
+    ]
     return sorted(near, key=lambda one: (-one.percent, one.key_id is None, one.name))
 
 
 def fullest_budgets(keys: Iterable[Key], now: datetime | None = None) -> dict[int, NearLimit]:
-    """For each key with budgets, the budget with the highest percentage used."""
-    budgets = _budgets(((key.pk, key) for key in keys), "key_id", now or timezone.now())
+    """For each key with limits over a day or longer, the one with the highest percentage used."""
+    moment = now or timezone.now()
+    by_id = {key.pk: key for key in keys}
+    held = limits_in_force("key", {pk: key.limits for pk, key in by_id.items()}, moment)
     fullest: dict[int, NearLimit] = {}
-    for one in budgets:
-        assert one.key_id is not None
-        known = fullest.get(one.key_id)
-        if known is None or known.percent < one.percent:
-            fullest[one.key_id] = one
+    for use in read_use([limit for each in held.values() for limit in each], moment):
+        key = by_id[use.limit.subject.holder_id]
+        known = fullest.get(key.pk)
+        if use.used is not None and (known is None or known.percent < (use.percent or 0)):
+            fullest[key.pk] = NearLimit(key.name, use)
     return fullest
 
 
-def _budgets(
-    limited: Iterable[tuple[int, Limited]], column: str, now: datetime
-) -> Iterable[NearLimit]:
-    pairs = list(limited)
-    if not pairs:
-        return
-    with_total = [pk for pk, one in pairs if one.total_budget_nano_usd is not None]
-    used: dict[str, Used] = {
-        "day": _used(Q(day=_today(now)), column),
-        "month": _used(Q(day__gte=_today(now).replace(day=1)), column),
-        "total": _used_ever(Q(**{f"{column}__in": with_total}), column, now) if with_total else {},
-    }
-    for pk, one in pairs:
-        for field, what, window, summed in _BUDGETS:
-            limit = getattr(one, field)
-            spent = used[window].get(pk, {}).get(summed, 0)
-            if limit is not None:
-                yield NearLimit(
-                    key_id=pk if isinstance(one, Key) else None,
-                    owner_id=None if isinstance(one, Key) else pk,
-                    name=one.name if isinstance(one, Key) else str(one),
-                    what=what,
-                    field=field,
-                    used=spent,
-                    limit=limit,
-                )
+_Holders = tuple[HolderKind, dict[int, Limits], dict[int, str]]
+_EVERYBODY: Final[_Holders] = ("everybody", {0: NO_LIMITS}, {0: "everybody"})
+_ANY_COLUMN: Final = Q(*((f"{field}__isnull", False) for field in LIMITS), _connector=Q.OR)
 
 
-def _used_ever(within: Q, column: str, now: datetime) -> Used:
-    used: Used = {}
-    for totals in month_totals.spans(date.min, _today(now) + timedelta(days=1)):
-        for pk, amounts in _sums(totals.filter(within), column).items():
-            into = used.setdefault(pk, dict.fromkeys(amounts, 0))
-            for name, amount in amounts.items():
-                into[name] += amount
-    return used
+def _with_rows(kind: HolderKind) -> Any:
+    return Limit.objects.filter(holder_kind=kind).order_by().values("holder_id")
 
 
-def _used(within: Q, column: str) -> Used:
-    return _sums(DayTotal.objects.filter(within), column)
+def _keys() -> _Holders:
+    limited = Q(pk__in=_with_rows("key")) | _ANY_COLUMN
+    keys = list(Key.objects.filter(limited, revoked_at=None))
+    return "key", {key.pk: key.limits for key in keys}, {key.pk: key.name for key in keys}
 
 
-def _sums(totals: QuerySet[Any], column: str) -> Used:
-    rows = totals.order_by().values(column)
-    sums = rows.annotate(cost=Sum("cost_nano_usd"), neurons=Sum("neurons_micro"))
-    return {
-        row[column]: {
-            "cost_nano_usd": int(row["cost"] or 0),
-            "neurons_micro": int(row["neurons"] or 0),
-        }
-        for row in sums
-    }
+def _owners() -> _Holders:
+    columns = {one.pk: one.limits for one in OwnerLimits.objects.filter(_ANY_COLUMN)}
+    owners = get_user_model().objects.filter(Q(pk__in=_with_rows("owner")) | Q(pk__in=columns))
+    names = {owner.pk: owner.get_username() for owner in owners}
+    return "owner", {pk: columns.get(pk, NO_LIMITS) for pk in names}, names
+
+
+def _teams() -> _Holders:
+    names = dict(Team.objects.filter(pk__in=_with_rows("team")).values_list("pk", "name"))
+    return "team", dict.fromkeys(names, NO_LIMITS), names
 
 
 def refused_today(now: datetime | None = None) -> list[Refused]:

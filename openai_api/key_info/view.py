@@ -1,5 +1,8 @@
 """`GET /v1/key`: what the holder of a key may know of it, in OpenRouter's form. Never the key."""
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,21 +11,25 @@ import orjson
 from django.http.response import HttpResponseBase
 
 from keys.access.key_record import KeyRecord
+from keys.ledger.rows import fit_text
 from keys.log.sessions import read_session
+from keys.reports.limit_use import LimitUse, read_use
 from keys.reports.usage import KeyUsage, LastRequest, Usage, key_usage, last_request, owner_usage
 from keys.scopes import Limits
 from openai_api.base import GatewayView
 from openai_api.from_database import ask_database
+from openai_api.key_info.limits import MICRO, NANO, limits_of, told_limit, told_raises
+from openai_api.pipeline import LONGEST_USER
 from openai_api.wire.http_response import WholeResponse
-
-NANO = Decimal(10**9)
-MICRO = Decimal(10**6)
 
 
 class KeyView(GatewayView):
+    """`?user=` names a person behind the key, to see their use of the limits of each user."""
+
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        usage, owners, last = await ask_database(_read_usage, key)
-        facts = key_facts(key, usage, owners, last)
+        user = fit_text(request.GET.get("user", ""), LONGEST_USER)
+        use = await ask_database(_read_use, key, user)
+        facts = key_facts(key, use)
         named = request.GET.get("session")
         if named is not None:
             facts["session"] = await ask_database(_session, key, named)
@@ -52,36 +59,47 @@ def _session(key: KeyRecord, name: str) -> dict[str, Any] | None:
     }
 
 
-def _read_usage(key: KeyRecord) -> tuple[KeyUsage, KeyUsage | None, LastRequest | None]:
-    """The key's usage, its owner's where a budget applies to all the owner's keys, and the last
-    request."""
-    last = last_request(key.id)
-    if key.owner_id is None or not key.owner_limits.have_budgets:
-        return key_usage(key.id), None, last
-    return key_usage(key.id), owner_usage(key.owner_id), last
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What is read of a key for `key_facts`."""
+
+    usage: KeyUsage
+    # Only where a budget applies to all the owner's keys.
+    owners: KeyUsage | None = None
+    last: LastRequest | None = None
+    limits: Sequence[LimitUse] = ()
+    # For whom the limits of each user are told; empty for nobody.
+    user: str = ""
 
 
-def key_facts(
-    key: KeyRecord,
-    usage: KeyUsage,
-    owners: KeyUsage | None = None,
-    last: LastRequest | None = None,
-) -> dict[str, Any]:
+def _read_use(key: KeyRecord, user: str) -> KeyUse:
+    owners = None
+    if key.owner_id is not None and key.owner_limits.have_budgets:
+        owners = owner_usage(key.owner_id)
+    limits = read_use(key.effective_limits, user=user)
+    return KeyUse(key_usage(key.id), owners, last_request(key.id), limits, user)
+
+
+def key_facts(key: KeyRecord, use: KeyUse) -> dict[str, Any]:
     """The facts of a key as its holder sees them. Amounts are USD; null means that there is no
     limit. What remains is what is neither used nor reserved by requests still running.
     """
-    limits = key.limits
+    limits, owner_limits = (limits_of(kind, key.effective_limits) for kind in ("key", "owner"))
+    usage, owners, last = use.usage, use.owners, use.last
     total, month, day = usage.total, usage.month, usage.day
     budgets = _budgets(limits, usage)
     facts = {
         "label": key.name,
         "owner": key.owner_name,
+        "team": key.team_name or None,
         "limit": budgets["total"]["limit"],
         "limit_remaining": budgets["total"]["remaining"],
         "usage": _usd(total.cost_nano_usd),
         "usage_daily": _usd(day.cost_nano_usd),
         "usage_monthly": _usd(month.cost_nano_usd),
         "budgets": budgets,
+        "limits": [told_limit(each, key, use.user) for each in use.limits],
+        "raises": told_raises(key, time.time(), use.user),
         "neurons_daily": _neurons_daily(limits, day),
         "requests": {"day": day.requests, "month": month.requests, "total": total.requests},
         "refused_today": {
@@ -105,11 +123,11 @@ def key_facts(
         "created_at": _time(key.created_at),
         "expires_at": _time(key.expires_at),
     }
-    if key.owner_limits.have_rates:
-        facts["owner_rate_limits"] = _rates(key.owner_limits)
+    if owner_limits.have_rates:
+        facts["owner_rate_limits"] = _rates(owner_limits)
     if owners is not None:
-        facts["owner_budgets"] = _budgets(key.owner_limits, owners)
-        facts["owner_neurons_daily"] = _neurons_daily(key.owner_limits, owners.day)
+        facts["owner_budgets"] = _budgets(owner_limits, owners)
+        facts["owner_neurons_daily"] = _neurons_daily(owner_limits, owners.day)
     return facts
 
 

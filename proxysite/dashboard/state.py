@@ -1,5 +1,6 @@
 """The present state: who is near a limit, the neurons of the day, the ledger, the catalog."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from catalog.models import CatalogChange, CatalogModel, RefreshRun
 from catalog.successors import successor_of
 from keys import shown
 from keys.ledger.writer import ledger
-from keys.models import PruneMark, RequestLog, Reservation
+from keys.models import Everybody, PruneMark, RequestLog, Reservation
+from keys.reports.budget_bars import bar_of
 from keys.reports.near_limits import NearLimit, near_limits, refused_today
 from keys.reports.usage import account_neuron_day
 from proxysite.dashboard.addresses import rows_url
@@ -55,17 +57,20 @@ def limits_context(now: datetime) -> dict[str, Any]:
     }
 
 
+_PAGES: Final = {"key": "key", "owner": "ownerlimits", "team": "team", "everybody": "everybody"}
+_WHOSE: Final = {"owner": "all keys of {}", "team": "the team {}"}
+
+
 def _near_bar(near: NearLimit) -> Bar:
-    text = shown.neurons if near.field == "daily_neurons_micro" else shown.usd
-    view, pk = ("key", near.key_id) if near.key_id else ("ownerlimits", near.owner_id)
-    return Bar(
-        name=near.name if near.key_id else f"all keys of {near.name}",
+    kind, bar = near.subject.holder_kind, bar_of(near.use)
+    holder_id = near.subject.holder_id or Everybody.row().pk
+    return replace(
+        bar,
+        name=_WHOSE.get(kind, "{}").format(near.name),
         value=f"{near.percent}%",
-        note=f"{text(near.used)} of {text(near.limit)}, {near.what}",
-        percent=min(100, near.percent),
-        is_near=near.percent < 100,
-        is_full=near.percent >= 100,
-        url=reverse(f"admin:keys_{view}_change", args=[pk]),
+        of="",
+        note=f"{bar.value} of {bar.of}, {near.what}",
+        url=reverse(f"admin:keys_{_PAGES[kind]}_change", args=[holder_id]),
     )
 
 

@@ -157,7 +157,7 @@ def test_members_see_the_team_and_nothing_of_each_other(
         holder_kind="team", holder_id=research.pk, what="requests", window="day", amount=90
     )
     page = signed_in(key.owner).get("/team/")
-    assert "90 requests per day" in texts(page) and "Led by lena." in texts(page)
+    assert "Requests today 0 of 90" in texts(page) and "Led by lena." in texts(page)
     assert "bobs" not in texts(page)
     assert 'href="/team/"' in page.content.decode()
     assert signed_in(user("nobody")).get("/team/").status_code == 404

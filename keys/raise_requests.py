@@ -1,0 +1,147 @@
+"""Raises that members ask for: asked with a reason, granted, refused or withdrawn, once."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from keys.alerting.raises import tell_answered, tell_asked, withdrawn
+from keys.held_limits import HeldLimit
+from keys.limit_holders import LimitHolder, holder_with
+from keys.models import Membership, RaiseRequest, Revision
+from keys.models.raise_request import GRANTED, OPEN, REFUSED, WITHDRAWN
+from keys.raises import make_raise, wish_text
+from keys.scopes import HolderKind
+from keys.written_limits import LimitKind, WrittenRaise
+
+# Of one member, that nobody has decided yet.
+MOST_OPEN: Final = 10
+# What leads decide for their members; a team's own limits and everybody's are the operators'.
+_OF_LEADS: Final[frozenset[HolderKind]] = frozenset({"key", "owner", "user"})
+
+
+class NotPossible(ValueError):
+    """The text says why, and what to do instead."""
+
+
+def ask(user: Any, limit: HeldLimit, *, plus: int, until: datetime, why: str) -> RaiseRequest:
+    """The caller has made sure that the limit holds for a key of the user's."""
+    subject = limit.subject
+    with transaction.atomic():
+        # The lock: two at once cannot exceed the maximum.
+        Revision.take_next()
+        if user.raise_requests.filter(state=OPEN).count() >= MOST_OPEN:
+            raise NotPossible(
+                f"{MOST_OPEN} of your requests wait for an answer: withdraw one to ask anew."
+            )
+        holder = holder_with(subject)
+        if holder is None:
+            raise NotPossible("Whoever had this limit is deleted.")
+        asked = RaiseRequest.objects.create(
+            holder_kind=subject.holder_kind,
+            holder_id=subject.holder_id,
+            what=subject.what,
+            window=subject.window,
+            model_patterns=list(subject.models),
+            plus=plus,
+            until=until,
+            why=why.strip(),
+            asked_by=user,
+        )
+        tell_asked(
+            asked.pk,
+            user,
+            wanted=_wanted(asked, holder),
+            why=asked.why,
+            lead_ids=_leads_of(user) if asked.holder_kind in _OF_LEADS else (),
+            admin_path=reverse("admin:keys_raiserequest_changelist"),
+            lead_path=reverse("member:raises"),
+        )
+    return asked
+
+
+def grant(asked: RaiseRequest, by: Any) -> None:
+    """Makes the raise. Raises `NotPossible`, or `BadLimit` where the limit is gone."""
+    with transaction.atomic():
+        _decide(asked, GRANTED, by)
+        if asked.until <= timezone.now():
+            raise NotPossible(
+                f"It was asked for until {asked.until:%Y-%m-%d}, which is over: refuse it."
+            )
+        holder = holder_with(asked.subject)
+        if holder is None:
+            raise NotPossible("Whoever had this limit is deleted: refuse it.")
+        kind = LimitKind.of(asked.subject)
+        wish = WrittenRaise(kind, asked.plus, True, asked.subject.models)
+        why = f"asked for by {asked.asked_by}: {asked.why}"
+        asked.made = make_raise(holder, wish, until=asked.until, why=why[:500], by=by)
+        asked.save(update_fields=["made"])
+        _tell_answer(asked, holder)
+
+
+def refuse(asked: RaiseRequest, by: Any) -> None:
+    with transaction.atomic():
+        _decide(asked, REFUSED, by)
+        _tell_answer(asked, holder_with(asked.subject))
+
+
+def withdraw(asked: RaiseRequest, by: Any) -> None:
+    with transaction.atomic():
+        _decide(asked, WITHDRAWN, by)
+        withdrawn(asked.pk)
+
+
+def may_decide(asked: RaiseRequest, user: Any) -> bool:
+    """Operators who may change keys, and leads for the members of their team; a lead does not
+    decide for themselves."""
+    if user.is_staff and user.has_perm("keys.change_key"):
+        return True
+    if asked.holder_kind not in _OF_LEADS or asked.asked_by_id == user.pk:
+        return False
+    led = Membership.objects.filter(user=user, is_lead=True).values("team_id")
+    return Membership.objects.filter(user_id=asked.asked_by_id, team_id__in=led).exists()
+
+
+def waiting_for_lead(user: Any) -> list[RaiseRequest]:
+    """Those of the user's team that the user may decide."""
+    led = Membership.objects.filter(user=user, is_lead=True).values("team_id")
+    asked = RaiseRequest.objects.filter(
+        state=OPEN,
+        holder_kind__in=_OF_LEADS,
+        asked_by__team_membership__team_id__in=led,
+    )
+    return list(asked.exclude(asked_by=user).select_related("asked_by"))
+
+
+def _tell_answer(asked: RaiseRequest, holder: LimitHolder | None) -> None:
+    tell_answered(
+        asked.pk,
+        asked.asked_by,
+        wanted=_wanted(asked, holder),
+        is_granted=asked.state == GRANTED,
+        by=asked.decided_by_name,
+    )
+
+
+def _wanted(asked: RaiseRequest, holder: LimitHolder | None) -> str:
+    whose = "somebody who is deleted" if holder is None else holder.words
+    return f"{wish_text(asked)} for {whose} until {asked.until:%Y-%m-%d}"
+
+
+def _leads_of(user: Any) -> list[int]:
+    teams = Membership.objects.filter(user=user).values("team_id")
+    leads = Membership.objects.filter(team_id__in=teams, is_lead=True).exclude(user=user)
+    return list(leads.values_list("user_id", flat=True))
+
+
+def _decide(asked: RaiseRequest, state: str, by: Any) -> None:
+    """Of two who decide at once one does."""
+    now, name = timezone.now(), by.get_username()
+    decided = RaiseRequest.objects.filter(pk=asked.pk, state=OPEN).update(
+        state=state, decided_at=now, decided_by_name=name
+    )
+    if not decided:
+        raise NotPossible("Somebody has decided this meanwhile, or it was withdrawn.")
+    asked.state, asked.decided_at, asked.decided_by_name = state, now, name
