@@ -28,7 +28,7 @@ lint: $(VENV)/.installed-dev
 # what is installed.
 PROGRAMS ?= programs
 clients: $(VENV)/.installed-dev $(PROGRAMS)
-	@$(BIN)/python -m pytest tests/clients -m clients -n 4 $(ARGS)
+	@$(BIN)/python -m pytest tests/clients -m clients -n 3 $(ARGS)
 
 # QUICK=1: one short round, under 3 minutes, large peers only where they are installed already.
 # GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.

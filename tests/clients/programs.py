@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 INSTALLED = ROOT / ".clients"
 MCP_SERVER = [sys.executable, str(Path(__file__).parent / "mcp_server.py")]
 # A turn takes a second or two; a machine that does much besides needs more.
-TURN_S = 80.0
+TURN_S = 100.0
 BROKEN = "def add(a, b):\n    return a - b\n"
 MENDED = BROKEN.replace("-", "+")
 

@@ -54,7 +54,7 @@ OF_NODE = {
 
 
 def run(gateway: GatewayProcess, words: list[str], cases: list[str]) -> Any:
-    """What came out of each case. One process, as starting it takes longest."""
+    """What a script printed of its cases. One process, as starting it takes longest."""
     done = subprocess.run(
         [*words, gateway.url, gateway.issue_key("sdk"), *cases],
         env={"PATH": os.environ["PATH"], "NODE_NO_WARNINGS": "1"},
@@ -66,12 +66,20 @@ def run(gateway: GatewayProcess, words: list[str], cases: list[str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_sdks_of_python(gateway: GatewayProcess) -> None:
+def python_script(name: str) -> list[str]:
     if not (INSTALLED / "sdks" / ".installed").exists():
         pytest.skip("Python's SDKs are not installed: see what `make clients` printed")
-    python = str(INSTALLED / "sdks" / "bin" / "python")
-    words = [python, "-I", str(HERE / "sdks" / "rounds.py")]
-    assert run(gateway, words, list(OF_PYTHON)) == OF_PYTHON
+    return [str(INSTALLED / "sdks" / "bin" / "python"), "-I", str(HERE / "sdks" / name)]
+
+
+def test_sdks_of_python(gateway: GatewayProcess) -> None:
+    assert run(gateway, python_script("rounds.py"), list(OF_PYTHON)) == OF_PYTHON
+
+
+def test_responses_are_valid_by_open_responses(gateway: GatewayProcess) -> None:
+    told = run(gateway, python_script("open_responses.py"), [VLLM, OPENAI, REASONING])
+    assert told["wrong"] == []
+    assert told["valid"] > 500
 
 
 def test_sdks_of_node(gateway: GatewayProcess) -> None:
