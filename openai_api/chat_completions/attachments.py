@@ -13,7 +13,7 @@ from typing import Any, Final
 from openai_api.chat_completions.documents import read_document
 from openai_api.chat_completions.picture_fetch import Fetch
 from openai_api.chat_completions.pictures import NamedPart, fetching, inline_parts
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.request import ChatRequest, become_text
 from openai_api.chat_completions.translate.documents import LONGEST_NAME_SHOWN, is_unread
 from openai_api.errors import ApiError, BadRequest, api_error
 from openai_api.exchange import Exchange
@@ -45,30 +45,32 @@ async def read_attachments(
     none. `parts` are those of `asked` under the caller's names. Raises ApiError, WorkersAIError.
     """
     named = list(parts)
-    has_pictures = await inline_parts(exchange, named)
-    documents = [(part, name) for part, name in named if is_unread(part)]
-    if not documents:
-        return has_pictures
+    if not named:
+        return False
     of_tools = {
         id(part)
         for message in asked.messages
         if message["role"] in ("tool", "function") and isinstance(message.get("content"), list)
         for part in message["content"]
     }
+    has_pictures = await inline_parts(exchange, named, of_tools)
+    documents = [(part, name) for part, name in named if is_unread(part)]
+    if not documents:
+        return has_pictures
     older, last = documents[:-MOST_DOCUMENTS], documents[-MOST_DOCUMENTS:]
     for part, name in older:
         if id(part) not in of_tools:
             raise BadRequest(
                 f"At most {MOST_DOCUMENTS} documents of a request are read.", param=name
             )
-        _become_text(part, _said(part, "it is not among the newest ones, which are read"))
+        become_text(part, _said(part, "it is not among the newest ones, which are read"))
     async with fetching(exchange) as fetch:
         texts = await side_by_side(
             partial(_text_of, exchange, part, name, fetch, may_fail=id(part) in of_tools)
             for part, name in last
         )
     for (part, _), text in zip(last, texts, strict=True):
-        _become_text(part, text)
+        become_text(part, text)
     return True
 
 
@@ -87,8 +89,3 @@ def _said(part: dict[str, Any], why: str) -> str:
     name = part["file"].get("filename")
     called = f" {name[:LONGEST_NAME_SHOWN]}" if isinstance(name, str) and name else ""
     return f"[document{called}: {why}]"
-
-
-def _become_text(part: dict[str, Any], text: str) -> None:
-    part.clear()
-    part.update(type="text", text=text)

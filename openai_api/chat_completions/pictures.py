@@ -4,13 +4,14 @@ Several models take data URLs only, and no model should fetch anything for us. T
 the request is admitted and paid for (`picture_fetch.py`). Raises BadRequest naming the picture.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Container, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from openai_api.chat_completions.picture_fetch import Fetch, fetcher
 from openai_api.chat_completions.picture_memory import RequestPictures
+from openai_api.chat_completions.request import become_text
 from openai_api.errors import BadRequest
 from openai_api.exchange import Exchange
 from openai_api.runs import side_by_side
@@ -21,8 +22,13 @@ MAX_PICTURES = 16
 NamedPart = tuple[dict[str, Any], str]
 
 
-async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
-    """Replaces the URLs in `parts` by what they point to; False where there is none."""
+async def inline_parts(
+    exchange: Exchange, parts: Iterable[NamedPart], may_fail: Container[int] = ()
+) -> bool:
+    """Replaces the URLs in `parts` by what they point to; False where there is none.
+
+    `may_fail` has the `id()` of parts that tools gave: where one cannot be fetched, words say so.
+    """
     found = [(part, param) for part, param in parts if is_url(part)]
     if not found:
         return False
@@ -33,10 +39,25 @@ async def inline_parts(exchange: Exchange, parts: Iterable[NamedPart]) -> bool:
         )
     async with fetching(exchange) as fetch:
         # The first that fails ends the others.
-        fetched = await side_by_side(partial(fetch.picture, url_of(p), name) for p, name in found)
+        fetched = await side_by_side(
+            partial(_fetched, fetch, url_of(part), name, may_fail=id(part) in may_fail)
+            for part, name in found
+        )
     for (part, _), picture in zip(found, fetched, strict=True):
-        part["image_url"] = {"url": picture}
+        if isinstance(picture, BadRequest):
+            become_text(part, f"[image: it could not be shown. {picture.message}]")
+        else:
+            part["image_url"] = {"url": picture}
     return True
+
+
+async def _fetched(fetch: Fetch, url: str, name: str, *, may_fail: bool) -> str | BadRequest:
+    try:
+        return await fetch.picture(url, name)
+    except BadRequest as error:
+        if not may_fail:
+            raise
+        return error
 
 
 @asynccontextmanager

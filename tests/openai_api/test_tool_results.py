@@ -189,3 +189,62 @@ def test_what_nothing_here_can_read_is_said(
     body["messages"][2]["content"][0]["content"] = [block]
     assert client.post("/messages", json=body).status_code == 200
     assert upstream.requests[-1].body["messages"][2]["content"] == said
+
+
+BROKEN_PICTURES = {
+    "image/bmp": ("Qk0=", "no model reads pictures of type image/bmp"),
+    "image/svg+xml": ("PHN2Zz4=", "no model reads pictures of type image/svg+xml"),
+    "image/png": ("@@@@", "its data is that of no picture"),
+    "image/jpeg": ("AAAAAAAA", "its data is that of no picture"),
+}
+LOST_URLS = {
+    "http://127.0.0.1/a.png": "its address is not public",
+    "blob:x": "it could not be shown to this model",
+    "http:///a.png": "it could not be shown to this model",
+}
+
+
+@DIALECTS
+def test_no_picture_of_a_tool_ends_a_chat_with_a_model_that_sees(
+    client: httpx.Client, upstream: RunningSimulator, path: str
+) -> None:
+    for kind, (data, told) in BROKEN_PICTURES.items():
+        messages = sent(client, upstream, path, SEEING, given=[("text", "Done."), (kind, data)])
+        assert messages[2]["content"] == f"Done.\n[image: {told}]"
+    for url, told in LOST_URLS.items():
+        body = asking(path, SEEING, given=[("image/png", PIXEL)], said=[("text", "So?")])
+        field = "input" if path == "/responses" else "messages"
+        result = body[field][2]
+        if path == "/chat/completions":
+            result["content"][0]["image_url"]["url"] = url
+        elif path == "/responses":
+            result["output"][0]["image_url"] = url
+        else:
+            result["content"][0]["content"][0]["source"] = {"type": "url", "url": url}
+        assert client.post(path, json=body).status_code == 200, url
+        assert told in upstream.requests[-1].body["messages"][2]["content"]
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "told"),
+    [
+        ("/chat/completions", {"type": "resource", "uri": "x"}, "[resource: it could not be"),
+        ("/responses", {"type": "input_audio", "input_audio": {}}, "[input_audio: it could not"),
+        ("/responses", {"type": "input_image", "file_id": "f"}, "[image: it could not be shown"),
+        ("/responses", {"type": "input_file", "file_id": "f"}, "[document: it could not be shown"),
+        ("/messages", {"type": "audio", "source": {}}, "[audio: it could not be passed on"),
+    ],
+)
+def test_parts_of_unknown_kinds_are_said(
+    client: httpx.Client, upstream: RunningSimulator, path: str, part: dict[str, Any], told: str
+) -> None:
+    body = asking(path, BLIND, given=[("text", "-")], said=[("text", "So?")])
+    result = body["input" if path == "/responses" else "messages"][2]
+    if path == "/chat/completions":
+        result["content"] = [part]
+    elif path == "/responses":
+        result["output"] = [part]
+    else:
+        result["content"][0]["content"] = [part]
+    assert client.post(path, json=body).status_code == 200
+    assert upstream.requests[-1].body["messages"][2]["content"].startswith(told)

@@ -13,12 +13,18 @@ from openai_api.chat_completions.request.hosted import (
     is_hosted,
 )
 from openai_api.chat_completions.request.messages import (
-    PICTURE_TYPES,
     ROLES,
     check_file_url,
     check_picture_url,
     is_file_url,
     says_only_text,
+)
+from openai_api.chat_completions.request.results import (
+    PICTURE_TYPES,
+    become_text,
+    is_broken_picture,
+    unknown_part,
+    unreadable_picture,
 )
 
 __all__ = [
@@ -26,14 +32,18 @@ __all__ = [
     "PICTURE_TYPES",
     "ROLES",
     "ChatRequest",
+    "become_text",
     "check_any",
     "check_file_url",
     "check_picture_url",
     "checked_settings",
     "choice_without_tools",
     "forced_hosted",
+    "is_broken_picture",
     "is_file_url",
     "is_hosted",
     "read",
     "says_only_text",
+    "unknown_part",
+    "unreadable_picture",
 ]

@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from openai_api.chat_completions.request.results import (
+    PICTURE_TYPES,
+    become_text,
+    unknown_part,
+    unreadable_picture,
+)
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, check_number
@@ -10,7 +16,6 @@ from openai_api.wire.fields import missing, wrong_type
 SPEAKERS = ("user", "assistant", "system", "developer")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
-PICTURE_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
 
 
 def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -42,6 +47,8 @@ def _check_message(message: Any, at: str) -> None:
     if isinstance(content, list):
         check_number(content, f"{at}.content", MOST_PARTS)
         for number, part in enumerate(content):
+            if role in ("tool", "function"):
+                _tell_unreadable(part)
             _check_part(part, f"{at}.content[{number}]")
     elif content is None:
         if role not in ("assistant", "function"):
@@ -56,6 +63,16 @@ def _check_message(message: Any, at: str) -> None:
         _check_called(call, f"{at}.function_call")
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise missing(f"{at}.tool_call_id")
+
+
+def _tell_unreadable(part: Any) -> None:
+    """Replaces, in place, a part of a tool's result that nothing here can read by words."""
+    instead = unknown_part(part, PART_TYPES)
+    if instead is None and isinstance(part, dict) and part.get("type") == "image_url":
+        image = part.get("image_url")
+        instead = unreadable_picture(image.get("url") if isinstance(image, dict) else image)
+    if instead is not None:
+        become_text(part, instead)
 
 
 def _check_part(part: Any, at: str) -> None:

@@ -4,6 +4,8 @@ import base64
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from openai_api.chat_completions.request import become_text
+
 _PDF: Final = b"%PDF-"  # begins with text, and is none
 _NEVER_TEXT: Final = ("image/png", "image/jpeg", "audio/", "video/", "application/pdf")
 
@@ -19,8 +21,7 @@ def read_text_files(messages: list[dict[str, Any]]) -> None:
                 continue
             text = text_of_file(part["file"])
             if text is not None:
-                part.clear()
-                part.update(type="text", text=text)
+                become_text(part, text)
 
 
 def text_of_file(file: dict[str, Any]) -> str | None:

@@ -7,10 +7,12 @@ the conversation. A text says what stood there instead; what the user sent is re
 from typing import Any, Final
 
 from catalog.classify.facts import ChatFacts
+from openai_api.chat_completions.request import become_text, is_broken_picture
 from openai_api.chat_completions.translate.documents import LONGEST_NAME_SHOWN, is_unread
 from openai_api.chat_completions.translate.text_files import text_of_file
 
 NO_EYES: Final = "[image: this model sees no pictures]"
+BROKEN: Final = "[image: its data is that of no picture]"
 
 Messages = list[dict[str, Any]]
 
@@ -25,11 +27,13 @@ def fit_results(messages: Messages, facts: ChatFacts) -> None:
         for part in content:
             kind = part["type"]
             if kind == "image_url" and is_blind:
-                _say(part, NO_EYES)
+                become_text(part, NO_EYES)
+            elif kind == "image_url" and is_broken_picture(_url_of(part)):
+                become_text(part, BROKEN)
             elif kind == "file" and not is_unread(part):
-                _say(part, _told(part["file"]))
+                become_text(part, _told(part["file"]))
             elif kind == "input_audio":
-                _say(part, "[audio: it could not be passed on to this model]")
+                become_text(part, "[audio: it could not be passed on to this model]")
 
 
 def pictures_after_results(messages: Messages) -> Messages:
@@ -80,9 +84,9 @@ def _showing(pictures: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _say(part: dict[str, Any], text: str) -> None:
-    part.clear()
-    part.update(type="text", text=text)
+def _url_of(part: dict[str, Any]) -> str:
+    image = part["image_url"]
+    return str(image["url"] if isinstance(image, dict) else image)
 
 
 def _told(file: dict[str, Any]) -> str:

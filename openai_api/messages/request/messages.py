@@ -7,10 +7,11 @@ from typing import Any
 from django.conf import settings
 
 from openai_api.chat_completions.request import (
-    PICTURE_TYPES,
     check_file_url,
     check_picture_url,
     is_file_url,
+    unknown_part,
+    unreadable_picture,
 )
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
@@ -23,6 +24,8 @@ ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
 RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
 # What Anthropic's own tools left in a conversation that goes on here.
 SERVER_BLOCKS = re.compile(r"(?:server_tool_use|mcp_tool_use|\w{1,60}_tool_result)", re.ASCII)
+
+NO_DOCUMENT = "[document: it could not be shown to this model]"
 
 Blocks = list[dict[str, Any]]
 
@@ -159,22 +162,23 @@ def _check_call(block: dict[str, Any], at: str) -> None:
 
 
 def unreadable(part: Any) -> str | None:
-    """The words for a picture or document in a tool's result that nothing here can read; None for
-    what can. The tool made it, not the user, and the conversation goes on.
+    """The words for a block in a tool's result that nothing here can read; None for what can. The
+    tool made it, not the user, and the conversation goes on.
     """
     kind = part.get("type") if isinstance(part, dict) else None
     source = part.get("source") if kind in ("image", "document") else None
     if not isinstance(source, dict):
+        return unknown_part(part, RESULT_BLOCKS)
+    named = source.get("type")
+    if kind == "document":
+        is_lost = named == "url" and not (settings.DOCUMENTS and is_file_url(source.get("url")))
+        return NO_DOCUMENT if named == "file" or is_lost else None
+    if named == "base64":
+        media_type, data = source.get("media_type"), source.get("data")
+        if isinstance(media_type, str) and isinstance(data, str):
+            return unreadable_picture(f"data:{media_type};base64,")
         return None
-    is_readable = settings.DOCUMENTS and is_file_url(source.get("url"))
-    if source.get("type") == "file" or (
-        kind == "document" and source.get("type") == "url" and not is_readable
-    ):
-        return f"[{kind}: it could not be shown to this model]"
-    media_type = source.get("media_type")
-    if kind == "image" and isinstance(media_type, str) and media_type.lower() not in PICTURE_TYPES:
-        return f"[image: no model reads pictures of type {media_type[:60]}]"
-    return None
+    return unreadable_picture(source.get("url"))
 
 
 def _check_result(block: dict[str, Any], at: str) -> None:

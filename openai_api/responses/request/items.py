@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from openai_api.chat_completions.request import check_file_url, check_picture_url
+from openai_api.chat_completions.request import (
+    become_text,
+    check_file_url,
+    check_picture_url,
+    is_file_url,
+    unknown_part,
+    unreadable_picture,
+)
 from openai_api.errors import BadRequest
 from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
@@ -22,6 +29,7 @@ HOSTED_ITEMS = (
     *("shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output"),
     *("tool_search_call", "tool_search_output", "additional_tools", "program", "program_output"),
 )
+NO_FILE = "[document: it could not be shown to this model]"
 PART_TYPES = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
 
 Items = list[dict[str, Any]]
@@ -142,7 +150,21 @@ def _check_output(item: dict[str, Any], at: str) -> None:
     output = item.get("output")
     if output is None:
         raise missing(f"{at}.output")
+    for part in output if isinstance(output, list) else ():
+        _tell_unreadable(part)
     _check_content(output, f"{at}.output")
+
+
+def _tell_unreadable(part: Any) -> None:
+    """Replaces, in place, a part of a tool's output that nothing here can read by words."""
+    instead = unknown_part(part, PART_TYPES)
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "input_image":
+        instead = unreadable_picture(part.get("image_url"))
+    elif kind == "input_file" and part.get("file_data") is None:
+        instead = None if is_file_url(part.get("file_url")) else NO_FILE
+    if instead is not None:
+        become_text(part, instead, "input_text")
 
 
 def _check_content(content: Any, at: str) -> None:
