@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from keys import shown
 from keys.key_history import note_change
 from keys.key_json import iso
 from keys.limit_holders import LimitHolder, holder_with
@@ -73,10 +74,15 @@ def raise_text(one: Raise) -> str:
 
 
 def wish_text(asked: RaiseRequest) -> str:
-    """'20 more of daily-usd @cf/moonshotai/*'."""
-    kind = LimitKind.of(asked.subject)
-    name = " ".join((kind.name, *asked.model_patterns))
-    return f"{kind.unit.show(asked.plus)} more of {name}"
+    """'$20.00 more per day', '5 more requests per minute for @cf/moonshotai/*'."""
+    return shown.amount_text(asked.subject, asked.plus, " more")
+
+
+def raised_text(one: Raise) -> str:
+    """'$20.00 more per day', 'to 120 requests per minute'."""
+    if one.plus is not None:
+        return shown.amount_text(one.subject, one.plus, " more")
+    return f"to {shown.amount_text(one.subject, one.amount or 0)}"
 
 
 def raises_as_json(raises: Iterable[Raise]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from keys.held_limits import HeldLimit, What, WindowName
+from keys.held_limits import HeldLimit, Subject, What, WindowName
 
 
 def usd(nano_usd: int) -> str:
@@ -51,17 +51,25 @@ def short(count: int) -> str:
 
 def limit_text(limit: HeldLimit) -> str:
     """'60 requests per minute', '$50.00 per month', '$5.00 in total for @cf/moonshotai/*'."""
-    what, models = limit.subject.what, limit.subject.models
-    amount = usd(limit.amount) if what == "usd" else _NOUNS[what].format(_count(limit))
-    on = f" for {', '.join(models)}" if models else ""
-    return f"{amount}{_PER[limit.subject.window]}{on}"
+    return amount_text(limit.subject, limit.amount)
+
+
+def amount_text(subject: Subject, amount: int, more: str = "") -> str:
+    """An amount of what the subject counts; `more` makes it '$5.00 more per day'."""
+    if subject.what == "usd":
+        text = f"{usd(amount)}{more}"
+    else:
+        count = neurons(amount) if subject.what == "neurons" else f"{amount:,}"
+        text = f"{count}{more} {_NOUNS[subject.what]}"
+    on = f" for {', '.join(subject.models)}" if subject.models else ""
+    return f"{text}{_PER[subject.window]}{on}"
 
 
 _NOUNS: Final[dict[What, str]] = {
-    "requests": "{} requests",
-    "tokens": "{} tokens",
-    "concurrency": "{} requests at once",
-    "neurons": "{} neurons",
+    "requests": "requests",
+    "tokens": "tokens",
+    "concurrency": "requests at once",
+    "neurons": "neurons",
 }
 _PER: Final[dict[WindowName, str]] = {
     "": "",
@@ -71,7 +79,3 @@ _PER: Final[dict[WindowName, str]] = {
     "month": " per month",
     "total": " in total",
 }
-
-
-def _count(limit: HeldLimit) -> str:
-    return neurons(limit.amount) if limit.subject.what == "neurons" else f"{limit.amount:,}"

@@ -132,6 +132,16 @@ class LimitFormSet(BaseModelFormSet):
             return _NO_ID_YET
         return int(self.instance.pk)
 
+    @property
+    def whose(self) -> str:
+        """As `raise_limit` takes it; empty where nothing can be raised yet."""
+        if self.holder_kind == "everybody":
+            return "everybody"
+        if self.holder_kind == "user" or self._holder_id() == _NO_ID_YET:
+            return ""
+        name = {"owner": "owner", "team": "name"}.get(self.holder_kind, "pk")
+        return f"{self.holder_kind}:{getattr(self.instance, name)}"
+
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)  # type: ignore[misc]
         form.instance.holder_kind, form.instance.holder_id = self.holder_kind, self._holder_id()

@@ -42,6 +42,7 @@ class LimitTable(TabularInline):
     readonly_fields = ("used",)
     extra = 1
     hide_title = True
+    template_after = "admin/keys/raise_link.html"
     verbose_name = "limit"
     verbose_name_plural = "More limits"
     holder_kind: HolderKind

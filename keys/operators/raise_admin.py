@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -17,7 +18,7 @@ from keys.limit_holders import holder_with
 from keys.models import Raise, RaiseRequest
 from keys.models.raise_request import OPEN
 from keys.operators.raise_forms import RaiseForm
-from keys.raises import end_raise, make_raise, raise_text, wish_text
+from keys.raises import end_raise, make_raise, raised_text, wish_text
 from keys.written_limits import BadLimit
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, moment_column
 from theme.shown import moment, tag
@@ -43,11 +44,9 @@ def _whose(row: Raise | RaiseRequest) -> str:
 class RaiseAdmin(ModelAdmin):
     form = RaiseForm
     list_display = ("whose", "raised", moment_column("until", "until"), "why", "who", "state")
-    fields = ("whose", "wish", "last_day", "reason")
     list_words = "Raises"
     add_words = "Raise a limit"
     when_empty = "A raise gives somebody more for a time, and ends by itself."
-    list_display_links = None
     actions = None
     search_fields = ("why", "made_by_name")
     search_help_text = "Reason, or who raised it"
@@ -60,6 +59,12 @@ class RaiseAdmin(ModelAdmin):
         # They are history.
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Raise | None = None) -> Any:
+        return ("whose", "wish", "last_day", "reason") if obj is None else self.list_display
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Raise | None = None) -> Any:
+        return () if obj is None else self.list_display
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"whose": request.GET.get("whose", "")}
 
@@ -69,7 +74,7 @@ class RaiseAdmin(ModelAdmin):
 
     @admin.display(description="raised")
     def raised(self, one: Raise) -> str:
-        return raise_text(one)
+        return raised_text(one)
 
     @admin.display(description="by")
     def who(self, one: Raise) -> str:
@@ -95,7 +100,7 @@ class RaiseAdmin(ModelAdmin):
         if found is None:
             raise Http404("There is no such raise.")
         if request.method == "POST" and end_raise(found, request.user):
-            self.message_user(request, f"The raise of {raise_text(found)} has ended.")
+            self.message_user(request, f"The raise is ended: {raised_text(found)}.")
         return HttpResponseRedirect(reverse("admin:keys_raise_changelist"))
 
     def add_view(
@@ -134,8 +139,10 @@ class RaiseAdmin(ModelAdmin):
 @admin.register(RaiseRequest)
 class RaiseRequestAdmin(ReadOnlyAdmin):
     list_display = ("asked", "who", "wish", "whose", "until_day", "why", "answer")
+    fields = readonly_fields = list_display
     list_filter = ("state",)
-    list_display_links = None
+    # Those that wait come first.
+    ordering = (F("decided_at").desc(nulls_first=True), "-asked_at", "-pk")
     list_select_related = ("asked_by", "made")
     list_words = "Raises asked for"
     when_empty = "What members ask for on their pages waits here for an answer."

@@ -1,5 +1,7 @@
 """An operator's day in the admin: issue a key, see it used, revoke it; switch models."""
 
+from datetime import date, timedelta
+
 import httpx
 from playwright.sync_api import Page, expect
 
@@ -78,3 +80,39 @@ def test_the_catalog_is_refreshed_by_a_button(page: Page) -> None:
     page.goto("/admin/catalog/catalogmodel/")
     page.click("text=Refresh now")
     expect(page.locator("#main")).to_contain_text("models listed")
+
+
+def test_a_limit_of_some_models_is_added_asked_more_of_and_granted(
+    gateway: GatewayProcess, page: Page
+) -> None:
+    key, _ = gateway.issue("of some models", owner="browser")
+    page.goto(f"/admin/keys/key/{key.pk}/change/")
+    table = page.locator("#limits_of_key-group")
+    table.get_by_role("link", name="Add another Limit").click()
+    for number, (amount, kind, models) in enumerate(
+        [("500", "rpd", MODEL), ("7", "weekly-usd", "@cf/meta/* @cf/openai/*")]
+    ):
+        line = f"#id_limits_of_key-{number}"
+        page.fill(f"{line}-at_most", amount)
+        page.select_option(f"{line}-kind", kind)
+        page.fill(f"{line}-models", models)
+    page.click("button[name=_continue]")
+    expect(table).to_contain_text("0 of 500")
+    expect(table).to_contain_text("$0 of $7.00")
+
+    page.goto(f"/keys/{key.pk}/")
+    expect(page.locator("main")).to_contain_text("0 of 500")
+    page.click("main >> text=Ask for more")
+    page.select_option("#id_limit", label=f"500 requests per day for {MODEL} (this key)")
+    page.fill("#id_more", "100")
+    page.fill("#id_last_day", f"{date.today() + timedelta(days=7)}")
+    page.fill("#id_why", "a launch")
+    page.click("button:text-is('Ask')")
+    expect(page.locator("main")).to_contain_text(f"100 more requests per day for {MODEL}")
+
+    page.goto("/admin/keys/raiserequest/")
+    page.locator("#result_list tbody tr", has_text="a launch").get_by_text("Grant").click()
+    expect(page.locator("#main")).to_contain_text("is granted")
+    page.goto(f"/admin/keys/key/{key.pk}/change/")
+    expect(table).to_contain_text("0 of 600")
+    expect(table).to_contain_text("raised from 500")

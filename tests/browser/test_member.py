@@ -176,6 +176,8 @@ def test_no_page_has_a_serious_problem(
         "/keys/new/",
         f"/keys/{key.pk}/",
         f"/keys/{key.pk}/limits/",
+        f"/keys/{key.pk}/ask/",
+        "/raises/",
     ]
     paths += [f"/keys/{key.pk}/rotate/", "/usage/", "/requests/", "/playground/"]
     problems: list[str] = []

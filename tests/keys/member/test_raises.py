@@ -54,12 +54,12 @@ def test_a_member_asks_an_operator_grants_and_the_raise_holds(key, member, opera
     wish = RaiseRequest.objects.get()
     [(event, text, resolved_at)] = told_alerts()
     assert (event, resolved_at) == ("raise_asked", None)
-    assert text.startswith("ada asks for 20 more of daily-usd for key")
+    assert text.startswith("ada asks for $20.00 more per day for key")
     assert "launch" in text
     assert "waits" in texts(member.get(reverse("member:raises")))
 
     page = operator.get(reverse("admin:keys_raiserequest_changelist"))
-    assert "20 more of daily-usd" in texts(page)
+    assert "$20.00 more per day" in texts(page)
     operator.post(reverse("admin:keys_raiserequest_grant", args=[wish.pk]))
     assert amounts_of(key)["key", "usd", "day"] == 25 * USD
     made = Raise.objects.get()
