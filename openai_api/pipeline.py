@@ -137,7 +137,10 @@ async def answer(
         exchange.abandoned()
         raise
     except Exception as error:
-        raise await _failed(exchange, error) from error
+        shown = await _failed(exchange, error)
+        if shown is error:
+            raise  # not from itself, which is a circle
+        raise shown from error
 
 
 async def prompt_tokens(

@@ -48,9 +48,22 @@ _outages = Outages()
 def report(error: Exception, *, request_id: str) -> None:
     """Logs what the caller is not told: unexpected errors, and faults that the operator has to
     mend, of which the operator is also told by alert where it is the gateway's own access.
+    Afterwards the error has no traceback any more.
     """
-    if isinstance(error, ApiError):
-        return
+    if not isinstance(error, ApiError):
+        _tell(error, request_id)
+    _forget_frames(error)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """The frames of a traceback hold the request's body, and some of them the error: in such a
+    circle both would stay in memory until the garbage collector runs."""
+    while error is not None and error.__traceback__ is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
+def _tell(error: Exception, request_id: str) -> None:
     rule = rule_for(type(error))
     if isinstance(error, AccountFault):
         noted.note(refused_access(error.status, error.code, datetime.now(UTC)))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.gateway import GatewayProcess, running_gateway
+from tests.openai_api.chats import chat_body
 from workers_ai.simulator.serve import RunningSimulator
 
 REQUESTS = 100
@@ -105,6 +106,50 @@ def test_requests_issue_no_query_start_no_thread_and_leave_no_garbage(
     statuses = {ask(holder).status_code for _ in range(count)}
     assert statuses == ({404} if ask is refusal else {200})
     assert report_path.read_text()[before:] == ""
+
+
+CHAT = {"model": CHAT_MODEL, "messages": MESSAGES}
+WAV = {"file": ("a.wav", b"not a recording", "audio/wav")}
+PNG = {"image": ("a.png", b"not a picture", "image/png")}
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "no JSON": ("/chat/completions", {"content": b"{"}),
+    "not encoded so": (
+        "/chat/completions",
+        {"content": b"{}", "headers": {"content-encoding": "gzip"}},
+    ),
+    "wrong field": ("/chat/completions", {"json": CHAT | {"temperature": "hot"}}),
+    "wrong item": ("/responses", {"json": {"model": CHAT_MODEL, "input": [1]}}),
+    "wrong message": ("/messages", {"json": CHAT | {"max_tokens": 0}}),
+    "nothing to count": ("/messages/count_tokens", {"json": {"model": CHAT_MODEL}}),
+    "no text": ("/embeddings", {"json": {"model": "@cf/baai/bge-m3", "input": 5}}),
+    "no picture": ("/images/edits", {"files": PNG, "data": {"model": IMAGE_MODEL}}),
+    "no recording": (
+        "/audio/transcriptions",
+        {"files": WAV, "data": {"model": "@cf/openai/whisper"}},
+    ),
+    "no form": ("/audio/transcriptions", {"content": b"x"}),
+    "too many values": ("/chat/completions", {"content": b"[" * 250_000}),
+    "by upstream": ("/chat/completions", {"json": chat_body("Hi [simulate error-5006]")}),
+    "by upstream, streamed": (
+        "/chat/completions",
+        {"json": chat_body("Hi [simulate error-event]", stream=True)},
+    ),
+    "unknown path": ("/nothing", {"json": CHAT}),
+}
+
+
+def test_refusals_leave_no_garbage(holder: httpx.Client, report_path: Path) -> None:
+    """Or a worker would keep the bodies of all that it refused until its collector runs."""
+    left = {}
+    for name, (path, options) in REFUSED.items():
+        holder.post(path, **options)
+        before = len(report_path.read_text())
+        statuses = {holder.post(path, **options).status_code for _ in range(2)}
+        holder.get("/models")  # sees what the last one left
+        told = report_path.read_text()[before:]
+        if "garbage" in told:
+            left[name] = (statuses, told)
+    assert left == {}
 
 
 def test_the_watch_sees_a_request_that_does_query(holder: httpx.Client, report_path: Path) -> None:

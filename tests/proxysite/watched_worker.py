@@ -1,9 +1,9 @@
 """A worker that tells on itself: a line for each database query, each hop to a thread, and for
 objects that a request left to the garbage collector.
 
-Set it with GUNICORN_CMD_ARGS. The ledger's and the refresher's threads are left out: theirs is the
-work that requests must not do. The lines go to the file that HOT_PATH_REPORT names, each with the
-calls that led there.
+Set it with GUNICORN_CMD_ARGS. The threads of the ledger, the refresher and the alerts are left
+out: theirs is the work that requests must not do. The lines go to the file that HOT_PATH_REPORT
+names, each with the calls that led there.
 """
 
 import gc
@@ -20,7 +20,9 @@ from django.db.backends.utils import CursorWrapper
 from proxysite.api_request import ApiRequest
 from proxysite.worker import GatewayWorker
 
-BACKGROUND_THREADS = ("ledger", "refresher")
+BACKGROUND_THREADS = ("alerts", "ledger", "refresher")
+# Functions that call themselves, which the ORM makes on the threads in the background.
+OF_QUERIES = {"cell", "function", "tuple"}
 QUIET_FRAMES = 2  # this module's own
 SHOWN_FRAMES = 12
 
@@ -50,9 +52,13 @@ def watch_garbage() -> None:
     original = ApiRequest.__init__
 
     def collecting(request: ApiRequest, *args: Any) -> None:
-        left = gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(one).__name__ for one in gc.garbage} - OF_QUERIES
+        gc.set_debug(0)
+        gc.garbage.clear()
         if left:
-            tell(f"garbage of {left} objects")
+            tell(f"garbage: {', '.join(sorted(left))}")
         original(request, *args)
 
     ApiRequest.__init__ = collecting  # type: ignore[method-assign]

@@ -142,6 +142,8 @@ class Connection(asyncio.Protocol):
         elif response is not None:
             self._fail(response, f"the connection broke: {error}")
         self._owner.is_lost(self)
+        # The two refer to each other, and would stay until the garbage collector runs.
+        del self._parser
 
     # --- httptools' ---------------------------------------------------------------------------
 
