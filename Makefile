@@ -9,13 +9,17 @@ CLIENTS := .clients
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test lint bench audit screenshots tools clients programs clean
+.PHONY: run test drills lint bench audit screenshots tools clients programs clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
 
 test: $(VENV)/.installed-dev $(NODE_CLIENTS)/node_modules/.package-lock.json
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# What takes minutes: half a minute of each hostile client beside an honest one. ARGS="-k flood" for one.
+drills: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest -m drill tests/drills $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

@@ -22,7 +22,7 @@ TOOL = {
     "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}},
 }
 # These wait for longer than a test should, or for ever.
-WAITING = {"hang", "stall", "slow", "slow-first-token", "slow-tokens", "busy"}
+WAITING = {"endless", "hang", "stall", "slow", "slow-first-token", "slow-tokens", "busy"}
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +259,20 @@ def test_a_clients_going_is_noticed_at_once(api: httpx.Client, simulator: Runnin
     record = simulator.requests[-1]
     assert record.wait_for_end() == "client_closed"
     assert record.started_at + (record.seconds or 0) - left < 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_endless_answer_goes_on_until_its_client_leaves(
+    stream: bool, api: httpx.Client, simulator: RunningSimulator
+) -> None:
+    body = body_of("hi [simulate endless seconds=0]", stream=stream)
+    read = 0
+    with api.stream("POST", "v1/chat/completions", json=body) as answer:
+        for piece in answer.iter_raw():
+            read += len(piece)
+            if read > 500_000:
+                break
+    assert simulator.requests[-1].wait_for_end() == "client_closed"
 
 
 def test_a_client_that_leaves_before_the_answer_is_noticed(

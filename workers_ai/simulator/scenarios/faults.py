@@ -201,6 +201,32 @@ async def hang(_call: Call, proceed: Proceed, _params: Params) -> AnyReply:
     return await proceed()
 
 
+@scenario("endless", "an answer that does not end, whole or streamed", seconds=0.005)
+async def endless(_call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    reply, pause_s = await proceed(), params.number("seconds")
+    if isinstance(reply, StreamReply):
+        reply.pieces = _repeating(reply.pieces, pause_s)
+    elif isinstance(reply, Reply):
+        return StreamReply(_growing(pause_s), reply.status, reply.content_type, reply.headers)
+    return reply
+
+
+async def _repeating(pieces: AsyncIterator[bytes], pause_s: float) -> AsyncIterator[bytes]:
+    """The first two pieces, and the second again and again: a delta of text."""
+    yield await anext(pieces)
+    delta = await anext(pieces)
+    while True:
+        yield delta
+        await asyncio.sleep(pause_s)
+
+
+async def _growing(pause_s: float) -> AsyncIterator[bytes]:
+    yield b'{"success": true, "result": {"response": "'
+    while True:
+        yield b"a" * 65_536
+        await asyncio.sleep(pause_s)
+
+
 @scenario("drop", "closes the connection without an answer")
 async def drop(_call: Call, _proceed: Proceed, _params: Params) -> AnyReply:
     return NoReply()
