@@ -20,7 +20,7 @@ import httpx
 import orjson
 
 from workers_ai.answer import Answer, ByteSource, EventSource, media_type
-from workers_ai.envelope import is_envelope
+from workers_ai.envelope import failure_inside
 from workers_ai.errors import (
     Refused,
     TimedOut,
@@ -48,7 +48,10 @@ MAX_CATALOG_PAGES = 100
 MAX_CATALOG_MODELS = 10_000
 # How an answer is read as it arrives, when it comes in a form that can be.
 Live = TypeVar("Live", EventSource, ByteSource)
-_SAYS_NO = re.compile(rb'"success"\s*:\s*false')
+# Quotes in what a model wrote are escaped, so that its text does not look so.
+_SAYS_NO = re.compile(
+    rb'"(?:success"\s*:\s*false|error"\s*:\s*[\[{"]|object"\s*:\s*"error"|internalCode")'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +302,7 @@ class WorkersAIClient:
             silence.close()
             raise
         silence.close()
-        if not 200 <= response.status < 300 or _is_enveloped_failure(response.headers, body):
+        if not 200 <= response.status < 300 or _is_failed_success(response.headers, body):
             raise self._refused(response, body)
         return Answer(response.status, response.headers, body, attempt)
 
@@ -337,8 +340,8 @@ class WorkersAIClient:
         return error
 
 
-def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
-    """`success: false` inside HTTP 200; does not parse an answer that lacks those words.
+def _is_failed_success(headers: Mapping[str, str], content: bytes) -> bool:
+    """A failure inside HTTP 200; does not parse an answer that lacks its words.
 
     A failure is short, and searching a picture would take longer than reading it: `Answer.json`
     finds a failure in a large answer all the same.
@@ -348,10 +351,9 @@ def _is_enveloped_failure(headers: Mapping[str, str], content: bytes) -> bool:
     if not _SAYS_NO.search(content):
         return False
     try:
-        body = orjson.loads(content)
+        return failure_inside(orjson.loads(content)) is not None
     except orjson.JSONDecodeError:
         return False
-    return is_envelope(body) and body["success"] is False
 
 
 def _route_of(account: Account) -> list[tuple[bytes, bytes]]:

@@ -19,6 +19,7 @@ from workers_ai.simulator.tasks import sound
 
 CHAT = "@cf/moonshotai/kimi-k2.6"
 SHAPES = ("envelope", "flat", "list", "policy", "bare", "nested", "openai", "text", "html")
+JSON_SHAPES = SHAPES[:7]
 RECORDING = sound.wav("one two three", 800)
 PICTURE = png()
 
@@ -261,6 +262,23 @@ def test_every_failure_is_told_as_what_it_is(
     assert loud and not found, "\n".join(found)
     gateway.wait_until(lambda: all(asked in alarms() for asked in loud), "the operator hears")
     found += [asked for asked in quiet if asked in alarms()]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("number", range(len(ENDPOINTS)), ids=lambda n: f"{n}-{ENDPOINTS[n].name}")
+def test_a_failure_inside_a_success_is_told_as_well(
+    client: httpx.Client, upstream: RunningSimulator, number: int
+) -> None:
+    endpoint = ENDPOINTS[number]
+    told = [failure for failure in FAILURES if failure.told and 5999 not in failure.codes[:1]]
+    found = []
+    for place, failure in enumerate(told):
+        shape = JSON_SHAPES[(number + place) % len(JSON_SHAPES)]
+        sent = {"shape": shape, "code": failure.codes[0], "message": failure.words}
+        upstream.reset()
+        upstream.set_scenario("failure", status=200, **sent)
+        said = wrong(endpoint, failure, endpoint.ask(client), upstream)
+        found += [f"{sent}: {said}"] if said else []
     assert not found, "\n".join(found)
 
 

@@ -151,6 +151,12 @@ _ABOUT_REQUEST = re.compile(
     re.IGNORECASE,
 )
 
+# A failure inside a success has no status to go by.
+_SURELY_ABOUT_REQUEST = re.compile(
+    r"'/\w|\bmismatch\b|\bmust (?:be|have|not)\b|"
+    r"\b(?:invalid|incomplete|malformed) (?:or incomplete )?(?:input|request|prompt|schema)\b",
+    re.IGNORECASE,
+)
 
 NO_HEADERS: Final[Mapping[str, str]] = {}
 _MODEL_NAME = re.compile(r"@[ch]f/[\w./-]{1,200}")
@@ -208,6 +214,8 @@ def _meant(failure: bodies.Failure, status: int) -> type[Refused] | None:
     if by_kind is not None and not _contradicts(by_kind, status):
         return by_kind
     if status == 403 and words and _is_about_the_request(words):
+        return BadInput
+    if status < 300 and _SURELY_ABOUT_REQUEST.search(words):
         return BadInput
     return None
 

@@ -18,7 +18,7 @@ from openai_api.chat_completions.normalise.expected import Expected
 from openai_api.chat_completions.normalise.fast_path import plain_delta
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, as_text, known, parse_exact, within
-from workers_ai.envelope import opened
+from workers_ai.envelope import is_failure, opened
 from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer
 from workers_ai.failures.reader import refusal
 from workers_ai.sse import Event
@@ -105,7 +105,7 @@ class ChatNormaliser:
         return deltas
 
     def _take_body(self, name: str, body: dict[str, Any], exact: Exact) -> list[Delta]:
-        if name == "error" or body.get("error") or body.get("success") is False:
+        if name == "error" or is_failure(body):
             raise in_band_error(body)
         if "success" in body and "result" in body:
             inner = body["result"]
@@ -128,8 +128,6 @@ class ChatNormaliser:
             result = {"response": result}
         if not isinstance(result, dict) or not result:
             raise UnusableAnswer("Workers AI answered with an empty success")
-        if result.get("error"):
-            raise in_band_error(result)
         self.done = True
         return self._read(result, lambda: opened(parse_exact(content)))
 
