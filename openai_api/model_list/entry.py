@@ -64,9 +64,13 @@ def model_entry(listed: Listed) -> dict[str, Any]:
 
 def _as_anthropic_has_it(listed: Listed) -> dict[str, Any]:
     record = listed.record
+    shown = listed.id.rsplit("/", 1)[-1]
+    if listed.is_alias:
+        # Pickers show this alone, and an alias may well have the name of another's model.
+        shown = f"{shown} ({record.name.rsplit('/', 1)[-1]})"
     fields: dict[str, Any] = {
         "type": "model",
-        "display_name": listed.id.rsplit("/", 1)[-1],
+        "display_name": shown,
         "created_at": _written(datetime.fromtimestamp(record.created, UTC)),
         "lifecycle": "active",
     }

@@ -4,6 +4,7 @@ asks an MCP server where it can, reads a file, mends it and says so."""
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from keys.snippet import Model, Target
@@ -78,6 +79,26 @@ def test_claude_code(
     assert answer["modelUsage"][model]["contextWindow"] == 128_000
     assert reached_upstream(upstream, HEARD)
     assert_served(gateway, place)
+
+
+def test_claude_code_is_offered_aliases(
+    place: Place, target: Target, gateway: GatewayProcess
+) -> None:
+    claude = installed("claude")
+    gateway.manage("alias_model", "claude-gpt-oss", VLLM)
+    models = {"authorization": f"Bearer {target.key}", "anthropic-version": "2023-06-01"}
+    gateway.wait_until(
+        lambda: "claude-gpt-oss" in httpx.get(f"{gateway.url}/v1/models", headers=models).text,
+        "the alias is listed",
+    )
+    place.follow(snippet("Claude Code", with_model(target, "claude-gpt-oss")))
+    told = json.loads(place.run(claude, "-p", decide(SAID), "--output-format", "json"))
+    assert told["result"] == SAID
+    assert told["modelUsage"]["claude-gpt-oss"]["contextWindow"] == 128_000
+    cache = place.home / ".claude" / "cache" / "gateway-models.json"
+    [offered] = json.loads(cache.read_text())["models"]
+    assert offered["id"] == "claude-gpt-oss"
+    assert offered["display_name"] == "claude-gpt-oss (gpt-oss-120b)"
 
 
 @pytest.mark.parametrize("model", DIALECTS)

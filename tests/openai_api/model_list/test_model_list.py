@@ -198,7 +198,9 @@ def test_an_alias_is_listed_and_resolves(
     gateway.manage("alias_model", "gpt-4o-test", OPENAI)
     try:
         gateway.wait_until(lambda: "gpt-4o-test" in listed(client), "the alias is listed")
-        assert client.get("/models/gpt-4o-test").json()["id"] == "gpt-4o-test"
+        entry = client.get("/models/gpt-4o-test").json()
+        assert entry["id"] == "gpt-4o-test"
+        assert entry["display_name"] == f"gpt-4o-test ({OPENAI.rpartition('/')[2]})"
         answer = post(client, chat_body(model="gpt-4o-test"), request_id="alias-row").json()
         assert answer["model"] == "gpt-4o-test"
         assert upstream.requests[-1].body["model"] == OPENAI
