@@ -4,7 +4,7 @@ Limits of a minute and of requests at once are left out: they are there to be me
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -43,6 +43,10 @@ _OF: Final[dict[HolderKind, tuple[str, ...]]] = {
 # Holders that one statement names; of more it reads all.
 NAMED_AT_ONCE: Final = 500
 
+CLOSED_AFTER: Final = timedelta(days=2)
+
+# A holder's id, and the person's name where the limit is for each user.
+Place = tuple[int, str]
 # By the model, what a holder has used.
 Used = dict[str, dict[What, int]]
 
@@ -101,39 +105,84 @@ def _in_force(now: datetime) -> tuple[HeldLimit, ...]:
     )
 
 
+class PastUse:
+    """What was used on days that are over, kept for a day: they do not change, since no request
+    runs for so long, and a limit in all would otherwise add up years at each look. A row that
+    waited longer for the database, or a repair of so old a day, is noticed on the next day."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[HolderKind, Window, bool], _Past] = {}
+
+    def clear(self) -> None:
+        self._known.clear()
+
+    def read(
+        self, kind: HolderKind, window: Window, by_model: bool, ids: set[int], today: date
+    ) -> tuple[Mapping[Place, Used], date]:
+        """What was used in the window before a day, and that day."""
+        begin, open_from = window.begin(today), today - CLOSED_AFTER
+        if begin >= open_from:
+            return {}, begin
+        known = self._known.get((kind, window, by_model))
+        if known is None or known.before != open_from or not ids <= known.ids:
+            spans: Iterable[QuerySet[Any]]
+            if kind in ("team", "user"):
+                spans = [TeamTotal.objects.filter(day__gte=begin, day__lt=open_from)]
+            else:
+                spans = month_totals.spans(begin, open_from)
+            used: dict[Place, Used] = defaultdict(dict)
+            for totals in spans:
+                _add(used, totals, kind, by_model, ids)
+            known = self._known[kind, window, by_model] = _Past(open_from, ids, used)
+        return known.used, open_from
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    before: date
+    ids: set[int]
+    used: Mapping[Place, Used]
+
+
+past: Final = PastUse()
+
+
 def _used(
     kind: HolderKind, window: Window, limits: Collection[HeldLimit], today: date
-) -> dict[tuple[int, str], Used]:
+) -> dict[Place, Used]:
     """By holder, and by the person where it is of each user, what each model used in the window;
     all models together, under "", where no limit is of some models only."""
-    columns = _OF[kind]
     by_model = any(limit.subject.models for limit in limits)
-    groups = (*columns, "model") if by_model else columns
     ids = {limit.subject.holder_id for limit in limits}
-    sums = {f"sum_{what}": each for what, each in _SUMS.items()}
-    found: dict[tuple[int, str], Used] = defaultdict(dict)
-    for totals in _totals(kind, window, today):
-        if columns and len(ids) <= NAMED_AT_ONCE:
-            totals = totals.filter(**{f"{columns[0]}__in": ids})
-        if kind == "user":
-            totals = totals.exclude(user="")
-        rows = totals.order_by()
-        sums_of = rows.values(*groups).annotate(**sums) if groups else [rows.aggregate(**sums)]
-        for row in sums_of:
-            holder = row[columns[0]] if columns else 0
-            into = found[holder, row.get("user", "")].setdefault(row.get("model", ""), {})
-            for what in _SUMS:
-                into[what] = into.get(what, 0) + int(row[f"sum_{what}"] or 0)
+    before, since = past.read(kind, window, by_model, ids, today)
+    found: dict[Place, Used] = defaultdict(dict)
+    for place, used in before.items():
+        found[place] = {model: dict(amounts) for model, amounts in used.items()}
+    table: Any = TeamTotal if kind in ("team", "user") else DayTotal
+    _add(found, table.objects.filter(day__gte=since), kind, by_model, ids)
     return found
 
 
-def _totals(kind: HolderKind, window: Window, today: date) -> Iterable[QuerySet[Any]]:
-    begin = window.begin(today)
-    if kind in ("team", "user"):
-        return [TeamTotal.objects.filter(day__gte=begin)]
-    if window is Window.TOTAL:
-        return month_totals.spans(begin, today + timedelta(days=1))
-    return [DayTotal.objects.filter(day__gte=begin)]
+def _add(
+    into: dict[Place, Used],
+    totals: QuerySet[Any],
+    kind: HolderKind,
+    by_model: bool,
+    ids: Collection[int],
+) -> None:
+    columns = _OF[kind]
+    groups = (*columns, "model") if by_model else columns
+    if columns and len(ids) <= NAMED_AT_ONCE:
+        totals = totals.filter(**{f"{columns[0]}__in": ids})
+    if kind == "user":
+        totals = totals.exclude(user="")
+    sums = {f"sum_{what}": each for what, each in _SUMS.items()}
+    rows = totals.order_by()
+    for row in rows.values(*groups).annotate(**sums) if groups else [rows.aggregate(**sums)]:
+        holder = row[columns[0]] if columns else 0
+        amounts = into[holder, row.get("user", "")].setdefault(row.get("model", ""), {})
+        for what in _SUMS:
+            amounts[what] = amounts.get(what, 0) + int(row[f"sum_{what}"] or 0)
 
 
 def _counted(limit: HeldLimit, used: Used) -> int:

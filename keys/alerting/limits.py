@@ -19,7 +19,8 @@ from keys.alerting.pages import (
     page_of_owner_limits,
     page_of_team,
 )
-from keys.held_limits import Subject
+from keys.amounts import MICRO
+from keys.held_limits import Subject, What
 from keys.ledger.windows import Window
 from keys.limit_texts import amount_text, kind_text
 from keys.limits.budget_refusals import BudgetRefusal
@@ -90,16 +91,22 @@ def _finding(
         holder=holder,
         figures={
             "limit": what,
-            "used": used,
-            "of": limit,
-            "percent": use.percent,
+            "what": subject.what,
             "window": subject.window,
+            "used": _number(subject.what, use.used),
+            "amount": _number(subject.what, amount),
+            "percent": use.percent,
             **({"models": list(subject.models)} if subject.models else {}),
         },
         admin_path=told.admin_path,
         owner_path=told.owner_path,
         mail_to=told.mail_to,
     )
+
+
+def _number(what: What, amount: int) -> float:
+    """In USD, neurons, tokens or requests."""
+    return amount / {"usd": 10**9, "neurons": MICRO}.get(what, 1)
 
 
 def series_of(subject: Subject, amount: int, today: date, user: str = "") -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from alerts.findings import CRITICAL, WARNING, Finding, Holder
 from keys import shown
+from keys.amounts import MICRO
 from keys.reports.usage import NeuronDay, account_neuron_day
 
 NEAR_PERCENT: Final = 80
@@ -40,9 +41,9 @@ def find(now: datetime) -> Iterator[Finding]:
 def _finding(
     day: NeuronDay, kind: str, level: int, severity: str, text: str, percent: int
 ) -> Finding:
-    figures = {
-        "used_neurons": shown.neurons(day.used_micro),
-        "free_neurons": shown.neurons(day.free_micro),
+    figures: dict[str, Any] = {
+        "used_neurons": day.used_micro / MICRO,
+        "free_neurons": day.free_micro / MICRO,
         "percent": percent,
     }
     if day.gone_at is not None:

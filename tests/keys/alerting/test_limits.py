@@ -10,6 +10,7 @@ from alerts import store
 from alerts.findings import Finding
 from alerts.models import Alert
 from keys.alerting import limits
+from keys.alerting.limit_use import past
 from keys.amounts import MICRO
 from keys.held_limits import HeldLimit, Subject
 from keys.limits.budget_refusals import BudgetRefusal
@@ -117,6 +118,7 @@ def test_every_window_of_everything(
         used(key, day=outside, **sums)
     used(key, model="@cf/other/model", **sums)
     assert look() == []
+    past.clear()  # as another day does
     used(key, day=inside, model="@cf/a/b", **sums)
     ((level, text),) = look()
     assert level == 80 and "90%" in text and "for @cf/a/*" in text
