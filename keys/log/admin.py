@@ -31,6 +31,7 @@ from keys.log.filters import (
     StatusFilter,
     StreamFilter,
     TeamFilter,
+    UserFilter,
 )
 from keys.log.paging import LogPage
 from keys.log.report_pages import report_csv, report_page
@@ -70,6 +71,7 @@ class RequestLogAdmin(ReadOnlyAdmin):
         KeyFilter,
         OwnerFilter,
         TeamFilter,
+        UserFilter,
         ModelFilter,
         SessionFilter,
         AgentFilter,

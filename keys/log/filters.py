@@ -91,6 +91,24 @@ class TeamFilter(LogFilter):
         return Sought(rest=Q(**found.equal), nothing=found.nothing)
 
 
+class UserFilter(LogFilter):
+    """Of a link on another page, since there may be any number of them."""
+
+    title = "person behind the key"
+    parameter_name = "user"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return []
+
+    def sought_for(self, value: str) -> Sought:
+        return Sought(rest=Q(user=value))
+
+    def choices(self, changelist: Any) -> Any:
+        yield from super().choices(changelist)
+        chosen = changelist.get_query_string({self.parameter_name: self.value()})
+        yield {"selected": True, "query_string": chosen, "display": self.value()}
+
+
 class ModelFilter(LogFilter):
     title = "model"
     parameter_name = "model"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from keys.ledger import month_totals
 from keys.ledger.totals import COUNTED, REFUSED, SUMMED, percentile_ms
-from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
+from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, TeamTotal
 
 # What a series can be stacked by: the column that identifies, and the column with the name.
 DIMENSIONS: Final = {
@@ -20,7 +20,12 @@ DIMENSIONS: Final = {
     "key": ("key_id", "key_name"),
     "owner": ("owner_id", "owner_name"),
     "endpoint": ("endpoint", "endpoint"),
+    # Of a table of their own, which has only what has a team or a person.
+    "team": ("team_id", "team_name"),
+    "user": ("user", "user"),
 }
+# Which totals of that table are of none.
+_NONE: Final = {"team": Q(team_id=0), "user": Q(user="")}
 FIGURES: Final = {
     "requests": ("Requests", "requests"),
     "errors": ("Errors", "errors"),
@@ -33,6 +38,8 @@ FIGURES: Final = {
 }
 TOP: Final = 8
 SERIES: Final = 5
+# Teams and persons have no totals of months: over a longer time they are read only when asked for.
+LONGEST_BESIDE: Final = timedelta(days=31)
 OTHERS: Final = "others"
 _SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
 Spans = Sequence[QuerySet[Any]]
@@ -85,36 +92,90 @@ def use_report(
     else:
         spans = [DayTotal.objects.filter(day__gte=begin, day__lt=end)]
     spans = [totals.order_by() for totals in spans]
-    columns = [column for column, _ in DIMENSIONS.values()]
+    columns = [column for name, (column, _) in DIMENSIONS.items() if name not in _NONE]
     summed = FIGURES[figure][1]
-    groups = [
-        group
-        for totals in spans
-        for group in totals.values(*columns).annotate(
-            # A renamed key still has one line.
-            shown_key=Max("key_name"),
-            shown_owner=Max("owner_name"),
-            # No more sums than needed: SQLite sorts the rows that it groups, with all summed
-            # columns.
-            **{f"sum_{name}": Sum(name) for name in {summed, *_BESIDE}},
-        )
-    ]
-    ranked = _ranked(groups, by, summed)
+    # A renamed key still has one line.
+    groups = _groups(spans, columns, summed, key=Max("key_name"), owner=Max("owner_name"))
     names = (*_SUMS, *TTFT_COUNTS, *DURATION_COUNTS)
     by_day = _by_day(spans, names)
     whole = {name: sum(sums[name] for sums in by_day.values()) for name in names}
+    named = {
+        each: [TeamTotal.objects.filter(~none, day__gte=begin, day__lt=end).order_by()]
+        for each, none in _NONE.items()
+        if by == each or end - begin <= LONGEST_BESIDE
+    }
+    of_named = {
+        each: _groups(totals, [DIMENSIONS[each][0]], summed, team=Max("team_name"))
+        for each, totals in named.items()
+    }
+    ranked = _ranked(of_named.get(by, groups), by, summed)
+    if by in named:
+        series = _named_series(named[by], by, summed, ranked, by_day)
+    else:
+        series = _series(spans, by, summed, ranked, by_day)
     return UseReport(
         begin=begin,
         end=end,
         sums={name: whole[name] for name in _SUMS},
         tops={
-            dimension: [_top_row(line) for line in _ranked(groups, dimension, summed)[:TOP]]
-            for dimension in ("model", "key", "owner")
+            dimension: [_top_row(line) for line in _ranked(lines, dimension, summed)[:TOP]]
+            for dimension, lines in (
+                *((each, groups) for each in ("model", "key", "owner")),
+                *of_named.items(),
+            )
         },
-        series=_series(spans, by, summed, ranked, by_day),
+        series=series,
         first_byte_ms=_percentiles(whole, TTFT_COUNTS),
         whole_ms=_percentiles(whole, DURATION_COUNTS),
     )
+
+
+def sums_between(begin: date, end: date) -> dict[str, int]:
+    """The sums of all use from `begin` to before `end`."""
+    sums = dict.fromkeys(_SUMS, 0)
+    for totals in month_totals.spans(begin, end):
+        row = totals.order_by().aggregate(**{f"sum_{name}": Sum(name) for name in _SUMS})
+        for name in _SUMS:
+            sums[name] += int(row[f"sum_{name}"] or 0)
+    return sums
+
+
+def cached_by_model(begin: date, end: date) -> dict[str, int]:
+    """Tokens that came from a model's cache, of the models that had any."""
+    found: dict[str, int] = {}
+    for totals in month_totals.spans(begin, end):
+        rows = totals.filter(cached_tokens__gt=0).order_by().values("model")
+        for row in rows.annotate(cached=Sum("cached_tokens")):
+            found[row["model"]] = found.get(row["model"], 0) + int(row["cached"])
+    return found
+
+
+def _groups(
+    spans: Spans, columns: Sequence[str], summed: str, **shown: Max
+) -> list[dict[str, Any]]:
+    """No more sums than needed: SQLite sorts the rows that it groups, with all summed columns."""
+    sums: dict[str, Any] = {f"sum_{name}": Sum(name) for name in {summed, *_BESIDE}}
+    sums |= {f"shown_{name}": latest for name, latest in shown.items()}
+    return [group for totals in spans for group in totals.values(*columns).annotate(**sums)]
+
+
+def _named_series(
+    named: Spans,
+    by: str,
+    summed: str,
+    ranked: list[dict[str, Any]],
+    by_day: dict[date, dict[str, int]],
+) -> list[Series]:
+    """As `_series`, and one for all use that is of no team, or of nobody whom a client named."""
+    days = _by_day(named, [summed])
+    # One fewer: a chart has as many colours as all that is shown otherwise.
+    series = _series(named, by, summed, ranked, days, SERIES - 1)
+    # By month a whole month's use may stand under its first day, and that of teams under each.
+    rest = {
+        day: by_day.get(day, {}).get(summed, 0) - days.get(day, {}).get(summed, 0)
+        for day in sorted(by_day.keys() | days.keys())
+    }
+    return [*series, Series("", "none", rest)] if sum(rest.values()) else series
 
 
 def _by_day(spans: Spans, names: Sequence[str]) -> dict[date, dict[str, int]]:
@@ -130,7 +191,7 @@ def _by_day(spans: Spans, names: Sequence[str]) -> dict[date, dict[str, int]]:
 def _ranked(groups: Iterable[dict[str, Any]], by: str, summed: str) -> list[dict[str, Any]]:
     """The groups added up by one dimension, the largest first, without those with nothing."""
     column, name_column = DIMENSIONS[by]
-    shown = {"key_name": "shown_key", "owner_name": "shown_owner"}.get(name_column, name_column)
+    shown = f"shown_{by}" if name_column.endswith("_name") else name_column
     lines: dict[Any, dict[str, Any]] = {}
     for group in groups:
         line = lines.setdefault(
@@ -155,17 +216,18 @@ def _series(
     summed: str,
     ranked: list[dict[str, Any]],
     by_day: dict[date, dict[str, int]],
+    most: int = SERIES,
 ) -> list[Series]:
     """A series for each of the largest, and one for all others together."""
     column = DIMENSIONS[by][0]
-    largest = ranked[:SERIES]
+    largest = ranked[:most]
     by_line: dict[str, dict[date, int]] = {line["value"]: {} for line in largest}
     for totals in spans:
         lines = totals.filter(**{f"{column}__in": list(by_line)}).values("day", column)
         for row in lines.annotate(amount=Sum(summed)):
             by_line[str(row[column])][row["day"]] = int(row["amount"] or 0)
     series = [Series(line["value"], line["name"], by_line[line["value"]]) for line in largest]
-    if len(ranked) > SERIES:
+    if len(ranked) > most:
         others = {
             day: sums[summed] - sum(line.get(day, 0) for line in by_line.values())
             for day, sums in by_day.items()

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from catalog import snapshot as catalog
 from keys import shown
 from keys.models import RequestLog
-from keys.reports.periods import DIMENSIONS, FIGURES, Series, UseReport, use_report
+from keys.reports.periods import (
+    DIMENSIONS,
+    FIGURES,
+    Series,
+    UseReport,
+    cached_by_model,
+    sums_between,
+    use_report,
+)
 from proxysite.dashboard.addresses import PERIODS, Asked, rows_url
 from theme.bars import Bar
 from theme.chart import Bucket, stacked
@@ -28,6 +37,9 @@ class Tile:
     name: str
     value: str
     note: str
+    # The figure in the period before, and how much this one differs from it.
+    before: str
+    change: str
     chart_url: str
     rows_url: str
     is_chosen: bool
@@ -53,6 +65,7 @@ def use_context(asked: Asked, now: datetime) -> dict[str, Any]:
         ],
         "stacks": [Choice(by.title(), asked.but(by=by), by == asked.by) for by in DIMENSIONS],
         "tiles": _tiles(asked, report),
+        "before_words": _BEFORE[asked.days],
         "figure": FIGURES[asked.figure][0],
         "by": asked.by,
         "period": PERIODS[asked.days],
@@ -64,7 +77,9 @@ def use_context(asked: Asked, now: datetime) -> dict[str, Any]:
                 f"Top {dimension}s by {FIGURES[asked.figure][0].lower()}",
                 _tops(asked, report, dimension),
             )
-            for dimension in ("key", "owner", "model")
+            for dimension in ("key", "owner", "model", "team", "user")
+            # Teams and persons are not of every gateway.
+            if dimension not in ("team", "user") or report.tops.get(dimension)
         ],
         "latency": _latency(report),
         "mix": _mix(report),
@@ -101,12 +116,22 @@ def _text_of(figure: str) -> Callable[[int], str]:
 _ROWS_OF: Final = {"errors": {"status_class": "failed"}, "images": {"endpoint": "images"}}
 
 
+_BEFORE: Final = {
+    1: "yesterday, the whole day",
+    7: "the 7 days before",
+    30: "the 30 days before",
+    365: "the 12 months before",
+}
+
+
 def _tiles(asked: Asked, report: UseReport) -> list[Tile]:
     sums, last = report.sums, report.end - timedelta(days=1)
+    earlier = sums_between(_begin_before(asked, report), report.begin)
+    saved = saved_nano_usd(cached_by_model(report.begin, report.end))
     notes = {
         "requests": f"{shown.short(_refused(sums))} more refused",
         "errors": _share(sums["errors"], sums["requests"]),
-        "tokens_cached": _share(sums["cached_tokens"], sums["prompt_tokens"]),
+        "tokens_cached": _cached_note(sums, saved),
         "cost": f"{sums['unpriced']:,} unpriced" if sums["unpriced"] else "",
     }
     return [
@@ -114,12 +139,46 @@ def _tiles(asked: Asked, report: UseReport) -> list[Tile]:
             name=name,
             value=_text_of(figure)(sums[column]),
             note=notes.get(figure, ""),
+            before=_text_of(figure)(earlier[column]) if earlier["requests"] else "",
+            change="" if asked.days == 1 else _change(earlier[column], sums[column]),
             chart_url=asked.but(figure=figure),
             rows_url=rows_url(report.begin, last, **_ROWS_OF.get(figure, {})),
             is_chosen=figure == asked.figure,
         )
         for figure, (name, column) in FIGURES.items()
     ]
+
+
+def _begin_before(asked: Asked, report: UseReport) -> date:
+    """Where the period begins that this one is told against; for a year the same month a year
+    before."""
+    if asked.days == 365:
+        return report.begin.replace(year=report.begin.year - 1)
+    return report.begin - (report.end - report.begin)
+
+
+def _change(before: int, now: int) -> str:
+    """'+12%', '−3%'; nothing where there was nothing."""
+    if not before:
+        return ""
+    percent = round((now - before) * 100 / before)
+    return f"+{percent:,}%" if percent > 0 else f"\N{MINUS SIGN}{-percent:,}%" if percent else "±0%"
+
+
+def _cached_note(sums: dict[str, int], saved: int) -> str:
+    share = _share(sums["cached_tokens"], sums["prompt_tokens"])
+    return f"{share}, saved {shown.usd(saved)}" if saved else share
+
+
+def saved_nano_usd(cached: dict[str, int]) -> int:
+    """What tokens from the cache cost less than new ones, at the prices of now."""
+    models = catalog.current().models
+    saved = 0
+    for name, tokens in cached.items():
+        amounts = models[name].prices.amounts if name in models else {}
+        usual = amounts.get("input_tokens", 0)
+        saved += tokens * max(0, usual - amounts.get("cached_input_tokens", usual))
+    return saved // 1_000_000
 
 
 def _refused(sums: dict[str, int]) -> int:
