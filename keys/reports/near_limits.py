@@ -66,8 +66,13 @@ class Refused:
 
 
 def near_limits(now: datetime | None = None) -> list[NearLimit]:
-    """Limits over a day or longer that are used to NEAR_PERCENT or more, of keys, owners, teams and
-    everybody, the highest percentage first."""
+    """The limits of `used_limits` that are used to NEAR_PERCENT or more."""
+    return [one for one in used_limits(now) if one.use.is_near]
+
+
+def used_limits(now: datetime | None = None) -> list[NearLimit]:
+    """Limits over a day or longer of keys, owners, teams and everybody, the highest percentage
+    first."""
     moment = now or timezone.now()
     names: dict[HolderKind, dict[int, str]] = {}
     limits = []
@@ -78,7 +83,7 @@ def near_limits(now: datetime | None = None) -> list[NearLimit]:
     near = [
         NearLimit(names[use.limit.subject.holder_kind][use.limit.subject.holder_id], use)
         for use in read_use(limits, moment)
-        if use.is_near
+        if use.used is not None
     ]
     return sorted(near, key=lambda one: (-one.percent, one.key_id is None, one.name))
 

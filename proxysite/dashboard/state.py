@@ -14,7 +14,8 @@ from keys import shown
 from keys.ledger.writer import ledger
 from keys.models import Everybody, PruneMark, RequestLog, Reservation
 from keys.reports.budget_bars import bar_of
-from keys.reports.near_limits import NearLimit, near_limits, refused_today
+from keys.reports.forecast import Stopped, stopped_today
+from keys.reports.near_limits import NearLimit, refused_today, used_limits
 from keys.reports.usage import account_neuron_day
 from proxysite.dashboard.addresses import rows_url
 from theme.bars import Bar
@@ -40,11 +41,15 @@ def alerts_context(user: Any) -> dict[str, Any]:
 
 
 def limits_context(now: datetime) -> dict[str, Any]:
-    near = near_limits(now)
+    used = used_limits(now)
+    near = [one for one in used if one.use.is_near]
+    stopped = stopped_today(used, now)
     today = now.astimezone(UTC).date()
     return {
         "near": [_near_bar(one) for one in near[:NEAR_SHOWN]],
         "near_count": len(near),
+        "stopped": [_stopped_bar(one) for one in stopped[:NEAR_SHOWN]],
+        "stopped_more": max(0, len(stopped) - NEAR_SHOWN),
         "refused": [
             Bar(
                 name=one.name,
@@ -71,6 +76,16 @@ def _near_bar(near: NearLimit) -> Bar:
         of="",
         note=f"{bar.value} of {bar.of}, {near.what}",
         url=reverse(f"admin:keys_{_PAGES[kind]}_change", args=[holder_id]),
+    )
+
+
+def _stopped_bar(stopped: Stopped) -> Bar:
+    near, at, resets_at = stopped.near, stopped.at, stopped.near.use.resets_at
+    bar = _near_bar(near)
+    anew = "" if resets_at is None else f", anew on {resets_at:%Y-%m-%d}"
+    value = "stopped" if at is None else f"about {at:%H:%M}"
+    return replace(
+        bar, value=value, note=f"{near.percent}%: {bar.note}{anew if at is None else ''}"
     )
 
 

@@ -30,7 +30,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from alerts import store  # noqa: E402
 from alerts.findings import CRITICAL, INFO, WARNING, Finding, Holder  # noqa: E402
 from alerts.models import Delivery  # noqa: E402
-from keys.models import CapturedText, Key, RequestLog, Team  # noqa: E402
+from keys.models import CapturedText, DayTotal, Key, RequestLog, Team, TeamTotal  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
 from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
 from tests.needs import program  # noqa: E402
@@ -43,6 +43,7 @@ IN_README = ("dashboard-wide-light", "keys-wide-light", "request-wide-dark", "me
 HEIGHT = 900
 README_COLOURS = 192
 MEMBER = "ada"
+PERSONS = ("", "zoe@example.com", "yan@example.com")
 MEMBERS_OF_TEAM = ("--lead", MEMBER, "--add", "grace", "--add", "linus")
 
 
@@ -63,6 +64,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
     session = gateway.database(session_of_an_agent)
     return {
         "dashboard": "/admin/",
+        "dashboard-team": "/admin/?days=30&by=team",
         "dashboard-year": "/admin/?days=365&by=owner&figure=requests",
         "keys": "/admin/keys/key/",
         "key": f"/admin/keys/key/{key}/change/",
@@ -241,6 +243,18 @@ def fill(gateway: GatewayProcess) -> None:
     gateway.database(make_operator)
     gateway.manage("issue_team", "research", "--notes", "Everything about the new reactor.")
     gateway.manage("team_members", "research", *MEMBERS_OF_TEAM)
+    gateway.database(count_for_team)
+
+
+def count_for_team() -> None:
+    """As if the members had always been in it, and sent the names of persons with their chats."""
+    team = Team.objects.get()
+    members = team.memberships.values("user_id")
+    columns = [{each.name for each in model._meta.get_fields()} for model in (TeamTotal, DayTotal)]
+    kept = sorted(columns[0] & columns[1] - {"id"})
+    for total in DayTotal.objects.filter(owner_id__in=members, endpoint="chat").values(*kept):
+        user = PERSONS[total["key_id"] % len(PERSONS)]
+        TeamTotal.objects.create(team_id=team.pk, team_name=team.name, user=user, **total)
 
 
 def sign_in(page: Page) -> None:
