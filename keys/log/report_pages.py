@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from keys import shown
+from keys.amounts import usd_text
 from keys.csv_file import csv_response, csv_texts
 from keys.ledger.month_totals import next_month
 from keys.reports.month_report import (
@@ -110,7 +111,8 @@ def _shown(report: MonthReport, line: Line) -> ShownLine:
         tokens_in=f"{sums['prompt_tokens']:,}",
         tokens_out=f"{sums['completion_tokens']:,}",
         images=f"{sums['images']:,}" if sums["images"] else "",
-        usd=shown.usd(cost),
+        # Exact, so that the lines add up.
+        usd=usd_text(cost),
         neurons=shown.neurons(sums["neurons_micro"]),
         share=f"{cost * 100 / whole:.1f}%" if whole else "",
         percent=cost * 100 // whole if whole else 0,
