@@ -39,6 +39,17 @@ class Level(NamedTuple):
         return max(0, self.limit - self.used)
 
 
+class Counted(NamedTuple):
+    """What a scope's requests have taken: of the last minute, and now. Tokens are with those that
+    running requests have reserved."""
+
+    requests: int = 0
+    requests_reset_after_s: float = 0.0
+    tokens: int = 0
+    tokens_reset_after_s: float = 0.0
+    running: int = 0
+
+
 class Hold(Protocol):
     """What one request has taken in every scope, until it is released or given back."""
 
@@ -71,6 +82,9 @@ class Counters(Protocol):
     async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> Hold | Denial:
         """Count one request and its slot in every scope, and reserve `tokens` in each that limits
         them. A `Denial` if one is at a limit: then nothing is counted."""
+
+    async def counted(self, scopes: Sequence[Scope]) -> list[Counted]:
+        """What is counted in these scopes now, without counting anything."""
 
     def health(self) -> str:
         """What was wrong last, in a few words; empty when all was well."""

@@ -1,4 +1,4 @@
-"""The Lua scripts of `redis_counters.py`: take, give back, release, renew leases.
+"""The Lua scripts of `redis_counters.py`: take, give back, release, renew leases, tell.
 
 Redis executes a script atomically. A script checks all scopes of a request before it changes any.
 """
@@ -214,5 +214,26 @@ for i = 1, #KEYS do
   redis.call('ZADD', KEYS[i], ARGV[1], now + lease, ARGV[i + 1])
   redis.call('EXPIRE', KEYS[i], 3600)
 end
+"""
+)
+
+# KEYS: requests, tokens and slots of each scope. Answers five numbers for each: requests, seconds
+# until none of them counts, tokens with those that are reserved, seconds, requests that run.
+COUNTED: Final = (
+    _COMMON
+    + """
+local answer = {}
+for i = 1, #KEYS / 3 do
+  local rkey, tkey = KEYS[3 * i - 2], KEYS[3 * i - 1]
+  local requests, last = sum(rkey)
+  local used, newest = sum(tkey)
+  local running, reserved = slots(KEYS[3 * i])
+  answer[#answer + 1] = whole(requests)
+  answer[#answer + 1] = tostring(none_left_in(rkey, last))
+  answer[#answer + 1] = whole(used + reserved)
+  answer[#answer + 1] = tostring(reserved > 0 and window or none_left_in(tkey, newest))
+  answer[#answer + 1] = whole(running)
+end
+return told(answer)
 """
 )

@@ -16,6 +16,7 @@ from typing import Final
 from keys.limits.counters import (
     CONCURRENCY_RETRY_S,
     WINDOW_S,
+    Counted,
     Denial,
     Level,
     Limit,
@@ -119,6 +120,19 @@ class _Counts:
             return Denial(Limit.CONCURRENCY, CONCURRENCY_RETRY_S, scope)
         return None
 
+    def told(self, now: float) -> Counted:
+        settled = self.tokens.total(now)
+        return Counted(
+            requests=self.requests.total(now),
+            requests_reset_after_s=self.requests.seconds_until_none_left(now),
+            tokens=settled + self.reserved_tokens,
+            tokens_reset_after_s=self.tokens_rest_s(now),
+            running=self.running,
+        )
+
+    def tokens_rest_s(self, now: float) -> float:
+        return WINDOW_S if self.reserved_tokens else self.tokens.seconds_until_none_left(now)
+
     def token_denial(self, scope: Scope, now: float, tokens: int, limit: int) -> Denial | None:
         settled = self.tokens.total(now)
         excess = settled + self.reserved_tokens + tokens - limit
@@ -219,9 +233,8 @@ class MemoryHold:
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
-                settled, reserved = counts.tokens.total(now), counts.reserved_tokens
-                rest_s = WINDOW_S if reserved else counts.tokens.seconds_until_none_left(now)
-                levels.append(Level(limit, settled + reserved, rest_s))
+                used = counts.tokens.total(now) + counts.reserved_tokens
+                levels.append(Level(limit, used, counts.tokens_rest_s(now)))
         return tightest(levels)
 
 
@@ -237,6 +250,11 @@ class MemoryCounters:
         hold = MemoryHold(self)
         denial = await hold.reserve_tokens(tokens, scopes)
         return hold if denial is None else denial
+
+    async def counted(self, scopes: Sequence[Scope]) -> list[Counted]:
+        now = self.clock()
+        known = [self._counted.get(scope.counted_as) for scope in scopes]
+        return [Counted() if counts is None else counts.told(now) for counts in known]
 
     def count(self, scopes: Sequence[Scope]) -> MemoryHold:
         """Without checking limits."""

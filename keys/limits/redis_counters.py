@@ -21,6 +21,7 @@ from typing import Final
 
 from keys.limits.counters import (
     CONCURRENCY_RETRY_S,
+    Counted,
     Denial,
     Hold,
     Level,
@@ -28,7 +29,7 @@ from keys.limits.counters import (
     capped,
     tightest,
 )
-from keys.limits.counting_scripts import GIVE_BACK, HEARTBEAT, RELEASE, TAKE
+from keys.limits.counting_scripts import COUNTED, GIVE_BACK, HEARTBEAT, RELEASE, TAKE
 from keys.limits.memory_counters import MemoryCounters, MemoryHold
 from keys.limits.redis_link import RedisLink
 from keys.scopes import Scope
@@ -218,6 +219,14 @@ class RedisCounters:
         self._keep_leases()
         return hold
 
+    async def counted(self, scopes: Sequence[Scope]) -> list[Counted]:
+        whats = ("requests", "tokens", "slots")
+        names = [self._name(scope, what) for scope in scopes for what in whats]
+        answer = await self._link.run(COUNTED, names, []) if scopes else None
+        if answer is None:
+            return await self.fallback.counted(scopes)
+        return [_counted(answer[5 * at : 5 * at + 5]) for at in range(len(scopes))]
+
     async def take_in_redis(
         self, slot: str, scopes: Sequence[Scope], amounts: Sequence[int], held: int
     ) -> list[bytes] | None:
@@ -303,6 +312,11 @@ class RedisCounters:
             held = [member for hold in batch for member in hold.members]
             names = [self._name(scope, "slots") for scope, _ in held]
             await self._link.run(HEARTBEAT, names, [which, *(member for _, member in held)])
+
+
+def _counted(answer: Sequence[bytes]) -> Counted:
+    requests, requests_s, tokens, tokens_s, running = answer
+    return Counted(int(requests), float(requests_s), int(tokens), float(tokens_s), int(running))
 
 
 def _amount(scope: Scope, tokens: int) -> int:

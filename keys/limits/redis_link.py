@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
 
-from keys.limits.counting_scripts import GIVE_BACK, HEARTBEAT, RELEASE, TAKE
+from keys.limits.counting_scripts import COUNTED, GIVE_BACK, HEARTBEAT, RELEASE, TAKE
 from keys.limits.redis_scripts import ScriptLine
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ TRY_AGAIN_S: Final = 2.0
 # Characters of what Redis says.
 LONGEST_WORDS: Final = 120
 
-SCRIPTS: Final = (TAKE, GIVE_BACK, RELEASE, HEARTBEAT)
+SCRIPTS: Final = (TAKE, COUNTED, GIVE_BACK, RELEASE, HEARTBEAT)
 
 
 class RedisLink:

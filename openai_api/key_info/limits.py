@@ -32,8 +32,7 @@ def limits_of(kind: HolderKind, limits: Iterable[HeldLimit]) -> Limits:
 
 
 def told_limit(use: LimitUse, key: KeyRecord, user: str) -> dict[str, Any]:
-    """`used` and `remaining` are null where they are not known: for a minute and for requests at
-    once, of which each answer tells in its headers; and for each user while none is named."""
+    """`used` and `remaining` are null for the limits of each user while none is named."""
     subject, limit = use.limit.subject, use.limit
     number = _NUMBER[subject.what]
     told = {

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from keys.scopes import Limits
 from openai_api.base import GatewayView
 from openai_api.from_database import ask_database
 from openai_api.key_info.limits import MICRO, NANO, limits_of, told_limit, told_raises
+from openai_api.key_info.rates import with_rates
 from openai_api.pipeline import LONGEST_USER
 from openai_api.wire.http_response import WholeResponse
 
@@ -29,6 +30,7 @@ class KeyView(GatewayView):
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
         user = fit_text(request.GET.get("user", ""), LONGEST_USER)
         use = await ask_database(_read_use, key, user)
+        use = replace(use, limits=await with_rates(use.limits, key, user))
         facts = key_facts(key, use)
         named = request.GET.get("session")
         if named is not None:

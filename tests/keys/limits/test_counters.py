@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from keys.limits.counters import Denial, Limit
+from keys.limits.counters import Counted, Denial, Limit
 from keys.limits.memory_counters import MemoryCounters
 from keys.scopes import Limits, Scope
 from tests.keys.factories import Clock
@@ -167,3 +167,18 @@ async def test_a_busy_minute_needs_little_memory(counters, clock):
         hold = await counters.take([key(rpm=10_000)])
     assert len(counters._counted["key:1"].requests._buckets) <= 241
     assert hold.requests().used == 6_000
+
+
+async def test_what_is_counted_is_told_and_nothing_is_counted_by_asking(counters, clock):
+    scopes = [key(rpm=5, tpm=100, concurrency=3), owner(rpm=9)]
+    done, _ = [await counters.take(scopes) for _ in range(2)]
+    await done.reserve_tokens(80)
+    assert await counters.counted([*scopes, key(2, rpm=1)]) == [
+        Counted(2, 60.0, 80, 60.0, 2),
+        Counted(2, 60.0, 0, 0.0, 2),
+        Counted(),
+    ]
+    done.release(30)
+    clock.now += 20
+    assert (await counters.counted(scopes))[0] == Counted(2, 40.0, 30, 40.0, 1)
+    assert len(counters) == 2

@@ -6,7 +6,7 @@ import logging
 import pytest
 import redis
 
-from keys.limits.counters import Denial, Limit
+from keys.limits.counters import Counted, Denial, Limit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from tests.keys.engines import redis_server
@@ -102,6 +102,23 @@ async def test_a_slot_with_reserved_tokens_comes_back_too(worker):
     await released(engine)
     after = await engine.take([key(tpm=100, concurrency=1)])
     assert after.tokens().used == 10
+
+
+async def test_what_all_workers_counted_is_told_and_nothing_is_counted_by_asking(worker, server):
+    first, second = worker(), worker()
+    scopes = [key(rpm=5, tpm=100, concurrency=3), owner(rpm=9)]
+    hold = await first.take(scopes)
+    await hold.reserve_tokens(80)
+    await second.take(scopes)
+    for _ in range(2):
+        mine, owners, none = await second.counted([*scopes, key(2, rpm=1)])
+    assert (mine.requests, mine.tokens, mine.running) == (2, 80, 2)
+    assert (owners.requests, owners.tokens) == (2, 0)
+    assert 0 < mine.requests_reset_after_s <= 60
+    assert none == Counted()
+    hold.release(30)
+    await released(first)
+    assert (await second.counted(scopes))[0][2::2] == (30, 1)
 
 
 async def test_counts_of_sixteen_digits_come_back_whole(worker):

@@ -74,7 +74,7 @@ def limited(gateway: GatewayProcess) -> tuple[Key, str]:
         assert key.owner is not None
         Membership.objects.create(user=key.owner, team=team)
         for kind, holder_id, what, window, models, amount in (
-            ("key", key.pk, "requests", "minute", ["@cf/none/*"], 5),
+            ("key", key.pk, "requests", "minute", [CHAT_MODEL], 5),
             ("owner", key.owner_id, "tokens", "week", [], 10**6),
             ("team", team.pk, "requests", "day", [CHAT_MODEL], 50),
             ("user", key.pk, "usd", "day", [], 2 * 10**9),
@@ -132,7 +132,7 @@ def test_a_key_tells_the_limits_of_every_holder_and_what_is_left_of_them(
     assert carol["holder"] == "the user carol of this API key"
     assert carol["used"] == pytest.approx(usage["cost"])
     minute = limits["key", "requests", "minute"]
-    assert (minute["amount"], minute["used"], minute["models"]) == (5, None, ["@cf/none/*"])
+    assert (minute["amount"], minute["used"], minute["remaining"]) == (5, 1, 4)
 
     [raised] = told["raises"]  # type: ignore[misc]
     assert (raised["by"], raised["to"], raised["limit"]) == (1, None, "daily budget")
