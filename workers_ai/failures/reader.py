@@ -225,8 +225,12 @@ def _by_status(status: int) -> type[Refused]:
 
 
 def _contradicts(by_kind: type[Refused], status: int) -> bool:
-    """A kind that blames the caller beside a status that does not, or the other way round."""
-    return status >= 500 and issubclass(by_kind, BadInput | ModelMissing)
+    """A kind that blames the caller beside a status that does not, or the other way round. OpenAI
+    calls a wrong key and a missing model `invalid_request_error` too.
+    """
+    if status >= 500:
+        return issubclass(by_kind, BadInput | ModelMissing)
+    return by_kind is BadInput and status >= 400 and _by_status(status) is not BadInput
 
 
 def _is_about_the_request(text: str) -> bool:

@@ -490,3 +490,25 @@ def test_any_body_is_read(body: Any, status: int) -> None:
     error = refusal(body, status=status)
     assert error.message
     assert error.status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "error_class"),
+    [
+        (400, "No.", errors.BadInput),
+        (401, "Incorrect key provided: sk-1", errors.AccountFault),
+        (402, "Payment required", errors.AccountFault),
+        (403, "You have no access here", errors.AccountFault),
+        (403, "The schema is too deep", errors.BadInput),
+        (404, "There is no such thing", errors.ModelMissing),
+        (413, "Too much", errors.RequestTooLarge),
+        (422, "No.", errors.BadInput),
+        (429, "Slow down", errors.TryAgainSoon),
+        (500, "Oh", errors.ServerFault),
+    ],
+)
+def test_a_kind_that_contradicts_the_status_does_not_count(
+    status: int, words: str, error_class: type[Refused]
+) -> None:
+    said = {"error": {"message": words, "type": "invalid_request_error", "code": None}}
+    assert type(refusal(said, status=status)) is error_class
