@@ -10,7 +10,7 @@ import orjson
 
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.messages.request import Blocks, MessagesRequest, unreadable
+from openai_api.messages.request import TOOL_CHANGES, Blocks, MessagesRequest, unreadable
 
 # Claude Code begins its system prompt with a billing line that differs in every request; with it a
 # model's prompt cache would never find the same beginning.
@@ -121,10 +121,19 @@ class _Conversation:
             return read
         if block["type"] == "tool_reference":
             return {"type": "text", "text": f"Loaded: {block['tool_name']}"}
+        if block["type"] in TOOL_CHANGES:
+            return {"type": "text", "text": _change(block)}
         if block["type"] == "search_result":
             head = "\n".join(str(block[n]) for n in ("title", "source") if block.get(n))
             return {"type": "text", "text": f"{head}\n{_texts(block['content'])}".strip()}
         return {"type": "text", "text": block["text"]}
+
+
+def _change(block: dict[str, Any]) -> str:
+    tool = block["tool"]
+    named = tool["definition"] if tool["type"] == "tool_definition" else tool
+    name = named.get("name") or named.get("server_name") or named.get("type")
+    return f"Tool {'added' if block['type'] == 'tool_addition' else 'removed'}: {name}"
 
 
 def _document(block: dict[str, Any]) -> dict[str, Any]:

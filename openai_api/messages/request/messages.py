@@ -18,8 +18,13 @@ from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
+# Tools that come and go in the middle of a conversation.
+TOOL_CHANGES = ("tool_addition", "tool_removal")
+CHANGED_TOOLS = (
+    *("tool_reference", "tool_definition", "mcp_tool_reference", "mcp_toolset_reference"),
+)
 ROLES = ("user", "assistant", "system")
-USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result")
+USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result", *TOOL_CHANGES)
 ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
 RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
 # What Anthropic's own tools left in a conversation that goes on here.
@@ -154,6 +159,18 @@ def _check_reference(block: dict[str, Any], at: str) -> None:
     nested_fields.text(block, at, "tool_name")
 
 
+def _check_change(block: dict[str, Any], at: str) -> None:
+    tool = block.get("tool")
+    if not isinstance(tool, dict):
+        raise wrong_type(f"{at}.tool", "an object", tool)
+    kind = nested_fields.kind(tool, f"{at}.tool", CHANGED_TOOLS)
+    if kind == "tool_definition":
+        if not isinstance(tool.get("definition"), dict):
+            raise wrong_type(f"{at}.tool.definition", "an object", tool.get("definition"))
+    elif kind != "mcp_toolset_reference":
+        nested_fields.text(tool, f"{at}.tool", "name")
+
+
 def _check_call(block: dict[str, Any], at: str) -> None:
     for name in ("id", "name"):
         nested_fields.text(block, at, name)
@@ -200,6 +217,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "document": _check_document,
     "search_result": _check_search_result,
     "tool_reference": _check_reference,
+    **dict.fromkeys(TOOL_CHANGES, _check_change),
     "tool_use": _check_call,
     "tool_result": _check_result,
 }

@@ -12,7 +12,7 @@ from typing import Any
 from openai_api.chat_completions.request import checked_settings
 from openai_api.errors import BadRequest
 from openai_api.messages.request.messages import Blocks, messages_of, system_of
-from openai_api.messages.request.tools import loaded, tool_choice_of, tools_of
+from openai_api.messages.request.tools import changed, loaded, tool_choice_of, tools_of
 from openai_api.wire import fields
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
@@ -80,6 +80,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         raise wrong_type("metadata.user_id", "a string", user)
     fields.text(body, "service_tier")
     messages = messages_of(body)
+    tools = changed(tools, messages)
     choice = tool_choice_of(body, tools)
     return MessagesRequest(
         model=model,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from openai_api.chat_completions.request import choice_without_tools
 from openai_api.errors import BadRequest
 from openai_api.messages.request.client_tools import described
-from openai_api.messages.request.messages import Blocks
+from openai_api.messages.request.messages import TOOL_CHANGES, Blocks
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, wrong_type, wrong_value
@@ -27,6 +27,8 @@ class Tools:
 
     offered: Blocks
     left_out: dict[str, str]
+    # Deferred ones that the conversation added by name.
+    added: frozenset[str] = frozenset()
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -40,16 +42,51 @@ def tools_of(body: dict[str, Any]) -> Tools:
     offered: Blocks = []
     left_out: dict[str, str] = {}
     for number, tool in enumerate(tools):
-        at = f"tools[{number}]"
-        if not isinstance(tool, dict):
-            raise wrong_type(at, "an object", tool)
-        kind = tool.get("type", "custom")
-        if isinstance(kind, str) and _SERVER_TOOLS.fullmatch(kind):
-            name = tool.get("name")
-            left_out[name if isinstance(name, str) and name else kind] = kind
-        else:
-            offered.append(_offered(tool, at))
+        _take(tool, f"tools[{number}]", offered, left_out)
     return Tools(offered, left_out)
+
+
+def _take(tool: Any, at: str, offered: Blocks, left_out: dict[str, str]) -> None:
+    if not isinstance(tool, dict):
+        raise wrong_type(at, "an object", tool)
+    kind = tool.get("type", "custom")
+    if isinstance(kind, str) and _SERVER_TOOLS.fullmatch(kind):
+        name = tool.get("name")
+        left_out[name if isinstance(name, str) and name else kind] = kind
+    else:
+        offered.append(_offered(tool, at))
+
+
+def changed(tools: Tools, messages: Blocks) -> Tools:
+    """The tools as they are at the end of the conversation, where blocks in it added and removed
+    some. The last word about a tool counts, and its last definition."""
+    changes = list(_changes(messages))
+    if not changes:
+        return tools
+    left_out = dict(tools.left_out)
+    defined = {tool["name"]: tool for tool in tools.offered}
+    is_there: dict[str, bool] = {}
+    for block, at in changes:
+        tool = block["tool"]
+        if tool["type"] == "tool_definition":
+            given: Blocks = []
+            _take(tool["definition"], f"{at}.tool.definition", given, left_out)
+            defined.update((one["name"], {**one, "defer_loading": False}) for one in given)
+            is_there.update((one["name"], True) for one in given)
+        elif isinstance(tool.get("name"), str):
+            is_there[tool["name"]] = block["type"] == "tool_addition"
+    check_number(defined, "tools", MOST_TOOLS)
+    offered = [tool for name, tool in defined.items() if is_there.get(name, True)]
+    added = frozenset(name for name, there in is_there.items() if there)
+    return Tools(offered, left_out, added)
+
+
+def _changes(messages: Blocks) -> Iterator[tuple[dict[str, Any], str]]:
+    for position, message in enumerate(messages):
+        content = message["content"]
+        for number, block in enumerate(content if isinstance(content, list) else ()):
+            if block["type"] in TOOL_CHANGES:
+                yield block, f"messages[{position}].content[{number}]"
 
 
 def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:
@@ -112,14 +149,14 @@ def _quoted(tools: Tools) -> str:
 
 def loaded(tools: Tools, choice: dict[str, Any] | None, messages: Blocks) -> Blocks:
     """The tools that the model is shown: those with `defer_loading` only once a result refers to
-    them, the model called them, or the choice names them.
+    them, the conversation adds them, the model called them, or the choice names them.
 
     Where Anthropic's own search was to find them, which is left out, all are shown.
     """
     is_deferred = any(tool.get("defer_loading") for tool in tools.offered)
     if not is_deferred or any(kind.startswith("tool_search_tool") for kind in tools.ignored):
         return tools.offered
-    known = {*_referred_to(messages), (choice or {}).get("name")}
+    known = {*_referred_to(messages), *tools.added, (choice or {}).get("name")}
     return [t for t in tools.offered if not t.get("defer_loading") or t["name"] in known]
 
 

@@ -160,3 +160,56 @@ def test_calls_that_anthropic_ran_are_left_out_of_the_history(
     ]
     shown(client, upstream, body([FIND], *history))
     assert upstream.requests[-1].body["messages"][1]["content"] == "The birds."
+
+
+def telling(kind: str, tool: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "system", "content": [{"type": f"tool_{kind}", "tool": tool}]}
+
+
+def referring(name: str) -> dict[str, Any]:
+    return {"type": "tool_reference", "name": name}
+
+
+def test_tools_come_and_go_within_a_conversation(
+    client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    said = {"role": "user", "content": "Say hello"}
+    plain = {"name": "clock", "input_schema": CITY}
+    inline = {"type": "tool_definition", "definition": {"name": "dice", "input_schema": CITY}}
+    tools = [FIND, WEATHER, plain]
+    cases: list[tuple[list[Any], list[str]]] = [
+        ([telling("addition", referring("get_weather"))], ["ToolSearch", "get_weather", "clock"]),
+        ([telling("removal", referring("clock"))], ["ToolSearch"]),
+        ([telling("addition", inline)], ["ToolSearch", "clock", "dice"]),
+        (
+            [telling("removal", referring("clock")), telling("addition", referring("clock"))],
+            ["ToolSearch", "clock"],
+        ),
+        (
+            [telling("addition", inline), telling("removal", referring("dice"))],
+            ["ToolSearch", "clock"],
+        ),
+        # Of servers that Anthropic reaches, and of tools that nobody described.
+        (
+            [
+                telling("addition", {"type": "mcp_toolset_reference", "server_name": "s"}),
+                telling("addition", referring("unknown")),
+            ],
+            ["ToolSearch", "clock"],
+        ),
+    ]
+    for changes, names in cases:
+        assert shown(client, upstream, body(tools, said, *changes))[1] == names
+    texts = str(upstream.requests[-2].body["messages"])
+    assert "Tool added: dice" in texts and "Tool removed: dice" in texts
+    choice = {"type": "tool", "name": "dice"}
+    answer, _ = shown(
+        client, upstream, body(tools, said, telling("addition", inline), tool_choice=choice)
+    )
+    assert answer.json()["content"][-1]["name"] == "dice"
+    bare: dict[str, Any] = {"type": "tool_definition", "definition": {"name": "dice"}}
+    request = body(tools, said, telling("addition", bare))
+    assert "messages[1].content[0].tool.definition.input_schema" in refused(client, request)
+    for tool in ({}, {"type": "tool_reference"}, {"type": "nonsense"}, "dice"):
+        change = {"role": "user", "content": [{"type": "tool_addition", "tool": tool}]}
+        assert "messages[1].content[0].tool" in refused(client, body(tools, said, change))
