@@ -65,15 +65,23 @@ def context_text(error: Exception) -> str:
         if message.startswith("This model's maximum context length"):
             return message
         return f"This model's maximum context length is exceeded: {message}"
-    if tokens.asked is None:
-        asked, reduce = f"your messages resulted in {tokens.prompt} tokens", "messages"
+    prompt, output, total = tokens.prompt, tokens.output, tokens.asked
+    if prompt is not None:
+        # Of the three numbers two tell the third.
+        total = prompt + output if total is None and output is not None else total
+        output = total - prompt if output is None and total is not None else output
+    if total is None:
+        asked, reduce = f"your messages resulted in {prompt} tokens", "messages"
+        if prompt is not None and prompt <= tokens.window:
+            asked += f", which leaves {tokens.window - prompt} of them for the completion"
+            reduce = "messages or completion"
     else:
         parts = (
-            f" ({tokens.prompt} in the messages, {tokens.output} in the completion)"
-            if tokens.prompt is not None and tokens.output is not None
+            f" ({prompt} in the messages, {output} in the completion)"
+            if prompt is not None and output is not None
             else ", the completion's limit included"
         )
-        asked, reduce = f"you requested {tokens.asked} tokens{parts}", "messages or completion"
+        asked, reduce = f"you requested {total} tokens{parts}", "messages or completion"
     return (
         f"This model's maximum context length is {tokens.window} tokens. However, {asked}. "
         f"Please reduce the length of the {reduce}."

@@ -92,6 +92,7 @@ _PARTS: Final = tuple(
         rf"\brequest \({PROMPT} tokens\)",
         rf"prompt is too long: {PROMPT}",
         rf"too long: {PROMPT} tokens ?> ?{WINDOW}",
+        rf"{ASKED} tokens were (?:asked for|requested)",
         rf"\brequested {OUTPUT} output tokens",
         rf"{OUTPUT} (?:tokens )?(?:in|for|from) (?:your |the )completion",
         rf"max_(?:completion_|new_|output_)?tokens\W{{1,3}}{OUTPUT}",

@@ -207,3 +207,40 @@ def test_every_status_has_anthropics_type(status: int, sent: int, type: str) -> 
         "error": {"type": type, "message": "Oh."},
         "request_id": "req_1",
     }
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        (
+            upstream.TokenCounts(128_000, 140_000, 108_000),
+            "you requested 140000 tokens (108000 in the messages, 32000 in the completion). "
+            "Please reduce the length of the messages or completion.",
+        ),
+        (
+            upstream.TokenCounts(128_000, None, 108_000, 32_000),
+            "you requested 140000 tokens (108000 in the messages, 32000 in the completion). "
+            "Please reduce the length of the messages or completion.",
+        ),
+        (
+            upstream.TokenCounts(128_000, None, 108_000),
+            "your messages resulted in 108000 tokens, which leaves 20000 of them for the "
+            "completion. Please reduce the length of the messages or completion.",
+        ),
+        (
+            upstream.TokenCounts(128_000, None, 130_000),
+            "your messages resulted in 130000 tokens. Please reduce the length of the messages.",
+        ),
+        (
+            upstream.TokenCounts(128_000, 140_000),
+            "you requested 140000 tokens, the completion's limit included. Please reduce the "
+            "length of the messages or completion.",
+        ),
+    ],
+)
+def test_what_is_too_long_is_told_in_openais_sentence(
+    counts: upstream.TokenCounts, told: str
+) -> None:
+    error = upstream.ContextTooLong("too long", status=413, code=5021, tokens=counts)
+    start = "This model's maximum context length is 128000 tokens. However, "
+    assert api_error(error).message == start + told

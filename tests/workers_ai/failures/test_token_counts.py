@@ -110,6 +110,11 @@ from workers_ai.failures.token_counts import counts_in
             TokenCounts(8192),
         ),
         (
+            "This model's maximum context length of 128000 tokens is exceeded: 140003 tokens were "
+            "asked for (108003 in the prompt)",
+            TokenCounts(128000, 140003, 108003),
+        ),
+        (
             "max_tokens: 64000 > 32000, which is the maximum",
             TokenCounts(output=64000, most_output=32000),
         ),
