@@ -6,7 +6,9 @@ Redirects are not followed, and private addresses only reached within ALERT_WEBH
 import asyncio
 import hashlib
 import ssl
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,7 +17,8 @@ from django.conf import settings
 
 from alerts.channels.outcome import Outcome
 from alerts.messages import Message, plain, webhook_body
-from workers_ai.http.public_only import NotPublic, asked
+from workers_ai.http.proxy import is_excepted
+from workers_ai.http.public_only import NotPublic, asked, may_connect
 from workers_ai.http.resolver import Resolver
 
 TOTAL_S: Final = 10.0
@@ -37,14 +40,15 @@ def label_of(url: str) -> str:
 async def send(url: str, message: Message) -> Outcome:
     """Raises nothing."""
     try:
-        async with asyncio.timeout(TOTAL_S), _client() as client:
-            return await _sent(client, url, message)
+        proxy = _proxy_for(httpx.URL(url))
+        async with asyncio.timeout(TOTAL_S), _client(proxy) as client:
+            return await _sent(client, url, message, is_proxied=proxy is not None)
     except TimeoutError:
         return Outcome(False, f"no answer within {TOTAL_S:g} s")
     except NotPublic:
         return Outcome(False, "its address is private, and ALERT_WEBHOOK_NETWORKS does not have it")
-    except httpx.ConnectError as error:
-        # The system's or OpenSSL's words, which know the host at most.
+    except (httpx.ConnectError, httpx.ProxyError) as error:
+        # The system's, OpenSSL's or the proxy's words, which know the host at most.
         return Outcome(False, f"it cannot be reached: {plain(str(error))[:LONGEST_QUOTE]}")
     except httpx.HTTPError as error:
         return Outcome(False, f"the connection broke ({type(error).__name__})")
@@ -54,8 +58,22 @@ async def send(url: str, message: Message) -> Outcome:
         return Outcome(False, f"it cannot be sent to ({type(error).__name__})")
 
 
-def _client() -> httpx.AsyncClient:
+def _proxy_for(url: httpx.URL) -> str | None:
+    """The one on the way to Cloudflare, for https and but for NO_PROXY. It looks names up itself,
+    so what they lead to is for it to allow; an address is judged here."""
+    proxy: str = settings.UPSTREAM_PROXY or settings.HTTPS_PROXY
+    port = url.port or 443
+    if not proxy or url.scheme != "https" or is_excepted(url.host, port, settings.NO_PROXY):
+        return None
+    with suppress(ValueError):
+        if not may_connect(ip_address(url.host), settings.ALERT_WEBHOOK_NETWORKS):
+            raise NotPublic
+    return proxy
+
+
+def _client(proxy: str | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
+        proxy=proxy,
         verify=_authorities(),
         trust_env=False,
         timeout=None,  # the whole has one end
@@ -69,16 +87,25 @@ def _authorities() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _sent(client: httpx.AsyncClient, url: str, message: Message) -> Outcome:
-    async with asked(
+def _asked(
+    client: httpx.AsyncClient, url: str, message: Message, is_proxied: bool
+) -> AbstractAsyncContextManager[httpx.Response]:
+    headers, body = {"idempotency-key": str(message.id)}, webhook_body(message)
+    if is_proxied:
+        return client.stream("POST", url, headers=headers, json=body)
+    return asked(
         client,
         "POST",
         httpx.URL(url),
         resolver=Resolver(threads=1),
         allowed=settings.ALERT_WEBHOOK_NETWORKS,
-        headers={"idempotency-key": str(message.id)},
-        json=webhook_body(message),
-    ) as response:
+        headers=headers,
+        json=body,
+    )
+
+
+async def _sent(client: httpx.AsyncClient, url: str, message: Message, is_proxied: bool) -> Outcome:
+    async with _asked(client, url, message, is_proxied) as response:
         status = response.status_code
         said = await _beginning(response)
         if response.is_success:

@@ -12,6 +12,7 @@ from alerts.messages import mail_subject, plain, webhook_body
 from tests.alerts.messages import message
 from tests.alerts.receivers import Handler, Mailbox, Receiver
 from tests.gateway import free_port
+from tests.workers_ai.http.proxies import proxy_answering
 
 
 async def told(receiver: Receiver) -> tuple[bool, str]:
@@ -95,6 +96,24 @@ async def test_every_failure_has_an_end_and_words_without_the_secret(
         outcome = await webhook.send(f"http://{host}:{receiver.port}/x", message())
         assert not outcome.arrived and "its address is private" in outcome.words, host
     assert len(receiver.bodies) == len(cases) + 1
+
+
+async def test_a_proxy_is_on_the_way_to_https_but_for_its_exceptions(
+    receiver: Receiver, settings: Any
+) -> None:
+    async with proxy_answering(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as proxy:
+        settings.UPSTREAM_PROXY, settings.NO_PROXY = proxy.url("me:hunter2@"), "intra.example.com"
+        outcome = await webhook.send("https://hooks.example.com/T0SECRETPATH", message())
+        assert not outcome.arrived and "407" in outcome.words
+        assert "hunter2" not in outcome.words and "SECRET" not in outcome.words
+        assert [head.split(b"\r\n")[0] for head in proxy.heads] == [
+            b"CONNECT hooks.example.com:443 HTTP/1.1"
+        ]
+        assert (await webhook.send(receiver.url, message())).arrived, "plain HTTP goes by itself"
+        settings.ALERT_WEBHOOK_NETWORKS = []
+        for url in ("https://169.254.169.254/x", "https://localhost.intra.example.com/x"):
+            assert not (await webhook.send(url, message())).arrived
+        assert len(proxy.heads) == 1
 
 
 async def test_a_mail_arrives_and_a_refusal_is_told(mailbox: Mailbox, settings: Any) -> None:

@@ -69,13 +69,14 @@ async def _addresses(
     """Those of the host that may be reached, at least one."""
     found = await resolver.addresses(url.raw_host.decode("ascii"), 0, caller=caller)
     addresses = dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found)
-    reachable = [one for one in addresses if _may_connect(ip_address(one), allowed)]
+    reachable = [one for one in addresses if may_connect(ip_address(one), allowed)]
     if not reachable:
         raise NotPublic
     return reachable
 
 
-def _may_connect(address: Address, allowed: Networks) -> bool:
+def may_connect(address: Address, allowed: Networks) -> bool:
+    """Whether it is the public internet's, or within `allowed`."""
     reached = (address, unwrapped(address))
     if any(one in network for network in allowed for one in reached):
         return True

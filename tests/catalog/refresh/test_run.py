@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from alerts.models import Alert
 from catalog.errors import RefreshFailed, UpstreamFailed
 from catalog.models import CatalogModel, RefreshRun
 from catalog.refresh.run import refresh
@@ -9,7 +10,7 @@ from tests.catalog.conftest import Refresh
 from tests.catalog.entries import (
     FakeUpstream,
 )
-from workers_ai.errors import WorkersAIError
+from workers_ai.errors import AccountFault, WorkersAIError
 
 
 class Broken(WorkersAIError):
@@ -57,3 +58,13 @@ def test_a_failed_refresh_is_recorded_too(refreshed: Refresh, upstream: FakeUpst
     assert run is not None
     assert (run.ok, run.trigger) == (False, "admin")
     assert "no connection" in run.error
+
+
+def test_refused_access_is_told_by_alert(refreshed: Refresh, upstream: FakeUpstream) -> None:
+    upstream.entries = AccountFault("account 0123 may not", status=403, code=10000)
+    for _ in range(2):
+        with pytest.raises(RefreshFailed):
+            refreshed()
+    alert = Alert.objects.get()
+    assert alert.event == "access_refused" and "HTTP 403, code 10000" in alert.text
+    assert "0123" not in alert.text
