@@ -48,6 +48,11 @@ def kind_of(value: Any) -> str:
     return "an array" if isinstance(value, list) else "an object"
 
 
+def asked_for(body: Mapping[str, Any], names: Collection[str]) -> tuple[str, ...]:
+    """Those of the fields that ask for something: not false, null or an empty list."""
+    return tuple(name for name in names if body.get(name) not in (None, False, []))
+
+
 def wrong_type(param: str, wanted: str, value: Any) -> BadRequest:
     return BadRequest(
         f"Invalid type for '{param}': expected {wanted}, but got {kind_of(value)} instead.",

@@ -22,6 +22,7 @@ NAMESPACE = {
     "tools": [{"type": "function", "name": "get_weather", "parameters": CITY}],
 }
 SHELL = {"type": "custom", "name": "run_shell", "description": "Runs a command"}
+CHAT = "/chat/completions"
 QUESTION = "What is the weather in Paris?"
 MODELS = pytest.mark.parametrize("model", [OPENAI, VLLM])
 
@@ -83,6 +84,25 @@ def test_calls_of_custom_tools_are_free_text(
         [done] = [e for e in events if e["type"] == "response.custom_tool_call_input.done"]
         assert "".join(deltas) == done["input"] == call["input"]
         assert not [e for e in events if "function_call_arguments" in e["type"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "named"),
+    [
+        (CHAT, {"modalities": ["text", "audio"], "models": ["a"]}, "models, modalities"),
+        (CHAT, {"modalities": ["text"], "models": [], "plugins": None}, None),
+        ("/responses", {"context_management": [{"type": "compaction"}]}, "context_management"),
+        ("/messages", {"inference_geo": "eu", "fallbacks": [{}]}, "inference_geo, fallbacks"),
+    ],
+    ids=["chat", "chat, nothing asked", "responses", "messages"],
+)
+def test_fields_that_are_left_out_are_named_in_a_header(
+    client: httpx.Client, path: str, fields: dict[str, Any], named: str | None
+) -> None:
+    said = {"input": "hi"} if path == "/responses" else chat_body("hi")
+    answer = client.post(path, json={"max_tokens": 50, **said, "model": OPENAI, **fields})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers.get("x-gateway-ignored") == named
 
 
 def test_hosted_tools_are_named_in_a_header(client: httpx.Client) -> None:

@@ -57,6 +57,10 @@ _PLACED = frozenset(
 )
 
 
+# OpenAI's search, and OpenRouter's ways to other models and tools.
+_LEFT_OUT = ("web_search_options", "plugins", "models")
+
+
 def read(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`; raises BadRequest."""
     model = fields.text(body, "model", required=True) or ""
@@ -166,9 +170,11 @@ def _hides_thoughts(body: dict[str, Any]) -> bool:
 
 
 def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:
-    """Fields that ask for a hosted tool, which is left out as under `tools`."""
-    asked = fields.mapping(body, "web_search_options")
-    return () if asked is None else ("web_search_options",)
+    """Fields that ask for what no model here does, which is left out as hosted tools are."""
+    fields.mapping(body, "web_search_options")
+    modalities = fields.sequence(body, "modalities") or ()
+    audible = ("modalities",) if "audio" in modalities else ()
+    return fields.asked_for(body, _LEFT_OUT) + audible
 
 
 def _response_format(body: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
 """What `POST /v1/messages` accepts, and the error for what it does not. Pure.
 
 Comes in: the parsed body. Goes out: a MessagesRequest whose known fields have Anthropic's types.
-What only tunes Anthropic's own services, such as `cache_control`, `service_tier` and
-`context_management`, is ignored; what they alone can fill in, such as `thread` and `container`, is
-refused. Raises BadRequest naming the field.
+What only tunes Anthropic's own services, such as `cache_control` and `service_tier`, is ignored;
+what asks them for more, such as `context_management`, is left out and named to the client; what
+they alone can fill in, such as `thread` and `container`, is refused. Raises BadRequest naming the
+field.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class MessagesRequest:
     schema: dict[str, Any] | None = None
     stops: tuple[str, ...] = ()
     user: str = ""
-    # Types of Anthropic's own tools, which were left out.
+    # What was asked for and left out: types of Anthropic's own tools, names of fields.
     ignored: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -50,6 +51,9 @@ class MessagesRequest:
 # Fields that are passed on under the same name as in a chat.
 _PASSED_ON = ("temperature", "top_p", "top_k", "seed", "chat_template_kwargs")
 
+
+# Edits of the conversation at the server, the place of the answer, and other models to try.
+_LEFT_OUT = ("context_management", "inference_geo", "fallbacks")
 
 _KEPT_ELSEWHERE = {
     "mcp_servers": "this gateway runs no tools of its own",
@@ -95,7 +99,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         schema=_schema(body),
         stops=_stops(body),
         user=user or "",
-        ignored=tools.ignored,
+        ignored=tools.ignored + fields.asked_for(body, _LEFT_OUT),
         settings=settings,
     )
 

@@ -74,6 +74,10 @@ _PLACED = frozenset(
 )
 
 
+# Compaction at the server, and a judgement beside the answer.
+_LEFT_OUT = ("context_management", "moderation")
+
+
 def read(body: dict[str, Any]) -> ResponsesRequest:
     """The request in `body`; raises BadRequest."""
     model = fields.text(body, "model", required=True) or ""
@@ -97,7 +101,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
         tools=tools,
         tool_choice="auto" if choice is None else choice,
         chosen=chosen_of(choice, tools),
-        ignored=_ignored(tools, items),
+        ignored=_ignored(tools, items) + fields.asked_for(body, _LEFT_OUT),
         parallel_tool_calls=fields.boolean(body, "parallel_tool_calls"),
         text_format=_text_format(text),
         verbosity=nested_fields.choice(text, "text", "verbosity", ("low", "medium", "high")),
