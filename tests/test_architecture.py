@@ -40,6 +40,7 @@ FLOORS = {
         {"access"},
         {"ledger"},
         {"limits"},
+        {"sharing"},
         {"reports"},
         {"log", "alerting", "examples"},
         {"raise_requests"},

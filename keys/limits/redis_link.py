@@ -6,7 +6,7 @@ While it is unreachable no request waits for it: one request every TRY_AGAIN_S t
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
@@ -30,9 +30,15 @@ class RedisLink:
     the server may have restarted empty."""
 
     def __init__(
-        self, url: str, *, clock: Callable[[], float], on_connect: Callable[[], None]
+        self,
+        url: str,
+        *,
+        scripts: Sequence[str] = SCRIPTS,
+        clock: Callable[[], float],
+        on_connect: Callable[[], None],
     ) -> None:
         self._url = url
+        self._scripts = scripts
         self._clock = clock
         self._on_connect = on_connect
         self._line: ScriptLine | None = None
@@ -77,7 +83,7 @@ class RedisLink:
         loop = asyncio.get_running_loop()
         if self._line is None or self._loop is not loop:
             self._loop, self._connects_seen = loop, 0
-            self._line = ScriptLine(self._url, SCRIPTS, timeout_s=TIMEOUT_S)
+            self._line = ScriptLine(self._url, self._scripts, timeout_s=TIMEOUT_S)
         if self._unreachable_since is not None:
             now = self._clock()
             if now < self._try_at:

@@ -1,0 +1,121 @@
+"""The Lua script of `shared.py`: whose turn it is among all workers and hosts.
+
+Each worker tells how many requests of which keys wait with it. The script gives what the last
+minute leaves to the keys that had the least so far; a turn that is another worker's is left for it
+to fetch. A worker that says nothing for DEMAND_S is taken to be dead.
+"""
+
+from typing import Final
+
+from keys.sharing.lanes import WINDOW_S
+
+DEMAND_S: Final = 2.0
+
+# KEYS: the turns of the last minute, a sorted set by time; what waits at each worker, a hash; how
+# much each key had, a hash of "virtual time": one turn is 1 / weight of it. `.floor` is what the
+# waiting key with the least had: a key that comes begins there.
+# ARGV: the worker, the rate, "1" where upstream just said that the minute is full; then for each
+# key that waits here its name, weight and count.
+# Returns how many turns nobody waits for, milliseconds until it should ask again, and the names of
+# the keys to serve.
+TURNS: Final = f"""
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local given, waiting, had = KEYS[1], KEYS[2], KEYS[3]
+local worker, rate = ARGV[1], tonumber(ARGV[2])
+
+if ARGV[3] == '1' and redis.call('EXISTS', given) == 0 then
+  for number = 1, rate do
+    local at = now - {WINDOW_S} + {WINDOW_S} * number / rate
+    redis.call('ZADD', given, string.format('%.6f', at), 'full' .. number)
+  end
+end
+redis.call('ZREMRANGEBYSCORE', given, '-inf', string.format('%.6f', now - {WINDOW_S}))
+local room = rate - redis.call('ZCARD', given)
+
+if #ARGV > 3 then
+  local words = {{string.format('%.3f', now + {DEMAND_S})}}
+  for place = 4, #ARGV do words[#words + 1] = ARGV[place] end
+  redis.call('HSET', waiting, worker, table.concat(words, ' '))
+else
+  redis.call('HDEL', waiting, worker)
+end
+
+local keys, names = {{}}, {{}}
+local all = redis.call('HGETALL', waiting)
+for place = 1, #all, 2 do
+  local words = {{}}
+  for word in string.gmatch(all[place + 1], '%S+') do words[#words + 1] = word end
+  if tonumber(words[1]) < now then
+    redis.call('HDEL', waiting, all[place])
+  else
+    for at = 2, #words - 2, 3 do
+      local name = words[at]
+      local key = keys[name]
+      if not key then
+        key = {{weight = math.max(tonumber(words[at + 1]), 1), mine = 0, others = 0}}
+        keys[name] = key
+        names[#names + 1] = name
+      end
+      local count = tonumber(words[at + 2])
+      if all[place] == worker then key.mine = key.mine + count
+      else key.others = key.others + count end
+    end
+  end
+end
+table.sort(names)
+
+local floor = tonumber(redis.call('HGET', had, '.floor') or '0')
+local stored = redis.call('HGETALL', had)
+for place = 1, #stored, 2 do
+  local name, value = stored[place], tonumber(stored[place + 1])
+  if keys[name] then keys[name].had = value
+  elseif string.sub(name, 1, 1) ~= '.' and value <= floor then
+    redis.call('HDEL', had, name)
+  end
+end
+for _, name in ipairs(names) do
+  local key = keys[name]
+  key.had = math.max(key.had or floor, floor)
+  key.planned = key.had
+end
+
+local served = {{}}
+while room > 0 do
+  local least
+  for _, name in ipairs(names) do
+    local key = keys[name]
+    local waits = key.mine + key.others > 0
+    if waits and (not least or key.planned < keys[least].planned) then least = name end
+  end
+  if not least then break end
+  local key = keys[least]
+  key.planned = key.planned + 1 / key.weight
+  if key.mine > 0 then
+    key.mine = key.mine - 1
+    key.had = key.had + 1 / key.weight
+    served[#served + 1] = least
+    local count = redis.call('HINCRBY', had, '.count', 1)
+    redis.call('ZADD', given, string.format('%.6f', now), worker .. ':' .. count)
+  else
+    key.others = key.others - 1
+  end
+  room = room - 1
+end
+
+local lowest
+for _, name in ipairs(names) do
+  local key = keys[name]
+  redis.call('HSET', had, name, string.format('%.6f', key.had))
+  if not lowest or key.had < lowest then lowest = key.had end
+end
+if lowest then redis.call('HSET', had, '.floor', string.format('%.6f', math.max(floor, lowest))) end
+for _, name in ipairs(KEYS) do redis.call('EXPIRE', name, {int(2 * WINDOW_S)}) end
+
+local pause = 50
+if room <= 0 then
+  local oldest = redis.call('ZRANGE', given, 0, 0, 'WITHSCORES')
+  if oldest[2] then pause = math.ceil((tonumber(oldest[2]) + {WINDOW_S} - now) * 1000) end
+end
+return math.max(room, 0) .. ' ' .. pause .. ' ' .. table.concat(served, ' ')
+"""
