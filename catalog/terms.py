@@ -13,7 +13,7 @@ from catalog import access
 from catalog.entry import properties_of
 from catalog.models import CatalogModel
 from workers_ai import configured
-from workers_ai.client import Caller
+from workers_ai.caller import Caller
 from workers_ai.errors import LicenceNotAccepted
 
 OPERATOR: Final = Caller("operator")

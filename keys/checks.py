@@ -85,7 +85,8 @@ def check_limits_are_shared(
         Warning(
             f"WEB_CONCURRENCY is {settings.WEB_CONCURRENCY} and REDIS_URL is not set: each worker "
             "counts requests and tokens per minute by itself, so a key can have "
-            f"{settings.WEB_CONCURRENCY} times its limits.",
+            f"{settings.WEB_CONCURRENCY} times its limits. Of the account's own rates each worker "
+            "has an equal share.",
             hint="Set REDIS_URL, or run one worker.",
             id="keys.W001",
         )

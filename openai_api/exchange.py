@@ -18,12 +18,13 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.limits.ticket import Outcome, Ticket
+from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
 from openai_api.model_access import note_answer
 from openai_api.model_failures import note_failure
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of, priced
-from workers_ai.client import Caller
+from workers_ai.caller import Caller
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
 CLIENT_CLOSED_REQUEST = 499
@@ -80,6 +81,7 @@ class Exchange:
     standbys: OtherModels | None = None
     # Whether one of them is left: a model without capacity is then not waited for.
     others_stand_by: bool = False
+    turns: Turns | None = None
 
     @property
     def caller(self) -> Caller:
@@ -88,7 +90,21 @@ class Exchange:
             str(self.key.id),
             gateway_headers(self.key, self.request.raw_headers),
             waits=not self.others_stand_by,
+            turns=self._turns(),
         )
+
+    def _turns(self) -> Turns | None:
+        """The same for all calls of one model."""
+        model, turns = self.model, self.turns
+        if model is None or (turns is not None and turns.model is model):
+            return turns
+        self.turns = Turns(self.key, self.ticket, model, others_stand_by=self.others_stand_by)
+        return self.turns
+
+    @property
+    def calls_in_line(self) -> int:
+        """Calls that wait for their turn, and are not sent yet."""
+        return 0 if self.turns is None else self.turns.in_line
 
     def affinity(self, conversation: str) -> str:
         """An opaque id that keeps one key's conversation on one upstream instance."""
@@ -169,9 +185,11 @@ class Exchange:
     def abandoned(self) -> None:
         """Records that the client left or the worker stops, without waiting for the row."""
         gone = self.request.client_gone
+        nothing_sent = self.turns is not None and self.turns.nothing_sent
+        used = self.used_so_far
         self.ticket.settle_nowait(
             outcome_of(
-                self.used_so_far() if self.used_so_far is not None else NOTHING_USED,
+                NOTHING_USED if used is None or nothing_sent else used(),
                 self.model,
                 status=CLIENT_CLOSED_REQUEST if gone else STOPPING,
                 end_reason="client_gone" if gone else "server_stopped",

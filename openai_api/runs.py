@@ -5,6 +5,7 @@ A failure of one ends the others; what was used until then is recorded with the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 from openai_api.exchange import Exchange
@@ -95,7 +96,9 @@ class TextRuns:
 
     def _used_so_far(self) -> Metered:
         """Includes the calls that upstream is still busy with, and charges for."""
-        return together([*self._done, *(call.metered() for call in self._waiting)], partial=True)
+        sent = len(self._waiting) - self._exchange.calls_in_line
+        asked = [call.metered() for call in islice(self._waiting, max(sent, 0))]
+        return together([*self._done, *asked], partial=True)
 
 
 def reported_usage(answer: Answer, result: Any) -> Usage:

@@ -9,6 +9,7 @@ from django.conf import settings
 from catalog import snapshot
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
+from keys.sharing.process_lanes import lanes
 from openai_api.upstream import close_client
 from proxysite.alert_watch import AlertWatch
 from proxysite.refresher import Refresher
@@ -62,6 +63,7 @@ class Lifespan:
             await asyncio.to_thread(self.alerts.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
+        await lanes.close()
 
 
 lifespan = Lifespan()

@@ -34,6 +34,7 @@ from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
 from keys.reports.usage import SumsEver
+from keys.sharing.process_lanes import lanes
 from storage.words import public_words
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST.encode()
@@ -189,6 +190,14 @@ def _of_now() -> Iterator[Metric]:
         ),
         ("gateway_free_neurons", "Free neurons of a day.", settings.FREE_DAILY_NEURONS),
     )
+    waiting = GaugeMetricFamily(
+        "gateway_queue_waiting",
+        "Requests of this worker that wait for the account's rate.",
+        labels=("lane",),
+    )
+    for lane, count in lanes.waiting():
+        waiting.add_metric((lane,), count)
+    yield waiting
     for name, text, value in gauges:
         yield GaugeMetricFamily(name, text, value=float(value))
     if catalog.refreshed_at is not None:

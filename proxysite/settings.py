@@ -84,6 +84,18 @@ def seconds(name: str, default: float, low: float = 0.05, high: float = 86_400) 
     return parsed(name, default, parse, f"a number of seconds from {low:g} to {high:g}")
 
 
+def rates(got: str) -> list[tuple[str, int]]:
+    """`NAME=20,OTHER=300`, in this order."""
+    found = []
+    for part in got.split(","):
+        if part.strip():
+            name, mark, number = part.rpartition("=")
+            if not (mark and name.strip() and 1 <= int(number) <= 1_000_000):
+                raise ValueError
+            found.append((name.strip(), int(number)))
+    return found
+
+
 def yes_or_no(name: str, default: bool) -> bool:
     words = {"1": True, "true": True, "yes": True, "on": True}
     words |= {"0": False, "false": False, "no": False, "off": False}
@@ -257,6 +269,13 @@ UPSTREAM_POOL_TIMEOUT = seconds("UPSTREAM_POOL_TIMEOUT", 10)
 UPSTREAM_MAX_CONNECTIONS = whole_number("UPSTREAM_MAX_CONNECTIONS", 4000, 1, 100_000)
 UPSTREAM_RETRIES = whole_number("UPSTREAM_RETRIES", 2, 0, 10)
 UPSTREAM_RETRY_BUDGET = seconds("UPSTREAM_RETRY_BUDGET", 15, low=0)
+ACCOUNT_QUEUE_WAIT = seconds("ACCOUNT_QUEUE_WAIT", 60, low=0)
+ACCOUNT_RATES = parsed(
+    "ACCOUNT_RATES",
+    list[tuple[str, int]](),
+    rates,
+    "requests a minute for names or patterns of models, or tasks: NAME=20,OTHER=300",
+)
 
 # --- Keys and limits --------------------------------------------------------------------------
 

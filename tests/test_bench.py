@@ -19,7 +19,8 @@ from catalog.classify.by_task import classify
 from catalog.pricing.costs import cost_nano_usd
 from catalog.pricing.prices import prices_from_json
 from keys.models import DayTotal, RequestLog
-from workers_ai.client import Account, Answer, Caller, EventSource, WorkersAIClient
+from workers_ai.caller import Caller
+from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,8 +20,11 @@ import httpx
 import orjson
 
 from workers_ai.answer import Answer, ByteSource, EventSource, media_type
+from workers_ai.caller import Caller, Turns
 from workers_ai.envelope import failure_inside
 from workers_ai.errors import (
+    RateReached,
+    RateTaken,
     Refused,
     TimedOut,
     Unreachable,
@@ -77,20 +80,11 @@ class Account:
         return text
 
 
-class Caller(NamedTuple):
-    """For whom a call is made: an opaque id of who must not take all connections, what AI Gateway
-    is told of them, and whether they wait for a model that is busy or fails."""
-
-    id: str
-    gateway_headers: tuple[tuple[bytes, bytes], ...] = ()
-    waits: bool = True
-
-
 class Call(NamedTuple):
     """One call, for as many tries as it takes.
 
     `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
-    `caller` is whoever must not take all connections, and `waits` theirs.
+    `caller` is whoever must not take all connections, and `waits` and `turns` theirs.
     """
 
     method: Literal[b"GET", b"POST"]
@@ -101,6 +95,7 @@ class Call(NamedTuple):
     repeatable: bool = True
     caller: str = ""
     waits: bool = True
+    turns: Turns | None = None
 
 
 class WorkersAIClient:
@@ -158,6 +153,7 @@ class WorkersAIClient:
             MOST_TEXT_BYTES,
             caller=caller.id,
             waits=caller.waits,
+            turns=caller.turns,
         )
         return await self._send(call, live=EventSource if stream else None)
 
@@ -187,6 +183,7 @@ class WorkersAIClient:
             repeatable,
             caller=caller.id,
             waits=caller.waits,
+            turns=caller.turns,
         )
         answer = await self._send(call)
         assert isinstance(answer, Answer)
@@ -206,6 +203,7 @@ class WorkersAIClient:
             MOST_MEDIA_BYTES,
             caller=caller.id,
             waits=caller.waits,
+            turns=caller.turns,
         )
         return await self._send(call, live=ByteSource)
 
@@ -268,11 +266,19 @@ class WorkersAIClient:
     async def _send(self, call: Call, *, live: type[Live] | None = None) -> Answer | Live:
         started = time.monotonic()
         attempt = 1
+        turns = call.turns
         while True:
+            if turns is not None and turns.are_limited:
+                await _turn(turns, attempt)
             try:
                 return await self._send_once(call, live=live, attempt=attempt)
             except WorkersAIError as error:
                 error.attempts = attempt
+                if turns is not None and isinstance(error, RateReached):
+                    waits = turns.refused(error)
+                    if waits and attempt <= self.retry.retries:
+                        attempt += 1
+                        continue
                 delay_s = self.retry.delay_s(
                     error,
                     attempt=attempt,
@@ -338,6 +344,14 @@ class WorkersAIClient:
         error.message = self.account.scrubbed(error.message)
         error.args = (error.message,)  # a repr shows these
         return error
+
+
+async def _turn(turns: Turns, attempt: int) -> None:
+    try:
+        await turns.take()
+    except RateTaken as error:
+        error.attempts = attempt - 1
+        raise
 
 
 def _is_failed_success(headers: Mapping[str, str], content: bytes) -> bool:

@@ -17,6 +17,7 @@ WorkersAIError
     │   └── LicenceNotAccepted    its terms must be accepted once for the account
     ├── TryAgainSoon          worth another try in seconds
     │   ├── RateReached           the account's requests per minute
+    │   │   └── RateTaken             others before this one use them up; it was not sent
     │   └── NoCapacity
     ├── AllocationUsedUp      the account's neurons of the day are used up
     ├── SpendLimitReached     a spend limit of the account's AI Gateway
@@ -149,6 +150,10 @@ class TryAgainSoon(Refused):
 
 class RateReached(TryAgainSoon):
     """The account's requests per minute for this task or model."""
+
+
+class RateTaken(RateReached):
+    """Others before this one use up the account's requests per minute. It was not sent."""
 
 
 class NoCapacity(TryAgainSoon):

@@ -10,7 +10,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from workers_ai.client import Caller, WorkersAIClient
+from workers_ai.caller import Caller
+from workers_ai.client import WorkersAIClient
 from workers_ai.errors import UnusableAnswer
 
 # Extension → media type, of what is converted without a model.

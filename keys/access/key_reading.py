@@ -47,15 +47,15 @@ def read_records(
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
-        *("capture_text", "owner__password"),
+        *("capture_text", "owner__password", "queue_weight"),
         *("owner__team_membership__team_id", "owner__team_membership__team__name", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     read = read_limits(ids, now)
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, captures, password) = row[7:13]
-        (team_id, team_name, *limits) = row[13:]
+        (revoked_at, models, endpoints, networks, captures, password, weight) = row[7:14]
+        (team_id, team_name, *limits) = row[14:]
         more_limits, raises = read.of(pk, owner_id, team_id)
         record = KeyRecord(
             id=pk,
@@ -70,6 +70,7 @@ def read_records(
             endpoints=tuple(endpoints) or None,
             networks=_networks(networks) if networks else None,
             captures=captures,
+            queue_weight=weight,
             limits=_limits(limits[: len(LIMITS)]),
             owner_limits=_limits(limits[len(LIMITS) :]),
             owner_mark="" if owner_id is None else password_mark(owner_id, password),

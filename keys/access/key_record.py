@@ -29,6 +29,8 @@ class KeyRecord:
     limits: Limits
     # Whether prompts and answers are stored.
     captures: bool = False
+    # How often it is served in the account's line when a key of weight 1 is served once.
+    queue_weight: int = 1
     # The limits of all the owner's keys together.
     owner_limits: Limits = NO_LIMITS
     # Identifies the owner's password, which playground tokens end with.

@@ -60,6 +60,7 @@ class LedgerRow:
     team_name: str = ""
     session: str = ""
     agent: str = ""
+    waited_ms: int | None = None
     # Stored in a table of its own, and never part of a repr.
     captured: CapturedTexts | None = field(default=None, repr=False)
 

@@ -85,6 +85,7 @@ class Ticket:
         "stream",
         "user",
         "user_agent",
+        "waited_ms",
     )
 
     def __init__(
@@ -112,6 +113,8 @@ class Ticket:
         self.user = ""
         self.session = ""
         self.agent = ""
+        # In the line for the account's rate, in all its calls.
+        self.waited_ms: int | None = None
         self.capture = Capture() if key.captures else None
         self._began = time.perf_counter()
         self._hold = hold
@@ -326,6 +329,7 @@ class Ticket:
             team_name=key.team_name,
             session=self.session,
             agent=self.agent,
+            waited_ms=self.waited_ms,
             captured=None if self.capture is None else self.capture.texts(),
         )
 

@@ -138,7 +138,9 @@ def _steps(row: RequestLog) -> list[Step]:
     whole = max(row.duration_ms, 1)
     first = row.duration_ms if row.ttft_ms is None else min(row.ttft_ms, row.duration_ms)
     tries = f" ({row.attempts} attempts)" if row.attempts > 1 else ""
-    steps = [("Admitted, waiting for the first byte" + tries, 0, first)]
+    waited = min(row.waited_ms or 0, first)
+    steps = [("Waiting for the account's rate", 0, waited)] if waited else []
+    steps.append(("Admitted, waiting for the first byte" + tries, waited, first - waited))
     if row.ttft_ms is not None:
         steps.append(("Sending the answer", first, row.duration_ms - first))
     return [

@@ -19,6 +19,7 @@ FIELDS: Final = (
     *("reasoning_tokens", "images", "audio_seconds", "cost_usd", "neurons", "usage_source"),
     *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
     *("neurons_source", "neurons_by_price", "team", "team_id", "session", "agent"),
+    "waited_ms",
 )
 
 

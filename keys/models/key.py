@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -63,6 +64,11 @@ class Key(Limited):
     allowed_networks = models.JSONField(default=list, blank=True, validators=[validate_networks])
 
     capture_text = models.BooleanField(default=False)
+    queue_weight = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+    )
     capture_days = models.PositiveIntegerField(null=True, blank=True)
 
     revision = models.BigIntegerField(default=0, editable=False, db_index=True)

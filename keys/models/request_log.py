@@ -50,6 +50,8 @@ class RequestLog(models.Model):
     client_ip = models.CharField(max_length=45)
     user_agent = models.CharField(max_length=200)
     user = models.CharField(max_length=200)
+    # In the line for the account's rate; null where it did not wait.
+    waited_ms = models.IntegerField(null=True)
     # The team of the key's owner at that time. Null and "": none.
     team_id = models.BigIntegerField(null=True)
     team_name = models.CharField(max_length=120, db_default="")

@@ -39,7 +39,15 @@ class OwnerLimitsForm(LimitsForm):
 
 
 # What still has a meaning for a key that is not in force any more.
-_OF_A_REVOKED_KEY: Final = frozenset({"name", "notes", "capture_text", "capture_days"})
+_OF_A_REVOKED_KEY: Final = frozenset(
+    {"name", "notes", "queue_weight", "capture_text", "capture_days"}
+)
+
+
+class _WeightField(forms.IntegerField):
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Empty is the usual weight, so a form without it changes nothing of most keys."""
+        return super().has_changed(initial, data or 1)
 
 
 class KeyForm(LimitsForm):
@@ -57,6 +65,16 @@ class KeyForm(LimitsForm):
         required=False, help_text="One network a line, such as 10.0.0.0/8. Empty: from anywhere."
     )
 
+    queue_weight = _WeightField(
+        required=False,
+        min_value=1,
+        max_value=100,
+        label="Weight in the line",
+        help_text=(
+            "How often it is served beside keys of weight 1 while requests wait for the account's "
+            "rate. Empty: 1."
+        ),
+    )
     capture_days = forms.IntegerField(
         required=False,
         min_value=1,
@@ -71,7 +89,7 @@ class KeyForm(LimitsForm):
             *("name", "owner", "notes", "expires_at"),
             *("allowed_models", "allowed_endpoints", "allowed_networks"),
             *LIMITS,
-            *("capture_text", "capture_days"),
+            *("queue_weight", "capture_text", "capture_days"),
         ]
         labels: ClassVar = {
             "capture_text": "Store prompts and answers",
@@ -87,6 +105,9 @@ class KeyForm(LimitsForm):
         # A form that may only be viewed has no fields; the static key has no owner.
         if "owner" in self.fields:
             self.fields["owner"].required = not self.instance.is_static
+
+    def clean_queue_weight(self) -> int:
+        return self.cleaned_data["queue_weight"] or 1
 
     def clean(self) -> dict[str, Any]:
         """Refuses a new key that would not work, and changes that would have no effect."""

@@ -72,6 +72,10 @@ class KeyAdmin(KeyPages):
     fieldsets: ClassVar = [
         (None, {"fields": ["name", "owner", "notes", "expires_at"]}),
         ("Access", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
+        (
+            "One account for all",
+            {"classes": ["collapse"], "fields": ["queue_weight"]},
+        ),
         *LIMIT_FIELDSETS,
         (
             "Captured text",

@@ -1,14 +1,11 @@
 """The lanes of this process: shared through Redis if REDIS_URL is set, else each worker's own."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.conf import settings
 
 from keys.sharing.lanes import Lane
-
-if TYPE_CHECKING:
-    from keys.limits.redis_link import RedisLink
 
 
 class Lanes:
@@ -16,7 +13,8 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
-        self._link: RedisLink | None = None
+        # A `RedisLink`, once it is needed.
+        self._link: Any = None
 
     def lane(self, name: str, per_minute: int, *, full_at_first: bool = False) -> Lane:
         """The lane of this name, at this rate from now on."""

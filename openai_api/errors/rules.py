@@ -20,6 +20,7 @@ from openai_api.errors.texts import (
     final,
     kind_of_limit,
     needs_image_text,
+    own_words,
     policy_text,
     quoted,
     retry_after,
@@ -147,6 +148,9 @@ _RULES: dict[type[Exception], Rule | None] = {
     upstream.ModelMissing: Rule(404, INVALID, "model_not_found", quoted, param="model"),
     upstream.ModelNotForAccount: Rule(403, INVALID, "model_not_allowed", quoted, param="model"),
     upstream.TryAgainSoon: _BUSY,
+    upstream.RateTaken: Rule(
+        429, "requests", "rate_limit_exceeded", own_words, headers=retry_after
+    ),
     upstream.AllocationUsedUp: Rule(
         429, "insufficient_quota", "insufficient_quota",
         "The Cloudflare account has used up its free neurons for today; they return at 00:00 UTC.",

@@ -50,6 +50,11 @@ def upstream_text(error: Exception) -> str:
     return text
 
 
+def own_words(error: Exception) -> str:
+    """The message of what the gateway itself says in upstream's place."""
+    return str(getattr(error, "message", error))
+
+
 def quoted(error: Exception) -> str:
     return f"Workers AI refused the request: {upstream_text(error)}"
 

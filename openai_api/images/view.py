@@ -77,7 +77,8 @@ async def whole(
 
     def used_so_far() -> Metered:
         """Who hangs up pays for the pictures that upstream is busy with, too."""
-        return _metered(plan, [answer for _, answer in done], "partial", in_flight=in_flight)
+        sent = in_flight - exchange.calls_in_line
+        return _metered(plan, [answer for _, answer in done], "partial", in_flight=sent)
 
     exchange.used_so_far = used_so_far
     results = await asyncio.gather(*map(draw, plan.calls), return_exceptions=True)

@@ -35,6 +35,9 @@ def session_tuned_gateway(
             UPSTREAM_FIRST_BYTE_TIMEOUT="3",
             UPSTREAM_IDLE_TIMEOUT="2",
             UPSTREAM_RETRIES="1",
+            ACCOUNT_QUEUE_WAIT="3",
+            # Of models that only the tests of turns ask.
+            ACCOUNT_RATES="@cf/google/*=1,@cf/moonshotai/kimi-k2.5=1,@cf/nvidia/*=1",
             LOG_FORMAT="json",
             METRICS_ALLOWED_NETWORKS="127.0.0.0/8",
         ) as gateway,

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 from tests.workers_ai.raw_server import Answer, RawServer
-from workers_ai.client import Account, Caller, WorkersAIClient
+from workers_ai.caller import Caller
+from workers_ai.client import Account, WorkersAIClient
 from workers_ai.retry import RetryPolicy
 from workers_ai.silence import Timeouts
 from workers_ai.simulator.serve import RunningSimulator

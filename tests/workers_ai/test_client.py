@@ -31,7 +31,7 @@ from tests.workers_ai.raw_server import (
 from workers_ai import audio_file, errors, sse
 from workers_ai.answer import Answer as WholeAnswer
 from workers_ai.answer import ByteSource, EventSource
-from workers_ai.client import Caller
+from workers_ai.caller import Caller
 from workers_ai.errors import WorkersAIError
 from workers_ai.retry import RetryPolicy
 from workers_ai.simulator.serve import RunningSimulator, running_simulator

@@ -1,6 +1,6 @@
 """One request to the simulated API, as handlers see it, and what they share between requests."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ class World:
     # Prompts by model and session, for the prefix cache.
     prompts: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
     failures: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    # When each model was asked, while the account's rates are simulated.
+    taken: dict[str, deque[float]] = field(default_factory=dict)
 
     def common_prefix(self, model: str, session: str, prompt: str) -> int:
         """How many characters the prompt begins with as the session's last one did; stores it."""
@@ -53,6 +55,17 @@ class Call:
     @property
     def content_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    @property
+    def named_model(self) -> str:
+        """The model of the path, or the one that the body names, as a chat's does."""
+        if self.model:
+            return self.model
+        try:
+            data = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return ""
+        return str(data.get("model", "")) if isinstance(data, dict) else ""
 
     @property
     def pace(self) -> Pace:

@@ -20,7 +20,7 @@ from openai_api.chat_completions.picture_fetch import LOOK_UPS_AT_ONCE, PictureF
 from openai_api.errors import BadRequest, PicturesBusy
 from proxysite.settings import networks
 from tests.gateway import GatewayProcess
-from workers_ai.client import Caller
+from workers_ai.caller import Caller
 from workers_ai.http.resolver import Resolver
 
 VISION = "@cf/moonshotai/kimi-k2.6"

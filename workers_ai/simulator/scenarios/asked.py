@@ -62,7 +62,7 @@ class LastingScenarios:
         if not self._all:
             return []
         taken = []
-        where = (None, call.route, f"{call.route}/{call.model or _named_model(call)}")
+        where = (None, call.route, f"{call.route}/{call.named_model}")
         for one in self._all:
             if one.path not in where or one.times == 0:
                 continue
@@ -81,15 +81,6 @@ class LastingScenarios:
             }
             for one in self._all
         ]
-
-
-def _named_model(call: Call) -> str:
-    """The model that a body names, as a chat's does."""
-    try:
-        data = orjson.loads(call.body)
-    except orjson.JSONDecodeError:
-        return ""
-    return str(data.get("model", "")) if isinstance(data, dict) else ""
 
 
 async def answer(

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -164,6 +166,18 @@ async def flaky(call: Call, proceed: Proceed, params: Params) -> AnyReply:
             failures.popitem(last=False)
         return _known_error(params.count("code"))
     failures.pop(key, None)
+    return await proceed()
+
+
+@scenario("account-rate", "3021 beyond so many requests of a model in 60 s", "3", per_minute=20)
+async def account_rate(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    now = time.monotonic()
+    taken = call.world.taken.setdefault(call.named_model, deque())
+    while taken and taken[0] <= now - 60:
+        taken.popleft()
+    if len(taken) >= params.count("per_minute"):
+        return error_reply(3021)
+    taken.append(now)
     return await proceed()
 
 
