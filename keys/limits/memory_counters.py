@@ -270,8 +270,7 @@ class MemoryCounters:
         for scope, counts in found:
             denial = counts.denial(scope, now, tokens)
             if denial is not None:
-                # Whom a request names must not stay in memory because it was refused.
-                self.drop_idle(now, len(found))
+                self._drop_new(found, now)
                 return denial
         return found
 
@@ -294,6 +293,12 @@ class MemoryCounters:
         else:
             self._counted.move_to_end(name)
         return counts
+
+    def _drop_new(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> None:
+        """Whom a request names does not stay in memory if it is refused."""
+        for scope, counts in found:
+            if counts.is_idle(now):
+                self._counted.pop(scope.counted_as, None)
 
     def drop_idle(self, now: float, most: int) -> None:
         """Looks at the least recently used scopes, and drops those that are idle. As many as a

@@ -182,3 +182,45 @@ async def test_what_is_counted_is_told_and_nothing_is_counted_by_asking(counters
     clock.now += 20
     assert (await counters.counted(scopes))[0] == Counted(2, 40.0, 30, 40.0, 1)
     assert len(counters) == 2
+
+
+def on_kimi(**limits):
+    rates = {"rpm": "requests_per_minute", "tpm": "tokens_per_minute", "concurrency": "concurrency"}
+    named = Limits(**{rates[name]: amount for name, amount in limits.items()})
+    return Scope("team", 3, named, ("@cf/moonshotai/*",), "research")
+
+
+async def test_what_is_given_back_leaves_nothing_behind(counters, clock):
+    first = await counters.take([key(rpm=2, tpm=100, concurrency=2)])
+    refused = await counters.take([key(rpm=2, tpm=100, concurrency=2)])
+    assert await first.reserve_tokens(60, [on_kimi(rpm=1)]) is None
+    denial = await refused.reserve_tokens(20, [on_kimi(rpm=1)])
+    assert denial.scope.words == "the team research on @cf/moonshotai/*"
+    refused.give_back()
+    again = await counters.take([key(rpm=2, tpm=100, concurrency=2)])
+    assert (again.requests().used, again.tokens().used) == (2, 60)
+    first.release(0)
+    again.release(0)
+    clock.now += 60
+    assert (await counters.take([key(rpm=2)])).requests().used == 1
+
+
+async def test_a_model_that_does_not_answer_gets_its_requests_back(counters):
+    hold = await counters.take([key(rpm=5)])
+    assert await hold.reserve_tokens(30, [on_kimi(rpm=1, tpm=40, concurrency=1)]) is None
+    hold.give_back_more()
+    other = await counters.take([on_kimi(rpm=1, tpm=40, concurrency=1)], tokens=40)
+    assert other.tokens().used == 40
+    other.release(7)
+    hold.release(9)
+    assert (await counters.take([on_kimi(tpm=40)])).tokens().used == 7
+    assert (await counters.take([key(rpm=5, tpm=100)])).tokens().used == 9
+
+
+async def test_who_is_refused_by_name_does_not_stay_in_memory(counters):
+    busy = await counters.take([key(1, concurrency=1)])
+    for name in range(500):
+        person = Scope("user", 1, Limits(requests_per_minute=0), name=f"user {name}")
+        assert isinstance(await counters.take([person]), Denial)
+    assert len(counters) <= 2
+    busy.release(0)

@@ -11,7 +11,7 @@ from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from tests.keys.engines import redis_server
 from tests.keys.factories import Clock
-from tests.keys.limits.test_counters import is_denied, key, owner
+from tests.keys.limits.test_counters import is_denied, key, on_kimi, owner
 
 
 @pytest.fixture(scope="module")
@@ -427,3 +427,32 @@ async def test_a_reservation_that_is_refused_while_its_client_leaves_keeps_no_sl
     second.release(0)
     await released(engine)
     assert not await is_denied(worker(), scope)
+
+
+async def test_what_is_given_back_leaves_nothing_behind(worker):
+    engine, other = worker(), worker()
+    limits = {"rpm": 2, "tpm": 100, "concurrency": 2}
+    first, refused = await engine.take([key(**limits)]), await other.take([key(**limits)])
+    assert await first.reserve_tokens(60, [on_kimi(rpm=1)]) is None
+    denial = await refused.reserve_tokens(20, [on_kimi(rpm=1)])
+    assert denial.scope.words == "the team research on @cf/moonshotai/*"
+    refused.give_back()
+    await released(other)
+    again = await other.take([key(**limits)])
+    assert (again.requests().used, again.tokens().used) == (2, 60)
+    again.release(0)
+    first.release(0)
+
+
+async def test_a_model_that_does_not_answer_gets_its_requests_back(worker):
+    engine = worker()
+    hold = await engine.take([key(rpm=5)])
+    assert await hold.reserve_tokens(30, [on_kimi(rpm=1, tpm=40, concurrency=1)]) is None
+    hold.give_back_more()
+    await released(engine)
+    other = await worker().take([on_kimi(rpm=1, tpm=40, concurrency=1)], tokens=40)
+    assert other.tokens().used == 40
+    hold.release(9)
+    await released(engine)
+    assert (await engine.take([key(rpm=5, tpm=100)])).tokens().used == 9
+    other.release(0)
