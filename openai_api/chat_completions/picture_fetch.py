@@ -25,6 +25,7 @@ from openai_api.wire.picture_type import sniffed
 from workers_ai.http.fair_semaphore import FairSemaphore
 from workers_ai.http.public_only import NotPublic, asked
 from workers_ai.http.resolver import Resolver
+from workers_ai.http.route import trusting_context
 
 MAX_REDIRECTS: Final = 3
 # Of one process, of which a caller alone gets half: names looked up, and pictures fetched.
@@ -75,7 +76,7 @@ def fetcher() -> PictureFetcher:
 @cache
 def _authorities() -> ssl.SSLContext:
     """The system's certificate authorities, which take a while to read."""
-    return ssl.create_default_context()
+    return trusting_context()
 
 
 @dataclass(frozen=True, slots=True)

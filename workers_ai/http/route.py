@@ -31,7 +31,7 @@ class Route:
         self._first = (proxy.host, proxy.port) if proxy is not None else (self._host, self._port)
         self._addresses = HostAddresses(*self._first)
         # Made now, not when it is needed: without a file descriptor left it would trust nobody.
-        self._tls = _tls_context() if url.scheme == "https" else None
+        self._tls = trusting_context() if url.scheme == "https" else None
 
     async def connect(self, protocol: asyncio.Protocol) -> None:
         """Gives the protocol its connection."""
@@ -89,8 +89,11 @@ class _Stage:
         self.doing = f"{waits_for} {peer[0]}:{peer[1]}"
 
 
-def _tls_context() -> ssl.SSLContext:
-    # Trusts whom the system trusts; OpenSSL itself reads SSL_CERT_FILE and SSL_CERT_DIR.
+def trusting_context() -> ssl.SSLContext:
+    """For a TLS client that trusts whom the system trusts, whatever Python's version."""
+    # OpenSSL itself reads SSL_CERT_FILE and SSL_CERT_DIR.
     context = ssl.create_default_context()
+    # From Python 3.13 on strict, which refuses what companies' own authorities usually issue.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
     return context
