@@ -9,13 +9,29 @@ CLIENTS := .clients
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test drills lint bench audit screenshots tools clients programs clean
+.PHONY: run test test-core drills lint bench audit screenshots tools clients programs clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
 
 test: $(VENV)/.installed-dev $(NODE_CLIENTS)/node_modules/.package-lock.json
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The core of the tests on another Python, in an environment of its own: PYTHON_CORE=python3.13.
+CORE_TESTS := tests/openai_api/chat_completions/test_chat.py tests/openai_api/chat_completions/test_chat_streams.py \
+	tests/openai_api/test_bad_requests.py tests/openai_api/test_hanging_up.py tests/workers_ai/http tests/keys/ledger \
+	tests/keys/limits/test_counters.py tests/keys/limits/test_admission.py tests/proxysite/http tests/proxysite/test_hot_path.py \
+	tests/catalog/refresh tests/test_settings.py
+
+test-core: .core/.installed
+	@.core/bin/python -m pytest -n 3 --dist loadfile $(CORE_TESTS)
+
+.core/.installed: requirements.txt requirements-dev.txt
+	@test -x .core/bin/python || $(PYTHON_CORE) -m venv .core
+	@echo "Installing what the core of the tests needs into .core, on $(PYTHON_CORE) …"
+	@grep -E '^(pytest|hypothesis|zstandard|certifi|jsonschema|openai)[a-z-]*==' requirements-dev.txt > .core/tests.txt
+	@.core/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r .core/tests.txt
+	@touch $@
 
 # What takes minutes: half a minute of each hostile client beside an honest one. ARGS="-k flood" for one.
 drills: $(VENV)/.installed-dev
@@ -68,7 +84,7 @@ audit: .tools/.installed
 	@.tools/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off --timeout 5 --format json 2>/dev/null | .ci/audit
 
 clean:
-	rm -rf $(VENV) .tools $(CLIENTS) $(NODE_CLIENTS)/node_modules bench/.cache
+	rm -rf $(VENV) .core .tools $(CLIENTS) $(NODE_CLIENTS)/node_modules bench/.cache
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11 to 3.13 is needed, %s is %d.%d: set PYTHON=…" % (sys.executable, *v))'
