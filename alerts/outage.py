@@ -1,6 +1,7 @@
 """A ledger that cannot write is told straight from memory: the database may be what is away.
 
 Of all workers of a host one tells it, once an outage; what they share is in `shared_moments.py`.
+Hosts agree by Redis, where they share one (`other_hosts.py`).
 When the ledger writes again, the alert is put into the list with what came of it, and a channel
 that it did not reach by then gets it from there, with the same id.
 """
@@ -22,6 +23,7 @@ from alerts.channels.outcome import Outcome
 from alerts.delivery import FIRST_WAIT_S
 from alerts.findings import CRITICAL, Holder
 from alerts.messages import Message
+from alerts.other_hosts import OtherHosts
 from alerts.shared_moments import SharedOutage, shared_outage
 from alerts.store import keep_told
 
@@ -61,6 +63,7 @@ class OutageTeller:
     ) -> None:
         self._shared = shared
         self._clock = clock
+        self._hosts = OtherHosts(shared.host, kept_s=APART_S)
         self._since: float | None = None
         self._telling: _Telling | None = None
 
@@ -73,9 +76,18 @@ class OutageTeller:
         now = self._clock()
         if self._since is None:
             self._since = now
-        if now - self._since < AFTER_S or not self._is_mine(now):
+        if now - self._since < AFTER_S:
+            return
+        is_mine = self._is_mine(now)
+        if not is_mine or self._telling is not None:
+            self._hosts.keep()
+        if not is_mine:
             return
         if self._telling is None:
+            if not self._hosts.claim():
+                with self._shared.locked() as outage:
+                    outage.is_told = True
+                return
             self._telling = _Telling(_message(problem))
             nothing = Outcome(False, "")
             self._telling.outcomes = dict.fromkeys(configured.channels(), nothing)
@@ -130,8 +142,8 @@ def _message(problem: str) -> Message:
         id=uuid.uuid4(),
         event="ledger",
         severity=CRITICAL,
-        text=f"What requests cost cannot be written: {problem}. Rows wait in memory; when too many "
-        "wait, new requests get 503.",
+        text=f"Requests cannot be recorded: {problem}. When too many rows wait in memory, new "
+        "requests get 503.",
         holder=HOLDER,
         opened_at=timezone.now(),
         url=links.of_dashboard(),

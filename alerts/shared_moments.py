@@ -8,6 +8,7 @@ import fcntl
 import os
 import struct
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Outage:
 
 class SharedOutage:
     def __init__(self) -> None:
+        # Of all who share this.
+        self.host = uuid.uuid4().hex
         self._file = _memory_file()
         os.pwrite(self._file, _FORM.pack(0.0, 0.0, False), 0)
 

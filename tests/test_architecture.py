@@ -112,6 +112,10 @@ IMPORTED_LATE = {
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",
     ("proxysite/run.py", "keys.models"): "it sets Django up itself, and models come after that",
     (
+        "alerts/other_hosts.py",
+        "redis",
+    ): "as below, and only in an outage",
+    (
         "keys/limits/process_counters.py",
         "keys.limits.redis_counters",
     ): "10 MiB and a quarter of a second at the start, which only a gateway with Redis needs",

@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from alerts.models import Alert, Delivery
+from alerts.other_hosts import NAME
 from alerts.outage import AFTER_S, APART_S, OutageTeller
 from alerts.shared_moments import SharedOutage
 from tests.alerts.receivers import Receiver
+from tests.keys.engines import redis_server
 
 PROBLEM = "the ledger cannot write (connection refused), 3 rows wait"
 
@@ -85,3 +88,35 @@ def test_afterwards_it_is_in_the_list_and_goes_where_it_did_not_arrive(
         receiver.bodies[0]["id"],
     )
     assert sorted(one.state for one in Delivery.objects.all()) == ["sent", "waiting"]
+
+
+def test_of_two_hosts_that_share_a_redis_one_tells(receiver: Receiver, settings: Any) -> None:
+    with redis_server() as redis:
+        settings.REDIS_URL = redis.url
+        hosts = [Workers(), Workers()]
+        for _ in range(12):
+            for host in hosts:
+                host.look(PROBLEM)
+        assert len(receiver.bodies) == 1
+        receiver.answer = lambda handler: handler.say(500)
+        dying = Workers()
+        for _ in range(40):
+            dying.look("")
+            hosts[0].look("")
+        with Redis.from_url(redis.url) as client:
+            client.delete(NAME)
+        for _ in range(4):
+            dying.look(PROBLEM)
+        del dying.each[0]
+        receiver.answer = lambda handler: handler.say(200)
+        for _ in range(30):
+            dying.look(PROBLEM)
+            hosts[0].look(PROBLEM)
+        tried = len({body["id"] for body in receiver.bodies})
+        assert tried == 3, "the host's next worker tells what the first one could not"
+        redis.stop()
+    # Without it each host tells its own: rather twice than never.
+    for host in [Workers(), Workers()]:
+        for _ in range(4):
+            host.look(PROBLEM)
+    assert len({body["id"] for body in receiver.bodies}) == 5
