@@ -52,6 +52,10 @@ def holder_of_users(key: Key) -> LimitHolder:
 def holder_of_owner(owner: Any) -> LimitHolder:
     """Makes the row of the owner's limits when it is missing."""
     limits, _ = OwnerLimits.objects.get_or_create(owner=owner)
+    return _owner(owner, limits)
+
+
+def _owner(owner: Any, limits: OwnerLimits) -> LimitHolder:
     name = owner.get_username()
     return LimitHolder("owner", owner.pk, f"owner:{name}", f"all keys of {name}", limits)
 
@@ -61,20 +65,27 @@ def holder_of_team(team: Team) -> LimitHolder:
 
 
 def holder_of_everybody() -> LimitHolder:
-    return LimitHolder("everybody", 0, "everybody", "everybody", Everybody.row())
+    return _everybody(Everybody.row())
+
+
+def _everybody(row: Everybody) -> LimitHolder:
+    return LimitHolder("everybody", 0, "everybody", "everybody", row)
 
 
 def holder_with(subject: Subject) -> LimitHolder | None:
-    """The holder of a limit or a raise; None for one that is deleted."""
+    """The holder of a limit or a raise; None for one that is deleted. Reads only."""
     kind, holder_id = subject.holder_kind, subject.holder_id
     if kind == "everybody":
-        return holder_of_everybody()
+        return _everybody(Everybody())
     if kind == "team":
         team = Team.objects.filter(pk=holder_id).first()
         return None if team is None else holder_of_team(team)
     if kind == "owner":
         owner = get_user_model().objects.filter(pk=holder_id).first()
-        return None if owner is None else holder_of_owner(owner)
+        if owner is None:
+            return None
+        limits = OwnerLimits.objects.filter(pk=holder_id).first()
+        return _owner(owner, limits or OwnerLimits(owner=owner))
     key = Key.objects.select_related("owner").filter(pk=holder_id).first()
     if key is None:
         return None
