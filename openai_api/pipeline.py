@@ -24,7 +24,7 @@ from openai_api.errors import ApiError, ClientGone, api_error, report
 from openai_api.exchange import Exchange, GatewayRequest
 from openai_api.fallbacks import Standbys
 from openai_api.use.recording import Metered
-from openai_api.use.sessions import named_by_body, named_by_headers
+from openai_api.use.sessions import named_by_body, named_by_headers, person_of
 from openai_api.wire.body import json_body
 from openai_api.wire.capture import KeptBody, note_answer
 from openai_api.wire.http_response import EventStreamResponse, StreamedResponse, WholeResponse
@@ -320,4 +320,4 @@ def _user(named: str, request: GatewayRequest) -> str:
             if value:
                 named = value.decode("utf-8", "replace")
                 break
-    return named[:LONGEST_USER]
+    return person_of(named)[:LONGEST_USER]

@@ -85,18 +85,41 @@ def _agent(headers: Mapping[bytes, bytes], beside: str = "") -> str:
     return _kept(headers.get(b"x-openai-subagent"), LONGEST_AGENT)
 
 
+def person_of(user: str) -> str:
+    """`user` without the session that Claude Code puts into it: limits of users hold for a person
+    over all sessions."""
+    named = _claude_user(user)
+    if named:
+        for name in ("account_uuid", "device_id"):
+            if isinstance(named.get(name), str) and named[name]:
+                return str(named[name])
+        return user
+    if len(user) > _LONGEST_USER or "_session_" not in user:
+        return user
+    found = _SESSION_IN_USER.search(user)
+    return user if found is None else user[: found.start()].removesuffix("_account_")
+
+
 def _session_of_user(user: Any) -> str:
     if not isinstance(user, str) or len(user) > _LONGEST_USER:
         return ""
-    if user.startswith("{"):
-        try:
-            named = orjson.loads(user)
-        except orjson.JSONDecodeError:
-            return ""
-        session = named.get("session_id") if isinstance(named, dict) else None
+    named = _claude_user(user)
+    if named:
+        session = named.get("session_id")
         return session if isinstance(session, str) else ""
     found = _SESSION_IN_USER.search(user) if "_session_" in user else None
     return "" if found is None else found[1]
+
+
+def _claude_user(user: str) -> dict[str, Any]:
+    """The fields of a `user` that is JSON; empty where it is none."""
+    if not user.startswith("{") or len(user) > _LONGEST_USER:
+        return {}
+    try:
+        named = orjson.loads(user)
+    except orjson.JSONDecodeError:
+        return {}
+    return named if isinstance(named, dict) and "session_id" in named else {}
 
 
 def _kept(value: Any, longest: int = LONGEST_SESSION) -> str:

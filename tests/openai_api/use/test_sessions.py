@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from openai_api.use.sessions import Session, named_by_body, named_by_headers
+from openai_api.use.sessions import Session, named_by_body, named_by_headers, person_of
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, new_id
 
@@ -66,6 +66,23 @@ def test_bodies_name_a_session(body: Any, named: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("user", "person"),
+    [
+        ("alice", "alice"),
+        (json.dumps({"device_id": "d", "account_uuid": "", "session_id": RUN}), "d"),
+        (json.dumps({"device_id": "d", "account_uuid": "a", "session_id": RUN}), "a"),
+        (f"user_ab12_account__session_{RUN}", "user_ab12"),
+        (f"user_ab12_account_9-9_session_{RUN}", "user_ab12_account_9-9"),
+        ('{"team": "a"}', '{"team": "a"}'),
+        ("{broken", "{broken"),
+        ("", ""),
+    ],
+)
+def test_a_person_is_the_same_over_sessions(user: str, person: str) -> None:
+    assert person_of(user) == person
+
+
+@pytest.mark.parametrize(
     "secret",
     [
         "sk-wai-" + "a" * 49,
@@ -90,7 +107,7 @@ def test_long_names_stay_apart_within_the_column() -> None:
 
 SAID = [{"role": "user", "content": "hi"}]
 CHAT = {"model": OPENAI, "messages": SAID}
-CLAUDE = {"metadata": {"user_id": json.dumps({"session_id": RUN})}}
+CLAUDE = {"metadata": {"user_id": json.dumps({"device_id": "device", "session_id": RUN})}}
 ASKED: dict[str, tuple[str, dict[str, Any], dict[str, str], tuple[str, str]]] = {
     "Claude Code, streamed": (
         "/messages",
@@ -140,3 +157,4 @@ def test_rows_know_their_session_and_agent(client: httpx.Client, gateway: Gatewa
         client.post(path, json=body, headers={**headers, "x-request-id": request_id})
         row = gateway.row(request_id)
         assert (row.session, row.agent) == named, name
+        assert row.user == ("device" if "user_id" in body.get("metadata", {}) else ""), name
