@@ -1,8 +1,8 @@
 """`/metrics` for Prometheus: totals since the first request, and the state of this gateway.
 
 The totals are in the database, so every worker of every host has the same figures, a restart resets
-none, and requests do nothing for them. Labels are bounded: endpoints and models of the catalog,
-never a key, an owner or a caller's words.
+none, and requests do nothing for them. Labels are bounded: endpoints, models of the catalog and
+teams, never a key, an owner or a caller's words.
 
 Only for METRICS_ALLOWED_NETWORKS; all others get 404.
 """
@@ -33,7 +33,7 @@ from keys.ledger.totals import REFUSED
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
-from keys.reports.usage import SumsEver
+from keys.reports.usage import SumsEver, TeamSumsEver
 from keys.sharing.process_lanes import lanes
 from storage.words import public_words
 
@@ -66,6 +66,7 @@ _HISTOGRAMS: Final = (
 DATABASE_ANSWERS_WITHIN_S: Final = 8.0
 
 _sums_ever = SumsEver()
+_team_sums_ever = TeamSumsEver()
 # The scrape that is running, or the last one.
 _scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
 
@@ -102,7 +103,7 @@ def _answer() -> tuple[int, bytes]:
 
 def _scrape() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*_of_ever(), *_of_alerts(), *_of_now()]))
+    registry.register(_Collected([*_of_ever(), *_of_teams(), *_of_alerts(), *_of_now()]))
     return generate_latest(registry)
 
 
@@ -139,6 +140,20 @@ def _of_ever() -> Iterator[Metric]:
         for place, sums in rows:
             histogram.add_metric(place, _buckets(sums, columns), sum_value=sums[column] / 1000)
         yield histogram
+
+
+def _of_teams() -> Iterator[Metric]:
+    try:
+        rows = sorted(_team_sums_ever.read().items())
+    finally:
+        connection.close()
+    for name, text, column, divisor in _COUNTERS:
+        counter = CounterMetricFamily(
+            name.replace("gateway_", "gateway_team_", 1), f"By team: {text}", labels=("team",)
+        )
+        for team, sums in rows:
+            counter.add_metric(team, sums[column] / divisor)
+        yield counter
 
 
 def _buckets(sums: Mapping[str, int], columns: tuple[str, ...]) -> list[tuple[str, float]]:

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from keys.amounts import MICRO
 from keys.ledger import month_totals
+from keys.ledger.team_totals import TEAM_SUMS
 from keys.ledger.totals import ADDED, REFUSED
 from keys.ledger.windows import Window
-from keys.models import DayTotal, RequestLog, Reservation
+from keys.models import DayTotal, RequestLog, Reservation, TeamTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +158,17 @@ def sums_by_day(
     ]
 
 
-# (endpoint, model) → each of `totals.ADDED`.
-Sums = dict[tuple[str, str], dict[str, int]]
+# Values of the columns that are told apart → each sum.
+Sums = dict[tuple[str, ...], dict[str, int]]
 
 
 class SumsEver:
     """All sums since the first request, by endpoint and model. Past days do not change any more,
     since no request runs for a day, and are added up once a day; a repair of a past day is noticed
     on the next day."""
+
+    by: tuple[str, ...] = ("endpoint", "model")
+    summed: tuple[str, ...] = ADDED
 
     def __init__(self) -> None:
         self._closed: tuple[date, Sums] | None = None
@@ -173,21 +177,37 @@ class SumsEver:
         closed_before = (now or timezone.now()).astimezone(UTC).date() - timedelta(days=1)
         closed = self._closed
         if closed is None or closed[0] != closed_before:
-            spans = month_totals.spans(date.min, closed_before)
-            closed = self._closed = (closed_before, _summed(spans, {}))
+            spans = self._spans(date.min, closed_before)
+            closed = self._closed = (closed_before, self._add(spans, {}))
         sums = {place: dict(each) for place, each in closed[1].items()}
-        return _summed([DayTotal.objects.filter(day__gte=closed_before)], sums)
+        return self._add(self._spans(closed_before, _FOREVER), sums)
+
+    def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
+        return month_totals.spans(begin, end)
+
+    def _add(self, spans: Iterable[QuerySet[Any]], sums: Sums) -> Sums:
+        """`sums` with the sums of the totals added."""
+        adding: dict[str, Any] = {f"sum_{name}": Sum(name) for name in self.summed}
+        for totals in spans:
+            for row in totals.values(*self.by).order_by().annotate(**adding):
+                place = tuple(row[name] for name in self.by)
+                into = sums.setdefault(place, dict.fromkeys(self.summed, 0))
+                for name in self.summed:
+                    into[name] += int(row[f"sum_{name}"] or 0)
+        return sums
 
 
-def _summed(spans: Iterable[QuerySet[Any]], sums: Sums) -> Sums:
-    """`sums` with the sums of the totals added."""
-    adding: dict[str, Any] = {f"sum_{name}": Sum(name) for name in ADDED}
-    for totals in spans:
-        for row in totals.values("endpoint", "model").order_by().annotate(**adding):
-            into = sums.setdefault((row["endpoint"], row["model"]), dict.fromkeys(ADDED, 0))
-            for name in ADDED:
-                into[name] += int(row[f"sum_{name}"] or 0)
-    return sums
+class TeamSumsEver(SumsEver):
+    """The same of teams, by the name that each had on the day."""
+
+    by = ("team_name",)
+    summed = TEAM_SUMS
+
+    def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
+        return [TeamTotal.objects.filter(team_id__gt=0, day__gte=begin, day__lt=end)]
+
+
+_FOREVER: Final = date(9999, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ PAGES = (
     "/admin/keys/everybody/",
     "/admin/keys/raise/add/",
     "/admin/keys/raiserequest/",
+    "/admin/keys/team/add/",
+    "/admin/keys/requestlog/report/?by=key",
     "/admin/keys/requestlog/",
     "/admin/keys/requestlog/{row}/change/",
     "/admin/keys/requestlog/sessions/",

@@ -80,3 +80,23 @@ def test_only_named_networks_may_read(client_ip: str, allowed: bool, settings: o
         ipaddress.ip_network(text) for text in ("10.0.0.0/8", "::1/128")
     ]
     assert is_allowed(client_ip) is allowed
+
+
+def test_a_team_has_counters_of_its_own(
+    tuned_gateway: GatewayProcess, tuned_client: httpx.Client
+) -> None:
+    tuned_gateway.issue_key("before", owner="tess")
+    tuned_gateway.manage("issue_team", 'the "best" team')
+    tuned_gateway.manage("team_members", 'the "best" team', "--add", "tess")
+    key = tuned_gateway.issue_key("after joining", owner="tess")
+    headers = {"authorization": f"Bearer {key}"}
+    answer = tuned_client.post("/chat/completions", json=chat_body(model=OPENAI), headers=headers)
+    tuned_gateway.row(answer.headers["x-request-id"])
+    of_team = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(scraped(tuned_gateway).text)
+        for sample in family.samples
+        if sample.labels.get("team") == 'the "best" team'
+    }
+    assert of_team["gateway_team_requests_total"] == 1
+    assert of_team["gateway_team_cost_usd_total"] > 0
