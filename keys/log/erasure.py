@@ -19,6 +19,7 @@ from django.db.models.functions import Cast, Concat
 
 from alerts import store
 from keys.ledger.captured_retention import delete_all_of_key
+from keys.ledger.persons import erase_persons
 from keys.log.walk import Sought, Walk
 from keys.models import (
     DayTotal,
@@ -87,6 +88,7 @@ def erase_rows(user_id: int) -> Iterator[int]:
         )
     for totals in (DayTotal, MonthTotal):
         totals.objects.filter(owner_id=user_id).update(owner_name=name, key_name=_NAME_OF_KEY)
+    erase_persons(user_id, name)
 
 
 def erase_texts(user_id: int) -> Iterator[int]:

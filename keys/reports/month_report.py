@@ -107,6 +107,16 @@ def month_report(month: date, by: str) -> MonthReport:
     return MonthReport(month, by, lines, total)
 
 
+def lines_of_team(team_id: int, month: date) -> list[Line]:
+    """What each member used of what is the team's, the most expensive first; also of those who have
+    left it."""
+    until = month_totals.next_month(month)
+    lines = _lines(
+        "owner", [TeamTotal.objects.filter(team_id=team_id, day__gte=month, day__lt=until)]
+    )
+    return sorted(lines, key=lambda line: -line.sums["cost_nano_usd"])
+
+
 def _total(spans: Iterable[QuerySet[Any]]) -> dict[str, int]:
     total = dict.fromkeys(TEAM_SUMS, 0)
     for totals in spans:

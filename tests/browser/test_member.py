@@ -168,6 +168,8 @@ def test_no_page_has_a_serious_problem(
 ) -> None:
     key, text = gateway.issue("seen", owner=name, daily_budget_nano_usd=10**9, concurrency=2)
     gateway.issue_key("other", owner=name)
+    gateway.manage("issue_team", f"team of {name}")
+    gateway.manage("team_members", f"team of {name}", "--lead", name)
     assert chat(gateway, text, f"run of {name}").status_code == 200
     paths = [
         "/",
@@ -178,6 +180,8 @@ def test_no_page_has_a_serious_problem(
         f"/keys/{key.pk}/limits/",
         f"/keys/{key.pk}/ask/",
         "/raises/",
+        "/team/",
+        f"/team/keys/{key.pk}/",
     ]
     paths += [f"/keys/{key.pk}/rotate/", "/usage/", "/requests/", "/playground/"]
     problems: list[str] = []

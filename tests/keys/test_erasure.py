@@ -16,7 +16,16 @@ from alerts.findings import Finding, Holder
 from alerts.models import Alert, Delivery
 from keys.key_history import note_change, note_made
 from keys.log import erasure
-from keys.models import CapturedText, DayTotal, Key, Membership, MonthTotal, RequestLog, Team
+from keys.models import (
+    CapturedText,
+    DayTotal,
+    Key,
+    Membership,
+    MonthTotal,
+    RequestLog,
+    Team,
+    TeamTotal,
+)
 from tests.keys.factories import issued, log_row, user
 from tests.keys.member.conftest import signed_in
 
@@ -66,6 +75,18 @@ def carol() -> Any:
             endpoint="chat",
             cost_nano_usd=15,
         )
+    for user_, team_id in (("carol", 4), ("", 4), ("carol's mother", 4), ("carol", 0)):
+        TeamTotal.objects.create(
+            day=date(2027, 1, 1),
+            team_id=team_id,
+            team_name="research" if team_id else "",
+            key_id=key.pk,
+            key_name=key.name,
+            owner_id=carol.pk,
+            owner_name="carol",
+            user=user_,
+            cost_nano_usd=5,
+        )
     CapturedText.objects.create(
         started_at=DAY,
         request_id="asked 0",
@@ -87,7 +108,8 @@ def carol() -> Any:
 
 def everything_kept() -> str:
     users = get_user_model().objects
-    tables = (users, RequestLog.objects, DayTotal.objects, MonthTotal.objects, LogEntry.objects)
+    totals = (DayTotal.objects, MonthTotal.objects, TeamTotal.objects)
+    tables = (users, RequestLog.objects, *totals, LogEntry.objects)
     kept = [str(list(table.values())) for table in tables]
     return " ".join(
         [*kept, str(list(CapturedText.objects.values())), str(list(Key.objects.values()))]
@@ -111,6 +133,9 @@ def test_no_name_is_left_and_every_sum_is(carol: Any) -> None:
         *("Made by its owner.", "", "Budget per day (USD): 5 → 7.", "")
     ]
     assert not Membership.objects.exists()
+    team = TeamTotal.objects.get()
+    assert (team.team_name, team.user, team.cost_nano_usd) == ("research", "", 15)
+    assert (team.owner_name, team.key_name) == (new_name, f"key {team.key_id}")
     bob = RequestLog.objects.get(request_id="of bob")
     assert (bob.owner_name, bob.client_ip) == ("bob", "192.0.2.8")
 

@@ -1,14 +1,16 @@
 """A team's page, and what its leads may do with members' keys: no way over its border."""
 
+from datetime import UTC, date
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from keys import key_text
 from keys.member import team_page
-from keys.models import Key, Limit, Membership, OwnerLimits, Team
+from keys.models import Key, Limit, Membership, OwnerLimits, Team, TeamTotal
 from tests.keys.factories import issued, user
 from tests.keys.member.conftest import signed_in
 from tests.keys.member.test_keys import shown_key, texts
@@ -174,3 +176,26 @@ def test_a_large_team_comes_in_pages_of_few_queries(
         first = lead.get("/team/")
     assert "member-2" in texts(first) and "member-3" not in texts(first)
     assert "member-8" in texts(lead.get("/team/?page=3"))
+
+
+def test_a_lead_sees_what_the_team_used_by_month_and_member(lead: Client, research: Team) -> None:
+    def total(day: date, team: int, name: str, cost: int) -> None:
+        TeamTotal.objects.create(
+            day=day,
+            team_id=team,
+            owner_id=len(name),
+            owner_name=name,
+            requests=3,
+            cost_nano_usd=cost,
+        )
+
+    today = timezone.now().astimezone(UTC).date()
+    total(today, research.pk, "bob", 4 * 10**9)
+    total(today, research.pk, "who left", 10**9)
+    total(today, research.pk + 1, "of others", 7 * 10**9)
+    total(date(2026, 1, 5), research.pk, "bob", 2 * 10**9)
+    page = texts(lead.get("/team/"))
+    assert "(UTC): $5.00" in page and "who left 3 0 $1.00" in page and "of others" not in page
+    assert "January 2026 (UTC): $2.00" in texts(lead.get("/team/?month=2026-01"))
+    for odd in ("2026-13", "9999-12", "%00", "0001-01"):
+        assert lead.get(f"/team/?month={odd}").status_code == 200, odd
