@@ -24,6 +24,13 @@ class MembershipInline(TabularInline):
     verbose_name_plural = "members"
     ordering = ("user__username",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """With names that screen readers read: the heads of the columns are none."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = {"user": "Member", "is_lead": "Lead"}[db_field.name]
+        return field
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user")
 
