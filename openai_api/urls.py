@@ -10,6 +10,7 @@ from openai_api.decisions.view import DecisionsView
 from openai_api.embeddings.view import EmbeddingsView
 from openai_api.image_edits.view import ImageEditsView
 from openai_api.images.view import ImageGenerationsView
+from openai_api.key_info.history import KeyUsageView
 from openai_api.key_info.view import KeyView
 from openai_api.messages.view import CountTokensView, MessagesView
 from openai_api.model_list.view import ModelsView, ModelView
@@ -24,6 +25,7 @@ urlpatterns = [
     path("models", ModelsView.as_view()),
     path("models/<path:model_id>", ModelView.as_view()),
     path("key", KeyView.as_view()),
+    path("key/usage", KeyUsageView.as_view()),
     path("chat/completions", ChatCompletionsView.as_view()),
     path("responses", ResponsesView.as_view()),
     path("responses/input_tokens", InputTokensView.as_view()),
