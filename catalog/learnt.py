@@ -46,6 +46,7 @@ class Learnt:
 
 NOTHING: Final = Learnt()
 _learnt: dict[str, Learnt] = {}
+_ceilings = 0
 
 
 def of(model: str) -> Learnt:
@@ -116,7 +117,7 @@ def context_window(model: str, tokens: int, source: str, *, listed: int | None) 
     smallest = min((value for value in (known.context_window, listed) if value), default=None)
     if smallest is None or tokens < smallest:
         known.context_window = tokens
-        known.ceilings["context_window"] = _lesson(source)
+        _note_ceiling(known, "context_window", source)
 
 
 def most_output(model: str, tokens: int, source: str) -> None:
@@ -124,7 +125,7 @@ def most_output(model: str, tokens: int, source: str) -> None:
     known = _known(model)
     if known.most_output is None or tokens < known.most_output:
         known.most_output = tokens
-        known.ceilings["most_output"] = _lesson(source)
+        _note_ceiling(known, "most_output", source)
 
 
 def batch_tokens(model: str, tokens: int, source: str) -> None:
@@ -132,7 +133,7 @@ def batch_tokens(model: str, tokens: int, source: str) -> None:
     known = _known(model)
     if known.batch_tokens is None or tokens < known.batch_tokens:
         known.batch_tokens = tokens
-        known.ceilings["batch_tokens"] = _lesson(source)
+        _note_ceiling(known, "batch_tokens", source)
 
 
 def characters(model: str, count: int, source: str) -> None:
@@ -140,7 +141,12 @@ def characters(model: str, count: int, source: str) -> None:
     known = _known(model)
     if known.characters is None or count < known.characters:
         known.characters = count
-        known.ceilings["characters"] = _lesson(source)
+        _note_ceiling(known, "characters", source)
+
+
+def ceilings_known() -> int:
+    """Grows with every ceiling that is learnt: what was made of older ones is out of date."""
+    return _ceilings
 
 
 def forget() -> None:
@@ -154,6 +160,12 @@ def _known(model: str) -> Learnt:
             _learnt.clear()
         known = _learnt[model] = Learnt()
     return known
+
+
+def _note_ceiling(known: Learnt, name: str, source: str) -> None:
+    global _ceilings
+    _ceilings += 1
+    known.ceilings[name] = _lesson(source)
 
 
 def _lesson(source: str) -> Lesson:

@@ -5,12 +5,12 @@ One list for the clients of OpenAI and of Anthropic: it has the fields of both. 
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from django.http.response import HttpResponseBase
 
-from catalog import resolve
+from catalog import learnt, resolve
 from catalog.snapshot import current
 from keys.access.key_record import KeyRecord
 from openai_api.base import GatewayView
@@ -50,6 +50,9 @@ def _response(body: bytes, request: Any) -> WholeResponse:
     return response
 
 
+Version: TypeAlias = tuple[int, float, int]
+
+
 class _Allows:
     """A key's rule as an argument that the cache ignores: the key's patterns are the cache's
     argument.
@@ -70,14 +73,15 @@ def _served(key: KeyRecord) -> tuple[str, ...]:
     return tuple(name for name in SERVED if key.allows_endpoint(name))
 
 
-def _version() -> tuple[int, float]:
+def _version() -> Version:
+    """Of the catalog, and of the ceilings that upstream taught since."""
     snapshot = current()
-    return snapshot.revision, snapshot.loaded_at
+    return snapshot.revision, snapshot.loaded_at, learnt.ceilings_known()
 
 
 @lru_cache(maxsize=256)
 def _list_body(
-    version: tuple[int, float],
+    version: Version,
     patterns: tuple[str, ...] | None,
     served: tuple[str, ...],
     protocol: str | None,

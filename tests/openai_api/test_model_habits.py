@@ -73,6 +73,7 @@ def test_a_ceiling_below_the_catalogs_is_kept_and_listed(
     client: httpx.Client, upstream: RunningSimulator
 ) -> None:
     turns = said(("user", "Hello"))
+    assert client.get("/models").status_code == 200
     assert chat(client, GLM, turns, max_tokens=262_144).status_code == 200
     # Beside the prompt there is a little less room than the ceiling.
     assert 255_000 < upstream.requests[-1].body["max_tokens"] < 256_000
@@ -114,3 +115,28 @@ def test_decision_models_decide_and_do_not_chat(client: httpx.Client, model: str
     refused = chat(client, model, said(("user", "Hello")))
     assert refused.status_code == 400
     assert refused.json()["error"]["code"] == "model_not_supported"
+
+
+@pytest.mark.parametrize(("model", "limit"), [(LLAMA, 36), (KIMI, 33)])
+def test_a_call_that_the_limit_cut_off_is_told_as_such(
+    client: httpx.Client, model: str, limit: int
+) -> None:
+    asked = "What is the weather in Paris, Rome, Oslo and Berlin?"
+    parameters = {"type": "object", "properties": {"location": {"type": "string"}}}
+    function = {"name": "get_weather", "description": "", "parameters": parameters}
+    tools = [{"type": "function", "function": function}]
+    more: dict[str, Any] = {"tools": tools, "tool_choice": "required", "max_tokens": limit}
+    whole = chat(client, model, said(("user", asked)), **more)
+    assert whole.json()["choices"][0]["finish_reason"] == "length"
+    assert whole.json()["usage"]["completion_tokens"] == limit
+    streamed = chat(client, model, said(("user", asked)), stream=True, **more)
+    assert '"finish_reason":"length"' in streamed.text
+    assert '"finish_reason":"tool_calls"' not in streamed.text
+    body: dict[str, Any] = {"model": model, "tools": [{"type": "function", **function}]}
+    body |= {"input": asked, "tool_choice": "required", "max_output_tokens": limit}
+    response = client.post("/responses", json=body).json()
+    assert response["incomplete_details"] == {"reason": "max_output_tokens"}
+    body = {"model": model, "messages": said(("user", asked)), "max_tokens": limit}
+    body["tools"] = [{"name": "get_weather", "input_schema": parameters}]
+    body["tool_choice"] = {"type": "any"}
+    assert client.post("/messages", json=body).json()["stop_reason"] == "max_tokens"

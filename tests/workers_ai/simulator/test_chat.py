@@ -304,3 +304,28 @@ def test_the_guard_says_what_is_unsafe(api: httpx.Client) -> None:
     verdict = api.post(run, json={"messages": messages, "response_format": form}).json()
     assert text == "unsafe\nS9"
     assert verdict["result"]["response"] == {"safe": False, "categories": ["S9"]}
+
+
+@pytest.mark.parametrize("model", [LLAMA, KIMI, GLM])
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_limit_cuts_a_call_off(api: httpx.Client, model: str, stream: bool) -> None:
+    body = {"tools": [WEATHER], "max_tokens": 32, "stream": stream, "tool_choice": "required"}
+    question = "What is the weather in Paris, Rome, Oslo and Berlin?"
+    answer = ask(api, model, question, reasoning_effort="low", **body)
+    if not stream:
+        choice = answer.json()["choices"][0]
+        texts = [call["function"]["arguments"] for call in choice["message"]["tool_calls"]]
+        assert choice["finish_reason"] == "length"
+        assert answer.json()["usage"]["completion_tokens"] == 32
+    else:
+        choices = [choice for event in events(answer) for choice in event.get("choices", ())]
+        assert [one["finish_reason"] for one in choices if one.get("finish_reason")] == ["length"]
+        parts: dict[int, str] = {}
+        for one in choices:
+            for call in one["delta"].get("tool_calls", ()):
+                said = call["function"]["arguments"]
+                parts[call["index"]] = parts.get(call["index"], "") + said
+        texts = list(parts.values())
+    assert texts
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(texts[-1])

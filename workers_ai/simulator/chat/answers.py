@@ -31,8 +31,15 @@ MAX_PARALLEL_CALLS = 4
 
 @dataclass(frozen=True)
 class ToolCall:
+    """`written` is what came of the arguments' text before the output limit."""
+
     name: str
     arguments: dict[str, Any]
+    written: str | None = None
+
+    @property
+    def text(self) -> str:
+        return orjson.dumps(self.arguments).decode() if self.written is None else self.written
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _choice(made: Generated) -> dict[str, Any]:
                 "type": "function",
                 "function": {
                     "name": one.name,
-                    "arguments": orjson.dumps(one.arguments).decode(),
+                    "arguments": one.text,
                 },
             }
             for one, call_id in zip(made.tool_calls, made.call_ids(), strict=True)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.chat.answers import Thought, answer
+from workers_ai.simulator.chat.answers import Thought, ToolCall, answer
 from workers_ai.simulator.chat.request import (
     asked,
     conversation,
@@ -54,7 +54,7 @@ def generate(call: Call, body: dict[str, Any]) -> list[Generated]:
     cut.json_mode = question.json_schema is not None
     if family.openai_schema and body.get("logprobs"):
         cut.top_logprobs = int(body.get("top_logprobs") or 0)
-    cut.usage = token_usage(entry, prompt_tokens, count * _completion_tokens(cut), cached)
+    cut.usage = token_usage(entry, prompt_tokens, count * _completion_tokens(cut, limit), cached)
     made = [cut]
     for index in range(1, count):
         made.append(Generated(**{**cut.__dict__, "index": index}))
@@ -79,15 +79,41 @@ def _cut(
         thoughts = thoughts[:limit]
         words = words[: limit - len(thoughts)]
         calls, finish = (), "length"
+    elif limit is not None and calls:
+        left = limit - len(thoughts) - len(words)
+        written = _calls_within(calls, left, whole_only=family.dialect == "legacy")
+        calls, finish = written, "tool_calls" if written == calls else "length"
     return Generated("", family, words, {}, thoughts, calls, finish)
 
 
-def _completion_tokens(made: Generated) -> int:
+def _calls_within(
+    calls: tuple[ToolCall, ...], tokens: int, *, whole_only: bool
+) -> tuple[ToolCall, ...]:
+    """The calls that so many tokens write, the last perhaps cut off; `whole_only`: a server that
+    gives out what it has parsed has nothing of that one.
+    """
+    written: list[ToolCall] = []
+    for call in calls:
+        name, arguments = split_tokens(call.name), split_tokens(call.text)
+        if len(name) + len(arguments) <= tokens:
+            written.append(call)
+            tokens -= len(name) + len(arguments)
+            continue
+        if tokens > len(name) and not whole_only:
+            text = "".join(arguments[: tokens - len(name)])
+            written.append(replace(call, written=text))
+        break
+    return tuple(written)
+
+
+def _completion_tokens(made: Generated, limit: int | None) -> int:
+    if made.finish_reason == "length" and limit is not None:
+        return limit
     calls = [{"name": call.name, "arguments": call.arguments} for call in made.tool_calls]
     spent = len(made.content) + len(made.reasoning)
     spent += count_tokens(orjson.dumps(calls).decode()) if calls else 0
-    # The end of the turn is a token too, unless the answer was cut off.
-    return spent if made.finish_reason == "length" else spent + 1
+    # The end of the turn is a token too.
+    return spent + 1
 
 
 def _cached_tokens(

@@ -4,8 +4,6 @@ import time
 import uuid
 from typing import Any
 
-import orjson
-
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.chat import completions
 from workers_ai.simulator.chat.generate import generate
@@ -95,7 +93,7 @@ def response_object(made: Generated) -> dict[str, Any]:
                 "type": "function_call",
                 "call_id": _id("call"),
                 "name": one.name,
-                "arguments": orjson.dumps(one.arguments).decode(),
+                "arguments": one.text,
                 "status": "completed",
             }
         )

@@ -143,7 +143,7 @@ def incremental_steps(made: Generated) -> Iterator[Step]:
     for token in [made.text] if made.json_mode and made.content else made.content:
         yield chunk({"content": as_scalar(token)}, 1)
     for position, (call, call_id) in enumerate(zip(made.tool_calls, made.call_ids(), strict=True)):
-        function = {"name": call.name, "arguments": orjson.dumps(call.arguments).decode()}
+        function = {"name": call.name, "arguments": call.text}
         whole = {"id": call_id, "type": "function", "index": position, "function": function}
         yield chunk({"tool_calls": [whole]}, 1)
     # This backend says "stop" after tool calls too.
@@ -217,7 +217,7 @@ def _choice_steps(
         opening = {"name": call.name, "arguments": ""}
         start = {"index": position, "id": call_id, "type": "function", "function": opening}
         yield chunk({"content": None, "tool_calls": [start]} if sglang else {"tool_calls": [start]})
-        for piece in _fragments(orjson.dumps(call.arguments).decode()):
+        for piece in _fragments(call.text):
             yield chunk({"tool_calls": [{"index": position, "function": {"arguments": piece}}]})
     ending = {"reasoning_content": None} if sglang else {}
     stopped_at = 106 if made.finish_reason == "stop" else None
