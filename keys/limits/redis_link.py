@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from keys.limits.counting_scripts import COUNTED, GIVE_BACK, HEARTBEAT, RELEASE, TAKE
+from keys.limits.redis_failure import why
 from keys.limits.redis_scripts import ScriptLine
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,6 @@ logger = logging.getLogger(__name__)
 # Redis answers within a millisecond. A request that waits for this long counts without it.
 TIMEOUT_S: Final = 1.0
 TRY_AGAIN_S: Final = 2.0
-# Characters of what Redis says.
-LONGEST_WORDS: Final = 120
 
 SCRIPTS: Final = (TAKE, COUNTED, GIVE_BACK, RELEASE, HEARTBEAT)
 
@@ -95,7 +94,7 @@ class RedisLink:
     def _note_unreachable(self, error: Exception) -> None:
         now = self._clock()
         self._try_at = now + TRY_AGAIN_S
-        self._why = _why(error)
+        self._why = why(error)
         if self._unreachable_since is None:
             self._unreachable_since = now
             logger.error(
@@ -107,13 +106,3 @@ class RedisLink:
             outage_s = self._clock() - self._unreachable_since
             self._unreachable_since = None
             logger.warning("Redis answers again after %.1f s; limits are shared again.", outage_s)
-
-
-def _why(error: Exception) -> str:
-    """What Redis answered. Of what failed before it could answer only the type: the text may
-    contain the URL, and so a password."""
-    if not isinstance(error, ResponseError):
-        return f"does not answer ({type(error).__name__})"
-    # An unknown command is answered with the arguments that came with it.
-    words = str(error).partition(", with args")[0].splitlines()[:1]
-    return f"refuses: {''.join(words)[:LONGEST_WORDS]}"

@@ -9,9 +9,10 @@ import redis
 from keys.limits.counters import Counted, Denial, Limit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
-from tests.keys.engines import redis_server
+from tests.keys.engines import RedisServer, redis_server
 from tests.keys.factories import Clock
 from tests.keys.limits.test_counters import is_denied, key, on_kimi, owner
+from tests.needs import program
 
 
 @pytest.fixture(scope="module")
@@ -385,6 +386,54 @@ async def test_a_replica_is_told_in_its_own_words(worker, server, caplog):
             assert "read only replica" in caplog.text
         finally:
             direct.replicaof("NO", "ONE")
+
+
+async def test_what_mends_it_is_told_with_what_redis_says(worker, server):
+    """And limits go on, counted by the worker."""
+
+    async def told(url):
+        engine = RedisCounters(url)
+        try:
+            assert not await is_denied(engine, key(rpm=5))
+            return engine.health()
+        finally:
+            await engine.close()
+
+    accounts = {"noscript": "-@scripting", "notime": "-time", "nokeys": "+@all"}
+    with redis.Redis.from_url(server.url) as direct:
+        for name, commands in accounts.items():
+            keys = ["other:*"] if name == "nokeys" else ["*"]
+            commands = ["+@all", commands]
+            direct.acl_setuser(name, enabled=True, passwords=["+p"], keys=keys, commands=commands)
+        enough = ["-@all", "+@scripting", "+@connection", "+@hash", "+@sortedset", "+@keyspace"]
+        direct.acl_setuser(
+            "enough", enabled=True, passwords=["+p"], keys=["wai:*"], commands=[*enough, "+time"]
+        )
+        assert await told(server.url.replace("unix://", "unix://enough:p@")) == ""
+        for name in accounts:
+            said = await told(server.url.replace("unix://", f"unix://{name}:p@"))
+            assert "its account needs the commands" in said, name
+        wrong = await told(server.url.replace("unix://", "unix://noscript:wrong-one@"))
+        assert "refuses: invalid username-password pair" in wrong
+        assert "set REDIS_URL with its password" in wrong
+        assert "wrong-one" not in wrong
+        assert "no database of it" in await told(server.url + "?db=99")
+        direct.config_set("maxmemory", "1")
+        assert "raise its maxmemory" in await told(server.url)
+        direct.config_set("maxmemory", "0")
+    assert "(Connection refused)" in await told("redis://127.0.0.1:1")
+
+
+async def test_a_cluster_is_told_what_to_do(tmp_path):
+    server = RedisServer(program("redis-server"), tmp_path)
+    server.start("--cluster-enabled", "yes", "--cluster-config-file", str(tmp_path / "nodes"))
+    engine = RedisCounters(server.url)
+    try:
+        assert not await is_denied(engine, key(rpm=5))
+        assert "it is a Redis Cluster: set REDIS_URL to a single server" in engine.health()
+    finally:
+        await engine.close()
+        server.stop()
 
 
 async def test_scripts_go_along_where_they_may_not_be_loaded(worker, server, caplog):
