@@ -6,7 +6,7 @@ concurrent requests are in both or in neither. Memory is bounded by one day's to
 checked against their days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -15,8 +15,9 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from keys.ledger import month_totals
+from keys.ledger import month_totals, team_totals
 from keys.ledger.snapshot import snapshot
+from keys.ledger.team_totals import TeamPlace
 from keys.ledger.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
 from keys.models import (
     DURATION_COUNTS,
@@ -35,7 +36,7 @@ DayRows = dict[Place, dict[str, Any]]
 class Difference:
     """One number of one total that differs from the sum of its rows."""
 
-    place: Place
+    place: Place | TeamPlace
     field: str
     rows: int
     total: int
@@ -73,13 +74,26 @@ def differences(day: date) -> list[Difference]:
         if first is not None and day < first:
             return []
         computed, stored = sums_of_rows(day), _stored(day)
+        whole = team_totals.first_whole_day()
+        has_teams = whole is not None and whole <= day
+        of_teams = team_totals.sums_of_rows(day) if has_teams else {}
+        stored_of_teams = team_totals.stored(day) if has_teams else {}
     return [
-        Difference(place, field, rows[field], total[field])
-        for place in sorted(computed.keys() | stored.keys())
-        for rows, total in [(computed.get(place, _NOTHING), stored.get(place, _NOTHING))]
-        for field in FROM_ROWS
-        if rows[field] != total[field]
+        *_compared(computed, stored, FROM_ROWS),
+        *_compared(of_teams, stored_of_teams, team_totals.TEAM_SUMS),
     ]
+
+
+def _compared(
+    computed: Mapping[Any, dict[str, Any]],
+    stored: Mapping[Any, dict[str, Any]],
+    fields: Iterable[str],
+) -> Iterator[Difference]:
+    for place in sorted(computed.keys() | stored.keys()):
+        rows, total = computed.get(place, _NOTHING), stored.get(place, _NOTHING)
+        for field in fields:
+            if rows[field] != total[field]:
+                yield Difference(place, field, rows[field], total[field])
 
 
 def month_differences(month: date) -> list[Difference]:
@@ -132,6 +146,8 @@ def repair(day: date) -> None:
             [DayTotal(**place._asdict(), **sums) for place, sums in computed.items()],
             batch_size=500,
         )
+        team_totals.lock()
+        team_totals.set_to_rows(day)
 
 
 def sums_of_rows(day: date) -> DayRows:

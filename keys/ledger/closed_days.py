@@ -28,6 +28,16 @@ _MANY: Final[frozenset[HolderKind]] = frozenset({"team", "everybody"})
 _CLOSED_AFTER: Final = timedelta(days=3)
 
 
+_ROWS: Final = """
+        SELECT day, {model} AS model, {sign} cost_nano_usd AS cost_nano_usd,
+        {sign} neurons_micro AS neurons_micro, {sign} requests AS requests,
+        {sign} (prompt_tokens + completion_tokens) AS tokens FROM {table}
+        WHERE {whose} AND day >= ? {before}"""
+# Who names nobody has used what the key has and no person of it: a row of somebody without team and
+# name is in no total but the key's.
+_NAMED: Final = "key_id = ? AND \"user\" > ''"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where what a scope has used is found, and in the reservations what it may use."""
@@ -35,18 +45,28 @@ class Source:
     table: str
     whose: str
     values: tuple[Any, ...]
+    # Whether what named persons used of it is left out.
+    is_of_nobody: bool = False
 
-    def sums(self, by_model: bool, beside: str = "") -> str:
-        """A statement for sums by day, and by model if asked, whose last value is the first day;
-        `beside` are further rows of the same columns."""
-        model = "model" if by_model else "''"
+    def sums(self, by_model: bool, beside: str = "", *, ends: bool = False) -> str:
+        """A statement for sums by day, and by model if asked. `beside` are further rows of the same
+        columns; with `ends` they are those before a day."""
+        model, before = "model" if by_model else "''", "AND day < ?" if ends else ""
+        parts = {"model": model, "before": before}
+        rows = _ROWS.format(sign="", table=self.table, whose=self.whose, **parts)
+        if self.is_of_nobody:
+            named = _ROWS.format(sign="-", table="keys_teamtotal", whose=_NAMED, **parts)
+            rows = f"{rows} UNION ALL {named}"
         return f"""
     SELECT day, model, SUM(cost_nano_usd), SUM(neurons_micro), SUM(requests), SUM(tokens) FROM (
-        SELECT day, {model} AS model, cost_nano_usd, neurons_micro, requests,
-        prompt_tokens + completion_tokens AS tokens FROM {self.table}
-        WHERE {self.whose} AND day >= ? {beside}
+        {rows} {beside}
     ) AS amounts GROUP BY day, model
 """
+
+    def values_with(self, *days: Any) -> tuple[Any, ...]:
+        """The values of `sums`, before those of the rows beside."""
+        values = (*self.values, *days)
+        return values * 2 if self.is_of_nobody else values
 
 
 _SOURCES: Final[dict[HolderKind, tuple[str, str]]] = {
@@ -62,6 +82,8 @@ def source_of(scope: BudgetScope) -> Source:
     table, whose = _SOURCES[scope.kind]
     values: tuple[Any, ...] = (scope.id,)
     if scope.kind == "user":
+        if not scope.user:
+            return Source("keys_daytotal", "key_id = ?", values, is_of_nobody=True)
         values = (scope.id, scope.user)
     elif scope.kind == "everybody":
         values = ()
@@ -120,8 +142,8 @@ def _sums_between(
     if begin >= end:
         return {}
     source = source_of(scope)
-    statement = source.sums(scope.is_on_some_models, "AND day < ?")
-    values = (*source.values, transaction.day(begin), transaction.day(end))
+    statement = source.sums(scope.is_on_some_models, ends=True)
+    values = source.values_with(transaction.day(begin), transaction.day(end))
     [rows] = transaction.select([(statement, values)])
     return days_of(rows)
 
@@ -131,24 +153,27 @@ def _sums_before(
 ) -> dict[str, Amounts]:
     transaction.flush()
     sums: dict[str, Amounts] = {}
-    for totals in _totals_before(scope, end):
+    for sign, totals in _totals_before(scope, end):
         rows = totals.order_by().values("model").annotate(**_SUMS)
         for model, *amounts in rows.values_list("model", *_SUMS):
             name = model if scope.is_on_some_models else ""
-            added = Amounts(*(int(amount or 0) for amount in amounts))
+            added = Amounts(*(sign * int(amount or 0) for amount in amounts))
             sums[name] = sums.get(name, Amounts()).plus(added)
     return sums
 
 
-def _totals_before(scope: BudgetScope, end: date) -> list[QuerySet[Any]]:
+def _totals_before(scope: BudgetScope, end: date) -> list[tuple[int, QuerySet[Any]]]:
+    """Totals, and 1 or -1 for those to add and those to take away."""
     if scope.kind == "everybody":
-        return month_totals.spans(date.min, end)
+        return [(1, totals) for totals in month_totals.spans(date.min, end)]
+    days, teams = DayTotal.objects.filter(day__lt=end), TeamTotal.objects.filter(day__lt=end)
     if scope.kind in ("key", "owner"):
-        return [DayTotal.objects.filter(**{f"{scope.kind}_id": scope.id, "day__lt": end})]
-    whose: dict[str, Any] = {"team_id": scope.id}
-    if scope.kind == "user":
-        whose = {"key_id": scope.id, "user": scope.user}
-    return [TeamTotal.objects.filter(**whose, day__lt=end)]
+        return [(1, days.filter(**{f"{scope.kind}_id": scope.id}))]
+    if scope.kind == "team":
+        return [(1, teams.filter(team_id=scope.id))]
+    if scope.user:
+        return [(1, teams.filter(key_id=scope.id, user=scope.user))]
+    return [(1, days.filter(key_id=scope.id)), (-1, teams.filter(key_id=scope.id, user__gt=""))]
 
 
 _SUMS: Final[dict[str, Any]] = {

@@ -91,13 +91,13 @@ class Spending:
         return part
 
     def add(self, held: Claim) -> None:
-        by_model = self.days.setdefault(held.day, {})
-        by_model[held.model] = by_model.get(held.model, Amounts()).plus(held.set_aside)
+        by_model, added = self.days.setdefault(held.day, {}), held.set_aside
+        by_model[held.model] = by_model.get(held.model, Amounts()).plus(added)
         self._rooms = {at: rooms for at, rooms in self._rooms.items() if at.day == held.day}
         for rooms in self._rooms.values():
             for room in rooms:
                 if room.budget.subject.counts(held.model):
-                    room.left -= held.set_aside[PLACE_OF[room.budget.subject.what]]
+                    room.left -= added[PLACE_OF[room.budget.subject.what]]
 
     def _rooms_for(self, scope: BudgetScope, claim: Claim) -> list[_Room]:
         """The rooms of the budgets on the claim's model."""
@@ -153,10 +153,12 @@ def read_spending(
         known, first = closed.read(scope, first, first_claimed, transaction)
         spent[name] = Spending(known)
         source = source_of(scope)
-        model = _BY_MODEL[scope.is_on_some_models]
-        reserved = _RESERVED.format(model=model, whose=source.whose)
+        model, whose, whom = _BY_MODEL[scope.is_on_some_models], source.whose, source.values
+        if source.is_of_nobody:
+            whose += " AND \"user\" = ''"
+        reserved = _RESERVED.format(model=model, whose=whose)
         day = transaction.day(first)
-        values = (*source.values, day, *source.values, day, moment)
+        values = (*source.values_with(day), *whom, day, moment)
         questions.append((source.sums(scope.is_on_some_models, reserved), values))
     for spending, rows in zip(spent.values(), transaction.select(questions), strict=True):
         spending.days.update(days_of(rows))

@@ -53,6 +53,8 @@ def keys_of(kind, number, limit):
         ids = {"id": 10 * number + n, "owner_id": 10 * number + n, "team_id": 10 * number + n}
         if kind in ("owner", "team"):
             ids[f"{kind}_id"] = 10 * number
+        elif kind == "user":
+            ids["team_id"] = None
         keys.append(record(**ids, team_name="research", more_limits=(limit,)))
     return keys
 
@@ -118,9 +120,12 @@ async def seven_pass(tries, kind, number, what, window, models):
         assert all("on @cf/moonshotai/*" in str(error) for error in refused)
     if kind == "user":
         assert (await tries.at_once(keys, 9, user="bob"))[0] == 7
+        assert (await tries.at_once(keys, 9, user=""))[0] == 7
     await tries.settle()
     # What is used stays used; only slots come back.
-    assert (await tries.at_once(keys, 9))[0] == (7 if what == "concurrency" else 0)
+    for user in ("ada", "") if kind == "user" else ("ada",):
+        passed, _ = await tries.at_once(keys, 9, user=user)
+        assert passed == (7 if what == "concurrency" else 0)
     await tries.settle()
 
 

@@ -40,7 +40,7 @@ def starts() -> Iterator[float]:
 MODELS = ("@cf/moonshotai/kimi", "@cf/meta/llama")
 # The ids of each key: its own, its owner's, its team's.
 KEYS = ((1, 1, 1), (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 3, None))
-HOLDERS = [("key", 1), ("owner", 1), ("team", 1), ("everybody", 0), ("user", 1)]
+HOLDERS = [("key", 1), ("owner", 1), ("team", 1), ("everybody", 0), ("user", 1), ("user", 4)]
 RATES = {("requests", "minute"), ("tokens", "minute"), ("concurrency", "")}
 
 
