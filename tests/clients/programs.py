@@ -29,9 +29,10 @@ MENDED = BROKEN.replace("-", "+")
 
 
 def installed(program: str) -> str:
-    """The path of a program; without it the test is skipped."""
-    folders = [INSTALLED / "node" / "node_modules" / ".bin"]
-    folders += sorted(INSTALLED.glob("*/bin"))
+    """The path of a program; without it, or with half of it, the test is skipped."""
+    whole = [mark.parent for mark in sorted(INSTALLED.glob("*/.installed"))]
+    folders = [folder / "bin" for folder in whole]
+    folders += [folder / "node_modules" / ".bin" for folder in whole]
     found = shutil.which(program, path=os.pathsep.join(map(str, folders)))
     return found or pytest.skip(f"{program} is not installed: see what `make clients` printed")
 
