@@ -58,11 +58,20 @@ class Worker:
         return len(self.tickets)
 
     async def try_at_once(self, limit: str, key_id: int, count: int) -> None:
+        from keys.held_limits import HeldLimit, Subject
         from keys.scopes import Limits
         from tests.keys.factories import record
 
-        room = 7 if limit in ("requests_per_minute", "concurrency") else 700
-        key = record(Limits(**{limit: room}), id=key_id)
+        if "." in limit:
+            # Holder, what, window, and its models: 'team.usd.week.@cf/*'.
+            kind, what, window, *models = limit.split(".")
+            holder_id = 0 if kind == "everybody" else key_id
+            subject: Any = Subject(kind, holder_id, what, window, tuple(models))
+            room = 7 if what in ("requests", "concurrency") else 700
+            key = record(id=key_id, team_id=key_id, more_limits=(HeldLimit(subject, room),))
+        else:
+            room = 7 if limit in ("requests_per_minute", "concurrency") else 700
+            key = record(Limits(**{limit: room}), id=key_id)
         tickets = await asyncio.gather(*(self.request(key) for _ in range(count)))
         self.tickets = [ticket for ticket in tickets if ticket is not None]
 
@@ -80,6 +89,7 @@ class Worker:
                 counters=self.counters,
                 writer=self.writer,
             )
+            ticket.model, ticket.user = f"@cf/meta/{key.id}", "ada"
             await ticket.reserve(tokens=100, cost_nano_usd=100, neurons_micro=100)
         except (errors.LimitReached, errors.BudgetUsedUp):
             return None
