@@ -469,6 +469,7 @@ CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 # What comes first in a path of the gateway itself.
 OWN_SEGMENTS = {
     *("v1", "api", "admin", "accounts", "keys", "usage", "requests", "playground", "static"),
+    *("raises", "sessions", "team"),
     *("healthz", "readyz", "metrics", "favicon.ico", "audio", "chat", "completions", "embeddings"),
     *("decisions", "images", "key", "messages", "models", "moderations", "rerank", "responses"),
     "v2",  # of /v2/rerank

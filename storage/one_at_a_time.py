@@ -4,6 +4,7 @@ that nothing is left to do.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 # In the advisory locks' 64-bit numbers, apart from those of the ledger.
 _LOCK: Final = 0x4B3 << 50
+ASKS_EVERY_S: Final = 0.3
 
 
 @contextmanager
@@ -29,14 +31,21 @@ def _with_advisory_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
     beside = connection.copy()
     try:
         beside.set_autocommit(False)
-        with beside.cursor() as cursor:
-            # Its turn may come after a migration of hours.
-            cursor.execute("SET LOCAL lock_timeout TO 0")
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout TO 0")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        # Its turn may come after a migration of hours. It asks again and again: a statement that
+        # waits has a snapshot, and an index that is made beside writes waits for all snapshots.
+        while not _is_locked(beside):
+            beside.rollback()
+            time.sleep(ASKS_EVERY_S)
         yield
     finally:
         beside.close()
+
+
+def _is_locked(beside: BaseDatabaseWrapper) -> bool:
+    with beside.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout TO 0")
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        return bool(cursor.fetchone()[0])
 
 
 def _with_folder_lock(file: Path) -> Iterator[None]:

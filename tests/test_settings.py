@@ -158,7 +158,7 @@ def test_usual_values_are_taken() -> None:
         {"HTTPS": "off", "DEBUG": "1", "LOG_LEVEL": "warning", "LOG_FORMAT": "JSON"},
         {"MEMBER_KEY_LIMITS": "rpm=60, daily-usd=0.5,days=90, models=@cf/meta/*;@cf/openai/*"},
         {"MEMBER_KEY_LIMITS": "endpoints=chat;images, networks=10.0.0.0/8;2001:db8::/32"},
-        {"URL_PREFIX": "/team/ai/"},
+        {"URL_PREFIX": "/tools/ai/"},
         {"DEFAULT_IMAGE_SIZE": "512x768", "MAX_IMAGE_COUNT": "4"},
         {
             "ALERT_WEBHOOKS": "https://hooks.example.com/services/T0/B0, http://10.1.2.3:8065/hooks/x"

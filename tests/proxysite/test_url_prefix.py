@@ -22,7 +22,7 @@ from tests.keys.member.openid_provider import (
 from tests.openai_api.chats import chat_body
 from workers_ai.simulator.serve import RunningSimulator
 
-PREFIX = "/team/ai"
+PREFIX = "/tools/ai"
 
 
 @pytest.fixture(scope="module")
