@@ -15,7 +15,7 @@ run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
 
 test: $(VENV)/.installed-dev $(NODE_CLIENTS)/node_modules/.package-lock.json
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The core of the tests on another Python, in an environment of its own: PYTHON_CORE=python3.13.
 CORE_TESTS := tests/openai_api/chat_completions/test_chat.py tests/openai_api/chat_completions/test_chat_streams.py \

@@ -98,6 +98,8 @@ def limited(gateway: GatewayProcess) -> tuple[Key, str]:
         )
 
     gateway.database(limit)
+    # Written last, so the worker that knows it knows all of them.
+    gateway.wait_until(lambda: facts(gateway, text)["raises"], "the raise is known")
     return key, text
 
 
