@@ -26,7 +26,7 @@ WAIT_BESIDE_STANDBY_S: Final = 5.0
 class Turns:
     """Those of one request to one model."""
 
-    __slots__ = ("_key", "_limit_s", "_sent", "_ticket", "_was_refused", "in_line", "model")
+    __slots__ = ("_key", "_limit_s", "_out", "_ticket", "_was_refused", "in_line", "model")
 
     def __init__(
         self, key: KeyRecord, ticket: Ticket, model: ModelRecord, *, others_stand_by: bool
@@ -35,7 +35,8 @@ class Turns:
         self._ticket = ticket
         self.model = model
         self.in_line = 0
-        self._sent = False
+        # Calls that upstream was sent and did not refuse for its rate.
+        self._out = 0
         self._was_refused = False
         limit_s = float(settings.ACCOUNT_QUEUE_WAIT)
         self._limit_s = min(limit_s, WAIT_BESIDE_STANDBY_S) if others_stand_by else limit_s
@@ -43,17 +44,23 @@ class Turns:
     @property
     def nothing_sent(self) -> bool:
         """Whether all calls so far wait, so that upstream knows of none."""
-        return self.in_line > 0 and not self._sent
+        return self.in_line > 0 and self._out == 0
 
-    @property
-    def are_limited(self) -> bool:
-        """Whether a call has to take a turn at all."""
+    def may_go(self) -> bool:
+        """Whether the next call needs no turn; it counts as sent."""
+        if self._is_limited():
+            return False
+        self._out += 1
+        return True
+
+    def _is_limited(self) -> bool:
         return self._limit_s > 0 and paces.pace_of(self.model) is not None
 
     async def take(self) -> None:
         """Waits for a turn. Raises RateTaken where none comes in time."""
         pace = paces.pace_of(self.model)
         if pace is None:
+            self._out += 1
             return
         ticket = self._ticket
         self.in_line += 1
@@ -73,17 +80,18 @@ class Turns:
             ) from None
         # Not where the client left meanwhile: it was in the line to its end.
         self.in_line -= 1
-        self._sent = True
+        self._out += 1
         self._note(waited_s)
         if waited_s and not index.is_live(self._key.id):
             raise KeyStoppedError("The API key is no longer in force.")
 
     def refused(self, error: RateReached) -> bool:
         """Learns that upstream's rate is used up; whether the call has to wait for a turn."""
+        self._out -= 1
         if self._limit_s > 0 and not self._was_refused:
             paces.refused(self.model, error.message)
             self._was_refused = True
-        return self.are_limited
+        return self._is_limited()
 
     def _note(self, waited_s: float) -> None:
         waited_ms = round(waited_s * 1000)

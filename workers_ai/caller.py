@@ -8,8 +8,8 @@ from workers_ai.errors import RateReached
 class Turns(Protocol):
     """Whoever knows when this account's next request may be sent."""
 
-    @property
-    def are_limited(self) -> bool: ...
+    def may_go(self) -> bool:
+        """Whether the next call may be sent at once. It is then taken to be sent."""
 
     async def take(self) -> None:
         """Waits for a turn; raises RateTaken where none comes in time."""

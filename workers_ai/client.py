@@ -268,7 +268,7 @@ class WorkersAIClient:
         attempt = 1
         turns = call.turns
         while True:
-            if turns is not None and turns.are_limited:
+            if turns is not None and not turns.may_go():
                 await _turn(turns, attempt)
             try:
                 return await self._send_once(call, live=live, attempt=attempt)

@@ -2,14 +2,20 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from catalog import paces
+from catalog.snapshot import ModelRecord
+from keys.sharing.process_lanes import lanes
+from openai_api.account_turns import Turns
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import chat_body, new_id, post, stream
+from workers_ai.errors import RateReached
 from workers_ai.simulator.serve import RunningSimulator
 
 TEXT = "@cf/qwen/qwen3-30b-a3b-fp8"
@@ -104,3 +110,26 @@ async def test_who_leaves_is_out_of_the_line(
     row = await asyncio.to_thread(tuned_gateway.row, request_id)
     assert row.end_reason == "client_gone"
     assert (row.cost_nano_usd or 0, row.prompt_tokens or 0) == (0, 0), "it was never sent"
+
+
+async def test_only_what_all_waits_for_a_turn_was_never_sent(settings: Any) -> None:
+    """Of several calls of one request some may be under way when the model's rate is learnt."""
+    paces.forget()
+    settings.ACCOUNT_RATES = []
+    model = ModelRecord("@cf/of/this-test-alone", task="Text Generation")
+    ticket = SimpleNamespace(waited_ms=None, user="")
+    turns = Turns(SimpleNamespace(id=1, queue_weight=1), ticket, model, others_stand_by=False)  # type: ignore[arg-type]
+    assert turns.may_go()
+    settings.ACCOUNT_RATES = [(model.name, 1)]
+    assert not turns.may_go()
+    lane = lanes.lane(model.name, 1)
+    lane.note_given()
+    waiting = asyncio.create_task(turns.take())
+    await asyncio.sleep(0)
+    assert turns.in_line == 1
+    assert not turns.nothing_sent, "the first call is under way, and has to be paid"
+    turns.refused(RateReached("rate", status=429))
+    assert turns.nothing_sent, "upstream refused it"
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    paces.forget()
