@@ -11,11 +11,26 @@ from typing import Any
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
-from openai_api.wire import fields
+from openai_api.wire.declared import Boolean, Text, Texts, WholeNumber
 from openai_api.wire.fields import wrong_value
 
 # Prompts times choices of each: the most upstream calls for one request.
 MOST_CHOICES = 32
+
+
+class Fields:
+    prompt = Texts(
+        "One choice for each text.",
+        most=MOST_CHOICES,
+        examples=["Say hello.", ["One.", "Two."]],
+    )
+    n = WholeNumber(1, MOST_CHOICES, f"With several prompts, {MOST_CHOICES} choices in all.")
+    echo = Boolean("Not supported: only false is taken.", narrowed={"enum": [False]})
+    suffix = Text("Not supported.", narrowed={"enum": [""]})
+    best_of = WholeNumber(1, about="Not supported: only 1 is taken.", narrowed={"enum": [1]})
+    logprobs = WholeNumber(0, about="Not supported.", narrowed={"enum": []})
+
+
 # Fields that mean the same in a chat.
 SHARED = frozenset(
     {
@@ -50,8 +65,8 @@ class CompletionRequest:
 def read(body: dict[str, Any]) -> CompletionRequest:
     """The request in `body`; raises BadRequest."""
     _refuse_what_no_chat_model_does(body)
-    prompts = fields.texts(body, "prompt", most=MOST_CHOICES)
-    n = fields.whole_number(body, "n", 1, MOST_CHOICES) or 1
+    prompts = Fields.prompt(body)
+    n = Fields.n(body) or 1
     if len(prompts) * n > MOST_CHOICES:
         raise wrong_value("n", f"at most {MOST_CHOICES // len(prompts)} for so many prompts", n)
     shared = {name: value for name, value in body.items() if name in SHARED}
@@ -70,13 +85,13 @@ def as_messages(prompt: str) -> list[dict[str, Any]]:
 
 
 def _refuse_what_no_chat_model_does(body: dict[str, Any]) -> None:
-    if fields.boolean(body, "echo"):
+    if Fields.echo(body):
         raise _unsupported("echo", "the prompt is not repeated")
-    if fields.text(body, "suffix"):
+    if Fields.suffix(body):
         raise _unsupported("suffix", "text cannot be inserted before a suffix")
-    if (fields.whole_number(body, "best_of", 1) or 1) > 1:
+    if (Fields.best_of(body) or 1) > 1:
         raise _unsupported("best_of", "answers are not compared; use 'n' and choose")
-    if fields.whole_number(body, "logprobs", 0) is not None:
+    if Fields.logprobs(body) is not None:
         raise _unsupported("logprobs", "log probabilities are not given")
 
 

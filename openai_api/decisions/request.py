@@ -10,6 +10,7 @@ from typing import Any, Final
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.errors import BadRequest
 from openai_api.wire import fields
+from openai_api.wire.declared import Described, FilledArray, FilledText, Text, reference
 from openai_api.wire.fields import missing, not_empty, one_of, wrong_type, wrong_value
 
 MOST_QUESTIONS: Final = 400
@@ -18,6 +19,28 @@ LEVELS: Final = (2, 10)
 LONGEST_NAME: Final = 256
 ROLES: Final = ("user", "developer", "system", "assistant")
 TYPES: Final = ("predicate", "choice", "score")
+
+
+class Fields:
+    model = FilledText(examples=["@cf/cloudflare/clef-flash"])
+    input = Described(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": reference("DecisionItem")},
+            ]
+        },
+        "What the questions are about.",
+        required=True,
+        examples=["The parcel came broken, and nobody answers."],
+    )
+    questions = FilledArray(
+        "question",
+        narrowed={"maxItems": MOST_QUESTIONS, "items": reference("DecisionQuestion")},
+        examples=[[{"type": "predicate", "instructions": "Is it a complaint?"}]],
+    )
+    safety_identifier = Text("A person behind the key.")
+    user = Text("The older name of `safety_identifier`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +69,11 @@ def read(body: dict[str, Any]) -> DecisionRequest:
     """The request in `body`; raises BadRequest."""
     pictures: list[NamedPart] = []
     return DecisionRequest(
-        model=fields.text(body, "model", required=True) or "",
+        model=Fields.model(body),
         state=_state(body.get("input"), pictures),
         questions=tuple(_questions(body)),
         pictures=pictures,
-        user=fields.text(body, "safety_identifier") or fields.text(body, "user") or "",
+        user=Fields.safety_identifier(body) or Fields.user(body) or "",
     )
 
 
@@ -148,7 +171,7 @@ def _part(part: Any, at: str, pictures: list[NamedPart] | None) -> Any:
 
 
 def _questions(body: dict[str, Any]) -> list[Question]:
-    given = fields.filled_sequence(body, "questions", "question")
+    given = Fields.questions(body)
     if len(given) > MOST_QUESTIONS:
         raise wrong_value("questions", f"at most {MOST_QUESTIONS} questions", len(given))
     return [_question(question, f"questions[{number}]") for number, question in enumerate(given)]

@@ -6,10 +6,24 @@ Comes in: the parsed body. Goes out: an EmbeddingsRequest. Raises BadRequest nam
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api.wire import fields
+from openai_api.wire.declared import Choice, FilledText, Text, Texts, WholeNumber
 
 MOST_TEXTS = 2048
 LANGCHAIN = " (In LangChain, set check_embedding_ctx_length=False.)"
+
+
+class Fields:
+    model = FilledText(examples=["@cf/baai/bge-m3"])
+    input = Texts(
+        "Tokens are not taken.",
+        most=MOST_TEXTS,
+        of_tokens=LANGCHAIN,
+        examples=["A cat.", ["a", "b"]],
+    )
+    dimensions = WholeNumber(1, about="Where the model's vectors can be shortened.")
+    encoding_format = Choice(("float", "base64"))
+    pooling = Text("Of Workers AI's bge models: `cls` or `mean`.", examples=["cls"])
+    user = Text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +40,10 @@ class EmbeddingsRequest:
 def read(body: dict[str, Any]) -> EmbeddingsRequest:
     """The request in `body`; raises BadRequest."""
     return EmbeddingsRequest(
-        model=fields.text(body, "model", required=True) or "",
-        texts=fields.texts(body, "input", most=MOST_TEXTS, of_tokens=LANGCHAIN),
-        dimensions=fields.whole_number(body, "dimensions", 1),
-        as_base64=fields.choice(body, "encoding_format", ("float", "base64")) == "base64",
-        pooling=fields.text(body, "pooling"),
-        user=fields.text(body, "user") or "",
+        model=Fields.model(body),
+        texts=Fields.input(body),
+        dimensions=Fields.dimensions(body),
+        as_base64=Fields.encoding_format(body) == "base64",
+        pooling=Fields.pooling(body),
+        user=Fields.user(body) or "",
     )

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from openai_api.image_edits.pictures import Seen
 from openai_api.images import request as image_request
 from openai_api.images.request import ImageRequest
-from openai_api.wire import fields
+from openai_api.wire.declared import Files, Number, declared
 from openai_api.wire.fields import missing
 from openai_api.wire.multipart import Form, Upload
 
 # OpenAI's own limit; a model's may be lower, and its error names the model.
 MOST_IMAGES = 16
+
+
+class Fields(image_request.Fields):
+    image = Files("What is changed.", most=MOST_IMAGES, required=True)
+    mask = Files("Where it may be changed.", most=1)
+    strength = Number(0, 1)
+
+
+_FIELDS = declared(Fields)
 
 
 @dataclass(slots=True)
@@ -48,17 +57,10 @@ def read(form: Form, *, default_model: str, max_count: int) -> EditRequest:
     if not images:
         raise missing("image")
     masks = form.uploads("mask", most=1)
-    body = form.body(
-        whole_numbers=(
-            *("n", "batch_size", "seed", "steps", "num_steps", "num_inference_steps"),
-            *("output_compression", "partial_images"),
-        ),
-        numbers=("guidance", "guidance_scale", "strength"),
-        booleans=("stream",),
-    )
+    body = form.body(_FIELDS)
     return EditRequest(
         wanted=image_request.read(body, default_model=default_model, max_count=max_count),
         images=images,
         mask=masks[0] if masks else None,
-        strength=fields.number(body, "strength", 0, 1),
+        strength=Fields.strength(body),
     )

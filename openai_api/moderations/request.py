@@ -7,13 +7,40 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.errors import BadRequest
-from openai_api.wire import fields
+from openai_api.wire.declared import Described, Text
 from openai_api.wire.fields import empty_array, missing, not_empty, wrong_type, wrong_value
 
 # OpenAI's default model, which its clients do not send.
 DEFAULT_MODEL = "omni-moderation-latest"
 # Each text is one upstream call.
 MOST_TEXTS = 100
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_PART = {
+    "type": "object",
+    "properties": {"type": {"const": "text"}, "text": _TEXT},
+    "required": ["type", "text"],
+}
+
+
+class Fields:
+    model = Text("Left out: the first one that judges texts.", examples=[DEFAULT_MODEL])
+    input = Described(
+        {
+            "anyOf": [
+                _TEXT,
+                *(
+                    {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_TEXTS}
+                    for items in (_TEXT, _PART)
+                ),
+            ]
+        },
+        "A text, several, or the parts of one. Pictures are not judged.",
+        required=True,
+        examples=["Hello.", ["One.", "Two."], [{"type": "text", "text": "Hello."}]],
+    )
+    user = Text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +54,9 @@ class ModerationRequest:
 def read(body: dict[str, Any]) -> ModerationRequest:
     """The request in `body`; raises BadRequest."""
     return ModerationRequest(
-        model=fields.text(body, "model") or DEFAULT_MODEL,
+        model=Fields.model(body) or DEFAULT_MODEL,
         texts=_texts(body.get("input")),
-        user=fields.text(body, "user") or "",
+        user=Fields.user(body) or "",
     )
 
 

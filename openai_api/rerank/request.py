@@ -7,10 +7,35 @@ has no such endpoint; the names are those that other gateways and their clients 
 from dataclasses import dataclass
 from typing import Any
 
-from openai_api.wire import fields
+from openai_api.wire.declared import Boolean, FilledArray, FilledText, Text, WholeNumber
 from openai_api.wire.fields import missing, not_empty, wrong_type, wrong_value
 
 MOST_DOCUMENTS = 1000
+
+
+_TEXT = {"type": "string", "minLength": 1}
+
+
+class Fields:
+    model = FilledText(examples=["@cf/baai/bge-reranker-base"])
+    query = FilledText(examples=["a pet"])
+    documents = FilledArray(
+        "document",
+        "Texts, or objects with a `text`.",
+        narrowed={
+            "maxItems": MOST_DOCUMENTS,
+            "items": {
+                "anyOf": [
+                    _TEXT,
+                    {"type": "object", "properties": {"text": _TEXT}, "required": ["text"]},
+                ]
+            },
+        },
+        examples=[["a cat", "a car"], [{"text": "a cat"}]],
+    )
+    top_n = WholeNumber(1)
+    return_documents = Boolean()
+    user = Text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +54,23 @@ class RerankRequest:
 
 def read(body: dict[str, Any]) -> RerankRequest:
     """The request in `body`; raises BadRequest."""
-    model = fields.text(body, "model", required=True) or ""
-    query = fields.text(body, "query", required=True) or ""
+    model = Fields.model(body)
+    query = Fields.query(body)
     documents = _documents(body)
-    top_n = fields.whole_number(body, "top_n", 1)
+    top_n = Fields.top_n(body)
     return RerankRequest(
         model=model,
         query=query,
         documents=tuple(documents),
         texts=tuple(_text(one, f"documents[{n}]") for n, one in enumerate(documents)),
         top_n=min(top_n or len(documents), len(documents)),
-        return_documents=bool(fields.boolean(body, "return_documents")),
-        user=fields.text(body, "user") or "",
+        return_documents=bool(Fields.return_documents(body)),
+        user=Fields.user(body) or "",
     )
 
 
 def _documents(body: dict[str, Any]) -> list[Any]:
-    documents = fields.filled_sequence(body, "documents", "document")
+    documents = Fields.documents(body)
     if len(documents) > MOST_DOCUMENTS:
         raise wrong_value("documents", f"at most {MOST_DOCUMENTS} documents", len(documents))
     return documents

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.errors import BadRequest
-from openai_api.wire import fields
+from openai_api.wire.declared import Choice, FilledText, Number, Text
 
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 LONGEST_INPUT = 4096
+
+
+class Fields:
+    model = FilledText(examples=["@cf/deepgram/aura-1"])
+    input = FilledText(narrowed={"maxLength": LONGEST_INPUT}, examples=["Good evening."])
+    voice = Text("OpenAI's names lead to the nearest voice.", examples=["alloy"])
+    response_format = Choice(FORMATS, "What the model cannot give is refused by name.")
+    stream_format = Choice(("audio", "sse"))
+    speed = Number(0.25, 4, "Models speak at one speed.", narrowed={"enum": [1]})
+    instructions = Text("Ignored.")
+    user = Text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +38,8 @@ class SpeechRequest:
 
 def read(body: dict[str, Any]) -> SpeechRequest:
     """The request in `body`; raises BadRequest."""
-    model = fields.text(body, "model", required=True) or ""
-    text = fields.text(body, "input", required=True) or ""
+    model = Fields.model(body)
+    text = Fields.input(body)
     if len(text) > LONGEST_INPUT:
         raise BadRequest(
             f"Invalid 'input': string too long. It takes at most {LONGEST_INPUT} characters, "
@@ -36,20 +47,20 @@ def read(body: dict[str, Any]) -> SpeechRequest:
             param="input",
             code="string_above_max_length",
         )
-    fields.text(body, "instructions")
+    Fields.instructions(body)
     _check_speed(body)
     return SpeechRequest(
         model=model,
         text=text,
         voice=_voice(body),
-        response_format=fields.choice(body, "response_format", FORMATS) or "mp3",
-        stream=fields.choice(body, "stream_format", ("audio", "sse")) == "sse",
-        user=fields.text(body, "user") or "",
+        response_format=Fields.response_format(body) or "mp3",
+        stream=Fields.stream_format(body) == "sse",
+        user=Fields.user(body) or "",
     )
 
 
 def _check_speed(body: dict[str, Any]) -> None:
-    speed = fields.number(body, "speed", 0.25, 4)
+    speed = Fields.speed(body)
     if speed not in (None, 1):
         raise BadRequest(
             f"Unsupported value for 'speed': models of Workers AI speak at one speed, but got "
@@ -66,4 +77,4 @@ def _voice(body: dict[str, Any]) -> str | None:
             param="voice",
             code="unsupported_value",
         )
-    return fields.text(body, "voice") or None
+    return Fields.voice(body) or None

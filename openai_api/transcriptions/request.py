@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from openai_api.errors import BadRequest, FileTooLarge
 from openai_api.exchange import GatewayRequest
-from openai_api.wire import fields
+from openai_api.wire.declared import (
+    Array,
+    Boolean,
+    Choice,
+    Files,
+    FilledText,
+    Number,
+    Text,
+    declared,
+)
 from openai_api.wire.fields import wrong_value
 from openai_api.wire.multipart import Form, Upload, form_body
 
@@ -18,6 +27,33 @@ MAX_FILE_BYTES = 25 * 1024 * 1024
 FORM_BYTES = 256 * 1024
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 GRANULARITIES = ("word", "segment")
+
+
+_TEXTS = {"items": {"type": "string"}}
+
+
+class Fields:
+    file = Files("A recording.", most=1, required=True)
+    model = FilledText(examples=["@cf/openai/whisper-large-v3-turbo"])
+    language = Text("As ISO 639-1 has it.", examples=["en"])
+    languages = Array("Read where it holds one.", narrowed=_TEXTS, examples=[["en"]])
+    prompt = Text()
+    keywords = Array(narrowed=_TEXTS)
+    response_format = Choice(FORMATS)
+    timestamp_granularities = Array(
+        "Needs the response_format `verbose_json`.",
+        narrowed={"items": {"enum": list(GRANULARITIES)}},
+        examples=[[]],
+    )
+    temperature = Number(0, 1)
+    stream = Boolean("Needs the response_format `json` or `text`.")
+    include = Array("Ignored.", narrowed=_TEXTS)
+    known_speaker_names = Array("Ignored.", narrowed=_TEXTS)
+    known_speaker_references = Array("Ignored.", narrowed=_TEXTS)
+    user = Text()
+
+
+_FIELDS = declared(Fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +85,16 @@ async def recording_form(request: GatewayRequest) -> Form:
 
 def read(form: Form) -> TranscriptionRequest:
     """The request in `form`; raises BadRequest."""
-    body = form.body(
-        numbers=("temperature",),
-        booleans=("stream",),
-        lists=(
-            "timestamp_granularities",
-            "keywords",
-            "languages",
-            "include",
-            "known_speaker_names",
-            "known_speaker_references",
-        ),
-    )
-    model = fields.text(body, "model", required=True) or ""
+    body = form.body(_FIELDS)
+    model = Fields.model(body)
     recording = form.upload("file")
     if len(recording.data) > MAX_FILE_BYTES:
         raise FileTooLarge("file", MAX_FILE_BYTES)
-    fields.number(body, "temperature", 0, 1)
-    response_format = fields.choice(body, "response_format", FORMATS) or "json"
+    Fields.temperature(body)
+    response_format = Fields.response_format(body) or "json"
     granularities: list[str] = body.get("timestamp_granularities", [])
     _check_granularities(granularities, response_format)
-    stream = bool(fields.boolean(body, "stream"))
+    stream = bool(Fields.stream(body))
     if stream and response_format not in ("json", "text"):
         raise BadRequest(
             "A streamed transcript comes in events of text: leave 'response_format' out or send "
@@ -81,13 +106,13 @@ def read(form: Form) -> TranscriptionRequest:
         model=model,
         recording=recording,
         language=_language(body),
-        prompt=fields.text(body, "prompt"),
+        prompt=Fields.prompt(body),
         keywords=tuple(body.get("keywords", ())),
         response_format=response_format,
         words="word" in granularities,
         segments="segment" in granularities or not granularities,
         stream=stream,
-        user=fields.text(body, "user") or "",
+        user=Fields.user(body) or "",
     )
 
 
@@ -106,7 +131,7 @@ def _check_granularities(granularities: list[str], response_format: str) -> None
 
 def _language(body: dict[str, object]) -> str | None:
     """`language`, or the only one of `languages`: several are a hint that no model here takes."""
-    language = fields.text(body, "language")
+    language = Fields.language(body)
     languages = body.get("languages")
     if language is None and isinstance(languages, list) and len(languages) == 1:
         return str(languages[0])

@@ -1,6 +1,7 @@
-"""Checks of request fields, each with the sentence that tells the caller what is wrong. Pure.
+"""What is wrong with a request's body or with a field of it, in a sentence that names the `param`.
+Pure.
 
-A field that is null counts as not given. Raises BadRequest naming the `param`.
+`declared.py` beside it has the checks.
 """
 
 from collections.abc import Collection, Mapping
@@ -80,129 +81,18 @@ def missing(param: str) -> BadRequest:
     )
 
 
-def text(body: Mapping[str, Any], param: str, *, required: bool = False) -> str | None:
-    value = body.get(param)
-    if value is None:
-        if required:
-            raise missing(param)
-        return None
-    if not isinstance(value, str):
-        raise wrong_type(param, "a string", value)
-    if required and not value.strip():
-        raise wrong_value(param, "a string that is not empty", value)
-    return value
-
-
-def choice(body: Mapping[str, Any], param: str, choices: Collection[str]) -> str | None:
-    value = text(body, param)
-    if value is not None and value not in choices:
-        raise wrong_value(param, one_of(choices), value)
-    return value
-
-
 def one_of(choices: Collection[str]) -> str:
     """The choices of a field, for messages."""
     return "one of " + ", ".join(f"'{choice}'" for choice in choices)
 
 
-def whole_number(
-    body: Mapping[str, Any], param: str, low: int | None = None, high: int | None = None
-) -> int | None:
-    value = body.get(param)
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong_type(param, "an integer", value)
-    if high is None and value > LARGEST_NUMBER:
-        high = LARGEST_NUMBER
-    _in_range(param, value, low, high, "a whole number")
-    return value
-
-
-def number(
-    body: Mapping[str, Any], param: str, low: float | None = None, high: float | None = None
-) -> float | None:
-    value = body.get(param)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong_type(param, "a number", value)
-    _in_range(param, value, low, high, "a number")
-    return value
-
-
-def _in_range(param: str, value: float, low: float | None, high: float | None, noun: str) -> None:
-    if (low is not None and value < low) or (high is not None and value > high):
-        if high is None:
-            takes = f"{noun} of at least {low}"
-        elif low is None:
-            takes = f"{noun} of at most {high}"
-        else:
-            takes = f"{noun} from {low} to {high}"
-        raise wrong_value(param, takes, value)
-
-
-def boolean(body: Mapping[str, Any], param: str) -> bool | None:
-    value = body.get(param)
-    if value is not None and not isinstance(value, bool):
-        raise wrong_type(param, "a boolean", value)
-    return value
-
-
-def mapping(body: Mapping[str, Any], param: str) -> dict[str, Any] | None:
-    value = body.get(param)
-    if value is not None and not isinstance(value, dict):
-        raise wrong_type(param, "an object", value)
-    return value
-
-
-def sequence(body: Mapping[str, Any], param: str) -> list[Any] | None:
-    value = body.get(param)
-    if value is not None and not isinstance(value, list):
-        raise wrong_type(param, "an array", value)
-    return value
-
-
-def filled_sequence(body: Mapping[str, Any], param: str, noun: str) -> list[Any]:
-    """A list that must be given, with at least one `noun` in it."""
-    value = sequence(body, param)
-    if value is None:
-        raise missing(param)
-    if not value:
-        raise empty_array(param, noun)
-    return value
-
-
-def texts(
-    body: Mapping[str, Any], param: str, *, most: int, of_tokens: str = ""
-) -> tuple[str, ...]:
-    """A field that takes a text or a list of texts; `of_tokens` is added to the error on tokens."""
-    value = body.get(param)
-    if value is None:
-        raise missing(param)
-    if isinstance(value, str):
-        return (not_empty(value, param),)
-    if not isinstance(value, list):
-        raise wrong_type(param, "a string or an array of strings", value)
-    if not value:
-        raise empty_array(param, "string")
-    if any(isinstance(item, int | list) and not isinstance(item, bool) for item in value):
-        raise BadRequest(
-            f"'{param}' holds tokens, but the models here have tokenizers of their own: send the "
-            f"text itself.{of_tokens}",
-            param=param,
-            code="tokens_not_supported",
-        )
-    if len(value) > most:
-        raise wrong_value(param, f"at most {most} strings", len(value))
-    for position, item in enumerate(value):
-        at = f"{param}[{position}]"
-        if not isinstance(item, str):
-            raise wrong_type(at, "a string", item)
-        not_empty(item, at)
-    return tuple(value)
+def tokens_not_supported(param: str, more: str) -> BadRequest:
+    return BadRequest(
+        f"'{param}' holds tokens, but the models here have tokenizers of their own: send the "
+        f"text itself.{more}",
+        param=param,
+        code="tokens_not_supported",
+    )
 
 
 def strings(values: list[Any], param: str, *, most: int) -> tuple[str, ...]:

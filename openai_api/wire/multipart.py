@@ -6,8 +6,7 @@ or malformed. A list is a repeated name, with or without the `[]` that the SDKs 
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from openai_api.errors import BadRequest, WrongMediaType
 from openai_api.exchange import GatewayRequest
 from openai_api.wire.body import media_type, shown
+from openai_api.wire.declared import Field
 from openai_api.wire.fields import missing
 
 # Bytes parsed in one go; in between the event loop serves other requests.
@@ -70,26 +70,19 @@ class Form:
             raise missing(param)
         return found[0]
 
-    def body(
-        self,
-        *,
-        whole_numbers: Collection[str] = (),
-        numbers: Collection[str] = (),
-        booleans: Collection[str] = (),
-        lists: Collection[str] = (),
-    ) -> dict[str, Any]:
-        """The text fields as JSON would have them, for the checks of `fields.py`.
+    def body(self, fields: Mapping[str, Field]) -> dict[str, Any]:
+        """The text fields as JSON would have them, for the checks of their declarations.
 
-        A form has only text, so the endpoint names the fields that are of other types; a value that
-        cannot be read as that type stays text, which those checks then refuse. An empty field
-        counts as not given.
+        A form has only text; a value that cannot be read as its field's type stays text, which the
+        check then refuses. An empty field counts as not given.
         """
         values: dict[str, Any] = {}
         for name, texts in self.fields.items():
             given = [text for text in texts if text]
             if not given:
                 continue
-            if name in lists:
+            field = fields.get(name)
+            if field is not None and field.repeats:
                 values[name] = given
                 continue
             if len(given) > 1:
@@ -98,28 +91,8 @@ class Form:
                     param=name,
                     code="invalid_value",
                 )
-            values[name] = given[0]
-            if name in whole_numbers:
-                values[name] = _read_as(int, given[0])
-            elif name in numbers:
-                values[name] = _read_as(float, given[0])
-            elif name in booleans:
-                values[name] = _BOOLEANS.get(given[0].strip().lower(), given[0])
+            values[name] = given[0] if field is None else field.of_form(given[0])
         return values
-
-
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
-
-
-def _read_as(kind: Callable[[str], float], text: str) -> float | str:
-    # Longer ones are no sensible numbers, and slow to parse.
-    if len(text) > 40:
-        return text
-    try:
-        value = kind(text)
-    except ValueError:
-        return text
-    return value if math.isfinite(value) else text
 
 
 async def form_body(request: GatewayRequest) -> Form:

@@ -3,6 +3,7 @@
 from openai_api.chat_completions.request.chat_request import (
     EFFORTS,
     ChatRequest,
+    Settings,
     checked_settings,
     read,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "PICTURE_TYPES",
     "ROLES",
     "ChatRequest",
+    "Settings",
     "become_text",
     "check_any",
     "check_file_url",

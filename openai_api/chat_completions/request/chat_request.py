@@ -4,15 +4,28 @@ Comes in: the parsed body. Goes out: a ChatRequest whose known fields have OpenA
 fields are kept: upstream ignores or uses them. Raises BadRequest naming the `param`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request.messages import messages_of
-from openai_api.chat_completions.request.tools import tools_of
+from openai_api.chat_completions.request.messages import MESSAGES, messages_of
+from openai_api.chat_completions.request.tools import FUNCTIONS, TOOLS, tools_of
 from openai_api.errors import BadRequest
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import check_unknown
+from openai_api.wire.declared import (
+    BOOLEAN_OR_NULL,
+    Array,
+    Boolean,
+    Choice,
+    Described,
+    FilledText,
+    Number,
+    Object,
+    Text,
+    WholeNumber,
+    declared,
+    reference,
+)
 from openai_api.wire.fields import kind_of, missing, one_of, wrong_type, wrong_value
 
 MAX_STOPS = 16
@@ -46,16 +59,96 @@ class ChatRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# Fields that have an attribute in ChatRequest, or that upstream does not have.
-_PLACED = frozenset(
-    {
-        *("model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens"),
-        *("tools", "tool_choice", "functions", "function_call", "response_format"),
-        *("reasoning_effort", "reasoning", "include_reasoning", "user", "prompt_cache_key"),
-        *("stop", "web_search_options"),
-    }
-)
+_EFFORT = {"enum": [*EFFORTS, None]}
 
+
+class Fields:
+    """Fields that have an attribute in ChatRequest, or that upstream does not have."""
+
+    model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
+    messages = MESSAGES
+    stream = Boolean("Whether the answer comes as server-sent events.")
+    stream_options = Object(narrowed={"properties": {"include_usage": BOOLEAN_OR_NULL}})
+    max_completion_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
+    max_tokens = WholeNumber(1, about="The older name of `max_completion_tokens`.")
+    tools = TOOLS
+    tool_choice = Described(reference("ChatToolChoice"))
+    functions = FUNCTIONS
+    function_call = Described(
+        {
+            "anyOf": [
+                {"enum": ["none", "auto"]},
+                {
+                    "type": "object",
+                    "properties": {"name": {"type": "string", "minLength": 1}},
+                    "required": ["name"],
+                },
+            ]
+        },
+        "The older form of `tool_choice`, used with `functions` alone.",
+    )
+    response_format = Object(
+        narrowed={
+            "properties": {"type": {"enum": ["text", "json_object", "json_schema"]}},
+            "required": ["type"],
+            "if": {"properties": {"type": {"const": "json_schema"}}},
+            "then": {
+                "properties": {"json_schema": {"type": "object"}},
+                "required": ["json_schema"],
+            },
+        }
+    )
+    reasoning_effort = Choice(EFFORTS, "Translated to what the model knows.")
+    reasoning = Object(
+        "OpenRouter's form of `reasoning_effort`.",
+        narrowed={
+            "properties": {
+                "effort": _EFFORT,
+                "enabled": BOOLEAN_OR_NULL,
+                "exclude": BOOLEAN_OR_NULL,
+            }
+        },
+    )
+    include_reasoning = Boolean("False leaves thoughts out of the answer.")
+    user = Text("A person behind the key, for the log and for limits of each user.")
+    prompt_cache_key = Text("Names the conversation, so that prompt caching works.")
+    stop = Described(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "maxItems": MAX_STOPS},
+            ]
+        }
+    )
+    web_search_options = Object("Left out: this gateway searches nothing.")
+
+
+class Settings:
+    """Fields that are passed on as they are."""
+
+    temperature = Number(0, 5)
+    top_p = Number(0, 1)
+    top_k = WholeNumber()
+    n = WholeNumber(1, 128)
+    seed = WholeNumber(-(2**63), 2**63 - 1)
+    presence_penalty = Number(-2, 2)
+    frequency_penalty = Number(-2, 2)
+    repetition_penalty = Number(0)
+    logprobs = Boolean()
+    top_logprobs = WholeNumber(0, 20)
+    logit_bias = Object()
+    metadata = Object()
+    parallel_tool_calls = Boolean()
+    store = Boolean("Nothing is stored, whatever it says.")
+    service_tier = Text()
+    chat_template_kwargs = Object()
+    modalities = Array("Text alone is answered.")
+    audio = Object("Not answered with sound.")
+    prediction = Object()
+
+
+_PLACED = frozenset(declared(Fields))
+_SETTINGS: dict[str, Any] = declared(Settings)
 
 # OpenAI's search, and OpenRouter's ways to other models and tools.
 _LEFT_OUT = ("web_search_options", "plugins", "models")
@@ -63,18 +156,18 @@ _LEFT_OUT = ("web_search_options", "plugins", "models")
 
 def read(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`; raises BadRequest."""
-    model = fields.text(body, "model", required=True) or ""
+    model = Fields.model(body)
     tools = tools_of(body)
-    options = fields.mapping(body, "stream_options") or {}
+    options = Fields.stream_options(body) or {}
     include_usage = options.get("include_usage")
     if include_usage is not None and not isinstance(include_usage, bool):
         raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
-    limit = fields.whole_number(body, "max_completion_tokens", low=1)
-    older_limit = fields.whole_number(body, "max_tokens", low=1)
+    limit = Fields.max_completion_tokens(body)
+    older_limit = Fields.max_tokens(body)
     return ChatRequest(
         model=model,
         messages=messages_of(body),
-        stream=bool(fields.boolean(body, "stream")),
+        stream=bool(Fields.stream(body)),
         include_usage=bool(include_usage),
         max_tokens=limit if limit is not None else older_limit,
         tools=tools.tools,
@@ -85,38 +178,14 @@ def read(body: dict[str, Any]) -> ChatRequest:
         response_format=_response_format(body),
         reasoning_effort=_reasoning_effort(body),
         stops=_stops(body),
-        user=fields.text(body, "user") or "",
-        cache_key=fields.text(body, "prompt_cache_key") or "",
+        user=Fields.user(body) or "",
+        cache_key=Fields.prompt_cache_key(body) or "",
         ignored=tools.ignored + _ignored_fields(body),
         settings=checked_settings(body),
     )
 
 
-_Body = dict[str, Any]
-_SETTINGS: dict[str, Callable[[_Body], object]] = {
-    "temperature": lambda body: fields.number(body, "temperature", 0, 5),
-    "top_p": lambda body: fields.number(body, "top_p", 0, 1),
-    "top_k": lambda body: fields.whole_number(body, "top_k"),
-    "n": lambda body: fields.whole_number(body, "n", 1, 128),
-    "seed": lambda body: fields.whole_number(body, "seed", -(2**63), 2**63 - 1),
-    "presence_penalty": lambda body: fields.number(body, "presence_penalty", -2, 2),
-    "frequency_penalty": lambda body: fields.number(body, "frequency_penalty", -2, 2),
-    "repetition_penalty": lambda body: fields.number(body, "repetition_penalty", 0),
-    "logprobs": lambda body: fields.boolean(body, "logprobs"),
-    "top_logprobs": lambda body: fields.whole_number(body, "top_logprobs", 0, 20),
-    "logit_bias": lambda body: fields.mapping(body, "logit_bias"),
-    "metadata": lambda body: fields.mapping(body, "metadata"),
-    "parallel_tool_calls": lambda body: fields.boolean(body, "parallel_tool_calls"),
-    "store": lambda body: fields.boolean(body, "store"),
-    "service_tier": lambda body: fields.text(body, "service_tier"),
-    "chat_template_kwargs": lambda body: fields.mapping(body, "chat_template_kwargs"),
-    "modalities": lambda body: fields.sequence(body, "modalities"),
-    "audio": lambda body: fields.mapping(body, "audio"),
-    "prediction": lambda body: fields.mapping(body, "prediction"),
-}
-
-
-def checked_settings(given: _Body) -> _Body:
+def checked_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Those of the fields that are passed on, each checked; a whole number written as `1.0` is 1.
 
     A request sends few of them.
@@ -149,8 +218,8 @@ def _stops(body: dict[str, Any]) -> tuple[str, ...]:
 
 def _reasoning_effort(body: dict[str, Any]) -> str | None:
     """`reasoning_effort`, or OpenRouter's `reasoning` object."""
-    effort = fields.choice(body, "reasoning_effort", EFFORTS)
-    reasoning = fields.mapping(body, "reasoning")
+    effort = Fields.reasoning_effort(body)
+    reasoning = Fields.reasoning(body)
     if effort is not None or reasoning is None:
         return effort
     if reasoning.get("enabled") is False:
@@ -163,22 +232,22 @@ def _reasoning_effort(body: dict[str, Any]) -> str | None:
 
 def _hides_thoughts(body: dict[str, Any]) -> bool:
     """Whether the caller wants no thoughts: vLLM's `include_reasoning`, OpenRouter's `exclude`."""
-    included = fields.boolean(body, "include_reasoning")
-    reasoning = fields.mapping(body, "reasoning") or {}
+    included = Fields.include_reasoning(body)
+    reasoning = Fields.reasoning(body) or {}
     excluded = nested_fields.boolean(reasoning, "reasoning", "exclude")
     return included is False or bool(excluded)
 
 
 def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:
     """Fields that ask for what no model here does, which is left out as hosted tools are."""
-    fields.mapping(body, "web_search_options")
-    modalities = fields.sequence(body, "modalities") or ()
+    Fields.web_search_options(body)
+    modalities = Settings.modalities(body) or ()
     audible = ("modalities",) if "audio" in modalities else ()
     return fields.asked_for(body, _LEFT_OUT) + audible
 
 
 def _response_format(body: dict[str, Any]) -> dict[str, Any] | None:
-    wanted = fields.mapping(body, "response_format")
+    wanted = Fields.response_format(body)
     if wanted is None:
         return None
     kind = wanted.get("type")

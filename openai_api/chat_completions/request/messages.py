@@ -9,17 +9,25 @@ from openai_api.chat_completions.request.results import (
     unreadable_picture,
 )
 from openai_api.errors import BadRequest
-from openai_api.wire import fields, nested_fields
+from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, check_number
+from openai_api.wire.declared import FilledArray, reference
 from openai_api.wire.fields import missing, wrong_type
 
 SPEAKERS = ("user", "assistant", "system", "developer")
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 PART_TYPES = ("text", "image_url", "input_audio", "file", "refusal")
 
+MESSAGES = FilledArray(
+    "message",
+    "The conversation.",
+    narrowed={"maxItems": MOST_MESSAGES, "items": reference("ChatMessage")},
+    examples=[[{"role": "user", "content": "Say hello."}]],
+)
+
 
 def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = fields.filled_sequence(body, "messages", "message")
+    messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     for position, message in enumerate(messages):
         if not says_only_text(message):

@@ -5,11 +5,22 @@ from typing import Any
 
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.request.hosted import check_any, forced_hosted, is_hosted
-from openai_api.wire import fields, nested_fields
+from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
+from openai_api.wire.declared import Array, reference
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 _CHOICES = ("function", "custom", "allowed_tools")
+
+TOOLS = Array(
+    "Functions and custom tools. Tools that OpenAI runs are left out and named in "
+    "`x-gateway-ignored`.",
+    narrowed={"maxItems": MOST_TOOLS, "items": reference("ChatTool")},
+)
+FUNCTIONS = Array(
+    "The older form of `tools`.",
+    narrowed={"maxItems": MOST_TOOLS, "items": reference("Function")},
+)
 
 
 @dataclass(slots=True)
@@ -31,8 +42,8 @@ class ChatTools:
 
 
 def tools_of(body: dict[str, Any]) -> ChatTools:
-    tools = fields.sequence(body, "tools")
-    functions = fields.sequence(body, "functions")
+    tools = TOOLS(body)
+    functions = FUNCTIONS(body)
     check_number(tools or (), "tools", MOST_TOOLS)
     check_number(functions or (), "functions", MOST_TOOLS)
     if functions and not tools:

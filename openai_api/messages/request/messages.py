@@ -14,8 +14,9 @@ from openai_api.chat_completions.request import (
     unreadable_picture,
 )
 from openai_api.errors import BadRequest
-from openai_api.wire import fields, nested_fields
+from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, check_number
+from openai_api.wire.declared import FilledArray, reference
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 # Tools that come and go in the middle of a conversation.
@@ -29,6 +30,13 @@ ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
 RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
 # What Anthropic's own tools left in a conversation that goes on here.
 SERVER_BLOCKS = re.compile(r"(?:server_tool_use|mcp_tool_use|\w{1,60}_tool_result)", re.ASCII)
+
+MESSAGES = FilledArray(
+    "message",
+    "The conversation.",
+    narrowed={"maxItems": MOST_MESSAGES, "items": reference("AnthropicMessage")},
+    examples=[[{"role": "user", "content": "Say hello."}]],
+)
 
 NO_DOCUMENT = "[document: it could not be shown to this model]"
 
@@ -48,7 +56,7 @@ def system_of(body: dict[str, Any]) -> str | Blocks | None:
 
 
 def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
-    messages = fields.filled_sequence(body, "messages", "message")
+    messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     calls: set[str] = set()
     for position, message in enumerate(messages):

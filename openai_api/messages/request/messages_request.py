@@ -10,12 +10,31 @@ field.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request import checked_settings
+from openai_api.chat_completions.request import Settings, checked_settings
 from openai_api.errors import BadRequest
-from openai_api.messages.request.messages import Blocks, messages_of, system_of
-from openai_api.messages.request.tools import changed, loaded, tool_choice_of, tools_of
+from openai_api.messages.request.messages import MESSAGES, Blocks, messages_of, system_of
+from openai_api.messages.request.tools import (
+    TOOL_CHOICE,
+    TOOLS,
+    changed,
+    loaded,
+    tool_choice_of,
+    tools_of,
+)
 from openai_api.wire import fields
-from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.bounds import MOST_PARTS
+from openai_api.wire.declared import (
+    Array,
+    Boolean,
+    Described,
+    FilledText,
+    Object,
+    Text,
+    WholeNumber,
+    declared,
+    reference,
+)
+from openai_api.wire.fields import one_of, wrong_type, wrong_value
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 MAX_STOPS = 64
@@ -48,10 +67,63 @@ class MessagesRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# Fields that are passed on under the same name as in a chat.
-_PASSED_ON = ("temperature", "top_p", "top_k", "seed", "chat_template_kwargs")
+_FORMAT = {
+    "type": "object",
+    "properties": {"type": {"const": "json_schema"}, "schema": {"type": "object"}},
+    "required": ["type", "schema"],
+}
 
 
+class Passed:
+    """Fields that are passed on under the same name as in a chat."""
+
+    temperature = Settings.temperature
+    top_p = Settings.top_p
+    top_k = Settings.top_k
+    seed = Settings.seed
+    chat_template_kwargs = Settings.chat_template_kwargs
+
+
+class Fields(Passed):
+    model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
+    max_tokens = WholeNumber(1, required=True)
+    messages = MESSAGES
+    system = Described(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": reference("AnthropicText"), "maxItems": MOST_PARTS},
+            ]
+        }
+    )
+    stream = Boolean("Whether the answer comes as server-sent events.")
+    tools = TOOLS
+    tool_choice = TOOL_CHOICE
+    thinking = Object(
+        narrowed={
+            "properties": {
+                "type": {"enum": ["enabled", "adaptive", "between_tools", "disabled"]},
+                "budget_tokens": {"type": ["integer", "null"]},
+            },
+            "required": ["type"],
+        },
+        examples=[{"type": "enabled", "budget_tokens": 1024}],
+    )
+    output_config = Object(
+        narrowed={
+            "properties": {
+                "effort": {"enum": [*EFFORTS, None]},
+                "format": {"anyOf": [_FORMAT, {"type": "null"}]},
+            }
+        }
+    )
+    output_format = Described(_FORMAT, "The older name of `output_config.format`.")
+    stop_sequences = Array(narrowed={"items": {"type": "string"}, "maxItems": MAX_STOPS})
+    metadata = Object(narrowed={"properties": {"user_id": {"type": ["string", "null"]}}})
+    service_tier = Text("Ignored.")
+
+
+_PASSED_ON = tuple(declared(Passed))
 # Edits of the conversation at the server, the place of the answer, and other models to try.
 _LEFT_OUT = ("context_management", "inference_geo", "fallbacks")
 
@@ -65,24 +137,21 @@ _KEPT_ELSEWHERE = {
 
 def read(body: dict[str, Any]) -> MessagesRequest:
     """The request in `body`; raises BadRequest."""
-    limit = fields.whole_number(body, "max_tokens", low=1)
-    if limit is None:
-        raise missing("max_tokens")
-    return read_prompt(body, max_tokens=limit)
+    return read_prompt(body, max_tokens=Fields.max_tokens(body) or 1)
 
 
 def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest:
     """The request in a `body` that needs no limit, as when its tokens are counted."""
-    model = fields.text(body, "model", required=True) or ""
+    model = Fields.model(body)
     settings = checked_settings({name: body.get(name) for name in _PASSED_ON})
     _refuse_what_is_kept_elsewhere(body)
     tools = tools_of(body)
     effort, shows_thinking = _thinking(body)
-    metadata = fields.mapping(body, "metadata") or {}
+    metadata = Fields.metadata(body) or {}
     user = metadata.get("user_id")
     if user is not None and not isinstance(user, str):
         raise wrong_type("metadata.user_id", "a string", user)
-    fields.text(body, "service_tier")
+    Fields.service_tier(body)
     messages = messages_of(body)
     tools = changed(tools, messages)
     choice = tool_choice_of(body, tools)
@@ -90,7 +159,7 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         model=model,
         messages=messages,
         max_tokens=max_tokens,
-        stream=bool(fields.boolean(body, "stream")),
+        stream=bool(Fields.stream(body)),
         system=system_of(body),
         tools=loaded(tools, choice, messages),
         tool_choice=choice,
@@ -123,11 +192,11 @@ def _refuse_what_is_kept_elsewhere(body: dict[str, Any]) -> None:
 
 def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:
     """(effort, whether thoughts are shown). Without `thinking` the model is not to think."""
-    output = fields.mapping(body, "output_config") or {}
+    output = Fields.output_config(body) or {}
     effort = output.get("effort")
     if effort is not None and effort not in EFFORTS:
         raise wrong_value("output_config.effort", one_of(EFFORTS), effort)
-    thinking = fields.mapping(body, "thinking")
+    thinking = Fields.thinking(body)
     if thinking is None:
         return "none", False
     kind = thinking.get("type")
@@ -157,7 +226,7 @@ def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
     """The JSON schema that the answer has to follow, under the field's present name or its first
     one.
     """
-    output = fields.mapping(body, "output_config") or {}
+    output = Fields.output_config(body) or {}
     at, wanted = "output_config.format", output.get("format")
     if wanted is None:
         at, wanted = "output_format", body.get("output_format")
@@ -174,5 +243,5 @@ def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _stops(body: dict[str, Any]) -> tuple[str, ...]:
-    stops = fields.sequence(body, "stop_sequences") or []
+    stops = Fields.stop_sequences(body) or []
     return fields.strings(stops, "stop_sequences", most=MAX_STOPS)

@@ -11,6 +11,7 @@ from openai_api.messages.request.client_tools import described
 from openai_api.messages.request.messages import TOOL_CHANGES, Blocks
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
+from openai_api.wire.declared import BOOLEAN_OR_NULL, Array, Object, reference
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 # Tools that Anthropic runs, or that come as a family of its own models: `web_search_20250305`.
@@ -18,6 +19,24 @@ _SERVER_TOOLS: Final = re.compile(
     r"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset|computer|browser)"
     r"\w{0,40}",
     re.ASCII,
+)
+
+
+TOOLS = Array(
+    "Tools that run in the client. Those that Anthropic runs are left out beside others, and named "
+    "in `x-gateway-ignored`.",
+    narrowed={"maxItems": MOST_TOOLS, "items": reference("AnthropicTool")},
+)
+TOOL_CHOICE = Object(
+    narrowed={
+        "properties": {
+            "type": {"enum": ["auto", "any", "tool", "none"]},
+            "disable_parallel_tool_use": BOOLEAN_OR_NULL,
+        },
+        "required": ["type"],
+        "if": {"properties": {"type": {"const": "tool"}}},
+        "then": {"properties": {"name": {"type": "string"}}, "required": ["name"]},
+    }
 )
 
 
@@ -37,7 +56,7 @@ class Tools:
 
 
 def tools_of(body: dict[str, Any]) -> Tools:
-    tools = fields.sequence(body, "tools") or []
+    tools = TOOLS(body) or []
     check_number(tools, "tools", MOST_TOOLS)
     offered: Blocks = []
     left_out: dict[str, str] = {}
@@ -113,7 +132,7 @@ def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:
 
 
 def tool_choice_of(body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
-    choice = fields.mapping(body, "tool_choice")
+    choice = TOOL_CHOICE(body)
     kind = choice.get("type") if choice is not None else "auto"
     if kind not in ("auto", "any", "tool", "none"):
         raise wrong_value("tool_choice.type", "'auto', 'any', 'tool' or 'none'", kind)

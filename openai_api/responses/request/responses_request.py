@@ -13,14 +13,30 @@ from openai_api.errors import BadRequest
 from openai_api.responses.request.items import Items, is_dropped, items_of
 from openai_api.responses.request.offered import Tools
 from openai_api.responses.request.tool_choice import Chosen, chosen_of
-from openai_api.responses.request.tools import tools_of
+from openai_api.responses.request.tools import TOOLS, tools_of
 from openai_api.wire import fields, nested_fields
+from openai_api.wire.bounds import MOST_MESSAGES
+from openai_api.wire.declared import (
+    NOT_TAKEN,
+    Array,
+    Boolean,
+    Choice,
+    Described,
+    FilledText,
+    Number,
+    Object,
+    Text,
+    WholeNumber,
+    declared,
+    reference,
+)
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 SUMMARIES = ("auto", "concise", "detailed")
 LOGPROBS = "message.output_text.logprobs"
 SEALED_THOUGHTS = "reasoning.encrypted_content"
 MAX_METADATA = 16
+_NO_MEMORY = "Not supported: this gateway keeps no responses. Send the earlier items."
 
 
 @dataclass(slots=True)
@@ -58,15 +74,84 @@ class ResponsesRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-# Fields that have an attribute in ResponsesRequest, or that upstream does not have.
+_SUMMARY = {"enum": [*SUMMARIES, "none", None]}
+
+
+class Fields:
+    """Fields that have an attribute in ResponsesRequest, or that upstream does not have."""
+
+    model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
+    input = Described(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MOST_MESSAGES,
+                    "items": reference("ResponseInputItem"),
+                },
+            ]
+        },
+        "A text, or the items of the conversation.",
+        required=True,
+        examples=["Say hello.", [{"role": "user", "content": "Say hello."}]],
+    )
+    stream = Boolean("Whether the answer comes as server-sent events.")
+    stream_options = Object("Ignored.")
+    instructions = Text()
+    tools = TOOLS
+    tool_choice = Described(reference("ResponseToolChoice"))
+    parallel_tool_calls = Boolean()
+    text = Object(
+        narrowed={
+            "properties": {
+                "format": {"anyOf": [reference("ResponseTextFormat"), {"type": "null"}]},
+                "verbosity": {"enum": ["low", "medium", "high", None]},
+            }
+        }
+    )
+    reasoning = Object(
+        narrowed={
+            "properties": {
+                "effort": {"enum": [*EFFORTS, None]},
+                "summary": _SUMMARY,
+                "generate_summary": {"enum": [*SUMMARIES, None]},
+            }
+        }
+    )
+    max_output_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
+    max_tool_calls = WholeNumber(1)
+    temperature = Number(0, 5)
+    top_p = Number(0, 1)
+    top_logprobs = WholeNumber(0, 20)
+    include = Array(
+        f"`{SEALED_THOUGHTS}` and `{LOGPROBS}` are given.",
+        narrowed={"items": {"type": "string"}},
+        examples=[[SEALED_THOUGHTS]],
+    )
+    metadata = Object(
+        narrowed={"maxProperties": MAX_METADATA, "additionalProperties": {"type": "string"}}
+    )
+    user = Text("A person behind the key, for the log and for limits of each user.")
+    store = Boolean(
+        "Nothing is stored. Unless it is false, items of the answer may be referred to for a while."
+    )
+    safety_identifier = Text()
+    prompt_cache_key = Text("Names the conversation, so that prompt caching works.")
+    prompt_cache_retention = Text("Ignored.")
+    service_tier = Text("Ignored.")
+    truncation = Choice(("auto", "disabled"))
+    background = Boolean("Not supported: only false is taken.", narrowed={"enum": [False]})
+    previous_response_id = Described(NOT_TAKEN, _NO_MEMORY)
+    conversation = Described(NOT_TAKEN, _NO_MEMORY)
+    prompt = Described(NOT_TAKEN, "Not supported: this gateway keeps no prompt templates.")
+
+
 _PLACED = frozenset(
     {
-        *("model", "input", "stream", "stream_options", "instructions", "tools", "tool_choice"),
-        *("parallel_tool_calls", "text", "reasoning", "max_output_tokens", "max_tool_calls"),
-        *("temperature", "top_p", "top_logprobs", "include", "metadata", "user", "store"),
-        *("safety_identifier", "prompt_cache_key", "prompt_cache_retention", "service_tier"),
-        *("prompt_cache_options", "truncation", "previous_response_id", "conversation", "prompt"),
-        *("background", "background_options", "context_management", "client_metadata"),
+        *declared(Fields),
+        *("prompt_cache_options", "background_options", "context_management", "client_metadata"),
         # Fields of a chat request that have another name here.
         *("messages", "functions", "function_call", "response_format", "max_tokens", "stop", "n"),
         *("max_completion_tokens", "reasoning_effort", "logprobs", "verbosity"),
@@ -80,14 +165,14 @@ _LEFT_OUT = ("context_management", "moderation")
 
 def read(body: dict[str, Any]) -> ResponsesRequest:
     """The request in `body`; raises BadRequest."""
-    model = fields.text(body, "model", required=True) or ""
+    model = Fields.model(body)
     _refuse_what_needs_a_memory(body)
     tools = tools_of(body)
-    text = fields.mapping(body, "text") or {}
+    text = Fields.text(body) or {}
     effort, summary = _reasoning(body)
-    fields.mapping(body, "stream_options")
-    fields.text(body, "service_tier")
-    fields.text(body, "prompt_cache_retention")
+    Fields.stream_options(body)
+    Fields.service_tier(body)
+    Fields.prompt_cache_retention(body)
     settings = checked_settings({n: value for n, value in body.items() if n not in _PLACED})
     included = _included(body)
     items = items_of(body)
@@ -95,30 +180,30 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     return ResponsesRequest(
         model=model,
         items=[item for item in items if not is_dropped(item)],
-        stream=bool(fields.boolean(body, "stream")),
-        stores=fields.boolean(body, "store") is not False,
-        instructions=fields.text(body, "instructions"),
+        stream=bool(Fields.stream(body)),
+        stores=Fields.store(body) is not False,
+        instructions=Fields.instructions(body),
         tools=tools,
         tool_choice="auto" if choice is None else choice,
         chosen=chosen_of(choice, tools),
         ignored=_ignored(tools, items) + fields.asked_for(body, _LEFT_OUT),
-        parallel_tool_calls=fields.boolean(body, "parallel_tool_calls"),
+        parallel_tool_calls=Fields.parallel_tool_calls(body),
         text_format=_text_format(text),
         verbosity=nested_fields.choice(text, "text", "verbosity", ("low", "medium", "high")),
         effort=effort,
         summary=summary,
-        max_output_tokens=fields.whole_number(body, "max_output_tokens", low=1),
-        max_tool_calls=fields.whole_number(body, "max_tool_calls", low=1),
-        temperature=fields.number(body, "temperature", 0, 5),
-        top_p=fields.number(body, "top_p", 0, 1),
-        top_logprobs=fields.whole_number(body, "top_logprobs", 0, 20),
+        max_output_tokens=Fields.max_output_tokens(body),
+        max_tool_calls=Fields.max_tool_calls(body),
+        temperature=Fields.temperature(body),
+        top_p=Fields.top_p(body),
+        top_logprobs=Fields.top_logprobs(body),
         wants_logprobs=LOGPROBS in included,
         wants_sealed_thoughts=SEALED_THOUGHTS in included,
-        truncation=fields.choice(body, "truncation", ("auto", "disabled")) or "disabled",
+        truncation=Fields.truncation(body) or "disabled",
         metadata=_metadata(body),
-        user=fields.text(body, "user") or "",
-        safety_identifier=fields.text(body, "safety_identifier"),
-        cache_key=fields.text(body, "prompt_cache_key") or "",
+        user=Fields.user(body) or "",
+        safety_identifier=Fields.safety_identifier(body),
+        cache_key=Fields.prompt_cache_key(body) or "",
         settings=settings,
     )
 
@@ -144,7 +229,7 @@ def _refuse_what_needs_a_memory(body: dict[str, Any]) -> None:
             param="prompt",
             code="unsupported_parameter",
         )
-    if fields.boolean(body, "background"):
+    if Fields.background(body):
         raise BadRequest(
             "'background' is not supported: this gateway keeps no responses to be fetched later.",
             param="background",
@@ -173,7 +258,7 @@ def _text_format(text: dict[str, Any]) -> dict[str, Any]:
 
 def _reasoning(body: dict[str, Any]) -> tuple[str | None, str | None]:
     """(effort, summary)"""
-    reasoning = fields.mapping(body, "reasoning") or {}
+    reasoning = Fields.reasoning(body) or {}
     effort = nested_fields.choice(reasoning, "reasoning", "effort", EFFORTS)
     summary = nested_fields.choice(reasoning, "reasoning", "summary", (*SUMMARIES, "none"))
     older = nested_fields.choice(reasoning, "reasoning", "generate_summary", SUMMARIES)
@@ -182,7 +267,7 @@ def _reasoning(body: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _included(body: dict[str, Any]) -> list[str]:
-    included = fields.sequence(body, "include") or []
+    included = Fields.include(body) or []
     for number, name in enumerate(included):
         if not isinstance(name, str):
             raise wrong_type(f"include[{number}]", "a string", name)
@@ -190,7 +275,7 @@ def _included(body: dict[str, Any]) -> list[str]:
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, Any]:
-    metadata = fields.mapping(body, "metadata") or {}
+    metadata = Fields.metadata(body) or {}
     if len(metadata) > MAX_METADATA:
         raise wrong_value("metadata", f"at most {MAX_METADATA} pairs", len(metadata))
     for name, value in metadata.items():

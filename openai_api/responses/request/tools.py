@@ -12,11 +12,18 @@ from openai_api.errors import BadRequest
 from openai_api.responses.request.offered import Tools
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
+from openai_api.wire.declared import Array, reference
 from openai_api.wire.fields import missing, wrong_type
+
+TOOLS = Array(
+    "Functions, custom tools, and namespaces of both. Tools that OpenAI runs are left out, and "
+    "named in `x-gateway-ignored`.",
+    narrowed={"maxItems": MOST_TOOLS, "items": reference("ResponseTool")},
+)
 
 
 def tools_of(body: dict[str, Any]) -> Tools:
-    given = fields.sequence(body, "tools") or []
+    given = TOOLS(body) or []
     check_number(given, "tools", MOST_TOOLS)
     tools = Tools()
     ignored: dict[str, None] = {}
