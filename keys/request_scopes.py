@@ -6,7 +6,7 @@ on each person behind a key, is met once the request has been read.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from keys.held_limits import HOLDER_KINDS, SIMPLE, HeldLimit
@@ -26,19 +26,24 @@ class BudgetScope:
     budgets: tuple[HeldLimit, ...]
     # The team's, or that of the person behind the key as the client names them.
     name: str = ""
+    # What follows is worked out once, for each request asks for it several times.
+    user: str = field(init=False, compare=False)
+    # Identifies whose use counts.
+    counted_as: tuple[HolderKind, int, str] = field(init=False, compare=False)
+    is_on_some_models: bool = field(init=False, compare=False)
+    # Whether a request meets it whatever its model.
+    is_on_all_models: bool = field(init=False, compare=False)
+    counts_tokens: bool = field(init=False, compare=False)
 
-    @property
-    def user(self) -> str:
-        return self.name if self.kind == "user" else ""
-
-    @property
-    def counted_as(self) -> tuple[HolderKind, int, str]:
-        """Identifies whose use counts."""
-        return self.kind, self.id, self.user
-
-    @property
-    def is_on_some_models(self) -> bool:
-        return any(budget.subject.models for budget in self.budgets)
+    def __post_init__(self) -> None:
+        user = self.name if self.kind == "user" else ""
+        on_some = [bool(budget.subject.models) for budget in self.budgets]
+        by_tokens = any(budget.subject.what == "tokens" for budget in self.budgets)
+        object.__setattr__(self, "user", user)
+        object.__setattr__(self, "counted_as", (self.kind, self.id, user))
+        object.__setattr__(self, "is_on_some_models", any(on_some))
+        object.__setattr__(self, "is_on_all_models", not all(on_some))
+        object.__setattr__(self, "counts_tokens", by_tokens)
 
     def words(self, budget: HeldLimit) -> str:
         return holder_words(self.kind, self.name, budget.subject.models)
@@ -93,16 +98,16 @@ def rates_met(scopes: Iterable[Scope], model: str, user: str) -> tuple[Scope, ..
 
 def budgets_met(scopes: tuple[BudgetScope, ...], model: str, user: str) -> tuple[BudgetScope, ...]:
     """Those that a request of this person for this model meets."""
-    return tuple(
-        replace(scope, name=user) if scope.kind == "user" else scope
-        for scope in scopes
-        if any(budget.subject.counts(model) for budget in scope.budgets)
-    )
+    met = []
+    for scope in scopes:
+        if scope.is_on_all_models or any(each.subject.counts(model) for each in scope.budgets):
+            met.append(replace(scope, name=user) if scope.kind == "user" else scope)
+    return tuple(met)
 
 
 def count_tokens(scopes: Iterable[BudgetScope]) -> bool:
     """Whether any of the budgets is one of tokens."""
-    return any(budget.subject.what == "tokens" for scope in scopes for budget in scope.budgets)
+    return any(scope.counts_tokens for scope in scopes)
 
 
 def _order(entry: tuple[tuple[Any, ...], object]) -> tuple[Any, ...]:

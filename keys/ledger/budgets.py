@@ -13,16 +13,14 @@ concurrently is seen in one of the two, never in neither.
 """
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from django.db import connection
-
 from keys.ledger import reservations
-from keys.ledger.claims import Claim, Decision, Granted
+from keys.ledger.claims import Claim, Decision, Granted, Shortfall
 from keys.ledger.closed_days import ClosedDays
-from keys.ledger.spending import read_spending, scopes_of
+from keys.ledger.spending import Spending, read_spending, scopes_of
 from keys.ledger.transaction import GroupTransaction
 from keys.request_scopes import BudgetScope
 from keys.scopes import HolderKind, digest
@@ -57,7 +55,8 @@ def decide(
     earlier try whose outcome is unknown: what they may have reserved is released first. This is
     safe after taking the locks, which the earlier try held until its end."""
     scopes = scopes_of(claims)
-    _lock(scopes.values(), transaction)
+    # Only one of all workers and hosts decides about a scope at a time.
+    transaction.lock(lambda: map(_lock_of, scopes.values()))
     if tried:
         reservations.release(tried, transaction)
     moment = now if expired_by is None else expired_by
@@ -66,7 +65,7 @@ def decide(
     reserved: dict[uuid.UUID, Claim] = {}
     for claim in claims:
         mine = [(scope, spent[scope.counted_as]) for scope in claim.scopes]
-        short = next(filter(None, (each.shortfall(scope, claim) for scope, each in mine)), None)
+        short = _first_shortfall(claim, mine)
         decisions[claim.id] = short
         if short is not None:
             continue
@@ -84,11 +83,14 @@ def decide(
     return decisions, reserved
 
 
-def _lock(scopes: Iterable[BudgetScope], transaction: GroupTransaction) -> None:
-    if connection.vendor == "postgresql":
-        # Always in the same order, so that two writers cannot deadlock.
-        locks = sorted({_lock_of(scope) for scope in scopes})
-        transaction.change("SELECT pg_advisory_xact_lock(?)", [(lock,) for lock in locks])
+def _first_shortfall(
+    claim: Claim, mine: Sequence[tuple[BudgetScope, Spending]]
+) -> Shortfall | None:
+    for scope, spending in mine:
+        short = spending.shortfall(scope, claim)
+        if short is not None:
+            return short
+    return None
 
 
 def _lock_of(scope: BudgetScope) -> int:

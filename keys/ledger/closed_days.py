@@ -8,6 +8,7 @@ database, or a `check_ledger --repair` of so old a day, is noticed on a later da
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any, Final
 
 from django.db.models import F, QuerySet, Sum
@@ -51,22 +52,30 @@ class Source:
     def sums(self, by_model: bool, beside: str = "", *, ends: bool = False) -> str:
         """A statement for sums by day, and by model if asked. `beside` are further rows of the same
         columns; with `ends` they are those before a day."""
-        model, before = "model" if by_model else "''", "AND day < ?" if ends else ""
-        parts = {"model": model, "before": before}
-        rows = _ROWS.format(sign="", table=self.table, whose=self.whose, **parts)
-        if self.is_of_nobody:
-            named = _ROWS.format(sign="-", table="keys_teamtotal", whose=_NAMED, **parts)
-            rows = f"{rows} UNION ALL {named}"
-        return f"""
-    SELECT day, model, SUM(cost_nano_usd), SUM(neurons_micro), SUM(requests), SUM(tokens) FROM (
-        {rows} {beside}
-    ) AS amounts GROUP BY day, model
-"""
+        return _sums_sql(self.table, self.whose, self.is_of_nobody, by_model, beside, ends)
 
     def values_with(self, *days: Any) -> tuple[Any, ...]:
         """The values of `sums`, before those of the rows beside."""
         values = (*self.values, *days)
         return values * 2 if self.is_of_nobody else values
+
+
+@cache
+def _sums_sql(
+    table: str, whose: str, is_of_nobody: bool, by_model: bool, beside: str, ends: bool
+) -> str:
+    """There are a few of them in all: values are no part of it."""
+    model, before = "model" if by_model else "''", "AND day < ?" if ends else ""
+    parts = {"model": model, "before": before}
+    rows = _ROWS.format(sign="", table=table, whose=whose, **parts)
+    if is_of_nobody:
+        named = _ROWS.format(sign="-", table="keys_teamtotal", whose=_NAMED, **parts)
+        rows = f"{rows} UNION ALL {named}"
+    return f"""
+    SELECT day, model, SUM(cost_nano_usd), SUM(neurons_micro), SUM(requests), SUM(tokens) FROM (
+        {rows} {beside}
+    ) AS amounts GROUP BY day, model
+"""
 
 
 _SOURCES: Final[dict[HolderKind, tuple[str, str]]] = {

@@ -4,9 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
-
-from django.db import connection
+from typing import Any, Final
 
 from keys.ledger import budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
@@ -44,16 +42,23 @@ class GroupWriter:
 
     def write(self, group: list[Waiting]) -> None:
         """When it returns, the group is committed."""
-        durable = [waiting for waiting in group if waiting.is_durable]
-        claims = [waiting for waiting in group if waiting.claim is not None]
-        released = [waiting.released for waiting in group if waiting.released is not None]
+        durable: list[Waiting] = []
+        claims: list[Waiting] = []
+        released: list[uuid.UUID] = []
+        for waiting in group:
+            if waiting.is_durable:
+                durable.append(waiting)
+            if waiting.claim is not None:
+                claims.append(waiting)
+            if waiting.released is not None:
+                released.append(waiting.released)
         if not (durable or claims or released):
             return
-        self._connection.prepare()
+        django = self._connection.prepare()
         used: dict[int, float] = {}
         with (
-            connection.wrap_database_errors,
-            group_transaction(durable=bool(durable)) as transaction,
+            django.wrap_database_errors,
+            group_transaction(durable=bool(durable), on=django) as transaction,
         ):
             if durable:
                 if not self._mark.move(transaction):
@@ -69,8 +74,12 @@ class GroupWriter:
         self._last_used.update(used)
 
     def _write_rows(self, group: list[Waiting], transaction: GroupTransaction) -> dict[int, float]:
-        rows = [waiting.row for waiting in group if waiting.row is not None]
-        values = [waiting.values for waiting in group if waiting.values is not None]
+        rows: list[LedgerRow] = []
+        values: list[tuple[Any, ...]] = []
+        for waiting in group:
+            if waiting.row is not None and waiting.values is not None:
+                rows.append(waiting.row)
+                values.append(waiting.values)
         sums, of_teams = _sums_of(group)
         ledger_rows.insert(transaction, values)
         ledger_rows.store_captured(rows, transaction)

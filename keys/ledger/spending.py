@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from keys.held_limits import HeldLimit
-from keys.ledger.claims import MILLION, PLACE_OF, Amounts, Claim, Shortfall
+from keys.ledger.claims import MILLION, PLACE_OF, Claim, Shortfall
 from keys.ledger.closed_days import ClosedDays, Days, days_of, source_of
 from keys.ledger.transaction import GroupTransaction
-from keys.ledger.windows import Window
+from keys.ledger.windows import span
 from keys.request_scopes import BudgetScope
 from keys.scopes import HolderKind
 
@@ -22,20 +22,15 @@ ANY_MODEL: Final = "*"
 WISH_SHARE: Final = 8
 
 
-@dataclass(slots=True)
 class _Room:
-    """What a budget has left."""
+    """What a budget has left. `place` is that of what it counts."""
 
-    budget: HeldLimit
-    left: int
+    __slots__ = ("budget", "left", "place")
 
-    def asked(self, claim: Claim) -> int | None:
-        amount = claim.amount(self.budget.subject.what)
-        if self.budget.subject.what != "tokens" or amount is None:
-            return amount
-        # Estimates are usually far above the use, and a key with a limit below the usual
-        # max_tokens could otherwise never be used.
-        return max(1, min(amount, self.budget.amount))
+    def __init__(self, budget: HeldLimit, left: int) -> None:
+        self.budget = budget
+        self.left = left
+        self.place = PLACE_OF[budget.subject.what]
 
 
 class _RoomsOf(NamedTuple):
@@ -52,27 +47,25 @@ class Spending:
     # By the day of a claim: nearly always a group has claims of one day.
     _rooms: dict[_RoomsOf, list[_Room]] = field(default_factory=dict)
 
-    def total(self, window: Window, day: date, budget: HeldLimit) -> int:
-        begin, end = window.begin(day), window.end(day)
-        place, subject = PLACE_OF[budget.subject.what], budget.subject
-        if not subject.models:
-            return sum(
-                amounts[place]
-                for each, by_model in self.days.items()
-                if begin <= each and (end is None or each < end)
-                for amounts in by_model.values()
-            )
-        return sum(
-            amounts[place]
-            for each, by_model in self.days.items()
-            if begin <= each and (end is None or each < end)
-            for model, amounts in by_model.items()
-            if model == ANY_MODEL or subject.counts(model)
-        )
+    def total(self, day: date, budget: HeldLimit) -> int:
+        """What was used of a budget in its window that `day` is in."""
+        subject = budget.subject
+        begin, end = span(subject.window, day)
+        place, total = PLACE_OF[subject.what], 0
+        for each, by_model in self.days.items():
+            if begin <= each < end:
+                for model, amounts in by_model.items():
+                    if not subject.models or model == ANY_MODEL or subject.counts(model):
+                        total += amounts[place]
+        return total
 
     def shortfall(self, scope: BudgetScope, claim: Claim) -> Shortfall | None:
         for room in self._rooms_for(scope, claim):
-            asked = room.asked(claim)
+            asked = claim.needed[room.place]
+            if room.place == 3:  # tokens
+                # Estimates are usually far above the use, and a key with a limit below the usual
+                # max_tokens could otherwise never be used.
+                asked = max(1, min(claim.needed[3], room.budget.amount))
             if (asked is None and room.left <= 0) or (asked and asked > room.left):
                 return Shortfall(scope, room.budget, room.left, asked)
         return None
@@ -92,12 +85,15 @@ class Spending:
 
     def add(self, held: Claim) -> None:
         by_model, added = self.days.setdefault(held.day, {}), held.set_aside
-        by_model[held.model] = by_model.get(held.model, Amounts()).plus(added)
-        self._rooms = {at: rooms for at, rooms in self._rooms.items() if at.day == held.day}
+        known = by_model.get(held.model)
+        by_model[held.model] = added if known is None else known.plus(added)
+        for at in [at for at in self._rooms if at.day != held.day]:
+            del self._rooms[at]
         for rooms in self._rooms.values():
             for room in rooms:
-                if room.budget.subject.counts(held.model):
-                    room.left -= added[PLACE_OF[room.budget.subject.what]]
+                subject = room.budget.subject
+                if not subject.models or subject.counts(held.model):
+                    room.left -= added[room.place]
 
     def _rooms_for(self, scope: BudgetScope, claim: Claim) -> list[_Room]:
         """The rooms of the budgets on the claim's model."""
@@ -105,9 +101,8 @@ class Spending:
         rooms = self._rooms.get(at)
         if rooms is None:
             rooms = self._rooms[at] = [
-                _Room(budget, budget.amount - self.total(window, claim.day, budget))
+                _Room(budget, budget.amount - self.total(claim.day, budget))
                 for budget in scope.budgets
-                for window in (Window(budget.subject.window),)
             ]
         if not scope.is_on_some_models:
             return rooms
@@ -148,8 +143,7 @@ def read_spending(
     spent: dict[ScopeName, Spending] = {}
     questions = []
     for name, scope in scopes.items():
-        windows = {budget.subject.window for budget in scope.budgets}
-        first = min(Window(window).begin(first_claimed) for window in windows)
+        first = min([span(each.subject.window, first_claimed)[0] for each in scope.budgets])
         known, first = closed.read(scope, first, first_claimed, transaction)
         spent[name] = Spending(known)
         source = source_of(scope)

@@ -11,7 +11,7 @@ are the driver's: use `connection.wrap_database_errors` to get Django's.
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, cached_property
@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 
 import orjson
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.sql import quote
 
 Values = Sequence[Any]
@@ -60,10 +61,10 @@ class GroupTransaction(ABC):
     process, but not a crash of the machine in the moments after it.
     """
 
-    def __init__(self, durable: bool) -> None:
+    def __init__(self, durable: bool, on: BaseDatabaseWrapper | None = None) -> None:
         self._durable = durable
         # The connection itself: Django's proxy would look it up at each use.
-        self._django = connections[DEFAULT_DB_ALIAS]
+        self._django = connections[DEFAULT_DB_ALIAS] if on is None else on
         self._cursor = self._django.connection.cursor()
 
     def __enter__(self) -> Self:
@@ -109,6 +110,12 @@ class GroupTransaction(ABC):
         """The rows of each question."""
 
     @abstractmethod
+    def lock(self, numbers: Callable[[], Iterable[int]]) -> None:
+        """Waits for locks that all transactions share and holds them to the end. Where one
+        transaction at a time writes, as in SQLite, it holds them all, and `numbers` is not asked.
+        """
+
+    @abstractmethod
     def flush(self) -> None:
         """Call it before using the connection in any other way, such as by the ORM."""
 
@@ -134,6 +141,10 @@ class GroupTransaction(ABC):
     def id(value: uuid.UUID) -> Any: ...
 
 
+_FULL: Final = "PRAGMA synchronous=FULL"
+_NORMAL: Final = "PRAGMA synchronous=NORMAL"
+
+
 class SqliteTransaction(GroupTransaction):
     def change(self, sql: str, many: Iterable[Values]) -> None:
         self._cursor.executemany(sql, many)
@@ -147,11 +158,14 @@ class SqliteTransaction(GroupTransaction):
     def select(self, questions: Sequence[tuple[str, Values]]) -> list[list[Any]]:
         return [self._cursor.execute(sql, values).fetchall() for sql, values in questions]
 
+    def lock(self, numbers: Callable[[], Iterable[int]]) -> None:
+        pass
+
     def flush(self) -> None:
         pass
 
     def _begin(self) -> None:
-        self._cursor.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
+        self._cursor.execute(_FULL if self._durable else _NORMAL)
         # Take the write lock at once: upgrading a read transaction later could fail.
         self._cursor.execute("BEGIN IMMEDIATE")
 
@@ -177,8 +191,8 @@ _GIVE_UP_SILENT_CLIENT_MS: Final = 20_000
 
 
 class PostgresqlTransaction(GroupTransaction):
-    def __init__(self, durable: bool) -> None:
-        super().__init__(durable)
+    def __init__(self, durable: bool, on: BaseDatabaseWrapper | None = None) -> None:
+        super().__init__(durable, on)
         self._statements: list[str] = []
 
     def change(self, sql: str, many: Iterable[Values]) -> None:
@@ -200,6 +214,11 @@ class PostgresqlTransaction(GroupTransaction):
         self.flush()
         count = len(questions)
         return [self._cursor.set_result(at - count).fetchall() for at in range(count)]
+
+    def lock(self, numbers: Callable[[], Iterable[int]]) -> None:
+        # Always in the same order, so that two writers cannot deadlock.
+        locks = [(number,) for number in sorted(set(numbers()))]
+        self.change("SELECT pg_advisory_xact_lock(?)", locks)
 
     def flush(self) -> None:
         if self._statements:
@@ -254,5 +273,8 @@ def engine() -> type[GroupTransaction]:
     return _ENGINES[connection.vendor]
 
 
-def group_transaction(*, durable: bool = True) -> GroupTransaction:
-    return engine()(durable)
+def group_transaction(
+    *, durable: bool = True, on: BaseDatabaseWrapper | None = None
+) -> GroupTransaction:
+    """`on`: this thread's connection, for who has it at hand."""
+    return engine()(durable, on)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from functools import lru_cache
 
 
 class Window(Enum):
@@ -31,6 +32,14 @@ class Window(Enum):
     def reset_at(self, day: date) -> float | None:
         end = self.end(day)
         return None if end is None else datetime.combine(end, time(), UTC).timestamp()
+
+
+@lru_cache(maxsize=64)
+def span(window: str, day: date) -> tuple[date, date]:
+    """The first day of the window of that name, and the first one after it; `date.max` for all
+    time."""
+    named = Window(window)
+    return named.begin(day), named.end(day) or date.max
 
 
 def utc_day(epoch_s: float) -> date:

@@ -274,8 +274,12 @@ class LedgerWriter:
             )
 
     def _note_success(self, group: list[Waiting]) -> None:
-        rows = sum(waiting.row is not None for waiting in group)
-        self._mark.groups_in += any(waiting.is_durable for waiting in group)
+        rows, is_durable = 0, False
+        for waiting in group:
+            if waiting.row is not None:
+                rows += 1
+            is_durable = is_durable or waiting.is_durable
+        self._mark.groups_in += is_durable
         self._rows_written += rows
         self._queue.rows_done(rows)
         self._groups_written += 1

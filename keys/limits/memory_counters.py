@@ -162,10 +162,11 @@ class MemoryHold:
                 denial = counts.token_denial(scope, now, capped(tokens, limit), limit)
                 if denial is not None:
                     return denial
-        found = self._engine.room_in(more, now, tokens)
-        if isinstance(found, Denial):
-            return found
-        self._take(found, now)
+        if more:
+            found = self._engine.room_in(more, now, tokens)
+            if isinstance(found, Denial):
+                return found
+            self._take(found, now)
         if tokens > 0:
             self.reserve_unchecked(tokens)
         return None
@@ -284,15 +285,16 @@ class MemoryCounters:
         """Nothing to close."""
 
     def counts_of(self, scopes: Sequence[Scope]) -> list[tuple[Scope, _Counts]]:
-        return [(scope, self._counts(scope.counted_as)) for scope in scopes]
-
-    def _counts(self, name: str) -> _Counts:
-        counts = self._counted.get(name)
-        if counts is None:
-            counts = self._counted[name] = _Counts()
-        else:
-            self._counted.move_to_end(name)
-        return counts
+        found = []
+        for scope in scopes:
+            name = scope.counted_as
+            counts = self._counted.get(name)
+            if counts is None:
+                counts = self._counted[name] = _Counts()
+            else:
+                self._counted.move_to_end(name)
+            found.append((scope, counts))
+        return found
 
     def _drop_new(self, found: Sequence[tuple[Scope, _Counts]], now: float) -> None:
         """Whom a request names does not stay in memory if it is refused."""

@@ -70,6 +70,7 @@ class Ticket:
         "_later",
         "_ledger",
         "_loop",
+        "_met",
         "_reservation",
         "_settled",
         "agent",
@@ -123,6 +124,8 @@ class Ticket:
         self._counters = counters
         self._ledger = ledger
         self._reservation: uuid.UUID | None = None
+        # Whose budgets this person meets with this model, once somebody has asked.
+        self._met: tuple[str, str, tuple[BudgetScope, ...]] = ("", "", ())
         self._settled = False
         self._future: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -133,7 +136,12 @@ class Ticket:
     def budgets(self, model: str) -> tuple[BudgetScope, ...]:
         """Whose budgets the request meets with this model. Set `user` first."""
         scopes = self.key.budget_scopes
-        return budgets_met(scopes, model, self._person) if scopes else ()
+        if not scopes:
+            return ()
+        met = self._met
+        if met[0] != model or met[1] is not self.user or not met[2]:
+            met = self._met = model, self.user, budgets_met(scopes, model, self._person)
+        return met[2]
 
     @property
     def _person(self) -> str:

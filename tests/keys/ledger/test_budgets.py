@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from keys import errors
-from keys.held_limits import HeldLimit, Subject
+from keys.held_limits import CALENDAR, HeldLimit, Subject
 from keys.ledger import leases, reservations
 from keys.ledger.budgets import decide
 from keys.ledger.claims import Amounts, Claim
@@ -701,6 +701,6 @@ def test_a_total_budget_counts_what_was_spent_years_ago(writers):
 def test_spending_of_a_window_is_the_sum_of_its_days():
     days = {date(2027, 4, 30): 8, date(2027, 5, 9): 4, date(2027, 5, 11): 2, date(2027, 5, 12): 1}
     spending = Spending({day: {"": Amounts(usd=cost)} for day, cost in days.items()})
-    budget = HeldLimit(Subject("key", 1, "usd", "day"), 100)
-    sums = [spending.total(window, date(2027, 5, 12), budget) for window in Window]
+    budgets = [HeldLimit(Subject("key", 1, "usd", window), 100) for window in CALENDAR]
+    sums = [spending.total(date(2027, 5, 12), budget) for budget in budgets]
     assert sums == [1, 3, 7, 15]

@@ -11,7 +11,6 @@ from keys.ledger.claims import Claim
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.spending import read_spending
 from keys.ledger.transaction import group_transaction
-from keys.ledger.windows import Window
 from keys.models import DayTotal, Limit, OwnerLimits, Reservation, Team, TeamTotal
 from keys.reports.limit_use import read_use
 from keys.reports.limits_in_force import limits_of_one
@@ -93,9 +92,7 @@ def taken_by_the_ledger(limits):
     with group_transaction() as transaction:
         spent = read_spending(by_name, [claim], NOW, ClosedDays(), transaction)
     return {
-        limit.subject: spent[scope.counted_as].total(
-            Window(limit.subject.window), NOW.date(), limit
-        )
+        limit.subject: spent[scope.counted_as].total(NOW.date(), limit)
         for scope in scopes
         for limit in scope.budgets
     }
