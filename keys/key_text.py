@@ -11,6 +11,8 @@ import zlib
 from typing import Final
 
 PREFIX: Final = "sk-wai-"
+# Of tokens for the management API, which are no keys.
+SERVICE_PREFIX: Final = "sk-wai-service-"
 SECRET_BITS: Final = 256
 SECRET_LENGTH: Final = 43  # 62 ** 43 > 2 ** 256 > 62 ** 42
 CHECKSUM_LENGTH: Final = 6  # 62 ** 6 > 2 ** 32
@@ -20,16 +22,16 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _DIGIT_SET: Final = frozenset(_DIGITS)
 
 
-def make_key() -> str:
-    body = PREFIX + _base62(secrets.randbits(SECRET_BITS), SECRET_LENGTH)
+def make_key(prefix: str = PREFIX) -> str:
+    body = prefix + _base62(secrets.randbits(SECRET_BITS), SECRET_LENGTH)
     return body + _checksum(body)
 
 
-def is_well_formed(text: str) -> bool:
+def is_well_formed(text: str, prefix: str = PREFIX) -> bool:
     """Whether `text`, which may be anything, has a key's length, prefix, digits and checksum."""
-    if len(text) != KEY_LENGTH or not text.startswith(PREFIX):
+    if len(text) != KEY_LENGTH - len(PREFIX) + len(prefix) or not text.startswith(prefix):
         return False
-    if not _DIGIT_SET.issuperset(text[len(PREFIX) :]):
+    if not _DIGIT_SET.issuperset(text[len(prefix) :]):
         return False
     return hmac.compare_digest(_checksum(text[:-CHECKSUM_LENGTH]), text[-CHECKSUM_LENGTH:])
 
@@ -43,8 +45,8 @@ def same_digest(a: bytes, b: bytes) -> bool:
     return hmac.compare_digest(a, b)
 
 
-def display_prefix(text: str) -> str:
-    return text[: len(PREFIX) + 5]
+def display_prefix(text: str, prefix: str = PREFIX) -> str:
+    return text[: len(prefix) + 5]
 
 
 def last_four(text: str) -> str:

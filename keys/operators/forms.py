@@ -1,12 +1,12 @@
 """The forms of keys and owners' limits in the admin: money in USD, lists as lines of text."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django import forms
-from django.utils import timezone
 
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
 from keys.form_fields import AmountField, LinesField, OverlapField
+from keys.key_changes import OF_A_REVOKED_KEY, refuse_inactive_owner, refuse_past_expiry
 from keys.models import ENDPOINTS, LIMITS, USUAL_CAPTURE_DAYS, Key, OwnerLimits
 
 
@@ -36,12 +36,6 @@ class OwnerLimitsForm(LimitsForm):
             "max_keys": "The owner can make another key while fewer than this are active. Empty: "
             "MEMBER_MAX_KEYS of the settings. 0: none."
         }
-
-
-# What still has a meaning for a key that is not in force any more.
-_OF_A_REVOKED_KEY: Final = frozenset(
-    {"name", "notes", "queue_weight", "capture_text", "capture_days"}
-)
 
 
 class _WeightField(forms.IntegerField):
@@ -114,15 +108,16 @@ class KeyForm(LimitsForm):
         values = super().clean() or {}
         if self.instance.revoked_at is not None:
             for name in self.changed_data:
-                if name not in _OF_A_REVOKED_KEY:
+                if name not in OF_A_REVOKED_KEY:
                     self.add_error(name, "This key is revoked for good: issue a new one.")
             return values
-        end = values.get("expires_at")
-        if end is not None and end <= timezone.now() and "expires_at" in self.changed_data:
-            self.add_error("expires_at", "This moment is over. To end a key now, revoke it.")
-        owner = values.get("owner")
-        if owner is not None and not owner.is_active and self.instance.pk is None:
-            self.add_error("owner", "This account is not active: make it active first.")
+        try:
+            if "expires_at" in self.changed_data:
+                refuse_past_expiry(values)
+            if self.instance.pk is None:
+                refuse_inactive_owner(values.get("owner"))
+        except forms.ValidationError as error:
+            self.add_error(None, error)
         return values
 
 

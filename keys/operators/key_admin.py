@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from keys import key_text
+from keys.key_changes import revoke_key
 from keys.key_choice import key_with_text
 from keys.models import CapturedText, Key
 from keys.operators.forms import LIMIT_FIELDSETS, KeyForm
@@ -178,9 +179,8 @@ class KeyAdmin(KeyPages):
                 keys=[(key, secret_text(key)) for key in keys],
                 checkbox=ACTION_CHECKBOX_NAME,
             )
-        revoked = [key for key in keys if key.revoke()]
-        for key in revoked:
-            self.log_change(request, key, "Revoked.")
+        by_id: Any = request.user.pk
+        revoked = [key for key in keys if revoke_key(key, by_id=by_id)]
         plural = "" if len(revoked) == 1 else "s"
         self.message_user(request, f"{len(revoked)} key{plural} revoked.", messages.SUCCESS)
         return None

@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 
 from keys import examples
 from keys.errors import CannotChangeKey
+from keys.key_changes import revoke_key, rotate_key
 from keys.ledger.captured_retention import delete_of_key
 from keys.models import Key, KeySecret
 from keys.operators.forms import RotateForm
@@ -106,8 +107,7 @@ class KeyPages(Audited, ModelAdmin):
         key = self._key_to_change(request, key_id)
         if request.method != "POST":
             return self._confirm(request, key, "revoke.html", f"Revoke {key.name}")
-        if key.revoke():
-            self.log_change(request, key, "Revoked.")
+        if revoke_key(key, by_id=request.user.pk):  # type: ignore[arg-type]
             self.message_user(request, f"{key.name} is revoked.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:keys_key_change", args=[key_id]))
 
@@ -123,8 +123,12 @@ class KeyPages(Audited, ModelAdmin):
         try:
             with transaction.atomic():
                 sending = take_form(request)
-                text = key.rotate(form.cleaned_data["overlap"])
-                self.log_change(request, key, f"Rotated, overlap {form.data['overlap']}.")
+                text = rotate_key(
+                    key,
+                    form.cleaned_data["overlap"],
+                    by_id=request.user.pk,  # type: ignore[arg-type]
+                    overlap_text=form.data["overlap"],
+                )
                 sending.made(key.pk)
         except CannotChangeKey as error:
             self.message_user(request, str(error), messages.ERROR)

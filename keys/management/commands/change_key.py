@@ -2,17 +2,17 @@
 
 import argparse
 import json
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from keys.errors import CannotChangeKey
+from keys.key_changes import change_key
 from keys.key_choice import NoSuchKey, key_named
-from keys.key_history import command_account_id, note_change
+from keys.key_history import command_account_id
 from keys.key_json import key_as_json
-from keys.limit_holders import holder_of_key, holder_of_users
 from keys.management.key_options import (
     access_fields,
     add_access_options,
@@ -23,19 +23,10 @@ from keys.management.limit_options import (
     add_limit_options,
     add_user_limit_option,
     limits_given,
-    set_limits,
     user_limits_given,
 )
 from keys.models import Key, Revision
-
-# What still has a meaning for a key that is not in force any more.
-_OF_A_REVOKED_KEY: Final = frozenset({"name", "notes"})
-_WORDS: Final = {
-    "expires_at": "expires",
-    "allowed_models": "models",
-    "allowed_endpoints": "endpoints",
-    "allowed_networks": "networks",
-}
+from keys.written_limits import BadLimit
 
 
 class Command(BaseCommand):
@@ -68,18 +59,20 @@ class Command(BaseCommand):
             key = self._key(options["id"])
             if options["owner"] is not None:
                 fields["owner"] = self._owner(options["owner"].strip())
-            is_limited = limits or user_limits or fields.keys() - _OF_A_REVOKED_KEY
-            if key.revoked_at is not None and is_limited:
-                raise CommandError(
-                    f"Key {key.pk} ({key.name}) is revoked for good: issue a new one."
+            try:
+                told = change_key(
+                    key,
+                    fields=fields,
+                    limits=limits,
+                    user_limits=user_limits,
+                    by_id=command_account_id(),
+                    how="by the command change_key",
                 )
-            told = _change_fields(key, fields)
-            told += set_limits(holder_of_key(key), limits)
-            of_users = set_limits(holder_of_users(key), user_limits)
-            told += [f"each user: {change}" for change in of_users]
-            if told:
-                what = "; ".join(told)
-                note_change(key, command_account_id(), f"{what}. By the command change_key.")
+            except ValidationError as error:
+                words = first_problem(error, name="--name", owner="--owner")
+                raise CommandError(words) from None
+            except (BadLimit, CannotChangeKey) as error:
+                raise CommandError(f"{str(error).rstrip('.')}.") from None
         if options["json"]:
             self.stdout.write(json.dumps(key_as_json(key), ensure_ascii=False))
         elif told:
@@ -99,28 +92,3 @@ class Command(BaseCommand):
             told = f"Made the user {username!r}, who cannot sign in without a password."
             self.stderr.write(told, style_func=str)
         return owner
-
-
-def _change_fields(key: Key, fields: dict[str, Any]) -> list[str]:
-    before = {name: getattr(key, name) for name in fields}
-    changed = [name for name, value in fields.items() if before[name] != value]
-    for name in changed:
-        setattr(key, name, fields[name])
-    try:
-        key.full_clean()
-    except ValidationError as error:
-        raise CommandError(first_problem(error, name="--name", owner="--owner")) from None
-    if changed:
-        key.save(update_fields=changed)
-    return [
-        f"{_WORDS.get(name, name)}: {_shown(before[name])} → {_shown(fields[name])}"
-        for name in changed
-    ]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        value = ", ".join(value)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
-    return "none" if value in (None, "") else str(value)

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from keys.key_history import command_account_id, note_made
+from keys.key_changes import issue_key
+from keys.key_history import command_account_id
 from keys.key_json import key_as_json
-from keys.limit_holders import holder_of_key, holder_of_users
 from keys.management.key_options import (
     access_fields,
     add_access_options,
@@ -21,10 +21,9 @@ from keys.management.limit_options import (
     add_limit_options,
     add_user_limit_option,
     limits_given,
-    set_limits,
     user_limits_given,
 )
-from keys.models import Key
+from keys.written_limits import BadLimit
 
 
 class Command(BaseCommand):
@@ -47,13 +46,19 @@ class Command(BaseCommand):
         with transaction.atomic():
             owner, was_made = owner_named(username)
             try:
-                key, text = Key.issue(name=name, owner=owner, **fields)
+                key, text = issue_key(
+                    name=name,
+                    owner=owner,
+                    fields=fields,
+                    limits=limits,
+                    user_limits=user_limits,
+                    by_id=command_account_id(),
+                    how="by the command issue_key",
+                )
             except ValidationError as error:
                 raise CommandError(first_problem(error, name="NAME")) from None
-            set_limits(holder_of_key(key), limits)
-            set_limits(holder_of_users(key), user_limits)
-            secret = f"{key.prefix}…{key.last_four}"
-            note_made(key, command_account_id(), f"Issued, {secret}, by the command issue_key.")
+            except BadLimit as error:
+                raise CommandError(f"{error}.") from None
         if was_made:
             self._notice(f"Made the user {username!r}, who cannot sign in without a password.")
         if options["json"]:

@@ -5,10 +5,10 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
+from keys.key_changes import revoke_key
 from keys.key_choice import NoSuchKey, key_named
-from keys.key_history import command_account_id, note_change
+from keys.key_history import command_account_id
 from keys.key_json import key_as_json
 
 
@@ -26,10 +26,7 @@ class Command(BaseCommand):
             key = key_named(options["id"])
         except NoSuchKey as error:
             raise CommandError(f"ID: {error}.") from None
-        with transaction.atomic():
-            revoked_now = key.revoke()
-            if revoked_now:
-                note_change(key, command_account_id(), "Revoked by the command revoke_key.")
+        revoked_now = revoke_key(key, by_id=command_account_id(), how="by the command revoke_key")
         key.refresh_from_db()
         if options["json"]:
             self.stdout.write(json.dumps(key_as_json(key), ensure_ascii=False))

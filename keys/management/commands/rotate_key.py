@@ -5,13 +5,13 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.utils import timezone
 
 from keys.amounts import duration_from_text
 from keys.errors import CannotChangeKey
+from keys.key_changes import rotate_key
 from keys.key_choice import NoSuchKey, key_named
-from keys.key_history import command_account_id, note_change
+from keys.key_history import command_account_id
 from keys.key_json import key_as_json
 
 
@@ -39,10 +39,13 @@ class Command(BaseCommand):
             ) from None
         try:
             key = key_named(options["id"])
-            with transaction.atomic():
-                text = key.rotate(overlap)
-                told = f"Rotated by the command rotate_key, overlap {options['overlap']}."
-                note_change(key, command_account_id(), told)
+            text = rotate_key(
+                key,
+                overlap,
+                by_id=command_account_id(),
+                overlap_text=options["overlap"],
+                how="by the command rotate_key",
+            )
         except (NoSuchKey, CannotChangeKey) as error:
             raise CommandError(f"ID: {str(error).rstrip('.')}.") from None
         except OverflowError:
