@@ -32,14 +32,14 @@ NO_LIMITS: Final = Limits()
 
 # A limit of `user` is one for each person behind a key: its holder is the key.
 HolderKind = Literal["key", "owner", "team", "everybody", "user"]
-ScopeKind = HolderKind | Literal["reads"]
+ScopeKind = HolderKind | Literal["reads", "service"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose requests are counted together: those of one key, of all keys of one owner, of a team,
     of everybody, or of one person behind a key, on some models or on all; or what a key reads about
-    itself and its models.
+    itself and its models; or those of a token for the management API.
     """
 
     kind: ScopeKind
@@ -84,6 +84,7 @@ _WORDS: Final = {
     "owner": "all API keys of this owner",
     "everybody": "everybody",
     "reads": "reading with this API key",
+    "service": "this service token",
 }
 
 

@@ -23,6 +23,7 @@ from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
 from proxysite.api_request import Receive  # noqa: E402
 from proxysite.lifespan import lifespan  # noqa: E402
 from proxysite.page_body import PageBodies  # noqa: E402
+from proxysite.refusal_words import refusal_words  # noqa: E402
 from proxysite.request_id import request_id_for  # noqa: E402
 
 api = ApiHandler()
@@ -123,12 +124,12 @@ async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> Non
     except ApiError as error:
         # The body is too large, too slow or broken: Django has not been asked anything yet.
         status = error.status
-        body = f"{error}\n".encode()
+        content_type, body = refusal_words(error, scope["path"])
         await serve_small(
             status,
             body,
             send,
-            content_type=b"text/plain; charset=utf-8",
+            content_type=content_type.encode(),
             request_id=request_id,
             headers=error.headers,
         )

@@ -1,4 +1,5 @@
-"""The pages for failures: 503 while the database cannot be reached, else 500.
+"""The pages for failures: 503 while the database cannot be reached, else 500; and the same for
+the management API, as problem documents.
 
 Django calls these while it handles the exception, wherever between view and browser it was raised,
 and has logged it by then: `OutageFilter` makes one line of an outage of the database.
@@ -12,6 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 
+from management_api.problems import (
+    Problem,
+    internal_error,
+    is_management_api,
+    problem_response,
+    unavailable,
+)
 from openai_api.errors import Outages
 from storage.words import engine_words, outage_behind
 
@@ -19,7 +27,10 @@ RETRY_AFTER_S: Final = 5
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if outage_behind(sys.exc_info()[1]) is not None:
+    is_outage = outage_behind(sys.exc_info()[1]) is not None
+    if is_management_api(request.path_info):
+        return problem_response(unavailable() if is_outage else internal_error())
+    if is_outage:
         return _unavailable()
     # Without the request, whose user is in the database.
     page = render_to_string("failed.html", {})
@@ -28,6 +39,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """To Django, a session that the database could not save is a bad request."""
+    if is_management_api(request.path_info):
+        return problem_response(Problem(400, "bad_request", "The request cannot be read."))
     if outage_behind(exception) is not None:
         return _unavailable()
     return defaults.bad_request(request, exception)

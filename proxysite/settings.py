@@ -572,6 +572,7 @@ INSTALLED_APPS = [
     "openai_api",
     "keys",
     "catalog",
+    "management_api",
     "workers_ai",
     "rest_framework",
     # Before the theme and the admin, whose templates it extends.

@@ -14,6 +14,8 @@ handler500 = "proxysite.failure_pages.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
+    # By its name, so that it is imported when it is asked for.
+    path("api/", ("management_api.urls", None, None)),  # type: ignore[arg-type]
     path("", include("keys.member.urls")),
 ]
 

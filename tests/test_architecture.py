@@ -9,12 +9,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = frozenset(
-    {"alerts", "proxysite", "openai_api", "catalog", "keys", "storage", "theme", "workers_ai"}
+    {"alerts", "proxysite", "openai_api", "catalog", "keys", "management_api", "storage", "theme"}
+    | {"workers_ai"}
 )
 
 MAY_IMPORT = {
     "proxysite": OURS,
     "openai_api": frozenset({"keys", "catalog", "alerts", "workers_ai", "storage"}),
+    "management_api": frozenset({"keys", "catalog", "alerts", "theme", "storage"}),
     "catalog": frozenset({"alerts", "theme", "storage"}),
     "keys": frozenset({"alerts", "theme", "storage"}),
     "alerts": frozenset({"theme", "storage"}),
@@ -70,6 +72,15 @@ FLOORS = {
         {"completions", "decisions", "image_edits", "messages", "model_list", "responses"},
         {"urls"},
         {"apps"},
+    ),
+    "management_api": (
+        {"models"},
+        {"tokens", "idempotency"},
+        {"authentication"},
+        {"base"},
+        {"resources"},
+        {"urls"},
+        {"management", "admin", "apps"},
     ),
     "alerts": (
         {"channels"},

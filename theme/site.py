@@ -34,7 +34,13 @@ MENU: Final = (
     ),
     (
         "Accounts",
-        {"User": "person", "Group": "group", "SocialAccount": "link", "LogEntry": "fact_check"},
+        {
+            "User": "person",
+            "Group": "group",
+            "ServiceToken": "smart_toy",
+            "SocialAccount": "link",
+            "LogEntry": "fact_check",
+        },
     ),
 )
 # Further pages: the model whose viewers may see it, its words, icon and name.

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from keys.key_states import KEY_STATES, of_state
 from keys.models import Key
 from keys.reports.limit_use import NEAR_PERCENT
 from keys.reports.near_limits import near_limits
@@ -22,20 +23,11 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(state, state) for state in ("active", "revoked", "expired", "owner inactive")]
+        return [(state, state) for state in KEY_STATES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Key]) -> QuerySet[Key]:
-        now = timezone.now()
-        in_time = Q(expires_at=None) | Q(expires_at__gt=now)
-        owned = Q(owner=None) | Q(owner__is_active=True)
-        conditions = {
-            "active": Q(revoked_at=None) & in_time & owned,
-            "revoked": Q(revoked_at__isnull=False),
-            "expired": Q(revoked_at=None, expires_at__lte=now),
-            "owner inactive": Q(revoked_at=None, owner__is_active=False) & in_time,
-        }
-        condition = conditions.get(self.value() or "")
-        return queryset if condition is None else queryset.filter(condition)
+        state = self.value()
+        return queryset.filter(of_state(state)) if state in KEY_STATES else queryset
 
 
 class YesFilter(admin.SimpleListFilter):

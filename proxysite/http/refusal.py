@@ -7,6 +7,7 @@ from typing import Any
 from openai_api.errors import ApiError, error_response
 from proxysite.access_log import log_request
 from proxysite.api_handler import api_path
+from proxysite.refusal_words import refusal_words
 from proxysite.request_id import request_id_for
 
 Application = Callable[..., Awaitable[None]]
@@ -22,7 +23,7 @@ def refusal(error: ApiError) -> Application:
         below_v1 = api_path(scope["path"])
         status, headers = error.status, dict(error.headers)
         if below_v1 is None:
-            body, headers["content-type"] = f"{error}\n".encode(), "text/plain; charset=utf-8"
+            headers["content-type"], body = refusal_words(error, scope["path"])
         else:
             response = error_response(error, request_id=request_id, path=below_v1, raw_headers=sent)
             status, body, headers = response.status_code, response.content, dict(response.items())
