@@ -4,8 +4,10 @@ pytest loads this file as a plugin (`-p tests.environment` in pyproject.toml), w
 any conftest.
 """
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,7 +16,17 @@ from hypothesis import HealthCheck, settings
 
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
-SCRATCH = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
+# Of the process that began this run: the processes that it starts, pytest-xdist's too, know it.
+_SHARED = "GATEWAY_TESTS_SHARED"
+if _SHARED in os.environ:
+    SCRATCH = Path(tempfile.mkdtemp(prefix="process-", dir=os.environ[_SHARED]))
+else:
+    SCRATCH = Path(tempfile.mkdtemp(prefix="gateway-tests-"))
+    os.environ[_SHARED] = str(SCRATCH)
+    # A server that runs as another account reaches its files there.
+    SCRATCH.chmod(0o755)
+    atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
+SHARED = Path(os.environ[_SHARED])
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ from django.test import Client
 
 from keys.models import Key, RequestLog
 from proxysite.settings import database
-from tests.environment import SCRATCH
+from tests.made_once import made_once
 from workers_ai.simulator.serve import RunningSimulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,12 +81,14 @@ class GatewayProcess:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def manage(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """`manage.py` in the gateway's environment."""
+    def manage(
+        self, *words: str, check: bool = True, environment: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """`manage.py` in the gateway's environment, or in another."""
         return subprocess.run(
             [sys.executable, "manage.py", *words],
             cwd=self._code,
-            env=self.environment,
+            env=environment or self.environment,
             capture_output=True,
             text=True,
             check=check,
@@ -221,37 +223,45 @@ def running_gateway(
     upstream: RunningSimulator,
     *,
     refresh: bool = True,
+    migrated: bool = False,
     through: Sequence[str] = (),
     **settings: str,
 ) -> Iterator[GatewayProcess]:
-    """A gateway with a migrated database and a fresh catalog, until the block ends."""
+    """A gateway with a migrated database and a fresh catalog, until the block ends; `migrated` says
+    that the database has its tables."""
     folder.mkdir(parents=True, exist_ok=True)
     gateway = GatewayProcess(folder, upstream, through, **settings)
     try:
-        prepare_database(gateway, refresh=refresh)
+        prepare_database(gateway, refresh=refresh, migrated=migrated)
         gateway.start()
         yield gateway
     finally:
         gateway.close()
 
 
-def prepare_database(gateway: GatewayProcess, *, refresh: bool) -> None:
-    """Migrates, and reads the catalog. Once a process for SQLite: other gateways get a copy of that
+def prepare_database(gateway: GatewayProcess, *, refresh: bool, migrated: bool = False) -> None:
+    """Migrates, and reads the catalog. Once in a run for SQLite: other gateways get a copy of that
     file, as every simulator of the tests lists the same models."""
-    # Single sign-on has tables of its own.
-    tables = "sso" if gateway.environment.get("OIDC_ISSUER") else "usual"
-    template = SCRATCH / f"gateway-{'full' if refresh else 'empty'}-{tables}.sqlite3"
-    is_file = gateway.database_url.startswith("sqlite:///")
-    file = Path(gateway.database_url.removeprefix("sqlite:///"))
-    if is_file and template.exists():
-        shutil.copyfile(template, file)
+    if gateway.database_url.startswith("sqlite:///"):
+        # Single sign-on has tables of its own.
+        tables = "sso" if gateway.environment.get("OIDC_ISSUER") else "usual"
+        template = made_once(
+            f"gateway-{'full' if refresh else 'empty'}-{tables}.sqlite3",
+            lambda file: _fill(gateway, file, refresh=refresh),
+        )
+        shutil.copyfile(template, gateway.database_url.removeprefix("sqlite:///"))
         return
-    gateway.manage("migrate", "-v0")
+    if not migrated:
+        gateway.manage("migrate", "-v0")
     if refresh:
         gateway.manage("refresh_catalog")
-    if is_file:
-        with sqlite3.connect(file) as database:
-            # Into the one file, which is all that is copied.
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.close()
-        shutil.copyfile(file, template)
+
+
+def _fill(gateway: GatewayProcess, file: Path, *, refresh: bool) -> None:
+    environment = gateway.environment | {"DATABASE_URL": f"sqlite:///{file}"}
+    gateway.manage("migrate", "-v0", environment=environment)
+    if refresh:
+        gateway.manage("refresh_catalog", environment=environment)
+    with closing(sqlite3.connect(file)) as database:
+        # Into the one file, which is all that is copied.
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -55,9 +55,9 @@ def test_it_serves_with_nothing_to_write_on_but_memory(
 ) -> None:
     if not Path("/dev/shm").is_dir() or subprocess.run(read_only("true")).returncode:
         pytest.skip("a read-only root takes a mount namespace, which this account may not make")
-    with django_db_blocker.unblock(), postgres_server() as url:
+    with django_db_blocker.unblock(), postgres_server(migrated=True) as url:
         gateway = GatewayProcess(tmp_path, upstream, DATABASE_URL=url)
-        prepare_database(gateway, refresh=True)
+        prepare_database(gateway, refresh=True, migrated=True)
         key = gateway.issue_key()
         environment = {**gateway.environment, "PYTHONDONTWRITEBYTECODE": "1"}
         serving = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from tests import needs
+from tests.made_once import made_once
 
 START_S = 60
 
@@ -55,23 +56,46 @@ class RedisServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, migrated: bool = False) -> Iterator[str]:
     """Yields a DATABASE_URL."""
-    with postgres_process() as server:
+    with postgres_process(migrated=migrated) as server:
         yield server.url
 
 
 @contextmanager
-def postgres_process() -> Iterator["PostgresServer"]:
-    initdb, postgres = needs.program("initdb"), needs.program("postgres")
+def postgres_process(*, migrated: bool = False) -> Iterator["PostgresServer"]:
+    """A server with an empty database, or with one that has the gateway's tables."""
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        server = PostgresServer(postgres, folder)
-        server.initialise(initdb)
+        server = PostgresServer(folder)
+        server.copy(
+            made_once("postgresql-migrated", _migrated)
+            if migrated
+            else made_once("postgresql-empty", _empty)
+        )
         server.start()
         try:
             yield server
         finally:
             server.stop()
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir()
+    PostgresServer(str(folder)).initialise()
+
+
+def _migrated(folder: Path) -> None:
+    folder.mkdir()
+    server = PostgresServer(str(folder))
+    server.copy(made_once("postgresql-empty", _empty))
+    server.start()
+    try:
+        environment = {"DATABASE_URL": server.url, "DJANGO_SETTINGS_MODULE": "proxysite.settings"}
+        process = python("manage", environment, "migrate", "-v0")
+        printed, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, printed
+    finally:
+        server.stop()
 
 
 @contextmanager
@@ -117,8 +141,8 @@ def pooled(server: "PostgresServer") -> Iterator[str]:
 class PostgresServer:
     """Runs as `postgres` where the tests run as root."""
 
-    def __init__(self, program: str, folder: str) -> None:
-        self._program = program
+    def __init__(self, folder: str) -> None:
+        self._program = needs.program("postgres")
         self._folder = folder
         self._data = f"{folder}/data"
         self._port = _free_port()
@@ -130,14 +154,22 @@ class PostgresServer:
             self._as_user = {"user": user.pw_uid, "group": user.pw_gid}
         self.url = f"postgres://gateway@127.0.0.1:{self._port}/postgres"
 
-    def initialise(self, initdb: str) -> None:
+    def initialise(self) -> None:
         subprocess.run(
-            [initdb, "-D", self._data, "-U", "gateway", "-A", "trust", "-N"],
+            [
+                *(needs.program("initdb"), "-D", self._data, "-U", "gateway", "-A", "trust", "-N"),
+                # A segment is written in full however little goes into it.
+                *("--wal-segsize", "1"),
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=self._folder,
             **self._as_user,
         )
+
+    def copy(self, stopped: Path) -> None:
+        """The files of a server that is stopped, by its folder."""
+        subprocess.run(["cp", "-a", str(stopped / "data"), self._data], check=True)
 
     def start(self) -> None:
         self._process = subprocess.Popen(

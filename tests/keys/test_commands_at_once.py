@@ -93,9 +93,8 @@ CASES: Final = {
 
 @pytest.fixture(scope="module")
 def postgres_says() -> Iterator[dict[str, Any]]:
-    with postgres_server() as url:
+    with postgres_server(migrated=True) as url:
         environment = {"DJANGO_SETTINGS_MODULE": "proxysite.settings", "DATABASE_URL": url}
-        python("manage", environment, "migrate", "-v0").communicate(timeout=120)
         out, _ = python("tests.keys.test_commands_at_once", environment).communicate(timeout=120)
         yield json.loads(out)
 

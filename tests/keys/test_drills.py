@@ -51,12 +51,13 @@ def started(
 ) -> Iterator[Shared]:
     with ExitStack() as stack:
         stack.enter_context(django_db_blocker.unblock())
-        postgres = stack.enter_context(postgres_process())
+        postgres = stack.enter_context(postgres_process(migrated=True))
         redis = stack.enter_context(redis_server())
         gateway = stack.enter_context(
             running_gateway(
                 tmp_path_factory.mktemp("shared"),
                 session_upstream,
+                migrated=True,
                 DATABASE_URL=postgres.url,
                 REDIS_URL=redis.url,
                 WEB_CONCURRENCY="2",

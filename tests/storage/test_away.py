@@ -36,11 +36,12 @@ def started(
 ) -> Iterator[Shared]:
     with ExitStack() as stack:
         stack.enter_context(django_db_blocker.unblock())
-        postgres = stack.enter_context(postgres_process())
+        postgres = stack.enter_context(postgres_process(migrated=True))
         gateway = stack.enter_context(
             running_gateway(
                 tmp_path_factory.mktemp("away"),
                 session_upstream,
+                migrated=True,
                 DATABASE_URL=postgres.url,
                 METRICS_ALLOWED_NETWORKS="127.0.0.1/32",
                 PROXY_API_KEY=STATIC,

@@ -56,10 +56,8 @@ class Worker:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Engines]:
-    with postgres_server() as database_url, redis_server() as counts:
-        engines = Engines(database_url, counts.url)
-        assert engines.manage("migrate", "-v0").returncode == 0
-        yield engines
+    with postgres_server(migrated=True) as database_url, redis_server() as counts:
+        yield Engines(database_url, counts.url)
 
 
 @pytest.fixture(scope="module")
