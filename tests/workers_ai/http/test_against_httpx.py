@@ -1,4 +1,4 @@
-"""Ten thousand made-up answers, to our connections and to httpx: what both make of them is the
+"""Made-up answers by the thousand, to our connections and to httpx: what both make of them is the
 same, but for what a rule names.
 """
 
@@ -16,7 +16,7 @@ from tests.workers_ai.http.answers_made_up import MadeUp, made_up
 from workers_ai.http.connection import Connection
 from workers_ai.http.decoded import decoded
 
-ANSWERS = 10_000
+ANSWERS = 3_000
 
 
 @dataclass(frozen=True)
