@@ -92,5 +92,6 @@ class EndpointView(GatewayView):
 
     endpoint: ClassVar[Endpoint[Any, Any]]
 
-    async def post(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        return await answer(self.endpoint, request, key)
+    def post(self, request: Any, key: KeyRecord) -> Coroutine[Any, Any, HttpResponseBase]:
+        # No coroutine of its own: each is passed through at every wait of a request.
+        return answer(self.endpoint, request, key)

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -53,6 +54,13 @@ def api_path(path: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=512)
+def _encoded(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    """A header for the wire. Nearly all answers have the same ones."""
+    name, value = header
+    return name.lower().encode("latin-1"), value.encode("latin-1")
+
+
 class ApiHandler:
     """Serves one request: preflight, view, answer, log line."""
 
@@ -66,7 +74,21 @@ class ApiHandler:
         request = ApiRequest(scope, receive, path)
         status = 500
         try:
-            response = await self._respond(request)
+            try:
+                if request.method == "OPTIONS":
+                    response: HttpResponseBase = HttpResponse(status=204)
+                else:
+                    view, kwargs = self._resolve(request)
+                    response = await view(request, **kwargs)
+            except (asyncio.CancelledError, ClientGone):
+                raise
+            except Exception as error:
+                response = error_response(
+                    error,
+                    request_id=request.request_id,
+                    path=request.api_path,
+                    raw_headers=request.raw_headers,
+                )
             status = response.status_code
             await self._deliver(request, response, send)
         except (asyncio.CancelledError, ClientGone):
@@ -85,25 +107,10 @@ class ApiHandler:
                 key_id=request.key_id,
             )
 
-    async def _respond(self, request: ApiRequest) -> HttpResponseBase:
-        if request.method == "OPTIONS":
-            return HttpResponse(status=204)
-        try:
-            if "extensions" in request.scope:
-                raise UpgradeRequired
-            view, kwargs = self._resolve(request.api_path)
-            return await view(request, **kwargs)
-        except (asyncio.CancelledError, ClientGone):
-            raise
-        except Exception as error:
-            return error_response(
-                error,
-                request_id=request.request_id,
-                path=request.api_path,
-                raw_headers=request.raw_headers,
-            )
-
-    def _resolve(self, path: str) -> tuple[View, dict[str, Any]]:
+    def _resolve(self, request: ApiRequest) -> tuple[View, dict[str, Any]]:
+        if "extensions" in request.scope:
+            raise UpgradeRequired
+        path = request.api_path
         view = self._fixed_paths.get(path)
         if view is not None:
             return view, {}
@@ -117,11 +124,7 @@ class ApiHandler:
 
     async def _deliver(self, request: ApiRequest, response: HttpResponseBase, send: Send) -> None:
         status = response.status_code
-        headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in response.items()
-        ]
-        headers += request.response_headers
+        headers = [*map(_encoded, response.items()), *request.response_headers]
         if self._allowed_origins:
             headers += self._cors(request)
         if isinstance(response, StreamedResponse):

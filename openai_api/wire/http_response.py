@@ -8,8 +8,8 @@ from django.conf import settings
 from django.http.response import HttpResponseBase
 
 from keys.access.key_index import index
-from openai_api.wire.keep_alive import KeepAlive, Send
-from openai_api.wire.sending import begun
+from openai_api.wire.keep_alive import KeepAlive
+from openai_api.wire.sending import Send, WritePart, part_writer
 
 _live: "set[StreamedResponse]" = set()
 
@@ -93,11 +93,11 @@ class EventStreamResponse(StreamedResponse):
         super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
         self["Cache-Control"] = "no-cache"
         self._maker = maker
-        self._asgi_send: Send | None = None
+        self._write_part: WritePart | None = None
         self._silence: KeepAlive | None = None
 
     async def _send(self, send: Send) -> None:
-        self._asgi_send = send
+        self._write_part = part_writer(send)
         silence = self._silence = KeepAlive(send, settings.KEEPALIVE_INTERVAL)
         try:
             async for block in self.blocks:
@@ -107,6 +107,7 @@ class EventStreamResponse(StreamedResponse):
             await send({"type": "http.response.body", "body": b""})
         finally:
             silence.end()
+            self._write_part = None
 
     def become_part_of(self, other: StreamedResponse | None) -> None:
         """Its blocks are not sent by itself but among those of the other."""
@@ -117,11 +118,10 @@ class EventStreamResponse(StreamedResponse):
         """Sends a block while the generator of `blocks` waits. What this returns, if anything, must
         be awaited before the next block: the client reads too slowly (back-pressure).
         """
-        assert self._asgi_send is not None
+        assert self._write_part is not None
         assert self._silence is not None
         self._silence.broken()
-        message = {"type": "http.response.body", "body": block, "more_body": True}
-        return begun(self._asgi_send(message))
+        return self._write_part(block)
 
 
 def stop_streams_of_dead_keys() -> None:

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, MutableMapping
-from typing import Any
+
+from openai_api.wire.sending import Send
 
 logger = logging.getLogger(__name__)
-
-Send = Callable[[MutableMapping[str, Any]], Coroutine[Any, Any, None]]
 
 PING = b": ping\n\n"
 

@@ -3,15 +3,25 @@
 What is missing of a body can fail: then `receive` raises why. A client that asked to be told first
 (`Expect: 100-continue`) and was not may send no body at all, so its connection ends with the
 answer. HTTP/1.0 knows no chunks: there a body of unknown length ends with the connection.
+
+Answers are written as uvicorn does, but a head is checked as a whole and not header by header, and
+leaves together with a body of known length; and a block of a stream is written without a coroutine.
 """
 
 import asyncio
-from typing import Any, Protocol
+from collections.abc import Awaitable
+from typing import Any, Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from openai_api.errors import ApiError
+from openai_api.wire.sending import begun
 from proxysite.http.connections import Connections
+
+# What no head may hold, beside the two that end its lines.
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\r\n"))
+# Shorter bodies are joined with their head.
+_JOINED_BYTES: Final = 64 * 1024
 
 
 class Connection(Protocol):
@@ -32,6 +42,8 @@ class Cycle(RequestResponseCycle):
     lives_on = False
     # Why the rest of the body will not come.
     fault: ApiError | None = None
+    # The head of an answer of known length, until its body is there.
+    _head = b""
 
     def fail(self, fault: ApiError) -> None:
         """Whoever reads the body learns that it ends here, and why."""
@@ -59,6 +71,87 @@ class Cycle(RequestResponseCycle):
         self.body = bytearray()
         return message
 
+    async def send(self, message: Any) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected or self.response_complete:
+            return
+        if not self.response_started:
+            self._begin(message["status"], message.get("headers", ()))
+            return
+        body = message.get("body", b"")
+        more_body = message.get("more_body", False)
+        if self.scope["method"] == "HEAD":
+            self.transport.write(self._head)
+        elif self.chunked_encoding:
+            end = b"" if more_body else b"0\r\n\r\n"
+            self.transport.write(b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end)
+        else:
+            self._write_of_known_length(body, more_body=more_body)
+        self._head = b""
+        if not more_body:
+            self.response_complete = True
+            self.message_event.set()
+            if not self.keep_alive:
+                self.transport.close()
+            self.on_response()
+
+    def write_part(self, block: bytes) -> Awaitable[None] | None:
+        """As `send` with a block of a body that goes on, from where nobody can await: what this
+        returns, if anything, is to be awaited before the next block.
+        """
+        if not self.chunked_encoding or self.flow.write_paused or self.disconnected:
+            message = {"type": "http.response.body", "body": block, "more_body": True}
+            return begun(self.send(message))
+        self.transport.write(b"%x\r\n%b\r\n" % (len(block), block))
+        return None
+
+    def _begin(self, status: int, headers: Any) -> None:
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = [STATUS_LINE[status]]
+        closes = False
+        for name, value in (*self.default_headers, *headers):
+            name = name.lower()
+            if name == b"content-length":
+                if self.chunked_encoding is None:
+                    self.expected_content_length = int(value)
+                    self.chunked_encoding = False
+            elif name == b"connection":
+                closes = closes or b"close" in value.lower()
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if closes:
+            self.keep_alive = False
+        elif not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        is_head = self.scope["method"] == "HEAD"
+        if self.chunked_encoding is None and not is_head and status not in (204, 304):
+            self.chunked_encoding = True
+            lines.append(b"transfer-encoding: chunked\r\n")
+        head = b"".join(lines)
+        ends = len(lines)
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or _has_controls(head):
+            raise RuntimeError("A header of the answer holds a line break or a control character.")
+        if self.chunked_encoding or status < 200:
+            self.transport.write(head + b"\r\n")
+        else:
+            self._head = head + b"\r\n"
+
+    def _write_of_known_length(self, body: bytes, *, more_body: bool) -> None:
+        left = self.expected_content_length - len(body)
+        if left < 0 or (left and not more_body):
+            raise RuntimeError("The answer's body has not the length that its head says.")
+        self.expected_content_length = left
+        if len(body) < _JOINED_BYTES:
+            self.transport.write(self._head + body)
+        else:
+            self.transport.write(self._head)
+            self.transport.write(body)
+
+
+def _has_controls(head: bytes) -> bool:
+    return len(head.translate(None, _CONTROLS)) != len(head)
+
 
 class OldCycle(Cycle):
     """An answer in HTTP/1.0."""
@@ -81,6 +174,9 @@ class OldCycle(Cycle):
             await self.flow.drain()
         if self.disconnected:
             return
+        if self._head:
+            self.transport.write(self._head)
+            self._head = b""
         if self.scope["method"] != "HEAD":
             self.transport.write(message.get("body", b""))
         if not message.get("more_body", False):
