@@ -67,8 +67,12 @@ class Snapshot:
     # Shorter name → the names of the models that run somewhere and end so: `@cf/meta/llama` is
     # also `cf/meta/llama`, `meta/llama` and `llama`.
     short_names: Mapping[str, tuple[str, ...]] = field(init=False)
+    # True while no model that Cloudflare still lists is known.
+    is_empty: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        gone = all(record.retired for record in self.models.values())
+        object.__setattr__(self, "is_empty", gone)
         found: dict[str, tuple[str, ...]] = {}
         for name, record in self.models.items():
             if record.enabled and record.endpoints and not record.retired:
@@ -80,11 +84,6 @@ class Snapshot:
     def is_read(self) -> bool:
         """False before the first look into the database."""
         return self.revision >= 0
-
-    @property
-    def is_empty(self) -> bool:
-        """True while no model that Cloudflare still lists is known."""
-        return all(record.retired for record in self.models.values())
 
 
 def _short_names(name: str) -> Iterator[str]:

@@ -298,7 +298,7 @@ def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> 
     if endpoint.most_prompt_tokens is None:
         return most
     tokens = endpoint.most_prompt_tokens(plan)
-    return most if tokens <= most.prompt_tokens else most._replace(prompt_tokens=tokens)
+    return most if tokens <= most.prompt_tokens else Quantities(tokens, *most[1:])
 
 
 async def _failed(exchange: Exchange, error: Exception) -> ApiError:

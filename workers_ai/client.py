@@ -135,9 +135,9 @@ class WorkersAIClient:
     async def aclose(self) -> None:
         await self._pool.aclose()
 
-    async def chat(
+    def chat(
         self, payload: bytes, *, caller: Caller, affinity: str = "", stream: bool
-    ) -> Answer | EventSource:
+    ) -> Awaitable[Answer | EventSource]:
         """`POST ai/v1/chat/completions`; an EventSource only when upstream really streams.
 
         `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
@@ -155,7 +155,7 @@ class WorkersAIClient:
             waits=caller.waits,
             turns=caller.turns,
         )
-        return await self._send(call, live=EventSource if stream else None)
+        return self._send(call, live=EventSource if stream else None)
 
     async def run(
         self,
@@ -300,10 +300,13 @@ class WorkersAIClient:
             call.method, call.target, headers, call.content, caller=call.caller
         )
         try:
-            response = await self._first_byte(silence, asked)
+            response = await silence.wait_for(asked)
             if live is not None and response.status == 200 and live.fits(response.headers):
                 return live(response, silence, attempts=attempt)
             body = await self._whole.read(response, silence, most_bytes=call.most_bytes)
+        except httpx.HTTPError as error:
+            silence.close()
+            raise self._without_answer(error) from None
         except BaseException:
             silence.close()
             raise
@@ -312,21 +315,19 @@ class WorkersAIClient:
             raise self._refused(response, body)
         return Answer(response.status, response.headers, body, attempt)
 
-    async def _first_byte(self, silence: Silence, asked: Awaitable[AnyResponse]) -> AnyResponse:
-        try:
-            return await silence.wait_for(asked)
-        except httpx.PoolTimeout as error:
-            raise TimedOut("pool", self.timeouts.pool_s, str(error)) from None
-        except httpx.ConnectTimeout as error:
-            raise TimedOut("connect", self.timeouts.connect_s, str(error)) from None
-        except (httpx.ConnectError, httpx.ProxyError) as error:
-            raise Unreachable(f"no connection to Workers AI: {error}", sent=False) from None
-        except httpx.DecodingError as error:
-            raise UnusableAnswer(f"Workers AI's answer cannot be decoded: {error}") from None
-        except httpx.HTTPError as error:
-            raise Unreachable(
-                f"Workers AI broke the connection off without an answer: {error}", sent=True
-            ) from None
+    def _without_answer(self, error: httpx.HTTPError) -> WorkersAIError:
+        """What it means that a call failed before the answer's first byte."""
+        if isinstance(error, httpx.PoolTimeout):
+            return TimedOut("pool", self.timeouts.pool_s, str(error))
+        if isinstance(error, httpx.ConnectTimeout):
+            return TimedOut("connect", self.timeouts.connect_s, str(error))
+        if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+            return Unreachable(f"no connection to Workers AI: {error}", sent=False)
+        if isinstance(error, httpx.DecodingError):
+            return UnusableAnswer(f"Workers AI's answer cannot be decoded: {error}")
+        return Unreachable(
+            f"Workers AI broke the connection off without an answer: {error}", sent=True
+        )
 
     def _refused(self, response: AnyResponse, content: bytes) -> Refused:
         try:

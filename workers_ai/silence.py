@@ -52,8 +52,8 @@ class Silence:
         self._since: float | None = self._began
         self._task: asyncio.Task[Any] | None = None
         self._expired: TimedOut | None = None
-        self._timer: asyncio.TimerHandle
-        self._look()
+        # No later than anything can be due, so that what begins in time costs one timer in all.
+        self._arm(self._began + min(self._limit_s, self._total_s, timeouts.idle_s))
 
     def of_a_stream(self) -> None:
         """The answer is one whose end need not come soon."""
@@ -61,12 +61,13 @@ class Silence:
 
     def broken(self) -> None:
         """Something came of the body; whoever waits waits on."""
-        self._since = self._loop.time()
+        now = self._since = self._loop.time()
         if not self._has_begun:
             self._has_begun = True
             self._limit_s = self._timeouts.idle_s
-            self._timer.cancel()
-            self._look()
+            if self._due > now + self._limit_s:
+                self._timer.cancel()
+                self._look()
 
     async def wait_for(self, read: Awaitable[Read]) -> Read:
         if self._has_begun:
@@ -95,12 +96,16 @@ class Silence:
         if now < due - 0.001:
             if self._since is None:  # nobody waits, and may do so any moment
                 due = min(due, now + self._limit_s)
-            self._timer = self._loop.call_at(due, self._look)
+            self._arm(due)
         elif self._task is None:
-            self._timer = self._loop.call_later(_LOOK_AGAIN_S, self._look)
+            self._arm(now + _LOOK_AGAIN_S)
         else:
             self._expired = TimedOut(phase, limit_s)
             self._task.cancel()
+
+    def _arm(self, due: float) -> None:
+        self._due = due
+        self._timer = self._loop.call_at(due, self._look)
 
     def close(self) -> None:
         self._timer.cancel()

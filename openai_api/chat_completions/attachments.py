@@ -13,7 +13,7 @@ from typing import Any, Final
 from openai_api.chat_completions.documents import read_document
 from openai_api.chat_completions.picture_fetch import Fetch
 from openai_api.chat_completions.pictures import NamedPart, fetching, inline_parts
-from openai_api.chat_completions.request import ChatRequest, become_text
+from openai_api.chat_completions.request import ChatRequest, become_text, have_parts
 from openai_api.chat_completions.translate.documents import LONGEST_NAME_SHOWN, is_unread
 from openai_api.errors import ApiError, BadRequest, api_error
 from openai_api.exchange import Exchange
@@ -25,6 +25,8 @@ MOST_DOCUMENTS: Final = 16
 
 async def read_of_chat(exchange: Exchange, asked: ChatRequest) -> bool:
     """What OpenAI's own dialect holds; False where nothing had to be read."""
+    if not have_parts(asked.messages):
+        return False
     named = [
         (part, f"messages[{m}].content[{p}].{_DATA_OF[part['type']]}")
         for m, message in enumerate(asked.messages)

@@ -132,7 +132,8 @@ def _tokens_of(payload: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
     total = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":
-            total += sum(_tokens_of_message(message, reckon) for message in value)
+            for message in value:
+                total += _tokens_of_message(message, reckon)
         elif name == "image":
             total += MOST_TOKENS_OF_A_PICTURE
         elif isinstance(value, dict | list):

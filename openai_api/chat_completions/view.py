@@ -100,26 +100,27 @@ async def answered(
 ) -> tuple[ChatNormaliser, list[Delta], Metered]:
     """A whole answer, read; an empty success is asked for once more."""
     exchange.used_so_far = in_flight(exchange, asked, plan).metered
-    try:
-        answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
-    except UnusableAnswer:
-        answer, normaliser, deltas = await _answered_once(exchange, asked, plan, client)
+    is_second = False
+    while True:
+        try:
+            answer = await ask(exchange, asked, plan, client, stream=False)
+            exchange.attempts += answer.attempts
+        except WorkersAIError as error:
+            exchange.attempts += error.attempts
+            if is_second or not isinstance(error, UnusableAnswer):
+                raise
+        else:
+            assert isinstance(answer, Answer)
+            try:
+                normaliser, deltas = read_whole(answer.content, plan.expected)
+            except UnusableAnswer:
+                if is_second:
+                    raise
+            else:
+                break
+        is_second = True
     used = exchange.priced(metered(exchange, plan, normaliser, answer=answer))
     return normaliser, deltas, used
-
-
-async def _answered_once(
-    exchange: Exchange, asked: ChatRequest, plan: ChatPlan, client: WorkersAIClient
-) -> tuple[Answer, ChatNormaliser, list[Delta]]:
-    """Upstream's answer; raises UnusableAnswer for an empty one."""
-    try:
-        answer = await ask(exchange, asked, plan, client, stream=False)
-    except WorkersAIError as error:
-        exchange.attempts += error.attempts
-        raise
-    assert isinstance(answer, Answer)
-    exchange.attempts += answer.attempts
-    return answer, *read_whole(answer.content, plan.expected)
 
 
 async def streamed(
@@ -182,7 +183,7 @@ def metered(
         partial=partial,
         cached_answer=answer is not None and answer.from_cache,
     )
-    return used._replace(usage=normaliser.with_thoughts(used.usage))
+    return Metered(normaliser.with_thoughts(used.usage), *used[1:])
 
 
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(

@@ -115,8 +115,8 @@ def priced(metered: Metered, model: ModelRecord | None, *, tell: bool) -> Metere
     charged = _charged(metered, model.prices if model is not None else None)
     usage = metered.usage
     if tell:
-        usage = replace(usage, cost_nano_usd=charged.cost_nano_usd)
-    return metered._replace(usage=usage, charged=charged)
+        usage = usage.with_cost(charged.cost_nano_usd)
+    return Metered(usage, metered.source, metered.quantities, metered.cached_answer, charged)
 
 
 def outcome_of(

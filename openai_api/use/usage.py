@@ -6,7 +6,7 @@ and then once more in a trailing chunk. `UsageMeter` turns any of these into one
 not zero.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -33,7 +33,19 @@ class Usage:
 
     def with_neurons(self, neurons: Decimal) -> "Usage":
         """The same with the neurons that the answer's header gives."""
-        return replace(self, neurons=neurons, neurons_source="header")
+        return Usage(*self._counts(), neurons, "header", self.cost_nano_usd)
+
+    def with_cost(self, cost_nano_usd: int | None) -> "Usage":
+        """The same, showing what it cost."""
+        return Usage(*self._counts(), self.neurons, self.neurons_source, cost_nano_usd)
+
+    def _counts(self) -> tuple[int | None, int | None, int | None, int | None]:
+        return (
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+            self.reasoning_tokens,
+        )
 
     def with_thoughts(self, characters: int, *, of: int) -> "Usage":
         """The same with the tokens of thoughts: upstream's count, which it rarely gives, or else
@@ -41,7 +53,9 @@ class Usage:
         if self.reasoning_tokens is not None:
             return self
         share = (self.completion_tokens or 0) * characters // of if of else 0
-        return replace(self, reasoning_tokens=share)
+        prompt, completion, cached, _ = self._counts()
+        told = (self.neurons, self.neurons_source, self.cost_nano_usd)
+        return Usage(prompt, completion, cached, share, *told)
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(

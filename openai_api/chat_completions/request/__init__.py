@@ -17,6 +17,7 @@ from openai_api.chat_completions.request.messages import (
     ROLES,
     check_file_url,
     check_picture_url,
+    have_parts,
     is_file_url,
     says_only_text,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "checked_settings",
     "choice_without_tools",
     "forced_hosted",
+    "have_parts",
     "is_broken_picture",
     "is_file_url",
     "is_hosted",

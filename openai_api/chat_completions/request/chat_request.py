@@ -154,35 +154,49 @@ _SETTINGS: dict[str, Any] = declared(Settings)
 _LEFT_OUT = ("web_search_options", "plugins", "models")
 
 
+# Those of which most requests have none: then they are not looked for one by one.
+_RARE = frozenset(
+    {
+        *("tools", "tool_choice", "functions", "function_call", "response_format", "stop"),
+        *("reasoning_effort", "reasoning", "include_reasoning", "prompt_cache_key"),
+        *("stream_options", "modalities", *_LEFT_OUT),
+    }
+)
+
+
 def read(body: dict[str, Any]) -> ChatRequest:
     """The request in `body`; raises BadRequest."""
-    model = Fields.model(body)
-    tools = tools_of(body)
+    limit = Fields.max_completion_tokens(body)
+    older_limit = Fields.max_tokens(body)
+    asked = ChatRequest(
+        model=Fields.model(body),
+        messages=messages_of(body),
+        stream=bool(Fields.stream(body)),
+        max_tokens=limit if limit is not None else older_limit,
+        user=Fields.user(body) or "",
+        settings=checked_settings(body),
+    )
+    if not _RARE.isdisjoint(body):
+        _read_rare(asked, body)
+    return asked
+
+
+def _read_rare(asked: ChatRequest, body: dict[str, Any]) -> None:
     options = Fields.stream_options(body) or {}
     include_usage = options.get("include_usage")
     if include_usage is not None and not isinstance(include_usage, bool):
         raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
-    limit = Fields.max_completion_tokens(body)
-    older_limit = Fields.max_tokens(body)
-    return ChatRequest(
-        model=model,
-        messages=messages_of(body),
-        stream=bool(Fields.stream(body)),
-        include_usage=bool(include_usage),
-        max_tokens=limit if limit is not None else older_limit,
-        tools=tools.tools,
-        tool_choice=tools.choice,
-        legacy_functions=tools.legacy_functions,
-        custom_tools=tools.custom,
-        hides_thoughts=_hides_thoughts(body),
-        response_format=_response_format(body),
-        reasoning_effort=_reasoning_effort(body),
-        stops=_stops(body),
-        user=Fields.user(body) or "",
-        cache_key=Fields.prompt_cache_key(body) or "",
-        ignored=tools.ignored + _ignored_fields(body),
-        settings=checked_settings(body),
-    )
+    tools = tools_of(body)
+    asked.include_usage = bool(include_usage)
+    asked.tools, asked.tool_choice = tools.tools, tools.choice
+    asked.legacy_functions = tools.legacy_functions
+    asked.custom_tools = tools.custom
+    asked.hides_thoughts = _hides_thoughts(body)
+    asked.response_format = _response_format(body)
+    asked.reasoning_effort = _reasoning_effort(body)
+    asked.stops = _stops(body)
+    asked.cache_key = Fields.prompt_cache_key(body) or ""
+    asked.ignored = tools.ignored + _ignored_fields(body)
 
 
 def checked_settings(given: dict[str, Any]) -> dict[str, Any]:

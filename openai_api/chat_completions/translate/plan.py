@@ -5,6 +5,7 @@ answer is expected to look like. Raises BadRequest where the model cannot do wha
 clearer words than upstream's schema errors.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from openai_api.chat_completions.length import (
     usual_picture_tokens,
 )
 from openai_api.chat_completions.normalise import Expected
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.request import ChatRequest, have_parts
 from openai_api.chat_completions.translate.conversation import conversation_of
 from openai_api.chat_completions.translate.documents import Unread, unreadable_file, without_unread
 from openai_api.chat_completions.translate.families import family_of
@@ -37,9 +38,12 @@ from openai_api.errors import BadRequest
 
 # Of an answer without a limit: far more than most have, and far less than a window.
 USUAL_TOKENS: Final = 4_096
+_NOTHING_UNREAD: Final = Unread(0, 0)
+_NONE: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, but not frozen: that takes twice as long to make.
+@dataclass(slots=True)
 class ChatPlan:
     """One upstream call: `payload` without `stream`, `prompt_characters` for estimates.
 
@@ -97,20 +101,29 @@ def translate(
     """
     facts = model.chat or ChatFacts()
     family = family_of(model.name)
-    fit_results(asked.messages, facts)
-    read_text_files(asked.messages)
-    read, unread = without_unread(asked.messages)
-    _refuse_what_the_model_lacks(asked, types_of_parts(read), model, facts)
-    messages, image = messages_for(pictures_after_results(read), facts, family)
+    read, unread = asked.messages, _NOTHING_UNREAD
+    kinds: Set[str] = _NONE
+    if have_parts(read):
+        fit_results(read, facts)
+        read_text_files(read)
+        read, unread = without_unread(read)
+        kinds = types_of_parts(read)
+        read = pictures_after_results(read)
+    _refuse_what_the_model_lacks(asked, kinds, model, facts)
+    messages, image = messages_for(read, facts, family)
     characters = characters_of(messages, asked.tools)
     check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
     if image is not None:
         payload["image"] = image
-    payload |= settings_for(asked.settings, facts)
-    payload |= tools_for(asked, facts, family)
-    payload |= response_format_for(asked.response_format, facts, family)
-    payload |= reasoning_for(asked, facts, family)
+    if asked.settings:
+        payload |= settings_for(asked.settings, facts)
+    if asked.tools:
+        payload |= tools_for(asked, facts, family)
+    if asked.response_format is not None:
+        payload |= response_format_for(asked.response_format, facts, family)
+    if asked.reasoning_effort is not None:
+        payload |= reasoning_for(asked, facts, family)
     cuts_itself = facts.dialect == "legacy" and "stop" not in facts.parameters
     if asked.stops and not cuts_itself:
         payload["stop"] = list(asked.stops)
@@ -124,8 +137,8 @@ def translate(
             model=asked.model,
             thinks_inline=family.thinks_in_text or facts.reasoning,
             thinks_unopened=family.thinks_in_text,
-            forced_tools=forced_tools(asked),
-            offered_tools=offered_tools(asked),
+            forced_tools=forced_tools(asked) if asked.tool_choice else _NONE,
+            offered_tools=offered_tools(asked) if asked.tools else _NONE,
             in_json=asked.response_format is not None,
             max_tokens=limit,
             legacy_functions=asked.legacy_functions,
@@ -144,7 +157,7 @@ def translate(
 
 
 def _refuse_what_the_model_lacks(
-    asked: ChatRequest, parts: set[str], model: ModelRecord, facts: ChatFacts
+    asked: ChatRequest, parts: Set[str], model: ModelRecord, facts: ChatFacts
 ) -> None:
     if asked.tools and not facts.tools and asked.tool_choice != "none":
         raise BadRequest(
