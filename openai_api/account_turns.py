@@ -68,7 +68,7 @@ class Turns:
         lane = lanes.lane(pace.lane, pace.per_minute, full_at_first=pace.learnt)
         left_s = max(0.0, self._limit_s - (ticket.waited_ms or 0) / 1000)
         try:
-            waited_s = await lane.take(asker, wait_s=left_s)
+            waited_s = await lane.take(asker, wait_s=left_s, look=self._look)
         except TurnMissed as missed:
             self.in_line -= 1
             self._note(missed.waited_s)
@@ -82,7 +82,12 @@ class Turns:
         self.in_line -= 1
         self._out += 1
         self._note(waited_s)
-        if waited_s and not index.is_live(self._key.id):
+        if waited_s:
+            self._look()
+
+    def _look(self) -> None:
+        """While it waits, a request's key may end."""
+        if not index.is_live(self._key.id):
             raise KeyStoppedError("The API key is no longer in force.")
 
     def refused(self, error: RateReached) -> bool:

@@ -12,7 +12,13 @@ from typing import Final
 
 from keys.sharing.line import Asker, Line, Turn
 
-WINDOW_S: Final = 60.0
+# A minute, and as much more as a request may take longer on its way than the one whose turn it gets:
+# upstream must not see more in any minute of its own.
+WINDOW_S: Final = 60.5
+# The part of a minute's turns by which a key that comes to a full lane may be ahead of the others.
+CREDIT: Final = 1 / 3
+# How often a request that waits looks whether it is still wanted.
+LOOK_S: Final = 2.0
 # Of all lanes' waiting requests in this process: each holds its body in memory.
 MOST_WAITING: Final = 2_000
 
@@ -44,6 +50,7 @@ class Lane:
         self.name = name
         self.per_minute = per_minute
         self.line = Line()
+        self.line.credit = per_minute * CREDIT
         self._clock = clock
         self._given: deque[float] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -54,20 +61,28 @@ class Lane:
                 for number in range(per_minute)
             )
 
-    async def take(self, asker: Asker, *, wait_s: float, room: int = MOST_WAITING) -> float:
+    async def take(
+        self,
+        asker: Asker,
+        *,
+        wait_s: float,
+        room: int = MOST_WAITING,
+        look: Callable[[], None] = lambda: None,
+    ) -> float:
         """Waits for a turn; seconds waited. Raises TurnMissed after `wait_s`, or at once where as
-        many as `room` wait already."""
+        many as `room` wait already; and whatever `look` raises, which is called now and then."""
         began = self._clock()
         if self.line.length >= room:
             raise self._missed(0.0)
         turn: Turn = asyncio.get_running_loop().create_future()
-        self.line.join(asker, turn)
+        self.line.join(asker, turn, began)
         self.serve()
         if turn.done():
             return 0.0
         try:
             async with asyncio.timeout(wait_s):
-                await turn
+                while not (await asyncio.wait((turn,), timeout=LOOK_S))[0]:
+                    look()
         except TimeoutError:
             if not turn.done() or turn.cancelled():
                 self.line.leave(asker, turn)
@@ -93,6 +108,12 @@ class Lane:
     def set_rate(self, per_minute: int, share: int) -> None:
         """`per_minute` of all workers together, `share` of this one where it is on its own."""
         self.per_minute = share
+        self.line.credit = share * CREDIT
+
+    def longest_wait_s(self) -> float:
+        """Of those who wait now."""
+        oldest = self.line.oldest()
+        return 0.0 if oldest is None else max(0.0, self._clock() - oldest)
 
     def note_given(self) -> None:
         """A turn that somebody else gave counts here too."""

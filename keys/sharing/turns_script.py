@@ -7,13 +7,13 @@ to fetch. A worker that says nothing for DEMAND_S is taken to be dead.
 
 from typing import Final
 
-from keys.sharing.lanes import WINDOW_S
+from keys.sharing.lanes import CREDIT, WINDOW_S
 
 DEMAND_S: Final = 2.0
 
 # KEYS: the turns of the last minute, a sorted set by time; what waits at each worker, a hash; how
-# much each key had, a hash of "virtual time": one turn is 1 / weight of it. `.floor` is what the
-# waiting key with the least had: a key that comes begins there.
+# much each key had, a hash of "virtual time" as in `line.py`, with its `.floor`: a key that comes
+# begins there at least.
 # ARGV: the worker, the rate, "1" where upstream just said that the minute is full; then for each
 # key that waits here its name, weight and count.
 # Returns how many turns nobody waits for, milliseconds until it should ask again, and the names of
@@ -109,7 +109,10 @@ for _, name in ipairs(names) do
   redis.call('HSET', had, name, string.format('%.6f', key.had))
   if not lowest or key.had < lowest then lowest = key.had end
 end
-if lowest then redis.call('HSET', had, '.floor', string.format('%.6f', math.max(floor, lowest))) end
+if lowest then
+  floor = math.max(floor, lowest - rate * {CREDIT:.6f})
+  redis.call('HSET', had, '.floor', string.format('%.6f', floor))
+end
 for _, name in ipairs(KEYS) do redis.call('EXPIRE', name, {int(2 * WINDOW_S)}) end
 
 local pause = 50

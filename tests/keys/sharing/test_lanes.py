@@ -1,8 +1,10 @@
 import asyncio
+import contextlib
 from collections import Counter
 
 import pytest
 
+from keys.sharing import lanes
 from keys.sharing.lanes import Lane, TurnMissed
 from keys.sharing.line import Asker, Line, Turn
 
@@ -76,9 +78,9 @@ async def test_within_the_rate_nobody_waits_and_no_more_pass() -> None:
         assert await lane.take(Asker("a"), wait_s=1) == 0.0
     with pytest.raises(TurnMissed) as missed:
         await lane.take(Asker("a"), wait_s=0.01)
-    assert missed.value.retry_after_s == 60.0
+    assert missed.value.retry_after_s == lanes.WINDOW_S
     assert lane.line.length == 0
-    clock.now += 60
+    clock.now += lanes.WINDOW_S
     assert await lane.take(Asker("a"), wait_s=1) == 0.0
 
 
@@ -98,7 +100,7 @@ async def test_a_full_minute_opens_bit_by_bit() -> None:
     clock = Clock()
     lane = Lane("model", 6, full_at_first=True, clock=clock)
     passed = 0
-    for _ in range(60):
+    for _ in range(61):
         clock.now += 1
         try:
             await lane.take(Asker("a"), wait_s=0.001)
@@ -108,8 +110,10 @@ async def test_a_full_minute_opens_bit_by_bit() -> None:
     assert passed == 6
 
 
-async def test_over_minutes_the_slow_get_all_of_theirs_beside_a_greedy_one() -> None:
-    """Ten minutes of six keys at 20 a minute: five ask twice a minute, one forty times."""
+@pytest.mark.parametrize("slow_a_minute", [2, 10])
+async def test_over_minutes_the_slow_get_theirs_beside_a_greedy_one(slow_a_minute: int) -> None:
+    """Ten minutes of six keys at 20 a minute, of which one asks twenty times as fast as the
+    others. The first minute goes to whoever comes first; the others catch up on it."""
     clock = Clock()
     lane = Lane("model", 20, clock=clock)
     served: Counter[str] = Counter()
@@ -118,29 +122,65 @@ async def test_over_minutes_the_slow_get_all_of_theirs_beside_a_greedy_one() -> 
     tasks = []
 
     async def ask(key: str) -> None:
-        try:
+        with contextlib.suppress(TurnMissed):
             await lane.take(Asker(key), wait_s=3600)
-        except TurnMissed:
-            return
-        served[key] += 1
-        passed_at.append(clock.now)
+            served[key] += 1
+            passed_at.append(clock.now)
 
-    for second in range(600):
+    every_s = {f"slow{n}": 60 / slow_a_minute for n in range(5)}
+    every_s["greedy"] = 60 / slow_a_minute / 20
+    next_at = {
+        key: clock.now + 7 * number % every for number, (key, every) in enumerate(every_s.items())
+    }
+    for _ in range(600):
         clock.now += 1
-        lane.serve()
-        for key in [*(f"slow{n}" for n in range(5) if (second + 7 * n) % 30 == 0)]:
-            asked[key] += 1
-            tasks.append(asyncio.ensure_future(ask(key)))
-        if second % 3 < 2:
-            asked["greedy"] += 1
-            tasks.append(asyncio.ensure_future(ask("greedy")))
+        for key, every in every_s.items():
+            while next_at[key] <= clock.now:
+                next_at[key] += every
+                asked[key] += 1
+                tasks.append(asyncio.ensure_future(ask(key)))
         await asyncio.sleep(0)
-    # What came in the last minute may still wait.
-    for n in range(5):
-        assert served[f"slow{n}"] >= asked[f"slow{n}"] - 2
+        lane.serve()
+        await asyncio.sleep(0)
     assert sum(served.values()) == 200
+    for n in range(5):
+        # What came in the last minute may still wait.
+        theirs = min(asked[f"slow{n}"] - slow_a_minute, 200 / 6 * 0.95)
+        assert served[f"slow{n}"] >= theirs, served
     for begin in passed_at:
         assert sum(begin <= moment < begin + 60 for moment in passed_at) <= 20
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_comes_later_is_ahead_by_a_part_of_a_minute_at_most() -> None:
+    line = Line()
+    line.credit = 3.0
+    early = [Asker("early")] * 20
+    served = order(line, early, joined(line, *early))
+    assert len(served) == 20
+    askers = [Asker("early")] * 6 + [Asker("late")] * 6
+    assert order(line, askers, joined(line, *askers)) == [
+        *["late"] * 4, "early", "late", "early", "late", *["early"] * 4
+    ]  # fmt: skip
+
+
+async def test_who_waits_is_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "LOOK_S", 0.01)
+    clock = Clock()
+    lane = Lane("model", 1, clock=clock)
+    await lane.take(Asker("a"), wait_s=1)
+
+    def look() -> None:
+        if clock.now > 1005:
+            raise LookupError
+
+    waiting = asyncio.ensure_future(lane.take(Asker("a"), wait_s=60, look=look))
+    await asyncio.sleep(0)
+    clock.now += 5
+    assert lane.longest_wait_s() == 5
+    clock.now += 1
+    with pytest.raises(LookupError):
+        await waiting
+    assert (lane.line.length, lane.longest_wait_s()) == (0, 0)
