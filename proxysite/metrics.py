@@ -33,7 +33,7 @@ from keys.ledger.totals import REFUSED
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
-from keys.reports.usage import SumsEver, TeamSumsEver
+from keys.reports.usage import SumsEver, TeamSumsEver, WaitsEver
 from keys.sharing.process_lanes import lanes
 from storage.words import public_words
 
@@ -67,6 +67,7 @@ DATABASE_ANSWERS_WITHIN_S: Final = 8.0
 
 _sums_ever = SumsEver()
 _team_sums_ever = TeamSumsEver()
+_waits_ever = WaitsEver()
 # The scrape that is running, or the last one.
 _scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
 
@@ -103,7 +104,14 @@ def _answer() -> tuple[int, bytes]:
 
 def _scrape() -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected([*_of_ever(), *_of_teams(), *_of_alerts(), *_of_now()]))
+    families = [
+        *_of_ever(),
+        *_of_teams(),
+        *_of_waiting_ever(),
+        *_of_alerts(),
+        *_of_now(),
+    ]
+    registry.register(_Collected(families))
     return generate_latest(registry)
 
 
@@ -165,6 +173,44 @@ def _buckets(sums: Mapping[str, int], columns: tuple[str, ...]) -> list[tuple[st
     return buckets
 
 
+def _of_the_line() -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "gateway_queue_waiting",
+        "Requests of this worker that wait for the account's rate.",
+        labels=("lane",),
+    )
+    longest = GaugeMetricFamily(
+        "gateway_queue_longest_wait_seconds",
+        "How long the first of them has waited.",
+        labels=("lane",),
+    )
+    for each in lanes.waiting():
+        waiting.add_metric((each.lane,), each.requests)
+        longest.add_metric((each.lane,), each.longest_s)
+    yield waiting
+    yield longest
+
+
+def _of_waiting_ever() -> Iterator[Metric]:
+    try:
+        rows = sorted(_waits_ever.read().items())
+    finally:
+        connection.close()
+    waited = CounterMetricFamily(
+        "gateway_queue_waited_requests",
+        "Requests that waited for the account's rate.",
+        labels=("model",),
+    )
+    seconds = CounterMetricFamily(
+        "gateway_queue_waited_seconds", "How long they waited in all.", labels=("model",)
+    )
+    for model, sums in rows:
+        waited.add_metric(model, sums["waited"])
+        seconds.add_metric(model, sums["waited_ms"] / 1000)
+    yield waited
+    yield seconds
+
+
 def _of_alerts() -> Iterator[Metric]:
     try:
         open_ones = dict(
@@ -205,14 +251,7 @@ def _of_now() -> Iterator[Metric]:
         ),
         ("gateway_free_neurons", "Free neurons of a day.", settings.FREE_DAILY_NEURONS),
     )
-    waiting = GaugeMetricFamily(
-        "gateway_queue_waiting",
-        "Requests of this worker that wait for the account's rate.",
-        labels=("lane",),
-    )
-    for lane, count in lanes.waiting():
-        waiting.add_metric((lane,), count)
-    yield waiting
+    yield from _of_the_line()
     for name, text, value in gauges:
         yield GaugeMetricFamily(name, text, value=float(value))
     if catalog.refreshed_at is not None:

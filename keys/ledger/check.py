@@ -15,7 +15,8 @@ from django.db import connection, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
-from keys.ledger import month_totals, team_totals
+from keys.ledger import account_totals, month_totals, team_totals
+from keys.ledger.account_totals import AccountPlace
 from keys.ledger.snapshot import snapshot
 from keys.ledger.team_totals import TeamPlace
 from keys.ledger.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
@@ -36,7 +37,7 @@ DayRows = dict[Place, dict[str, Any]]
 class Difference:
     """One number of one total that differs from the sum of its rows."""
 
-    place: Place | TeamPlace
+    place: Place | TeamPlace | AccountPlace
     field: str
     rows: int
     total: int
@@ -78,9 +79,14 @@ def differences(day: date) -> list[Difference]:
         has_teams = whole is not None and whole <= day
         of_teams = team_totals.sums_of_rows(day) if has_teams else {}
         stored_of_teams = team_totals.stored(day) if has_teams else {}
+        whole = account_totals.first_whole_day()
+        has_accounts = whole is not None and whole <= day
+        of_accounts = account_totals.sums_of_rows(day) if has_accounts else {}
+        stored_of_accounts = account_totals.stored(day) if has_accounts else {}
     return [
         *_compared(computed, stored, FROM_ROWS),
         *_compared(of_teams, stored_of_teams, team_totals.TEAM_SUMS),
+        *_compared(of_accounts, stored_of_accounts, account_totals.ACCOUNT_SUMS),
     ]
 
 
@@ -148,6 +154,8 @@ def repair(day: date) -> None:
         )
         team_totals.lock()
         team_totals.set_to_rows(day)
+        account_totals.lock()
+        account_totals.set_to_rows(day)
 
 
 def sums_of_rows(day: date) -> DayRows:
@@ -198,7 +206,7 @@ _SUMS: Final[dict[str, Any]] = {
     **_histogram_sums("ttft_ms", TTFT_COUNTS),
     **_histogram_sums("duration_ms", DURATION_COUNTS),
 }
-_NOTHING: Final[dict[str, Any]] = dict.fromkeys(ADDED, 0)
+_NOTHING: Final[dict[str, Any]] = dict.fromkeys((*ADDED, *account_totals.WAITED), 0)
 
 
 def _midnight(day: date) -> datetime:

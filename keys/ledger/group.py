@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keys.ledger import budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
+from keys.ledger.account_totals import AccountSums
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.connection import LedgerConnection
 from keys.ledger.leases import Leases
@@ -80,12 +81,13 @@ class GroupWriter:
             if waiting.row is not None and waiting.values is not None:
                 rows.append(waiting.row)
                 values.append(waiting.values)
-        sums, of_teams = _sums_of(group)
+        sums, of_teams, of_accounts = _sums_of(group)
         ledger_rows.insert(transaction, values)
         ledger_rows.store_captured(rows, transaction)
         month_totals.forget_late(sums.days, utc_day(self._clock()), transaction)
         sums.write(transaction)
         of_teams.write(transaction)
+        of_accounts.write(transaction)
         return self._touch_keys(rows, transaction)
 
     def _decide(
@@ -138,11 +140,11 @@ class GroupWriter:
         return used
 
 
-def _sums_of(group: list[Waiting]) -> tuple[Sums, TeamSums]:
-    sums, of_teams = Sums(), TeamSums()
+def _sums_of(group: list[Waiting]) -> tuple[Sums, TeamSums, AccountSums]:
+    sums, of_teams, of_accounts = Sums(), TeamSums(), AccountSums()
     for waiting in group:
         if waiting.row is not None and waiting.values is not None:
-            ledger_rows.add_to(sums, of_teams, waiting.row, waiting.values)
+            ledger_rows.add_to(sums, of_teams, of_accounts, waiting.row, waiting.values)
         for (place, names, kind), count in (waiting.refusals or {}).items():
             sums.add_refusals(place, names, kind, count)
-    return sums, of_teams
+    return sums, of_teams, of_accounts

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
+from keys.ledger.account_totals import AccountPlace, AccountSums
 from keys.ledger.captured import CapturedTexts
 from keys.ledger.team_totals import TeamNames, TeamPlace, TeamSums
 from keys.ledger.totals import SUMMED, Names, Place, Sums
@@ -60,6 +61,7 @@ class LedgerRow:
     team_name: str = ""
     session: str = ""
     agent: str = ""
+    account: str = ""
     waited_ms: int | None = None
     # Stored in a table of its own, and never part of a repr.
     captured: CapturedTexts | None = field(default=None, repr=False)
@@ -143,17 +145,23 @@ _read_totalled = itemgetter(
         _PLACES[name]
         for name in (
             *("key_id", "owner_id", "model", "endpoint", "key_name", "owner_name"),
-            *("status", "ttft_ms", "duration_ms", "team_id", "user"),
+            *("status", "ttft_ms", "duration_ms", "team_id", "user", "account", "waited_ms"),
         )
     )
 )
 _TEAM_NAME: Final = _PLACES["team_name"]
 
 
-def add_to(sums: Sums, of_teams: TeamSums, row: LedgerRow, values: tuple[Any, ...]) -> None:
+def add_to(
+    sums: Sums,
+    of_teams: TeamSums,
+    of_accounts: AccountSums,
+    row: LedgerRow,
+    values: tuple[Any, ...],
+) -> None:
     """Adds the values as they are stored, so that totals agree with the rows."""
     key_id, owner_id, model, endpoint, key_name, owner_name, status, *rest = _read_totalled(values)
-    ttft_ms, duration_ms, team_id, user = rest
+    ttft_ms, duration_ms, team_id, user, account, waited_ms = rest
     day, summed = utc_day(row.started_at), _read_summed(values)
     sums.add_row(
         Place(day, key_id or 0, owner_id or 0, model, endpoint),
@@ -170,6 +178,8 @@ def add_to(sums: Sums, of_teams: TeamSums, row: LedgerRow, values: tuple[Any, ..
             status,
             summed,
         )
+    if account or waited_ms:
+        of_accounts.add_row(AccountPlace(day, account, model), status, summed, waited_ms)
 
 
 def store_captured(rows: Iterable[LedgerRow], transaction: GroupTransaction) -> None:

@@ -73,6 +73,7 @@ class Ticket:
         "_met",
         "_reservation",
         "_settled",
+        "account",
         "agent",
         "capture",
         "client_ip",
@@ -114,6 +115,8 @@ class Ticket:
         self.user = ""
         self.session = ""
         self.agent = ""
+        # Of several Cloudflare accounts, the one that is asked.
+        self.account = ""
         # In the line for the account's rate, in all its calls.
         self.waited_ms: int | None = None
         self.capture = Capture() if key.captures else None
@@ -337,6 +340,7 @@ class Ticket:
             team_name=key.team_name,
             session=self.session,
             agent=self.agent,
+            account=self.account,
             waited_ms=self.waited_ms,
             captured=None if self.capture is None else self.capture.texts(),
         )

@@ -64,6 +64,8 @@ class Key(Limited):
     allowed_networks = models.JSONField(default=list, blank=True, validators=[validate_networks])
 
     capture_text = models.BooleanField(default=False)
+    # Whether it may use the neurons of the day that RESERVED_NEURONS keeps.
+    uses_reserve = models.BooleanField(default=False, db_default=False)
     queue_weight = models.PositiveSmallIntegerField(
         default=1,
         db_default=1,

@@ -59,6 +59,9 @@ class RequestLog(models.Model):
     # conversation, the agent one of several within it.
     session = models.CharField(max_length=128, db_default="")
     agent = models.CharField(max_length=64, db_default="")
+    # Which of several Cloudflare accounts it used, by its name in the settings; empty where there
+    # is one.
+    account = models.CharField(max_length=32, db_default="")
 
     class Meta:
         verbose_name = "request"

@@ -140,3 +140,42 @@ class TeamTotal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.team_name} {self.user} {self.model}"
+
+
+class AccountTotal(models.Model):
+    """Totals of one UTC day, by Cloudflare account and model, of the requests that used one of
+    several accounts or that waited for the account's rate. An account of "" is the only one.
+
+    They are updated in the transaction that writes the rows, as `DayTotal` is.
+    """
+
+    day = models.DateField()
+    account = models.CharField(max_length=32, default="")
+    model = models.CharField(max_length=200, default="")
+
+    requests = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    client_gone = models.BigIntegerField(default=0)
+    unpriced = models.BigIntegerField(default=0)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    images = models.BigIntegerField(default=0)
+    audio_ms = models.BigIntegerField(default=0)
+    cost_nano_usd = models.BigIntegerField(default=0)
+    neurons_micro = models.BigIntegerField(default=0)
+    # Requests that waited, and for how long in all.
+    waited = models.BigIntegerField(default=0)
+    waited_ms = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "day's total of an account"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "account", "model"], name="keys_one_accounttotal"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.account} {self.model}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db.models import Q, QuerySet, Sum
@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from keys.amounts import MICRO
 from keys.ledger import month_totals
+from keys.ledger.account_totals import WAITED
 from keys.ledger.team_totals import TEAM_SUMS
 from keys.ledger.totals import ADDED, REFUSED
 from keys.ledger.windows import Window
-from keys.models import DayTotal, RequestLog, Reservation, TeamTotal
+from keys.models import AccountTotal, DayTotal, RequestLog, Reservation, TeamTotal
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,36 @@ class TeamSumsEver(SumsEver):
 
     def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
         return [TeamTotal.objects.filter(team_id__gt=0, day__gte=begin, day__lt=end)]
+
+
+class WaitsEver(SumsEver):
+    """Which requests waited for the account's rate, by model."""
+
+    by = ("model",)
+    summed = WAITED
+
+    def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
+        return [AccountTotal.objects.filter(waited__gt=0, day__gte=begin, day__lt=end)]
+
+
+class Waits(NamedTuple):
+    """The requests for a model that waited for the account's rate, and for how long in all."""
+
+    model: str
+    waited: int
+    waited_ms: int
+
+    @property
+    def average_s(self) -> float:
+        return self.waited_ms / self.waited / 1000
+
+
+def waits_of_day(day: date) -> list[Waits]:
+    """Those who waited longest in all first."""
+    totals = AccountTotal.objects.filter(day=day, waited__gt=0).order_by()
+    sums = totals.values("model").annotate(count=Sum("waited"), sum_ms=Sum("waited_ms"))
+    found = [Waits(row["model"], int(row["count"]), int(row["sum_ms"])) for row in sums]
+    return sorted(found, key=lambda waits: -waits.waited_ms)
 
 
 _FOREVER: Final = date(9999, 1, 1)

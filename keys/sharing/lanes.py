@@ -12,7 +12,7 @@ from typing import Final
 
 from keys.sharing.line import Asker, Line, Turn
 
-# A minute, and as much more as a request may take longer on its way than the one whose turn it gets:
+# A minute, and as much more as a request may be faster on its way than the one whose turn it gets:
 # upstream must not see more in any minute of its own.
 WINDOW_S: Final = 60.5
 # The part of a minute's turns by which a key that comes to a full lane may be ahead of the others.

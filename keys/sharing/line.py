@@ -108,11 +108,12 @@ class Line:
         """The moment at which the one came who waits the longest; None where none waits."""
         # Copied, since a page asks from a thread of its own.
         moments = [
-            next(iter(turns.values()), None)
+            moment
             for key in list(self._keys.values())
             for turns in list(key.users.values())
+            for moment in list(turns.values())[:1]
         ]
-        return min((moment for moment in moments if moment is not None), default=None)
+        return min(moments, default=None)
 
     def _enter(self, name: str, key: _OfKey) -> None:
         if len(self._order) > 2 * len(self._keys) + STALE_KEPT:

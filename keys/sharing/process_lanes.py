@@ -1,11 +1,20 @@
 """The lanes of this process: shared through Redis if REDIS_URL is set, else each worker's own."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
 from keys.sharing.lanes import Lane
+
+
+class WaitingFor(NamedTuple):
+    """A lane that somebody waits for: how many, the longest so far, and its rate."""
+
+    lane: str
+    requests: int
+    longest_s: float
+    per_minute: int
 
 
 class Lanes:
@@ -13,6 +22,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
+        self._rates: dict[str, int] = {}
         # A `RedisLink`, once it is needed.
         self._link: Any = None
 
@@ -23,11 +33,14 @@ class Lanes:
         if lane is None:
             lane = self._lanes[name] = self._new(name, per_minute, share, full_at_first)
         lane.set_rate(per_minute, share)
+        self._rates[name] = per_minute
         return lane
 
-    def waiting(self) -> Iterator[tuple[str, int]]:
-        """The lanes for which somebody waits, with how many."""
-        return ((name, lane.line.length) for name, lane in self._lanes.items() if lane.line.length)
+    def waiting(self) -> Iterator[WaitingFor]:
+        """The lanes for which somebody waits at this worker. From any thread."""
+        for name, lane in list(self._lanes.items()):
+            if count := lane.line.length:
+                yield WaitingFor(name, count, lane.longest_wait_s(), self._rates[name])
 
     async def close(self) -> None:
         if self._link is not None:

@@ -17,6 +17,7 @@ from proxysite.dashboard.state import (
     ledger_context,
     limits_context,
     neuron_day_context,
+    waiting_context,
 )
 from proxysite.dashboard.use import use_context
 
@@ -30,6 +31,7 @@ def context(request: HttpRequest, shown_so_far: dict[str, Any]) -> dict[str, Any
         more |= {**use_context(asked_of(request), now), **limits_context(now)}
         more["ledger"] = ledger_context(now)
         more["neuron_day"] = neuron_day_context(now)
+        more["waiting"] = waiting_context(now)
     if user.has_perm("alerts.view_alert"):
         more["alerts"] = alerts_context(user)
     if user.has_perm("catalog.view_catalogmodel"):

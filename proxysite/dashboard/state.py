@@ -16,7 +16,8 @@ from keys.models import Everybody, PruneMark, RequestLog, Reservation
 from keys.reports.budget_bars import bar_of
 from keys.reports.forecast import Stopped, stopped_today
 from keys.reports.near_limits import NearLimit, refused_today, used_limits
-from keys.reports.usage import account_neuron_day
+from keys.reports.usage import account_neuron_day, waits_of_day
+from keys.sharing.process_lanes import lanes
 from proxysite.dashboard.addresses import rows_url
 from theme.bars import Bar
 
@@ -97,6 +98,30 @@ def neuron_day_context(now: datetime) -> dict[str, Any]:
         "free": shown.neurons(day.free_micro),
         "percent": min(100, day.used_micro * 100 // day.free_micro) if day.free_micro else 0,
         "url": rows_url(day.day, day.day),
+    }
+
+
+def waiting_context(now: datetime) -> dict[str, Any]:
+    """Who waits for the account's rate: now, at this worker, and how long people waited today."""
+    today = now.astimezone(UTC).date()
+    return {
+        "now": [
+            Bar(
+                name=each.lane,
+                value=f"{each.requests:,}",
+                note=f"the first for {each.longest_s:.0f} s, at {each.per_minute:,} a minute",
+            )
+            for each in lanes.waiting()
+        ],
+        "today": [
+            Bar(
+                name=each.model,
+                value=f"{each.waited:,}",
+                note=f"{each.average_s:.1f} s on average",
+                url=rows_url(today, today, model=each.model),
+            )
+            for each in waits_of_day(today)[:NEAR_SHOWN]
+        ],
     }
 
 

@@ -93,7 +93,6 @@ async def test_slow_keys_get_theirs_beside_a_greedy_one(
     workers = 1 if case == "one worker" else 3
     with ExitStack() as stack:
         upstream = stack.enter_context(running_simulator(speed=100))
-        upstream.set_scenario("account-rate", per_minute=PER_MINUTE)
         redis_url = stack.enter_context(redis_server()).url if workers > 1 else ""
         stack.enter_context(django_db_blocker.unblock())  # type: ignore[attr-defined]
         gateway = stack.enter_context(
@@ -105,6 +104,8 @@ async def test_slow_keys_get_theirs_beside_a_greedy_one(
                 ACCOUNT_RATES=",".join(f"{model}={PER_MINUTE}" for model in MODELS),
             )
         )
+        for model in MODELS:
+            upstream.set_scenario("account-rate", path=f"chat/{model}", per_minute=PER_MINUTE)
         names = [*(f"slow{number}" for number in range(SLOW)), "greedy"]
         secrets = {name: gateway.issue_key(name) for name in names}
         load = Load()

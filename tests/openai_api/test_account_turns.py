@@ -93,7 +93,10 @@ async def test_who_leaves_is_out_of_the_line(
 
     def waits() -> bool:
         metrics = httpx.get(f"{tuned_gateway.url}/metrics").text
-        return f'gateway_queue_waiting{{lane="{lane}"}}' in metrics
+        return (
+            f'gateway_queue_waiting{{lane="{lane}"}} 1.0' in metrics
+            and f'gateway_queue_longest_wait_seconds{{lane="{lane}"}} ' in metrics
+        )
 
     async with httpx.AsyncClient(headers=tuned_client.headers) as leaving:
         task = asyncio.create_task(

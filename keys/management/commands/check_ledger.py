@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from keys.ledger import check as ledger_check
 from keys.ledger import month_totals
+from keys.ledger.account_totals import AccountPlace
 from keys.ledger.check import Difference
 from keys.ledger.team_totals import TeamPlace
 from keys.log.progress import Progress
@@ -78,11 +79,14 @@ def _as_json(difference: Difference) -> dict[str, Any]:
 
 def _line(difference: Difference) -> str:
     place = difference.place
-    where = f"team {place.team_id}" if isinstance(place, TeamPlace) else place.endpoint
-    if isinstance(place, TeamPlace) and place.user:
-        where += f" user {place.user}"
+    if isinstance(place, AccountPlace):
+        whose = f"account {place.account or '-'} {place.model or '-'}"
+    else:
+        where = f"team {place.team_id}" if isinstance(place, TeamPlace) else place.endpoint
+        if isinstance(place, TeamPlace) and place.user:
+            where += f" user {place.user}"
+        whose = f"key {place.key_id} owner {place.owner_id} {place.model or '-'} {where}"
     return (
-        f"{place.day} key {place.key_id} owner {place.owner_id} {place.model or '-'} "
-        f"{where}: {difference.field} is {difference.total:,}, "
+        f"{place.day} {whose}: {difference.field} is {difference.total:,}, "
         f"the rows add up to {difference.rows:,}"
     )
