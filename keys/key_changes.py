@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from keys.errors import CannotChangeKey
-from keys.key_history import note_change, note_made
+from keys.key_history import ended, note_change, note_made
 from keys.limit_changes import change_limits
 from keys.limit_holders import holder_of_key, holder_of_users
 from keys.models import Key
@@ -66,13 +66,13 @@ def change_key(
     `BadLimit`, and `CannotChangeKey` where the key is revoked; nothing may be kept then."""
     limits, user_limits = list(limits), list(user_limits)
     is_limited = limits or user_limits or fields.keys() - OF_A_REVOKED_KEY
-    if key.revoked_at is not None and is_limited:
-        raise CannotChangeKey(f"Key {key.pk} ({key.name}) is revoked for good: issue a new one.")
+    if is_limited:
+        refuse_revoked(key)
     told = _change_fields(key, fields)
     told += change_limits(holder_of_key(key), limits)
     told += [f"each user: {one}" for one in change_limits(holder_of_users(key), user_limits)]
     if told:
-        _note(key, by_id, "; ".join(told), how)
+        note_change(key, by_id, ended("; ".join(told), how))
     return told
 
 
@@ -97,6 +97,12 @@ def revoke_key(key: Key, *, by_id: int, how: str = "") -> bool:
             return False
         note_change(key, by_id, f"Revoked {how}." if how else "Revoked.")
     return True
+
+
+def refuse_revoked(key: Key) -> None:
+    """Raises `CannotChangeKey`."""
+    if key.revoked_at is not None:
+        raise CannotChangeKey(f"Key {key.pk} ({key.name}) is revoked for good: issue a new one.")
 
 
 def refuse_past_expiry(fields: Mapping[str, Any]) -> None:
@@ -128,11 +134,6 @@ def _change_fields(key: Key, fields: Mapping[str, Any]) -> list[str]:
         f"{_WORDS.get(name, name)}: {_shown(before[name])} → {_shown(fields[name])}"
         for name in changed
     ]
-
-
-def _note(key: Key, by_id: int, told: str, how: str) -> None:
-    ending = f" {how[:1].upper()}{how[1:]}." if how else ""
-    note_change(key, by_id, f"{told}.{ending}")
 
 
 def _shown(value: Any) -> str:

@@ -7,12 +7,15 @@ that nobody can sign in with.
 
 from typing import Final
 
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.db import models
 
 COMMAND_ACCOUNT: Final = "manage.py"
+# Before the name of a service token, in the name of the account for changes made with it. No
+# account that people make has a colon in its name.
+SERVICE_ACCOUNTS: Final = "service:"
 
 
 def note_made(changed: models.Model, user_id: int, what: str) -> None:
@@ -21,6 +24,16 @@ def note_made(changed: models.Model, user_id: int, what: str) -> None:
 
 def note_change(changed: models.Model, user_id: int, what: str) -> None:
     _note(changed, user_id, CHANGE, what)
+
+
+def note_deleted(deleted: models.Model, user_id: int, what: str = "") -> None:
+    """Call it while the row still has its id."""
+    _note(deleted, user_id, DELETION, what)
+
+
+def ended(told: str, how: str) -> str:
+    """'rpm: 60 → 120.', or with a `how` such as 'by the command change_key' a sentence more."""
+    return f"{told}. {how[:1].upper()}{how[1:]}." if how else f"{told}."
 
 
 def command_account_id() -> int:

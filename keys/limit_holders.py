@@ -55,6 +55,12 @@ def holder_of_owner(owner: Any) -> LimitHolder:
     return _owner(owner, limits)
 
 
+def holder_of_owner_as_read(owner: Any) -> LimitHolder:
+    """The same, which makes nothing."""
+    limits = getattr(owner, "key_limits", None)
+    return _owner(owner, OwnerLimits(owner=owner) if limits is None else limits)
+
+
 def _owner(owner: Any, limits: OwnerLimits) -> LimitHolder:
     name = owner.get_username()
     return LimitHolder("owner", owner.pk, f"owner:{name}", f"all keys of {name}", limits)

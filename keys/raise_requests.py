@@ -7,13 +7,14 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from keys.access.key_reading import read_records
 from keys.alerting.raises import tell_answered, tell_asked, withdrawn
 from keys.held_limits import HeldLimit
 from keys.limit_holders import LimitHolder, holder_with
-from keys.models import Membership, RaiseRequest, Revision
+from keys.models import Key, Membership, RaiseRequest, Revision
 from keys.models.raise_request import GRANTED, OPEN, REFUSED, WITHDRAWN
 from keys.raises import make_raise, wish_text
-from keys.scopes import HolderKind
+from keys.scopes import HolderKind, digest
 from keys.written_limits import LimitKind, WrittenRaise
 
 # Of one member, that nobody has decided yet.
@@ -22,8 +23,24 @@ MOST_OPEN: Final = 10
 _OF_LEADS: Final[frozenset[HolderKind]] = frozenset({"key", "owner", "user"})
 
 
+# Whose limits a member may ask more of.
+OF_A_KEY: Final[frozenset[HolderKind]] = frozenset({"key", "owner", "team"})
+
+
 class NotPossible(ValueError):
     """The text says why, and what to do instead."""
+
+
+def limits_to_raise(key: Key) -> dict[str, HeldLimit]:
+    """By a name that a form can send."""
+    [(record, _)] = read_records([key.pk], timezone.now().timestamp()).values()
+    found = {}
+    for limit in record.effective_limits:
+        subject = limit.subject
+        if subject.holder_kind in OF_A_KEY:
+            place = (subject.holder_kind, str(subject.holder_id), subject.what, subject.window)
+            found[digest(*place, *subject.models)] = limit
+    return found
 
 
 def ask(user: Any, limit: HeldLimit, *, plus: int, until: datetime, why: str) -> RaiseRequest:

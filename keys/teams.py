@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
+from keys.key_history import note_deleted
 from keys.key_json import iso
 from keys.limit_holders import holder_of_team
 from keys.limits_json import limits_of
@@ -25,6 +26,27 @@ def make_team(name: str, notes: str = "") -> tuple[Team, bool]:
     team.full_clean(validate_unique=False)
     # Of two that begin at once one makes it.
     return Team.objects.get_or_create(name=team.name, defaults={"notes": notes})
+
+
+def change_team(team: Team, values: dict[str, str]) -> list[str]:
+    """Sets name or notes; what changed, in words. Raises ValidationError with the name of the
+    field."""
+    wanted = {field: text.strip() for field, text in values.items()}
+    before = {field: getattr(team, field) for field in wanted}
+    changed = [field for field, text in wanted.items() if before[field] != text]
+    for field in changed:
+        setattr(team, field, wanted[field])
+    team.full_clean()
+    if changed:
+        team.save(update_fields=changed)
+    return [f"{each}: {before[each] or 'none'} → {wanted[each] or 'none'}" for each in changed]
+
+
+def delete_team(team: Team, by_id: int) -> None:
+    """Its members and their keys stay, without the team."""
+    with transaction.atomic():
+        note_deleted(team, by_id)
+        team.delete()
 
 
 def team_named(name: str) -> Team:

@@ -61,6 +61,8 @@ class View(ViewSetMixin, APIView):
     family: ClassVar[str | None] = None
     # The parameters that the list takes, beside those of pages.
     filters: ClassVar[tuple[str, ...]] = ()
+    # Other actions that give pages.
+    paged: ClassVar[tuple[str, ...]] = ()
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
@@ -84,7 +86,7 @@ class View(ViewSetMixin, APIView):
         return done_once(request, do, *args, **kwargs)
 
     def _check_parameters(self, request: Any) -> None:
-        known = (*self.filters, *PAGING) if getattr(self, "action", "") == "list" else ()
+        known = self._parameters(getattr(self, "action", ""))
         for name, values in request.GET.lists():
             if name not in known:
                 takes = f"it takes {', '.join(known)}" if known else "it takes none"
@@ -93,6 +95,11 @@ class View(ViewSetMixin, APIView):
                 raise bad_parameter(name, f"{name!r} is there twice.")
             if "\0" in values[0]:
                 raise bad_parameter(name, f"{name!r} has a NUL character in it.")
+
+    def _parameters(self, action: str) -> tuple[str, ...]:
+        if action == "list":
+            return (*self.filters, *PAGING)
+        return PAGING if action in self.paged else ()
 
     def require(self, *scopes: str) -> None:
         """Raises Problem where the token lacks one of the scopes."""

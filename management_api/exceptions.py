@@ -18,6 +18,7 @@ from management_api.problems import (
     conflict,
     not_found,
     problem_response,
+    sentence,
     unavailable,
 )
 from storage.words import is_outage
@@ -50,7 +51,7 @@ def problem_of(error: Exception) -> Problem | None:
         errors = list(_of_model(error))
         return Problem(422, "invalid_fields", _detail(errors), errors=errors)
     if isinstance(error, BadLimit):
-        return bad_field("#/limits", f"{_begun(error)}.")
+        return bad_field("#/limits", sentence(error))
     if isinstance(error, CannotChangeKey):
         return conflict(str(error))
     if isinstance(error, Http404):
@@ -99,8 +100,3 @@ def _detail(errors: list[FieldError]) -> str:
     where = f"{first.pointer}: " if first.pointer != "#" else ""
     more = f" ({len(errors) - 1} more in 'errors')" if len(errors) > 1 else ""
     return f"{where}{first.detail}{more}"
-
-
-def _begun(error: Exception) -> str:
-    text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}"

@@ -52,7 +52,7 @@ class TextsField(serializers.ListField):
 
 class IdField(serializers.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=kwargs.pop("min_value", 1), max_value=MOST_ID, **kwargs)
+        super().__init__(**{"min_value": 1, "max_value": MOST_ID, **kwargs})
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):

@@ -104,6 +104,11 @@ def internal_error() -> Problem:
     return Problem(500, "internal_error", "The gateway failed. Its log has the request's id.")
 
 
+def sentence(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def child(pointer: str, name: object) -> str:
     """The pointer of a field below another (RFC 6901)."""
     return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"

@@ -11,13 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from keys import key_text
-from keys.key_history import note_change, note_made
+from keys.key_history import SERVICE_ACCOUNTS, note_change, note_made
 from keys.key_json import iso
 from management_api.models import ServiceToken
 
-# Before the token's name, in the name of the account under which its changes are told. No account
-# that people make has a colon in its name.
-ACCOUNT_PREFIX: Final = "service:"
 LONGEST_LIFE: Final = timedelta(days=3660)
 # How exact `last_used_at` is: a write for each request would wait for the disk.
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
@@ -120,7 +117,7 @@ def _shown(token: ServiceToken, now: datetime) -> dict[str, Any]:
 
 def _account_of(name: str) -> Any:
     account, _ = get_user_model().objects.get_or_create(
-        username=f"{ACCOUNT_PREFIX}{name}",
+        username=f"{SERVICE_ACCOUNTS}{name}",
         defaults={"is_active": False, "password": make_password(None)},
     )
     return account

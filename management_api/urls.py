@@ -4,8 +4,12 @@ that asks for a page, not at the start of a worker."""
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
-from management_api.base import NoSuchPath
+from management_api.base import NoSuchPath, View
 from management_api.resources.keys import KeyView
+from management_api.resources.limits import LimitView
+from management_api.resources.owners import OwnerView
+from management_api.resources.raises import RaiseRequestView, RaiseView
+from management_api.resources.teams import TeamView
 
 
 class Router(SimpleRouter):
@@ -16,7 +20,15 @@ class Router(SimpleRouter):
 
 
 router = Router()
-for name, view in (("keys", KeyView),):
+VIEWS: dict[str, type[View]] = {
+    "keys": KeyView,
+    "owners": OwnerView,
+    "teams": TeamView,
+    "limits": LimitView,
+    "raises": RaiseView,
+    "raise-requests": RaiseRequestView,
+}
+for name, view in VIEWS.items():
     router.register(name, view, basename=name)
 
 urlpatterns = [

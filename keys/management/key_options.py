@@ -4,13 +4,13 @@ import argparse
 from datetime import datetime
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.utils import timezone
 
 from keys.amounts import last_moment_from_text
 from keys.models import ENDPOINTS
+from keys.owners import make_account
 
 # Fields of `Key`, and the options that set them.
 OPTIONS: Final = {
@@ -58,19 +58,10 @@ def _expiry(text: str) -> datetime | None:
 
 def owner_named(username: str) -> tuple[Any, bool]:
     """The user, and whether it was made. Of two concurrent commands only one makes it."""
-    users = get_user_model()
-    owner = users(username=username)
-    owner.set_unusable_password()
     try:
-        owner.full_clean(validate_unique=False)
+        owner, was_made = make_account(username)
     except ValidationError as error:
-        # An existing account may have a name that is not valid for a new one.
-        if not users.objects.filter(username=username).exists():
-            problem = next(iter(error.messages))
-            raise CommandError(f"--owner is {username!r}: {problem}") from None
-    owner, was_made = users.objects.get_or_create(
-        username=username, defaults={"password": owner.password}
-    )
+        raise CommandError(f"--owner is {username!r}: {error.messages[0]}") from None
     if not owner.is_active:
         raise CommandError(
             f"--owner is {username!r}: this account is not active, so the key would not work. "

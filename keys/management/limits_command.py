@@ -8,10 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from keys.key_history import command_account_id, note_change
+from keys.holder_changes import change_holder
+from keys.key_history import command_account_id
 from keys.limit_holders import LimitHolder
 from keys.limits_json import limits_of
-from keys.management.limit_options import add_limit_options, limits_given, set_limits
+from keys.management.limit_options import add_limit_options, limits_given
+from keys.written_limits import BadLimit, WrittenLimit
 
 
 class LimitsCommand(BaseCommand):
@@ -46,10 +48,19 @@ class LimitsCommand(BaseCommand):
                 raise CommandError(
                     "Name what to change, such as --rpm 60; --help lists the options."
                 )
-            told = "; ".join([*(more or []), *set_limits(holder, limits)])
-            if told:
-                what = f"{told}. By the command {self.command}."
-                note_change(holder.record, command_account_id(), what)
+            told = "; ".join(self._changed(holder, limits, more or []))
+        self._tell(holder, told, options)
+
+    def _changed(
+        self, holder: LimitHolder, limits: list[WrittenLimit], more: list[str]
+    ) -> list[str]:
+        by_id, how = command_account_id(), f"by the command {self.command}"
+        try:
+            return change_holder(holder, limits, by_id=by_id, more=more, how=how)
+        except BadLimit as error:
+            raise CommandError(f"{error}.") from None
+
+    def _tell(self, holder: LimitHolder, told: str, options: dict[str, Any]) -> None:
         if options["json"]:
             shown = {**self.facts(holder), "limits": limits_of(holder)}
             self.stdout.write(json.dumps(shown, ensure_ascii=False))

@@ -12,8 +12,8 @@ from django.db import transaction
 
 from keys.key_history import note_change, note_made
 from keys.member.claims import Groups
-from keys.member.leaving import revoke_keys_of
 from keys.models import GivenRole, Membership
+from keys.owners import revoke_keys_of
 from keys.teams import join, leave, make_team
 
 

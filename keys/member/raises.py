@@ -14,13 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from keys import raise_requests, shown
-from keys.access.key_reading import read_records
 from keys.held_limits import HeldLimit
 from keys.limit_holders import holder_with
 from keys.member.policy import own_keys, why_out_of_force
-from keys.models import Key, RaiseRequest
+from keys.models import RaiseRequest
 from keys.raises import wish_text
-from keys.scopes import HolderKind, digest
+from keys.scopes import HolderKind
 from keys.written_limits import BadLimit, LimitKind
 
 SHOWN: Final = 50
@@ -89,18 +88,6 @@ def limit_words(limit: HeldLimit) -> str:
     return f"{shown.limit_text(limit)} ({_WHOSE[limit.subject.holder_kind]})"
 
 
-def limits_to_raise(key: Key) -> dict[str, HeldLimit]:
-    """By a name that a form can send."""
-    [(record, _)] = read_records([key.pk], timezone.now().timestamp()).values()
-    found = {}
-    for limit in record.effective_limits:
-        subject = limit.subject
-        if subject.holder_kind in _WHOSE:
-            place = (subject.holder_kind, str(subject.holder_id), subject.what, subject.window)
-            found[digest(*place, *subject.models)] = limit
-    return found
-
-
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,7 +98,7 @@ def ask(request: HttpRequest, key_id: int) -> HttpResponse:
     problem = why_out_of_force(key)
     if problem is not None:
         raise Http404(problem)
-    limits = limits_to_raise(key)
+    limits = raise_requests.limits_to_raise(key)
     form = AskForm(request.POST if request.method == "POST" else None, limits=limits)
     if form.is_valid():
         values = form.cleaned_data

@@ -27,6 +27,7 @@ from management_api.limit_fields import (
     written_of_users,
 )
 from management_api.paging import page_of
+from management_api.parameters import id_parameter
 from management_api.problems import bad_field, bad_parameter, not_found
 
 LONGEST_OVERLAP: Final = timedelta(days=365)
@@ -231,13 +232,6 @@ class KeyView(View):
             revoke_key(key, by_id=self.by_id)
             shown = shown_key(key_with_id(pk))
         return self.one(shown)
-
-
-def id_parameter(asked: Any, name: str) -> int:
-    text = asked[name]
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise bad_parameter(name, f"{name!r} takes the number of one.")
-    return int(text)
 
 
 def owner_with_name(username: str, pointer: str = "#/owner") -> Any:

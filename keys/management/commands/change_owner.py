@@ -10,8 +10,7 @@ from keys.holder_choice import NoSuchHolder, owner_named
 from keys.limit_holders import LimitHolder, holder_of_owner
 from keys.management.limits_command import LimitsCommand
 from keys.models import OwnerLimits
-
-_MOST_KEYS = 2**31 - 1
+from keys.owners import MOST_KEYS, set_most_keys
 
 
 class Command(LimitsCommand):
@@ -42,13 +41,7 @@ class Command(LimitsCommand):
         most = _most_keys(str(options["max_keys"]))
         limits = holder.record
         assert isinstance(limits, OwnerLimits)
-        before = limits.max_keys
-        if before == most:
-            return []
-        limits.max_keys = most
-        limits.save(update_fields=["max_keys"])
-        words = ["none" if count is None else str(count) for count in (before, most)]
-        return [f"max-keys: {' → '.join(words)}"]
+        return set_most_keys(limits, most)
 
     def facts(self, holder: LimitHolder) -> dict[str, Any]:
         limits = holder.record
@@ -67,6 +60,6 @@ def _most_keys(text: str) -> int | None:
         most = int(text)
     except ValueError:
         most = -1
-    if not 0 <= most <= _MOST_KEYS:
+    if not 0 <= most <= MOST_KEYS:
         raise CommandError(f"--max-keys is {text!r}: it takes a whole number, 0 for none.")
     return most

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from keys.limit_holders import LimitHolder, holder_of_team
 from keys.management.limits_command import LimitsCommand
 from keys.models import Team
-from keys.teams import NoSuchTeam, team_as_json, team_named
+from keys.teams import NoSuchTeam, change_team, team_as_json, team_named
 
 
 class Command(LimitsCommand):
@@ -33,24 +33,17 @@ class Command(LimitsCommand):
 
     def change_more(self, holder: LimitHolder, options: dict[str, Any]) -> list[str] | None:
         named = {"name": options["rename"], "notes": options["notes"]}
-        values = {field: text.strip() for field, text in named.items() if text is not None}
+        values = {field: text for field, text in named.items() if text is not None}
         if not values:
             return None
         team = holder.record
         assert isinstance(team, Team)
-        before = {field: getattr(team, field) for field in values}
-        changed = [field for field, text in values.items() if before[field] != text]
-        for field in changed:
-            setattr(team, field, values[field])
         try:
-            team.full_clean()
+            return change_team(team, values)
         except ValidationError as error:
             field, problems = next(iter(error.message_dict.items()))
             option = {"name": "--rename"}.get(field, f"--{field}")
             raise CommandError(f"{option}: {problems[0]}") from None
-        if changed:
-            team.save(update_fields=changed)
-        return [f"{each}: {before[each] or 'none'} → {values[each] or 'none'}" for each in changed]
 
     def facts(self, holder: LimitHolder) -> dict[str, Any]:
         team = holder.record

@@ -4,15 +4,13 @@ import argparse
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from keys.key_history import command_account_id, note_change
-from keys.member.leaving import revoke_keys_of
+from keys.key_history import command_account_id
+from keys.owners import deactivate
 
 
 class Command(BaseCommand):
@@ -61,14 +59,12 @@ class Command(BaseCommand):
 
 def _deactivate(account: Any, seen: str) -> int:
     """How many keys were revoked."""
-    by = command_account_id()
-    with transaction.atomic():
-        account.is_active = False
-        account.save(update_fields=["is_active"])
-        note_change(account, by, f"Made inactive by the command deactivate_absent: {seen}.")
-        if settings.LEAVER_KEYS != "revoke":
-            return 0
-        return revoke_keys_of(account, "Revoked by the command deactivate_absent.", by)
+    return deactivate(
+        account,
+        by_id=command_account_id(),
+        told=f"Made inactive by the command deactivate_absent: {seen}.",
+        revoked_told="Revoked by the command deactivate_absent.",
+    )
 
 
 def _days(text: str) -> int:

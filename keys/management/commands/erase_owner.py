@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from keys.key_history import COMMAND_ACCOUNT
+from keys.key_history import COMMAND_ACCOUNT, SERVICE_ACCOUNTS
 from keys.log.erasure import erase_account, erase_rows, erase_texts, erased_name
 from keys.log.progress import Progress
 
@@ -58,8 +58,10 @@ def _account(username: str) -> Any:
     user = users.filter(username=username).first()
     if user is None:
         raise CommandError(f"USERNAME is {username!r}: there is no such account.")
-    if username == COMMAND_ACCOUNT:
-        raise CommandError("USERNAME: what commands change is noted under this account.")
+    if username == COMMAND_ACCOUNT or username.startswith(SERVICE_ACCOUNTS):
+        raise CommandError(
+            "USERNAME: what commands or service tokens change is noted under this account."
+        )
     others = users.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
     if user.is_superuser and not others.exists():
         raise CommandError(f"USERNAME is {username!r}: nobody else is a superuser.")
