@@ -9,7 +9,7 @@ CLIENTS := .clients
 # Tools that import the settings but serve nothing get a key that signs nothing.
 TOOL_ENV := SECRET_KEY=only-for-checks-and-tests-which-sign-nothing HTTPS=off
 
-.PHONY: run test test-core drills lint bench audit screenshots tools clients programs clean
+.PHONY: run test test-core drills lint bench audit screenshots tools clients programs conformity clean
 
 run: $(VENV)/.installed
 	@$(BIN)/python -m proxysite.run
@@ -49,6 +49,10 @@ lint: $(VENV)/.installed-dev
 PROGRAMS ?= programs
 clients: $(VENV)/.installed-dev $(PROGRAMS)
 	@$(BIN)/python -m pytest tests/clients -m clients -n 3 $(ARGS)
+
+# schemathesis tries what /v1/openapi.json describes, for half a minute.
+conformity: $(VENV)/.installed-dev tools
+	@$(BIN)/python -m pytest tests/conformity -m conformity $(ARGS)
 
 # QUICK=1: one short round, under 3 minutes, large peers only where they are installed already.
 # GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.

@@ -7,6 +7,7 @@ from django.urls import path
 from openai_api.chat_completions.view import ChatCompletionsView
 from openai_api.completions.view import CompletionsView
 from openai_api.decisions.view import DecisionsView
+from openai_api.description.view import OpenApiView
 from openai_api.embeddings.view import EmbeddingsView
 from openai_api.image_edits.view import ImageEditsView
 from openai_api.images.view import ImageGenerationsView
@@ -22,6 +23,7 @@ from openai_api.speech.view import SpeechView
 from openai_api.transcriptions.view import TranscriptionsView, TranslationsView
 
 urlpatterns = [
+    path("openapi.json", OpenApiView.as_view()),
     path("models", ModelsView.as_view()),
     path("models/<path:model_id>", ModelView.as_view()),
     path("key", KeyView.as_view()),

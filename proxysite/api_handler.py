@@ -132,7 +132,7 @@ class ApiHandler:
             await response.send_blocks(send)
             return
         body: bytes = response.content  # type: ignore[attr-defined]
-        if status != 204:
+        if status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))
         if request.method == "HEAD":
             body = b""

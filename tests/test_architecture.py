@@ -70,6 +70,7 @@ FLOORS = {
         {"chat_completions", "embeddings", "images", "key_info", "moderations", "rerank"}
         | {"speech", "transcriptions"},
         {"completions", "decisions", "image_edits", "messages", "model_list", "responses"},
+        {"description"},
         {"urls"},
         {"apps"},
     ),

@@ -100,7 +100,9 @@ def _state(value: Any, pictures: list[NamedPart]) -> Any:
 def _item(item: Any, at: str, pictures: list[NamedPart]) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise wrong_type(at, "an object", item)
-    kind = item.get("type") or "message"
+    kind = item.get("type")
+    if kind in (None, ""):
+        kind = "message"
     if kind == "message":
         role = item.get("role")
         if role not in ROLES:

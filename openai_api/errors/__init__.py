@@ -9,7 +9,7 @@ from openai_api.errors.anthropic import in_words_of_anthropic
 from openai_api.errors.http_response import ANTHROPIC_VERSION, error_response
 from openai_api.errors.reporting import Outages, report
 from openai_api.errors.responses import in_words_of_responses
-from openai_api.errors.rules import Rule, api_error, rule_for
+from openai_api.errors.rules import Rule, api_error, known_failures, rule_for
 from openai_api.errors.tree import (
     ApiError,
     BadRequest,
@@ -57,6 +57,7 @@ __all__ = [
     "error_response",
     "in_words_of_anthropic",
     "in_words_of_responses",
+    "known_failures",
     "report",
     "rule_for",
 ]

@@ -17,9 +17,14 @@ _ANTHROPIC_TYPES = {
 }
 
 
+def status_of(status: int) -> int:
+    """What the Messages API says in place of a status of OpenAI's: too busy is 529 there."""
+    return 529 if status == 503 else status
+
+
 def in_words_of_anthropic(error: ApiError, *, request_id: str) -> tuple[int, bytes]:
     """(status, body) as the Messages API has them. It names no field beside the message."""
-    status = 529 if error.status == 503 else error.status
+    status = status_of(error.status)
     kind = _ANTHROPIC_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     message = error.as_dict()["message"] or ""
     if error.code == "context_length_exceeded":

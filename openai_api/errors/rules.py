@@ -177,6 +177,17 @@ _RULES: dict[type[Exception], Rule | None] = {
 }  # fmt: skip
 
 
+def known_failures() -> dict[int, set[str]]:
+    """Every status that a failure can have, with its codes; some failures have none."""
+    found: dict[int, set[str]] = {}
+    classes: list[type[ApiError]] = [ApiError, *ApiError.__subclasses__()]
+    known = [(own.status, own.code) for own in classes]
+    known += [(rule.status, rule.code) for rule in _RULES.values() if rule is not None]
+    for status, code in known:
+        found.setdefault(status, set()).update(filter(None, [code]))
+    return found
+
+
 def rule_for(error_class: type[Exception]) -> Rule | None:
     """The rule of the nearest class in the error's ancestry; None for an unexpected error."""
     for ancestor in error_class.__mro__:

@@ -8,6 +8,7 @@ from openai_api.chat_completions.request.chat_request import (
     read,
 )
 from openai_api.chat_completions.request.hosted import (
+    HOSTED,
     check_any,
     choice_without_tools,
     forced_hosted,
@@ -31,6 +32,7 @@ from openai_api.chat_completions.request.results import (
 
 __all__ = [
     "EFFORTS",
+    "HOSTED",
     "PICTURE_TYPES",
     "ROLES",
     "ChatRequest",

@@ -10,11 +10,11 @@ from typing import Any, Final
 from openai_api.errors import BadRequest
 
 # Several types are dated (`web_search_2025_08_26`), or have a preview.
-_HOSTED: Final = re.compile(
+HOSTED: Final = (
     r"(?:web_search|file_search|image_generation|code_interpreter|mcp|computer|local_shell|shell"
-    r"|apply_patch|tool_search|programmatic_tool_calling)\w{0,40}",
-    re.ASCII,
+    r"|apply_patch|tool_search|programmatic_tool_calling)[A-Za-z0-9_]{0,40}"
 )
+_HOSTED: Final = re.compile(HOSTED)
 
 
 def is_hosted(kind: Any) -> bool:

@@ -15,11 +15,11 @@ from openai_api.wire.declared import BOOLEAN_OR_NULL, Array, Object, reference
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 # Tools that Anthropic runs, or that come as a family of its own models: `web_search_20250305`.
-_SERVER_TOOLS: Final = re.compile(
+SERVER_TOOLS: Final = (
     r"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset|computer|browser)"
-    r"\w{0,40}",
-    re.ASCII,
+    r"[A-Za-z0-9_]{0,40}"
 )
+_SERVER_TOOLS: Final = re.compile(SERVER_TOOLS)
 
 
 TOOLS = Array(
@@ -36,7 +36,8 @@ TOOL_CHOICE = Object(
         "required": ["type"],
         "if": {"properties": {"type": {"const": "tool"}}},
         "then": {"properties": {"name": {"type": "string"}}, "required": ["name"]},
-    }
+    },
+    examples=[{"type": "auto"}],
 )
 
 

@@ -62,7 +62,9 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
     if is_reference(item):
         _check_reference(item["id"], at)
         return
-    kind = item.get("type") or "message"
+    kind = item.get("type")
+    if kind in (None, ""):
+        kind = "message"
     if kind == "item_reference":
         raise (
             missing(f"{at}.id")

@@ -8,7 +8,7 @@ naming the `param`.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request import EFFORTS, checked_settings
+from openai_api.chat_completions.request import EFFORTS, Settings, checked_settings
 from openai_api.errors import BadRequest
 from openai_api.responses.request.items import Items, is_dropped, items_of
 from openai_api.responses.request.offered import Tools
@@ -22,6 +22,7 @@ from openai_api.wire.declared import (
     Boolean,
     Choice,
     Described,
+    Field,
     FilledText,
     Number,
     Object,
@@ -157,6 +158,11 @@ _PLACED = frozenset(
         *("max_completion_tokens", "reasoning_effort", "logprobs", "verbosity"),
     }
 )
+
+
+def settings_fields() -> dict[str, Field]:
+    """The fields of a chat that are passed on from a response's request too."""
+    return {name: known for name, known in declared(Settings).items() if name not in _PLACED}
 
 
 # Compaction at the server, and a judgement beside the answer.

@@ -1,0 +1,1 @@
+"""Other people's reading of OpenAPI documents, run against the gateway: `make conformity`."""
