@@ -17,6 +17,7 @@ from catalog import breaker
 from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
+from keys.ledger.rows import LedgerRow
 from keys.limits.ticket import Outcome, Ticket
 from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
@@ -25,6 +26,7 @@ from openai_api.model_access import note_answer
 from openai_api.model_failures import note_failure
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of, priced
 from workers_ai.caller import Caller
+from workers_ai.caller import Trace as CallsTrace
 from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIError
 
 CLIENT_CLOSED_REQUEST = 499
@@ -41,6 +43,8 @@ class GatewayRequest(Protocol):
     raw_headers: dict[bytes, bytes]
     # Headers of the answer, whether it succeeds or fails.
     response_headers: list[tuple[bytes, bytes]]
+    # None unless requests are traced or measured.
+    trace: "Trace | None"
 
     @property
     def client_gone(self) -> bool: ...
@@ -48,6 +52,18 @@ class GatewayRequest(Protocol):
     async def read_body(self, limit_bytes: int) -> bytes: ...
 
     def watch_client(self) -> None: ...
+
+
+class Trace(CallsTrace, Protocol):
+    """What becomes of a request, as `proxysite/telemetry/` tells it. `model` is asked now."""
+
+    model: str
+
+    def booked(self, row: LedgerRow) -> None:
+        """The request's row, as the ledger books it."""
+
+    def end(self, status: int) -> None:
+        """The answer has left, or the client has."""
 
 
 class Held(Protocol):
@@ -86,11 +102,15 @@ class Exchange:
     @property
     def caller(self) -> Caller:
         """Who shares the connections to upstream with the other keys."""
+        trace = self.request.trace
+        if trace is not None and self.model is not None:
+            trace.model = self.model.name
         return Caller(
             str(self.key.id),
             gateway_headers(self.key, self.request.raw_headers),
             waits=not self.others_stand_by,
             turns=self._turns(),
+            trace=trace,
         )
 
     def _turns(self) -> Turns | None:

@@ -127,6 +127,8 @@ async def answer(
         client_ip=request.client_ip,
         user_agent=agent,
     )
+    if request.trace is not None:
+        ticket.on_row = request.trace.booked
     if ticket.capture is not None:
         request = KeptBody(request, ticket.capture)
     ticket.session, ticket.agent = named_by_headers(request.raw_headers)

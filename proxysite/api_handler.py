@@ -24,6 +24,7 @@ from openai_api.wire.http_response import StreamedResponse
 from proxysite.access_log import log_request
 from proxysite.api_request import ApiRequest, Receive
 from proxysite.cors import Headers, cors_headers, preflight_headers
+from proxysite.telemetry import switch
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,8 @@ class ApiHandler:
         self, scope: dict[str, Any], receive: Receive, send: Send, path: str
     ) -> None:
         request = ApiRequest(scope, receive, path)
+        if switch.telemetry is not None:
+            request.trace = switch.telemetry.begin(request)
         status = 500
         try:
             try:
@@ -97,6 +100,8 @@ class ApiHandler:
             status = CLIENT_CLOSED_REQUEST
         finally:
             request.stop_watching()
+            if request.trace is not None:
+                request.trace.end(status)
             log_request(
                 method=str(request.method),
                 path=request.path,

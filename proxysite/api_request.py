@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from openai_api.errors import BodyTooLarge, ClientGone
+from openai_api.exchange import Trace as RequestTrace
 from openai_api.wire.decoding import codings, decoded
 from proxysite.request_id import request_id_for
 
@@ -30,6 +31,9 @@ class ApiRequest(ASGIRequest):
     Django's constructor is not called: it decodes every header into META, which nothing here needs.
     Where META is read all the same, it is made then.
     """
+
+    # Set by the handler where requests are traced.
+    trace: RequestTrace | None = None
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str) -> None:
         self.scope = scope

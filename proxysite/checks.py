@@ -6,6 +6,7 @@ the commands of a gateway on somebody's own machine do not repeat it.
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -68,6 +69,25 @@ def check_host_names(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
             hint="Add the name that people use, such as gateway.example.com.",
             id="proxysite.W003",
         )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_collector(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Headers for a collector are credentials as a rule."""
+    collectors = (settings.OTEL_TRACES, settings.OTEL_METRICS)
+    open_ones = {
+        urlsplit(to.url).hostname
+        for to in collectors
+        if to is not None and to.headers and to.url.startswith("http://")
+    }
+    return [
+        Warning(
+            f"OTEL_EXPORTER_OTLP_HEADERS goes to {host} in plain text: whoever listens reads it.",
+            hint="Name the collector by https://, or leave the headers out.",
+            id="proxysite.W005",
+        )
+        for host in sorted(open_ones - {"localhost", "127.0.0.1", "::1"}, key=str)
     ]
 
 

@@ -13,6 +13,7 @@ from keys.sharing.process_lanes import lanes
 from openai_api.upstream import close_client
 from proxysite.alert_watch import AlertWatch
 from proxysite.refresher import Refresher
+from proxysite.telemetry import switch
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Lifespan:
         self.refresher = Refresher(loop)
         await asyncio.to_thread(self.refresher.load)
         ledger.start()
+        switch.start()
         self.refresher.start()
         self.alerts = AlertWatch()
         self.alerts.start()
@@ -64,6 +66,8 @@ class Lifespan:
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
         await lanes.close()
+        # After all that books rows, and so ends requests.
+        await asyncio.to_thread(switch.stop)
 
 
 lifespan = Lifespan()

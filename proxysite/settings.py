@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -445,6 +445,157 @@ EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
 EMAIL_TIMEOUT = 10
 EMAIL_FROM = parsed("EMAIL_FROM", "", mail_address, "an address such as gateway@example.com")
 
+# --- OpenTelemetry ----------------------------------------------------------------------------
+# Named by OpenTelemetry's specification, whose durations are milliseconds. What is one for all
+# signals may be said for one: OTEL_EXPORTER_OTLP_TRACES_HEADERS before OTEL_EXPORTER_OTLP_HEADERS.
+
+
+class SecretHeaders(dict[str, str]):
+    """Shown without their values, which may let whoever has them write to a collector."""
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: …' for name in self)}}}"
+
+
+class Collector(NamedTuple):
+    """Where one signal goes, and how."""
+
+    url: str
+    headers: SecretHeaders
+    timeout_s: float
+    compression: str
+    certificate: str
+
+
+def collector_url(name: str) -> str:
+    """No message quotes it, since it may hold what belongs into the headers."""
+    got = text(name)
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(got)
+        is_plain = not (parts.username or parts.query or parts.fragment) and parts.port != 0
+        if not got or (parts.scheme in ("http", "https") and parts.hostname and is_plain):
+            return got
+    raise bad_setting(
+        name,
+        scheme_of(got),
+        "an http:// or https:// URL such as http://collector:4318, with credentials in "
+        "OTEL_EXPORTER_OTLP_HEADERS",
+    )
+
+
+def pairs(name: str, takes: str) -> dict[str, str]:
+    """`name=value,other=value`, each value as in a URL. No message quotes it."""
+    found = {}
+    for part in text(name).split(","):
+        key, mark, value = (piece.strip() for piece in part.partition("="))
+        value = unquote(value)
+        if mark and re.fullmatch(r"[A-Za-z0-9._!#$%&'*+^`|~/-]+", key) and value.isprintable():
+            found[key] = value
+        elif part.strip():
+            raise SettingError(f"{name} cannot be read: it takes {takes}.")
+    return found
+
+
+def otlp_headers(name: str) -> SecretHeaders:
+    takes = "headers such as authorization=Bearer%20abc,x-tenant=7, each value in ASCII"
+    found = pairs(name, takes)
+    if not all(value.isascii() and "/" not in header for header, value in found.items()):
+        raise SettingError(f"{name} cannot be read: it takes {takes}.")
+    return SecretHeaders({header.lower(): value for header, value in found.items()})
+
+
+def otlp_protocol(name: str) -> str:
+    takes = "http/protobuf, for which collectors listen on port 4318"
+    return parsed(name, "http/protobuf", matching("http/protobuf"), takes)
+
+
+def otlp_compression(name: str) -> str:
+    return parsed(name, "none", matching("none|gzip|deflate"), "none, gzip or deflate")
+
+
+def otlp_exporter(name: str) -> str:
+    return parsed(name, "otlp", matching("otlp|none"), "otlp or none")
+
+
+def milliseconds(name: str, default: int) -> int:
+    """From 100, so that a number of seconds is not taken for one of milliseconds."""
+
+    def parse(got: str) -> int:
+        if not 100 <= int(got) <= 3_600_000:
+            raise ValueError
+        return int(got)
+
+    return parsed(name, default, parse, "milliseconds from 100 to 3600000")
+
+
+def share(got: str) -> float:
+    if not 0 <= float(got) <= 1:
+        raise ValueError
+    return float(got)
+
+
+OTEL_SDK_DISABLED = yes_or_no("OTEL_SDK_DISABLED", False)
+OTEL_EXPORTER_OTLP_ENDPOINT = collector_url("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = collector_url("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+OTEL_EXPORTER_OTLP_METRICS_ENDPOINT = collector_url("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+OTEL_TRACES_EXPORTER = otlp_exporter("OTEL_TRACES_EXPORTER")
+OTEL_METRICS_EXPORTER = otlp_exporter("OTEL_METRICS_EXPORTER")
+OTEL_EXPORTER_OTLP_HEADERS = otlp_headers("OTEL_EXPORTER_OTLP_HEADERS")
+OTEL_EXPORTER_OTLP_PROTOCOL = otlp_protocol("OTEL_EXPORTER_OTLP_PROTOCOL")
+OTEL_EXPORTER_OTLP_TIMEOUT = milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", 10_000)
+OTEL_EXPORTER_OTLP_COMPRESSION = otlp_compression("OTEL_EXPORTER_OTLP_COMPRESSION")
+OTEL_EXPORTER_OTLP_CERTIFICATE = parsed(
+    "OTEL_EXPORTER_OTLP_CERTIFICATE", "", certificates, "a file of certificates in PEM form"
+)
+OTEL_RESOURCE_ATTRIBUTES = pairs(
+    "OTEL_RESOURCE_ATTRIBUTES", "attributes such as deployment.environment.name=production"
+)
+OTEL_SERVICE_NAME = text(
+    "OTEL_SERVICE_NAME", OTEL_RESOURCE_ATTRIBUTES.get("service.name", "workers-ai-gateway")
+)
+OTEL_PROPAGATORS = listed(
+    "OTEL_PROPAGATORS",
+    ["tracecontext"],
+    matching("tracecontext|baggage|none"),
+    "tracecontext, or none to neither take nor pass on traceparent",
+)
+OTEL_TRACES_SAMPLER = parsed(
+    "OTEL_TRACES_SAMPLER",
+    "parentbased_always_on",
+    matching("(parentbased_)?(always_on|always_off|traceidratio)"),
+    "always_on, always_off or traceidratio, alone or after parentbased_",
+)
+OTEL_TRACES_SAMPLER_ARG = parsed("OTEL_TRACES_SAMPLER_ARG", 1.0, share, "a share from 0 to 1")
+OTEL_BSP_SCHEDULE_DELAY = milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5000)
+OTEL_BSP_MAX_QUEUE_SIZE = whole_number("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1, 1_000_000)
+OTEL_METRIC_EXPORT_INTERVAL = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", 60_000)
+
+
+def collector_of(signal: str, exporter: str, endpoint: str) -> Collector | None:
+    """None where the signal is not sent."""
+    url = endpoint
+    if OTEL_EXPORTER_OTLP_ENDPOINT and not endpoint:
+        url = f"{OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/{signal.lower()}"
+
+    def own(option: str) -> str:
+        """The variable of this signal alone where there is one, else the one for all."""
+        name = f"OTEL_EXPORTER_OTLP_{signal}_{option}"
+        return name if text(name) else f"OTEL_EXPORTER_OTLP_{option}"
+
+    otlp_protocol(own("PROTOCOL"))
+    found = Collector(
+        url,
+        otlp_headers(own("HEADERS")),
+        milliseconds(own("TIMEOUT"), 10_000) / 1000,
+        otlp_compression(own("COMPRESSION")),
+        parsed(own("CERTIFICATE"), "", certificates, "a file of certificates in PEM form"),
+    )
+    return found if url and exporter == "otlp" and not OTEL_SDK_DISABLED else None
+
+
+OTEL_TRACES = collector_of("TRACES", OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+OTEL_METRICS = collector_of("METRICS", OTEL_METRICS_EXPORTER, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT)
+
 # --- Serving ----------------------------------------------------------------------------------
 
 HOST = text("HOST", "127.0.0.1")
@@ -795,6 +946,7 @@ LOGGING: dict[str, Any] = {
     "filters": {
         "outage": {"()": "proxysite.failure_pages.OutageFilter"},
         "as_warning": {"()": "proxysite.log_handler.AsWarning"},
+        "full_queue": {"()": "proxysite.telemetry.full_queue.FullQueueFilter"},
     },
     "handlers": {
         "stderr": {"class": "proxysite.log_handler.TurnHandler", "formatter": LOG_FORMAT},
@@ -802,6 +954,11 @@ LOGGING: dict[str, Any] = {
             "class": "proxysite.log_handler.TurnHandler",
             "formatter": LOG_FORMAT,
             "filters": ["as_warning"],
+        },
+        "telemetry": {
+            "class": "proxysite.log_handler.TurnHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["full_queue"],
         },
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
@@ -816,5 +973,7 @@ LOGGING: dict[str, Any] = {
         # It would log every upstream URL, which holds the account id.
         "httpx": {"level": "WARNING", "propagate": True},
         "httpcore": {"level": "WARNING", "propagate": True},
+        # It would tell each failure to send; proxysite/telemetry/exporters.py tells the first.
+        "opentelemetry": {"handlers": ["telemetry"], "level": "WARNING", "propagate": False},
     },
 }

@@ -93,7 +93,8 @@ FLOORS = {
     "workers_ai": (
         {"http", "failures", "simulator"},
         {"envelope", "management"},
-        {"answer", "whole_answers", "caller"},
+        {"caller"},
+        {"answer", "whole_answers"},
         {"client"},
         {"configured", "markdown"},
     ),
@@ -110,7 +111,7 @@ FLOORS = {
     "proxysite": ({"dashboard", "http"}, {"worker"}),
 }
 # Rooms that stand on the ground, beside the modules there.
-ON_THE_GROUND = {"models"}
+ON_THE_GROUND = {"models", "telemetry"}
 # Folders that are Django's, not ours to give a room.
 DJANGOS = {"migrations", "management", "commands", "templatetags", "formats"}
 
@@ -131,6 +132,10 @@ IMPORTED_LATE = {
         "keys/limits/process_counters.py",
         "keys.limits.redis_counters",
     ): "10 MiB and a quarter of a second at the start, which only a gateway with Redis needs",
+    (
+        "proxysite/telemetry/switch.py",
+        "proxysite.telemetry.sending",
+    ): "an eighth of a second and 20 MiB, which only a gateway needs that names a collector",
     (
         "keys/sharing/process_lanes.py",
         "keys.sharing.shared",

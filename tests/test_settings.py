@@ -102,6 +102,21 @@ BAD = [
     ("ALERT_WEBHOOK_NETWORKS", "intranet", "networks"),
     ("ALERT_EMAILS", "ops", "addresses such as"),
     ("EMAIL_FROM", "The Gateway", "an address such as"),
+    ("OTEL_SDK_DISABLED", "maybe", "true or false"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "http/protobuf"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "10", "milliseconds from 100"),
+    ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "10s", "milliseconds"),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli", "none, gzip or deflate"),
+    ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/authority.pem", "certificates"),
+    ("OTEL_TRACES_EXPORTER", "console", "otlp or none"),
+    ("OTEL_METRICS_EXPORTER", "prometheus", "otlp or none"),
+    ("OTEL_PROPAGATORS", "b3", "tracecontext, or none"),
+    ("OTEL_TRACES_SAMPLER", "jaeger_remote", "always_on, always_off or traceidratio"),
+    ("OTEL_TRACES_SAMPLER_ARG", "25", "a share from 0 to 1"),
+    ("OTEL_BSP_SCHEDULE_DELAY", "5", "milliseconds"),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "whole number"),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "1m", "milliseconds"),
     ("PORT", "80000", "0 to 65535"),
     ("WEB_CONCURRENCY", "auto", "whole number"),
     ("STOP_GRACE", "-5", "seconds"),
@@ -169,6 +184,12 @@ def test_usual_values_are_taken() -> None:
         },
         {"EMAIL_URL": "smtp+tls://user%40example.com:pa%2Fss@mail.example.com:587"},
         {"EMAIL_URL": "smtp+ssl://mail.example.com", "EMAIL_FROM": "gateway@example.com"},
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1]:4318/",
+            "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer abc==, x-tenant=a%2Cb",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=ai,deployment.environment.name=t%C3%BCr",
+            "OTEL_PROPAGATORS": "tracecontext,baggage",
+        },
     ]
     assert said_by(good) == [""] * len(good)
 
@@ -243,10 +264,37 @@ def test_no_secret_is_quoted() -> None:
             {"EMAIL_URL": "mail.example.com:hunter2"},
             {"EMAIL_URL": "imap://user:hunter2@mail.example.com"},
             {"EMAIL_URL": "smtp://user:hunter2@mail.example.com:none"},
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:hunter2@collector:4318"},
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector/?key=hunter2"},
+            {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "collector:hunter2"},
+            {"OTEL_EXPORTER_OTLP_HEADERS": "Bearer hunter2"},
+            {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=hunter2%0d%0ahost:%20x"},
+            {"OTEL_EXPORTER_OTLP_TRACES_HEADERS": "x-key=hünter2 hunter2"},
         ]
     )
     for line in said:
         assert line and "hunter2" not in line, line
+
+
+def test_a_collector_is_what_all_signals_say_or_one_alone() -> None:
+    show = "from proxysite import settings as s; print(s.OTEL_TRACES, s.OTEL_METRICS, sep='\\n')"
+
+    def shown(**more: str) -> list[str]:
+        general = {"HEADERS": "authorization=hunter2", "TIMEOUT": "2500", "COMPRESSION": "gzip"}
+        settings = {f"OTEL_EXPORTER_OTLP_{name}": value for name, value in general.items()}
+        return run("-c", show, **settings, **more).stdout.splitlines()
+
+    where = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/"}
+    headers = "{'authorization': …}"
+    rest = f"headers={headers}, timeout_s=2.5, compression='gzip', certificate=''"
+    both = [f"Collector(url='http://collector:4318/v1/{s}', {rest})" for s in ("traces", "metrics")]
+    assert shown(**where) == both
+    assert shown() == shown(**where, OTEL_SDK_DISABLED="true") == ["None", "None"]
+    assert shown(**where, OTEL_METRICS_EXPORTER="none") == [both[0], "None"]
+    own = {"ENDPOINT": "https://traces.example.com/x", "HEADERS": "x-key=hunter2", "TIMEOUT": "100"}
+    traces, metrics = shown(**{f"OTEL_EXPORTER_OTLP_TRACES_{n}": v for n, v in own.items()})
+    assert "url='https://traces.example.com/x', headers={'x-key': …}, timeout_s=0.1," in traces
+    assert metrics == "None"
 
 
 @pytest.mark.parametrize(

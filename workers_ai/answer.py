@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import orjson
 
+from workers_ai.caller import CallTrace
 from workers_ai.envelope import opened
 from workers_ai.errors import StreamCut, UnusableAnswer
 from workers_ai.http.decoded import AnyResponse
@@ -86,6 +87,8 @@ class StreamedAnswer:
     def __init__(self, response: AnyResponse, silence: Silence, *, attempts: int) -> None:
         self.headers = response.headers
         self.attempts = attempts
+        # What is told when it ends, where calls are traced.
+        self.trace: CallTrace | None = None
         self._response = response
         self._silence = silence
         self._closed = False
@@ -95,12 +98,20 @@ class StreamedAnswer:
     def from_cache(self) -> bool:
         return is_cache_hit(self.headers)
 
-    async def aclose(self) -> None:
-        """Ends the exchange with upstream at once; what was not read is lost."""
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Ends the exchange with upstream at once; what was not read is lost. `error` is why."""
         if not self._closed:
             self._closed = True
+            if self.trace is not None:
+                self.trace.end(error)
             self._silence.close()
             self._response.close()
+
+    async def _closed_by(self, error: BaseException) -> BaseException:
+        """What to raise for it; a variable of whoever raises it would make a circle."""
+        shown = _shown(error)
+        await self.aclose(shown)
+        return shown
 
     async def _read(self) -> bytes:
         """What came next; empty at the end."""
@@ -138,8 +149,7 @@ class EventSource(StreamedAnswer):
                 if waits_for is not None:
                     await waits_for
         except BaseException as error:
-            await self.aclose()
-            raise _shown(error) from None
+            raise await self._closed_by(error) from None
         finally:
             self._take = None
 
@@ -166,8 +176,7 @@ class EventSource(StreamedAnswer):
                 if events:
                     return events
         except BaseException as error:
-            await self.aclose()
-            raise _shown(error) from None
+            raise await self._closed_by(error) from None
         await self.aclose()
         raise StopAsyncIteration
 
@@ -202,6 +211,6 @@ class ByteSource(StreamedAnswer):
             while chunk := await self._read():
                 yield chunk
         except httpx.HTTPError as error:
-            raise _shown(error) from None
+            raise await self._closed_by(error) from None
         finally:
             await self.aclose()

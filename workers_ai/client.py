@@ -9,7 +9,6 @@ One client belongs to one event loop (its connections do).
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ import httpx
 import orjson
 
 from workers_ai.answer import Answer, ByteSource, EventSource, media_type
-from workers_ai.caller import Caller, Turns
-from workers_ai.envelope import failure_inside
+from workers_ai.caller import NOBODY, Caller, CallTrace, Turns
+from workers_ai.envelope import fails_inside
 from workers_ai.errors import (
     RateReached,
     RateTaken,
@@ -51,10 +50,6 @@ MAX_CATALOG_PAGES = 100
 MAX_CATALOG_MODELS = 10_000
 # How an answer is read as it arrives, when it comes in a form that can be.
 Live = TypeVar("Live", EventSource, ByteSource)
-# Quotes in what a model wrote are escaped, so that its text does not look so.
-_SAYS_NO = re.compile(
-    rb'"(?:success"\s*:\s*false|error"\s*:\s*[\[{"]|object"\s*:\s*"error"|internalCode")'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Call(NamedTuple):
     """One call, for as many tries as it takes.
 
     `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
-    `caller` is whoever must not take all connections, and `waits` and `turns` theirs.
+    `what` names in a trace what is no run of a model.
     """
 
     method: Literal[b"GET", b"POST"]
@@ -93,9 +88,8 @@ class Call(NamedTuple):
     content: bytes = b""
     most_bytes: int = MOST_TEXT_BYTES
     repeatable: bool = True
-    caller: str = ""
-    waits: bool = True
-    turns: Turns | None = None
+    caller: Caller = NOBODY
+    what: str = ""
 
 
 class WorkersAIClient:
@@ -151,9 +145,7 @@ class WorkersAIClient:
             headers,
             payload,
             MOST_TEXT_BYTES,
-            caller=caller.id,
-            waits=caller.waits,
-            turns=caller.turns,
+            caller=caller,
         )
         return self._send(call, live=EventSource if stream else None)
 
@@ -181,9 +173,7 @@ class WorkersAIClient:
             payload,
             MOST_MEDIA_BYTES,
             repeatable,
-            caller=caller.id,
-            waits=caller.waits,
-            turns=caller.turns,
+            caller=caller,
         )
         answer = await self._send(call)
         assert isinstance(answer, Answer)
@@ -201,9 +191,7 @@ class WorkersAIClient:
             headers,
             payload,
             MOST_MEDIA_BYTES,
-            caller=caller.id,
-            waits=caller.waits,
-            turns=caller.turns,
+            caller=caller,
         )
         return await self._send(call, live=ByteSource)
 
@@ -211,7 +199,8 @@ class WorkersAIClient:
         """`POST ai/tomarkdown` with a form of files; never through AI Gateway, as with `run`."""
         headers = [(b"content-type", content_type.encode())]
         target = self._target("/tomarkdown")
-        answer = await self._send(Call(b"POST", target, headers, form, caller=caller.id))
+        call = Call(b"POST", target, headers, form, caller=caller, what="tomarkdown")
+        answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
 
@@ -266,11 +255,15 @@ class WorkersAIClient:
     async def _send(self, call: Call, *, live: type[Live] | None = None) -> Answer | Live:
         started = time.monotonic()
         attempt = 1
-        turns = call.turns
+        turns, trace = call.caller.turns, call.caller.trace
         while True:
             if turns is not None and not turns.may_go():
                 await _turn(turns, attempt)
             try:
+                if trace is not None:
+                    traced = trace.call(call.what, attempt)
+                    if traced is not None:
+                        return await self._send_traced(call, traced, live=live, attempt=attempt)
                 return await self._send_once(call, live=live, attempt=attempt)
             except WorkersAIError as error:
                 error.attempts = attempt
@@ -284,12 +277,32 @@ class WorkersAIClient:
                     attempt=attempt,
                     elapsed_s=time.monotonic() - started,
                     repeatable=call.repeatable,
-                    waits=call.waits,
+                    waits=call.caller.waits,
                 )
                 if delay_s is None:
                     raise
             await asyncio.sleep(delay_s)
             attempt += 1
+
+    async def _send_traced(
+        self, call: Call, traced: CallTrace, *, live: type[Live] | None, attempt: int
+    ) -> Answer | Live:
+        """The same, told to `traced`: a stream's call ends with the stream."""
+        headers = [*call.headers, *traced.headers]
+        try:
+            answer = await self._send_once(
+                call._replace(headers=headers), live=live, attempt=attempt
+            )
+        except BaseException as error:
+            traced.end(error)
+            raise
+        if isinstance(answer, Answer):
+            traced.answered(answer.status, from_cache=answer.from_cache)
+            traced.end()
+        else:
+            traced.answered(200, from_cache=answer.from_cache)
+            answer.trace = traced
+        return answer
 
     async def _send_once(
         self, call: Call, *, live: type[Live] | None, attempt: int
@@ -297,7 +310,7 @@ class WorkersAIClient:
         silence = Silence(self.timeouts)
         headers = [*self._headers, *call.headers]
         asked = self._pool.request(
-            call.method, call.target, headers, call.content, caller=call.caller
+            call.method, call.target, headers, call.content, caller=call.caller.id
         )
         try:
             response = await silence.wait_for(asked)
@@ -356,19 +369,12 @@ async def _turn(turns: Turns, attempt: int) -> None:
 
 
 def _is_failed_success(headers: Mapping[str, str], content: bytes) -> bool:
-    """A failure inside HTTP 200; does not parse an answer that lacks its words.
-
-    A failure is short, and searching a picture would take longer than reading it: `Answer.json`
-    finds a failure in a large answer all the same.
+    """A failure inside HTTP 200. One is short, and searching a picture would take longer than
+    reading it: `Answer.json` finds a failure in a large answer all the same.
     """
     if len(content) > MOST_REFUSAL_BYTES or media_type(headers) != "application/json":
         return False
-    if not _SAYS_NO.search(content):
-        return False
-    try:
-        return failure_inside(orjson.loads(content)) is not None
-    except orjson.JSONDecodeError:
-        return False
+    return fails_inside(content)
 
 
 def _route_of(account: Account) -> list[tuple[bytes, bytes]]:

@@ -1,8 +1,16 @@
 """Recognises and opens the v4 envelope `{"result", "success", "errors", "messages"}`."""
 
-from typing import Any
+import re
+from typing import Any, Final
+
+import orjson
 
 from workers_ai.failures.reader import refusal
+
+# Quotes in what a model wrote are escaped, so that its text does not look so.
+_SAYS_NO: Final = re.compile(
+    rb'"(?:success"\s*:\s*false|error"\s*:\s*[\[{"]|object"\s*:\s*"error"|internalCode")'
+)
 
 
 def is_envelope(body: Any) -> bool:
@@ -25,6 +33,16 @@ def failure_inside(body: Any) -> Any:
         return body
     inner = body.get("result") if is_envelope(body) else None
     return inner if is_failure(inner) else None
+
+
+def fails_inside(content: bytes) -> bool:
+    """Whether JSON is a failure; does not parse an answer that lacks its words."""
+    if not _SAYS_NO.search(content):
+        return False
+    try:
+        return failure_inside(orjson.loads(content)) is not None
+    except orjson.JSONDecodeError:
+        return False
 
 
 def opened(body: Any, *, status: int = 200, upstream_id: str = "") -> Any:

@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +81,7 @@ class Ticket:
         "endpoint",
         "key",
         "model",
+        "on_row",
         "request_id",
         "requested_model",
         "session",
@@ -119,6 +121,8 @@ class Ticket:
         self.account = ""
         # In the line for the account's rate, in all its calls.
         self.waited_ms: int | None = None
+        # Told the row when it is settled.
+        self.on_row: Callable[[LedgerRow], None] | None = None
         self.capture = Capture() if key.captures else None
         self._began = time.perf_counter()
         self._hold = hold
@@ -301,7 +305,7 @@ class Ticket:
         self._settled = True
         self._release((outcome.prompt_tokens or 0) + (outcome.completion_tokens or 0))
         key = self.key
-        return LedgerRow(
+        row = LedgerRow(
             started_at=self.started_at,
             request_id=self.request_id,
             key_id=key.id,
@@ -344,6 +348,9 @@ class Ticket:
             waited_ms=self.waited_ms,
             captured=None if self.capture is None else self.capture.texts(),
         )
+        if self.on_row is not None:
+            self.on_row(row)
+        return row
 
     def _release(self, used_tokens: int) -> None:
         for hold in (self._hold, self._later):

@@ -36,6 +36,7 @@ class KeptBody:
         self.client_ip = request.client_ip
         self.raw_headers = request.raw_headers
         self.response_headers = request.response_headers
+        self.trace = request.trace
         self._request = request
         self._capture = capture
 

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
-from proxysite.checks import check_debug, check_forwarded_headers, check_host_names, check_wildcards
+from proxysite.checks import (
+    check_collector,
+    check_debug,
+    check_forwarded_headers,
+    check_host_names,
+    check_wildcards,
+)
+from proxysite.settings import Collector, SecretHeaders
 from tests.needs import ROOT
 
 
@@ -58,6 +65,22 @@ def test_an_admin_that_only_answers_to_localhost_is_a_warning(
 ) -> None:
     settings.ALLOWED_HOSTS = hosts
     assert ids(check_host_names) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "expected"),
+    [
+        ("http://collector:4318/v1/traces", {"authorization": "x"}, ["proxysite.W005"]),
+        ("http://collector:4318/v1/traces", {}, []),
+        ("https://collector/v1/traces", {"authorization": "x"}, []),
+        ("http://127.0.0.1:4318/v1/traces", {"authorization": "x"}, []),
+    ],
+)
+def test_a_collectors_credentials_in_plain_text_are_a_warning(
+    settings: Any, url: str, headers: dict[str, str], expected: list[str]
+) -> None:
+    settings.OTEL_TRACES = Collector(url, SecretHeaders(headers), 10, "none", "")
+    assert ids(check_collector) == expected
 
 
 @pytest.mark.parametrize(("debug", "expected"), [(True, ["proxysite.W004"]), (False, [])])
