@@ -7,4 +7,4 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from keys import checks  # noqa: F401  registers them
+        from keys import checks, deleted_holders  # noqa: F401  registers them

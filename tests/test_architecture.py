@@ -120,6 +120,7 @@ REGISTERS = "Django's own form: what `ready` imports registers itself once the a
 IMPORTED_LATE = {
     ("catalog/apps.py", "catalog.checks"): REGISTERS,
     ("keys/apps.py", "keys.checks"): REGISTERS,
+    ("keys/apps.py", "keys.deleted_holders"): REGISTERS,
     ("proxysite/apps.py", "proxysite.checks"): REGISTERS,
     ("storage/apps.py", "storage.checks"): REGISTERS,
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",

@@ -7,6 +7,7 @@ from alerts import store
 from alerts.findings import INFO, Finding, Holder
 from keys.alerting.owners import addresses
 from keys.alerting.pages import own_home
+from keys.models.raise_request import alert_series
 
 
 def tell_asked(
@@ -27,7 +28,7 @@ def tell_asked(
     store.tell(
         Finding(
             event="raise_asked",
-            series=_series(asked_id),
+            series=alert_series(asked_id),
             severity=INFO,
             text=f"{name} asks for {wanted}: {why}",
             holder=Holder("owner", name, account.pk),
@@ -43,7 +44,7 @@ def tell_answered(
     asked_id: int, account: Any, *, wanted: str, is_granted: bool, by: str, note: str = ""
 ) -> None:
     """To operators, and by mail to who asked."""
-    store.resolve(_series(asked_id))
+    store.resolve(alert_series(asked_id))
     name = account.get_username()
     answer = "granted" if is_granted else "refused"
     said = f": {note}" if note else ""
@@ -64,8 +65,4 @@ def tell_answered(
 
 def withdrawn(asked_id: int) -> None:
     """Nobody need answer it any more."""
-    store.resolve(_series(asked_id))
-
-
-def _series(asked_id: int) -> str:
-    return f"raise_asked:{asked_id}"
+    store.resolve(alert_series(asked_id))

@@ -18,6 +18,7 @@ from django.db.models import QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
 from alerts import store
+from keys.deleted_holders import delete_limits_of
 from keys.ledger.captured_retention import delete_all_of_key
 from keys.ledger.persons import erase_persons
 from keys.log.walk import Sought, Walk
@@ -31,6 +32,7 @@ from keys.models import (
     Raise,
     RaiseRequest,
     RequestLog,
+    Revision,
     Team,
 )
 
@@ -47,6 +49,8 @@ def erased_name(user_id: int) -> str:
 def erase_account(user: Any) -> None:
     """Keeps the account, since rows refer to it, but without name, address, rights or sign-in."""
     with transaction.atomic():
+        # The lock: nobody deletes or limits one of the keys meanwhile.
+        Revision.take_next()
         keys = list(Key.objects.filter(owner=user))
         _erase_history(user, keys)
         ids = [key.pk for key in keys]
@@ -61,6 +65,9 @@ def erase_account(user: Any) -> None:
             key.name, key.notes = f"key {key.pk}", ""
             key.save(update_fields=["name", "notes"])
             key.revoke()
+            for kind in ("key", "user"):
+                delete_limits_of(kind, key.pk)
+        delete_limits_of("owner", user.pk)
         _erase_identities(user)
         Membership.objects.filter(user=user).delete()
         GivenRole.objects.filter(user=user).delete()
@@ -115,7 +122,7 @@ def _erase_history(user: Any, keys: list[Key]) -> None:
 
 
 def _erase_raises(user: Any) -> None:
-    """What the person asked for goes; raises stay, without the name."""
+    """What the person asked for goes; raises of others stay, without the name."""
     name, erased = user.get_username(), erased_name(user.pk)
     RaiseRequest.objects.filter(asked_by=user).delete()
     RaiseRequest.objects.filter(decided_by_name=name).update(decided_by_name=erased)

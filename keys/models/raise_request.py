@@ -13,6 +13,11 @@ from keys.models.limit import Raise
 OPEN, GRANTED, REFUSED, WITHDRAWN = "open", "granted", "refused", "withdrawn"
 
 
+def alert_series(asked_id: int) -> str:
+    """The series of the alert that somebody asks, which is open until it is answered."""
+    return f"raise_asked:{asked_id}"
+
+
 class RaiseRequest(models.Model):
     """Somebody asks for `plus` more of a limit until a moment."""
 

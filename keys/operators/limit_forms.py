@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms.models import BaseModelFormSet
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from keys.held_limits import Subject
 from keys.models import Limit, normal_patterns
 from keys.scopes import HolderKind
 from keys.written_limits import KINDS, LimitKind, models_from_text
@@ -149,14 +150,22 @@ class LimitFormSet(BaseModelFormSet):
 
     def clean(self) -> None:
         super().clean()
-        seen = set()
+        seen, unseen = set(), self._stored_beside()
         for form in self.forms:
             if (not form.has_changed() and form.instance.pk is None) or self._is_deleted(form):
                 continue
             subject = form.instance.subject
             if not form.errors and subject in seen:
                 form.add_error("kind", "Another line of this table has the same limit.")
+            elif not form.errors and subject in unseen:
+                form.add_error("kind", "There is such a limit by now: open this page anew.")
             seen.add(subject)
+
+    def _stored_beside(self) -> set[Subject]:
+        """What somebody has added since this form was shown."""
+        known = {form.instance.pk for form in self.forms}
+        mine = Limit.objects.filter(holder_kind=self.holder_kind, holder_id=self._holder_id())
+        return {limit.subject for limit in mine if limit.pk not in known}
 
     def _is_deleted(self, form: Any) -> bool:
         return bool(self.can_delete and self._should_delete_form(form))  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Who wants to be forgotten is; what was used, and by whose key, stays."""
 
 import io
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,8 +20,10 @@ from keys.models import (
     CapturedText,
     DayTotal,
     Key,
+    Limit,
     Membership,
     MonthTotal,
+    Raise,
     RequestLog,
     Team,
     TeamTotal,
@@ -101,6 +103,11 @@ def carol() -> Any:
     note_change(key, carol.pk, "Budget per day (USD): 5 → 7.")
     team = Team.objects.create(name="research")
     Membership.objects.create(user=carol, team=team)
+    for kind, holder in (("key", key.pk), ("user", key.pk), ("owner", carol.pk), ("team", team.pk)):
+        limited = {"holder_kind": kind, "holder_id": holder, "what": "requests", "window": "day"}
+        Limit.objects.create(**limited, amount=5)
+        until = timezone.now() + timedelta(days=1)
+        Raise.objects.create(**limited, plus=1, until=until, why="for Carol", made_by=carol)
     told: Any = [{"added": {"name": "member", "object": "carol"}}]
     LogEntry.objects.log_actions(carol.pk, [team], CHANGE, told, single_object=True)
     return carol
@@ -133,6 +140,8 @@ def test_no_name_is_left_and_every_sum_is(carol: Any) -> None:
         *("Made by its owner.", "", "Budget per day (USD): 5 → 7.", "")
     ]
     assert not Membership.objects.exists()
+    held = [list(rows.objects.values_list("holder_kind")) for rows in (Limit, Raise)]
+    assert held == [[("team",)]] * 2
     team = TeamTotal.objects.get()
     assert (team.team_name, team.user, team.cost_nano_usd) == ("research", "", 15)
     assert (team.owner_name, team.key_name) == (new_name, f"key {team.key_id}")

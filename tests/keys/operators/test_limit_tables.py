@@ -1,11 +1,14 @@
 """The tables of limits on the admin's pages of keys, owners, teams and everybody."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
-from keys.models import Everybody, Key, Limit, OwnerLimits, Team
+from keys.models import Everybody, Key, Limit, OwnerLimits, Raise, RaiseRequest, Team
 from tests.keys.factories import issued, user
 from tests.keys.operators.test_admin import signed_in, texts
 from tests.keys.test_limit_commands import amounts_of
@@ -111,6 +114,48 @@ def test_a_line_that_is_wrong_says_why_and_nothing_is_saved(operator, rows, says
     assert says in texts(answer)
     assert not Limit.objects.exists()
     assert Key.objects.get().name == "laptop"
+
+
+def test_a_line_that_somebody_has_added_meanwhile_is_told(operator):
+    key, _ = issued()
+    sent = of_key(key, **table("key", ROW))
+    assert operator.post(page_of(key), sent).status_code == 302
+    assert "There is such a limit by now" in texts(operator.post(page_of(key), sent))
+    assert Limit.objects.count() == 1
+
+
+DELETIONS = {
+    "a key": lambda key, team: key.delete(),
+    "keys in a list": lambda key, team: Key.objects.filter(pk=key.pk).delete(),
+    "a team": lambda key, team: team.delete(),
+    "an owner's limits": lambda key, team: OwnerLimits.objects.get(owner=key.owner).delete(),
+    "an owner": lambda key, team: key.owner.delete(),
+}
+
+
+@pytest.mark.parametrize(
+    ("deleted", "left"),
+    [
+        ("a key", {"owner", "team"}),
+        ("keys in a list", {"owner", "team"}),
+        ("a team", {"key", "user", "owner"}),
+        ("an owner's limits", {"key", "user", "team"}),
+        ("an owner", {"team"}),
+    ],
+)
+def test_limits_and_raises_go_with_whoever_had_them(deleted, left):
+    key, team = issued()[0], Team.objects.create(name="research")
+    OwnerLimits.objects.create(owner=key.owner)
+    asking, until = user("asking"), timezone.now() + timedelta(days=1)
+    ids = {"key": key.pk, "user": key.pk, "owner": key.owner_id, "team": team.pk}
+    for kind, holder_id in ids.items():
+        about = {"holder_kind": kind, "holder_id": holder_id, "what": "usd", "window": "week"}
+        Limit.objects.create(**about, amount=5)
+        Raise.objects.create(**about, plus=5, until=until, why="launch")
+        RaiseRequest.objects.create(**about, plus=5, until=until, why="launch", asked_by=asking)
+    DELETIONS[deleted](key, team)
+    for rows in (Limit, Raise, RaiseRequest):
+        assert set(rows.objects.values_list("holder_kind", flat=True)) == left
 
 
 def test_a_form_without_the_tables_changes_no_limit(operator):
