@@ -18,6 +18,7 @@ def change_limits(holder: LimitHolder, limits: Iterable[WrittenLimit]) -> list[s
     with transaction.atomic():
         # The lock keeps another change from coming between reading an amount and setting it.
         Revision.take_next()
+        holder.ensure_there()
         for limit in limits:
             subject = holder.subject(limit.kind.what, limit.kind.window, limit.models)
             before = _set(holder, subject, limit)

@@ -9,6 +9,7 @@ from django.db import models
 from keys.held_limits import Subject, What, WindowName
 from keys.models import Everybody, Key, Limit, Limited, OwnerLimits, Team, normal_patterns
 from keys.scopes import HolderKind
+from keys.written_limits import BadLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ class LimitHolder:
         if self.kind == "user" or not isinstance(self.record, Limited):
             return None
         return self.record
+
+    def ensure_there(self) -> None:
+        """Raises `BadLimit` for a holder that was deleted since it was found."""
+        if self.kind == "everybody":
+            return
+        table: Any = get_user_model() if self.kind == "owner" else type(self.record)
+        if not table.objects.filter(pk=self.id).exists():
+            raise BadLimit(f"{self.words} is deleted")
 
     @property
     def rows(self) -> models.QuerySet[Limit]:

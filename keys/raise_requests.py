@@ -82,6 +82,8 @@ def ask(user: Any, limit: HeldLimit, *, plus: int, until: datetime, why: str) ->
 def grant(asked: RaiseRequest, by: Any) -> None:
     """Makes the raise. Raises `NotPossible`, or `BadLimit` where the limit is gone."""
     with transaction.atomic():
+        # The lock: whoever had the limit is deleted before or after, not in between.
+        Revision.take_next()
         _decide(asked, GRANTED, by)
         if asked.until <= timezone.now():
             raise NotPossible(

@@ -23,6 +23,7 @@ def make_raise(
     with transaction.atomic():
         # The lock keeps the limit from being lowered between the check and the raise.
         Revision.take_next()
+        holder.ensure_there()
         made = checked_raise(holder, written, until, why)
         made.made_by, made.made_by_name = by, by.get_username()
         made.save()

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import unfold.admin
 from django.contrib import admin
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
@@ -38,6 +39,14 @@ class ModelAdmin(unfold.admin.ModelAdmin):
     ) -> HttpResponse:
         context = {**self.list_context(request), **(extra_context or {})}
         shown: HttpResponse = super().changelist_view(request, context)
+        return shown
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            shown: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            # Somebody saved the same name at this moment. The form's own check finds it by now.
+            shown = super().changeform_view(request, *args, **kwargs)
         return shown
 
     def render_change_form(

@@ -13,6 +13,7 @@ from keys.key_history import command_account_id
 from keys.limit_holders import LimitHolder
 from keys.limits_json import limits_of
 from keys.management.limit_options import add_limit_options, limits_given
+from keys.models import Revision
 from keys.written_limits import BadLimit, WrittenLimit
 
 
@@ -42,6 +43,8 @@ class LimitsCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         limits = limits_given(options)
         with transaction.atomic():
+            # The lock: what is read from here on is changed by nobody else until the end.
+            Revision.take_next()
             holder = self.holder(options)
             more = self.change_more(holder, options)
             if more is None and not limits:

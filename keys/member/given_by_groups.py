@@ -12,7 +12,7 @@ from django.db import transaction
 
 from keys.key_history import note_change, note_made
 from keys.member.claims import Groups
-from keys.models import GivenRole, Membership
+from keys.models import GivenRole, Membership, Revision
 from keys.owners import revoke_keys_of
 from keys.teams import join, leave, make_team
 
@@ -22,6 +22,10 @@ def apply_groups(user: Any, groups: Groups) -> None:
     teams = (team for name, team in _team_groups() if name in groups.names)
     operator_group, team_name = next(operators, None), next(teams, None)
     with transaction.atomic():
+        # The lock: of two sign-ons at once the second finds what the first has given. As when an
+        # operator changes a team, before any row is locked.
+        Revision.take_next()
+        user.refresh_from_db(fields=["is_staff", "is_superuser"])
         lost_role = _set_role(user, operator_group)
         lost_team = _set_team(user, team_name)
         has_left = (lost_role or lost_team) and operator_group is None and team_name is None

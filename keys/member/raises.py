@@ -20,6 +20,7 @@ from keys.member.policy import own_keys, why_out_of_force
 from keys.models import RaiseRequest
 from keys.raises import wish_text
 from keys.scopes import HolderKind
+from keys.sent_forms import SentBefore, take_form
 from keys.written_limits import BadLimit, LimitKind
 
 SHOWN: Final = 50
@@ -103,13 +104,18 @@ def ask(request: HttpRequest, key_id: int) -> HttpResponse:
     if form.is_valid():
         values = form.cleaned_data
         try:
-            raise_requests.ask(
-                request.user,
-                form.chosen,
-                plus=values["plus"],
-                until=values["last_day"],
-                why=values["why"],
-            )
+            with transaction.atomic():
+                sending = take_form(request)
+                asked = raise_requests.ask(
+                    request.user,
+                    form.chosen,
+                    plus=values["plus"],
+                    until=values["last_day"],
+                    why=values["why"],
+                )
+                sending.made(asked.pk)
+        except SentBefore:
+            messages.info(request, "You had asked for this already. You see it here.")
         except raise_requests.NotPossible as error:
             messages.error(request, str(error))
         else:

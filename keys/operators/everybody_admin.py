@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from keys.models import Everybody
 from keys.operators.limit_tables import LimitsOfEverybody
+from keys.operators.one_at_a_time import OneAtATime
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin
 
@@ -22,7 +23,7 @@ class EverybodyForm(forms.ModelForm):
 
 
 @admin.register(Everybody)
-class EverybodyAdmin(Audited, ModelAdmin):
+class EverybodyAdmin(OneAtATime, Audited, ModelAdmin):
     inlines = (LimitsOfEverybody,)
     form = EverybodyForm
     list_words = "Everybody's limits"

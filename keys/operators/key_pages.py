@@ -18,6 +18,7 @@ from keys.key_changes import revoke_key, rotate_key
 from keys.ledger.captured_retention import delete_of_key
 from keys.models import Key, KeySecret
 from keys.operators.forms import RotateForm
+from keys.operators.one_at_a_time import OneAtATime
 from keys.sent_forms import MADE_BEFORE, SentBefore, take_form
 from keys.snippet import USUAL_MODEL
 from keys.snippets import snippets
@@ -32,7 +33,7 @@ def secret_text(key: Key) -> str:
     return f"{key.prefix}…{key.last_four}"
 
 
-class KeyPages(Audited, ModelAdmin):
+class KeyPages(OneAtATime, Audited, ModelAdmin):
     # --- issue --------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:

@@ -10,12 +10,13 @@ from keys.models import OwnerLimits
 from keys.operators.forms import LIMIT_FIELDSETS, OwnerLimitsForm
 from keys.operators.holder_list import OwnerList, limits_shown
 from keys.operators.limit_tables import LimitsOfOwner
+from keys.operators.one_at_a_time import OneAtATime
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin
 
 
 @admin.register(OwnerLimits)
-class OwnerLimitsAdmin(Audited, ModelAdmin):
+class OwnerLimitsAdmin(OneAtATime, Audited, ModelAdmin):
     form = OwnerLimitsForm
     inlines = (LimitsOfOwner,)
     list_display = ("owner", "limits")

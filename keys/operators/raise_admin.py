@@ -19,6 +19,7 @@ from keys.models import Raise, RaiseRequest
 from keys.models.raise_request import OPEN
 from keys.operators.raise_forms import RaiseForm
 from keys.raises import end_raise, make_raise, raised_text, wish_text
+from keys.sent_forms import SentBefore, take_form
 from keys.written_limits import BadLimit
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, moment_column
 from theme.shown import moment, tag
@@ -111,6 +112,10 @@ class RaiseAdmin(ModelAdmin):
     ) -> HttpResponse:
         try:
             return super().add_view(request, form_url, extra_context)
+        except SentBefore:
+            told = "This form was sent before: the limit is raised once."
+            self.message_user(request, told, messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:keys_raise_changelist"))
         except BadLimit as error:
             self.message_user(request, f"Nothing is raised: {error}.", messages.ERROR)
             asked = request.POST.get("whose", "")
@@ -118,13 +123,17 @@ class RaiseAdmin(ModelAdmin):
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Raise:
         values = form.cleaned_data
-        return make_raise(
+        # Django's view has begun a transaction.
+        sending = take_form(request)
+        made = make_raise(
             values["whose"],
             values["wish"],
             until=values["last_day"],
             why=values["reason"],
             by=request.user,
         )
+        sending.made(made.pk)
+        return made
 
     def save_model(self, request: HttpRequest, obj: Raise, form: Any, change: bool) -> None:
         """`save_form` has made it, with its entry in the holder's history."""

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from keys.models import Membership, Team
 from keys.operators.holder_list import TeamList, limits_shown
 from keys.operators.limit_tables import LimitsOfTeam
+from keys.operators.one_at_a_time import OneAtATime
 from theme.audit import Audited
 from theme.model_admin import ModelAdmin, TabularInline, moment_column
 
@@ -36,7 +37,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(Team)
-class TeamAdmin(Audited, ModelAdmin):
+class TeamAdmin(OneAtATime, Audited, ModelAdmin):
     list_display = ("name", "leads", "members", "limits", "created")
     inlines = (MembershipInline, LimitsOfTeam)
     fields = ("name", "notes")

@@ -11,6 +11,7 @@ from django.db import transaction
 from keys.key_history import command_account_id, note_made
 from keys.limit_holders import holder_of_team
 from keys.management.limit_options import add_limit_options, limits_given, set_limits
+from keys.models import Revision
 from keys.teams import make_team, team_as_json
 
 
@@ -28,6 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         limits = limits_given(options)
         with transaction.atomic():
+            # The lock: a team of this name is made, renamed and deleted before or after.
+            Revision.take_next()
             try:
                 team, was_made = make_team(options["name"], options["notes"])
             except ValidationError as error:

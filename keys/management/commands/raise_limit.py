@@ -13,7 +13,7 @@ from django.utils import timezone
 from keys.amounts import last_moment_from_text
 from keys.holder_choice import FORMS, NoSuchHolder, holder_named
 from keys.key_history import command_account_id
-from keys.models import Raise
+from keys.models import Raise, Revision
 from keys.raises import end_raise, make_raise, raises_as_json
 from keys.written_limits import BadLimit, raise_from_text
 
@@ -60,6 +60,8 @@ class Command(BaseCommand):
         except BadLimit as error:
             raise CommandError(f"WHAT=AMOUNT is {options['what']!r}: {error}.") from None
         with transaction.atomic():
+            # The lock: whoever is named is deleted before or after, not in between.
+            Revision.take_next()
             try:
                 holder = holder_named(options["whose"])
                 made = make_raise(holder, written, until=until, why=why, by=_command_account())

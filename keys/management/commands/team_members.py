@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from keys.key_history import command_account_id, note_change
+from keys.models import Revision
 from keys.teams import NoSuchTeam, NotPossible, join, leave, team_as_json, team_named
 
 
@@ -34,6 +35,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with transaction.atomic():
+                # The lock: the team is deleted before or after, not in between.
+                Revision.take_next()
                 team = team_named(options["name"])
                 for change in self._changes(team, options):
                     note_change(
