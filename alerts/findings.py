@@ -12,6 +12,7 @@ EVENTS: Final = {
     "limit": "a limit is nearly or wholly used",
     "account_neurons": "the account's neurons of the day",
     "access_refused": "Cloudflare refuses the gateway",
+    "ai_gateway_refused": "AI Gateway refuses requests",
     "model_retires": "a model in use will be retired",
     "model_gone": "a model in use is gone",
     "catalog_old": "the catalog is old",

@@ -31,7 +31,7 @@ def _models(now: datetime) -> Iterable[Finding]:
 RULES: Final = (
     Rule(("limit",), limits.find),
     Rule(("account_neurons",), neurons.find),
-    Rule(("access_refused",), access.find),
+    Rule(tuple(access.REFUSED), access.find),
     Rule(("model_retires", "model_gone"), _models),
     Rule(("catalog_old",), catalog_alerting.old),
     Rule(("key_ends",), ends.find),

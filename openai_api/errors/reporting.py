@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from django.db.utils import Error as DatabaseError
 
 from alerts import noted
-from catalog.refused_access import refused_access
+from catalog.refused_access import refused_access, refused_by_ai_gateway
 from openai_api.errors.rules import rule_for
 from openai_api.errors.tree import ApiError
 from storage.words import engine_words
-from workers_ai.errors import AccountFault
+from workers_ai.errors import AccountFault, PolicyDenied, SpendLimitReached
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ _outages = Outages()
 
 def report(error: Exception, *, request_id: str) -> None:
     """Logs what the caller is not told: unexpected errors, and faults that the operator has to
-    mend, of which the operator is also told by alert where it is the gateway's own access.
+    mend, of which the operator is also told by alert where it is the gateway's own access, or its
+    AI Gateway.
     Afterwards the error has no traceback any more.
     """
     if not isinstance(error, ApiError):
@@ -67,6 +68,10 @@ def _tell(error: Exception, request_id: str) -> None:
     rule = rule_for(type(error))
     if isinstance(error, AccountFault):
         noted.note(refused_access(error.status, error.code, datetime.now(UTC)))
+    elif isinstance(error, (PolicyDenied, SpendLimitReached)):
+        is_policy = isinstance(error, PolicyDenied)
+        now = datetime.now(UTC)
+        noted.note(refused_by_ai_gateway(error.status, is_policy=is_policy, now=now))
     fields = {"fields": {"request_id": request_id}}
     if rule is None:
         logger.error("Unforeseen failure", exc_info=error, extra=fields)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from alerts import store
+from alerts.findings import Finding
 from alerts.models import Alert
-from catalog.refused_access import refused_access
+from catalog.refused_access import refused_access, refused_by_ai_gateway
 from keys.alerting import access, ends, habit, models_in_use, neurons, raises
 from keys.alerting.habit import far_above
 from keys.alerting.owners import choose_mail, wants_mail
@@ -124,12 +125,22 @@ def test_a_key_far_above_its_habit_is_found_the_same_day() -> None:
     assert found.series.endswith(str(TODAY)), "tomorrow it would be told again"
 
 
-def test_access_that_is_refused_is_open_until_a_request_succeeds() -> None:
-    store.tell(refused_access(403, 10000, NOW), NOW)
+@pytest.mark.parametrize(
+    ("finding", "refusal"),
+    [
+        (refused_access(403, 10000, NOW), "upstream_misconfigured"),
+        (refused_by_ai_gateway(403, is_policy=True, now=NOW), "policy_denied"),
+        (refused_by_ai_gateway(429, is_policy=False, now=NOW), "insufficient_quota"),
+    ],
+)
+def test_access_that_is_refused_is_open_until_a_request_succeeds(
+    finding: Finding, refusal: str
+) -> None:
+    store.tell(finding, NOW)
 
     def look(after: int) -> str:
         now = NOW + timedelta(minutes=after)
-        store.record(access.find(now), ["access_refused"], now)
+        store.record(access.find(now), [finding.event], now)
         return Alert.objects.get().state
 
     def request(name: str, after: int, status: int, code: str = "") -> None:
@@ -138,13 +149,13 @@ def test_access_that_is_refused_is_open_until_a_request_succeeds() -> None:
         ).save()
 
     assert look(1) == "open"
-    request("a", 2, 502, "upstream_misconfigured")
+    request("a", 2, 502, refusal)
     request("b", 3, 400, "invalid_request")
     assert look(4) == "open"
     request("c", 5, 200)
     assert look(6) == "over"
-    store.tell(refused_access(403, 10000, NOW), NOW)
-    request("d", 7, 502, "upstream_misconfigured")
+    store.tell(finding, NOW)
+    request("d", 7, 502, refusal)
     assert look(8) == "open"
     assert Alert.objects.count() == 1
 
