@@ -7,9 +7,11 @@ from rest_framework.routers import SimpleRouter
 from management_api.base import NoSuchPath, View
 from management_api.resources.keys import KeyView
 from management_api.resources.limits import LimitView
+from management_api.resources.logs import LogView
 from management_api.resources.owners import OwnerView
 from management_api.resources.raises import RaiseRequestView, RaiseView
 from management_api.resources.teams import TeamView
+from management_api.resources.usage import UsageView
 
 
 class Router(SimpleRouter):
@@ -27,6 +29,8 @@ VIEWS: dict[str, type[View]] = {
     "limits": LimitView,
     "raises": RaiseView,
     "raise-requests": RaiseRequestView,
+    "usage": UsageView,
+    "logs": LogView,
 }
 for name, view in VIEWS.items():
     router.register(name, view, basename=name)

@@ -44,7 +44,7 @@ def make_next(today: date) -> date | None:
     known = set(made())
     month = first_of_month(oldest)
     while month < open_from:
-        if month not in known and _days(month, next_month(month)).exists():
+        if month not in known and days(month, next_month(month)).exists():
             _make(month)
             return month
         month = next_month(month)
@@ -74,14 +74,14 @@ def spans(begin: date, end: date) -> list[QuerySet[Any]]:
     at = begin
     for month in (*months, end):
         if at < month:
-            found.insert(0, _days(at, month))
+            found.insert(0, days(at, month))
         at = next_month(month)
     if months:
         found.append(MonthTotal.objects.filter(day__in=months))
     return found
 
 
-def _days(begin: date, end: date) -> QuerySet[DayTotal]:
+def days(begin: date, end: date) -> QuerySet[DayTotal]:
     return DayTotal.objects.filter(day__gte=begin, day__lt=end)
 
 

@@ -1,17 +1,17 @@
 """Filters of the request log. Each offers links without a query over the log's values."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, timedelta
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from keys.ledger.totals import CLIENT_GONE_STATUS
-from keys.log.walk import NOTHING, Sought
+from keys.log.sought import STATUS_CLASSES, sought
+from keys.log.walk import Sought
 from keys.models import ENDPOINTS, Key, RequestLog, Team
 
 # For how many keys, owners and models a filter offers a link.
@@ -36,18 +36,7 @@ class LogFilter(admin.SimpleListFilter):
 
     def sought(self) -> Sought:
         value = self.value()
-        if value is None:
-            return Sought()
-        # No text of the log contains NUL, and PostgreSQL rejects it.
-        return NOTHING if "\0" in value else self.sought_for(value)
-
-    def sought_for(self, value: str) -> Sought:
-        raise NotImplementedError
-
-
-def _id_sought(column: str, value: str) -> Sought:
-    is_id = value.isascii() and value.isdecimal() and len(value) < 19
-    return Sought(equal={column: int(value)}) if is_id else NOTHING
+        return Sought() if value is None else sought(str(self.parameter_name), value)
 
 
 class KeyFilter(LogFilter):
@@ -58,9 +47,6 @@ class KeyFilter(LogFilter):
         keys = Key.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
         return [(str(pk), name) for pk, name in keys]
 
-    def sought_for(self, value: str) -> Sought:
-        return _id_sought("key_id", value)
-
 
 class OwnerFilter(LogFilter):
     title = "owner"
@@ -70,9 +56,6 @@ class OwnerFilter(LogFilter):
         owners = get_user_model().objects.filter(pk__in=Key.objects.values("owner_id"))
         names = owners.order_by("username").values_list("pk", "username")[:FILTER_CHOICES]
         return [(str(pk), name) for pk, name in names]
-
-    def sought_for(self, value: str) -> Sought:
-        return _id_sought("owner_id", value)
 
 
 class TeamFilter(LogFilter):
@@ -85,11 +68,6 @@ class TeamFilter(LogFilter):
         teams = Team.objects.order_by("name").values_list("pk", "name")[:FILTER_CHOICES]
         return [(str(pk), name) for pk, name in teams]
 
-    def sought_for(self, value: str) -> Sought:
-        found = _id_sought("team_id", value)
-        # The column has no index, which would cost every request.
-        return Sought(rest=Q(**found.equal), nothing=found.nothing)
-
 
 class UserFilter(LogFilter):
     """Of a link on another page, since there may be any number of them."""
@@ -100,9 +78,6 @@ class UserFilter(LogFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return []
 
-    def sought_for(self, value: str) -> Sought:
-        return Sought(rest=Q(user=value))
-
     def choices(self, changelist: Any) -> Any:
         yield from super().choices(changelist)
         chosen = changelist.get_query_string({self.parameter_name: self.value()})
@@ -112,9 +87,6 @@ class UserFilter(LogFilter):
 class ModelFilter(LogFilter):
     title = "model"
     parameter_name = "model"
-
-    def sought_for(self, value: str) -> Sought:
-        return Sought(equal={"model": value})
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         """One step in the index for each model; DISTINCT would read the whole index."""
@@ -136,9 +108,6 @@ class SessionFilter(LogFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [(name, shortened(name)) for name in _newest("session", SESSION_CHOICES)]
 
-    def sought_for(self, value: str) -> Sought:
-        return Sought(equal={"session": value}) if value else NOTHING
-
     def choices(self, changelist: Any) -> Any:
         return with_chosen(self, super().choices(changelist), changelist)
 
@@ -149,9 +118,6 @@ class AgentFilter(LogFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [(name, shortened(name)) for name in _newest("agent", SESSION_CHOICES)]
-
-    def sought_for(self, value: str) -> Sought:
-        return Sought(rest=Q(agent=value)) if value else NOTHING
 
     def choices(self, changelist: Any) -> Any:
         return with_chosen(self, super().choices(changelist), changelist)
@@ -181,9 +147,6 @@ class EndpointFilter(LogFilter):
     title = "endpoint"
     parameter_name = "endpoint"
 
-    def sought_for(self, value: str) -> Sought:
-        return Sought(equal={"endpoint": value})
-
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [(name, name) for name in ENDPOINTS]
 
@@ -191,20 +154,9 @@ class EndpointFilter(LogFilter):
 class StatusFilter(LogFilter):
     title = "status"
     parameter_name = "status_class"
-    _SOUGHT: ClassVar = {
-        "ok": ("answered", Sought(rest=Q(status__lt=400))),
-        # The same rows that the totals count as errors.
-        "failed": ("failed", Sought(failed=True, rest=~Q(status=CLIENT_GONE_STATUS))),
-        "gone": ("client disconnected", Sought(failed=True, rest=Q(status=CLIENT_GONE_STATUS))),
-        "4xx": ("4xx", Sought(failed=True, rest=Q(status__lt=500))),
-        "5xx": ("5xx", Sought(failed=True, rest=Q(status__gte=500))),
-    }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(value, label) for value, (label, _) in self._SOUGHT.items()]
-
-    def sought_for(self, value: str) -> Sought:
-        return self._SOUGHT[value][1] if value in self._SOUGHT else NOTHING
+        return [(value, label) for value, (label, _) in STATUS_CLASSES.items()]
 
 
 class ErrorFilter(LogFilter):
@@ -216,9 +168,6 @@ class ErrorFilter(LogFilter):
         codes = set(failed.values_list("error_code", flat=True)[:NEWEST])
         return [(code, code) for code in sorted(codes) if code]
 
-    def sought_for(self, value: str) -> Sought:
-        return Sought(failed=True, rest=Q(error_code=value))
-
 
 class StreamFilter(LogFilter):
     title = "stream"
@@ -226,9 +175,6 @@ class StreamFilter(LogFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [("yes", "yes"), ("no", "no")]
-
-    def sought_for(self, value: str) -> Sought:
-        return Sought(rest=Q(stream=value == "yes"))
 
 
 class DayFilter(LogFilter):
@@ -240,16 +186,6 @@ class DayFilter(LogFilter):
         today = timezone.now().astimezone(UTC).date()
         days = [today - timedelta(days=ago) for ago in range(self._DAYS)]
         return [(day.isoformat(), f"{day:%a %d %b}") for day in days]
-
-    def sought_for(self, value: str) -> Sought:
-        """`value` is a day, or a first and a last day with two dots between them."""
-        first, _, last = value.partition("..")
-        try:
-            begin = datetime.strptime(first, "%Y-%m-%d").replace(tzinfo=UTC)
-            end = datetime.strptime(last or first, "%Y-%m-%d").replace(tzinfo=UTC)
-            return Sought(since=begin, until=end + timedelta(days=1))
-        except (ValueError, OverflowError):
-            return NOTHING
 
     def choices(self, changelist: Any) -> Any:
         return with_chosen(self, super().choices(changelist), changelist)
