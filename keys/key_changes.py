@@ -18,7 +18,7 @@ from keys.written_limits import WrittenLimit
 
 # What still has a meaning for a key that is not in force any more.
 OF_A_REVOKED_KEY: Final = frozenset(
-    {"name", "notes", "queue_weight", "capture_text", "capture_days"}
+    {"name", "notes", "queue_weight", "uses_reserve", "capture_text", "capture_days"}
 )
 _WORDS: Final = {
     "expires_at": "expires",
@@ -26,6 +26,7 @@ _WORDS: Final = {
     "allowed_endpoints": "endpoints",
     "allowed_networks": "networks",
     "queue_weight": "weight",
+    "uses_reserve": "use of the reserved neurons",
 }
 
 

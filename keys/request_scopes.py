@@ -24,7 +24,8 @@ class BudgetScope:
     # Of the key where the kind is "user".
     id: int
     budgets: tuple[HeldLimit, ...]
-    # The team's, or that of the person behind the key as the client names them.
+    # The team's, that of the person behind the key as the client names them, or what tells the
+    # holder from everybody.
     name: str = ""
     # What follows is worked out once, for each request asks for it several times.
     user: str = field(init=False, compare=False)
@@ -71,13 +72,14 @@ def rate_scopes(limits: Iterable[HeldLimit], names: Mapping[HolderKind, str]) ->
 def budget_scopes(
     limits: Iterable[HeldLimit], names: Mapping[HolderKind, str]
 ) -> tuple[BudgetScope, ...]:
+    """`names` has the team's, and the words for a part of everybody."""
     budgets: dict[tuple[HolderKind, int], list[HeldLimit]] = {}
     for limit in limits:
         if not is_rate(limit):
             subject = limit.subject
             budgets.setdefault((subject.holder_kind, subject.holder_id), []).append(limit)
     return tuple(
-        BudgetScope(kind, holder_id, tuple(found), names.get(kind, ""))
+        BudgetScope(kind, holder_id, tuple(found), names.get(kind, "") if holder_id else "")
         for (kind, holder_id), found in sorted(budgets.items(), key=_order)
     )
 

@@ -68,14 +68,14 @@ class Scope:
 
 def holder_words(kind: ScopeKind, name: str = "", models: tuple[str, ...] = ()) -> str:
     """Whose limit it is and on which models, as a refusal says it to who has been refused. `name`
-    is that of a team, or of the person behind a key.
+    is that of a team, or of the person behind a key, or what tells the holder from everybody.
     """
     if kind == "team":
         whose = f"the team {name}" if name else "this team"
     elif kind == "user":
         whose = f"the user {name} of this API key" if name else "each user of this API key"
     else:
-        whose = _WORDS[kind]
+        whose = name or _WORDS[kind]
     return f"{whose} on {', '.join(models)}" if models else whose
 
 

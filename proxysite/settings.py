@@ -251,6 +251,13 @@ for _name in CLOUDFLARE_AI_GATEWAY_METADATA:
 CLOUDFLARE_AI_GATEWAY_CACHE = yes_or_no("CLOUDFLARE_AI_GATEWAY_CACHE", False)
 CLOUDFLARE_AI_GATEWAY_LOGS = yes_or_no("CLOUDFLARE_AI_GATEWAY_LOGS", False)
 FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)
+RESERVED_NEURONS = whole_number("RESERVED_NEURONS", 0, 0, 1_000_000_000)
+if RESERVED_NEURONS > FREE_DAILY_NEURONS:
+    raise bad_setting(
+        "RESERVED_NEURONS",
+        RESERVED_NEURONS,
+        f"a part of the {FREE_DAILY_NEURONS} neurons of FREE_DAILY_NEURONS",
+    )
 
 UPSTREAM_PROXY = proxy_url("UPSTREAM_PROXY", text("UPSTREAM_PROXY"))
 # What many programs take, in either case; used where UPSTREAM_PROXY is empty.

@@ -6,6 +6,7 @@ from typing import Final
 from keys.access.key_record import KeyRecord
 from keys.access.limit_reading import read_limits
 from keys.access.playground_token import password_mark
+from keys.access.reserve import limit_of_others
 from keys.addresses import Network, network
 from keys.models import LIMITS, STATIC_KEY_NAME, Key, KeySecret
 from keys.scopes import NO_LIMITS, Limits
@@ -47,16 +48,18 @@ def read_records(
     columns = (
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
-        *("capture_text", "owner__password", "queue_weight"),
+        *("capture_text", "owner__password", "queue_weight", "uses_reserve"),
         *("owner__team_membership__team_id", "owner__team_membership__team__name", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
-    read = read_limits(ids, now)
+    read, of_others = read_limits(ids, now), limit_of_others()
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
-        (revoked_at, models, endpoints, networks, captures, password, weight) = row[7:14]
-        (team_id, team_name, *limits) = row[14:]
+        (revoked_at, models, endpoints, networks, captures, password, weight, *rest) = row[7:]
+        (uses_reserve, team_id, team_name, *limits) = rest
         more_limits, raises = read.of(pk, owner_id, team_id)
+        if of_others is not None and not uses_reserve:
+            more_limits += (of_others,)
         record = KeyRecord(
             id=pk,
             name=name,

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from keys import addresses
+from keys.access import reserve
 from keys.addresses import Network
 from keys.held_limits import HeldLimit, Raised, effective, next_end, of_columns
 from keys.model_patterns import matches_any
@@ -64,7 +65,10 @@ class KeyRecord:
         later: tuple[Scope, ...] = ()
         budgets: tuple[BudgetScope, ...] = ()
         if limits:
-            names: dict[HolderKind, str] = {"team": self.team_name}
+            names: dict[HolderKind, str] = {
+                "team": self.team_name,
+                "everybody": reserve.words_of_others(),
+            }
             every = rate_scopes(limits, names)
             rates = tuple(scope for scope in every if is_met_by_all(scope))
             later = tuple(scope for scope in every if not is_met_by_all(scope))

@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
 from alerts.findings import CRITICAL, WARNING, Finding, Holder
+from keys.access import reserve
 from keys.alerting.limit_use import LimitUse, limit_uses
 from keys.alerting.owners import addresses
 from keys.alerting.pages import (
@@ -163,7 +164,8 @@ def _read_holders(subjects: Iterable[Subject]) -> dict[Subject, _Told]:
                 to,
             )
         elif kind == "everybody":
-            found[subject] = _Told("everybody together", Holder("everybody", "everybody"))
+            words = reserve.whose(subject) or "everybody together"
+            found[subject] = _Told(words, Holder("everybody", "everybody"))
     return found
 
 

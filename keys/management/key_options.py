@@ -26,6 +26,9 @@ def add_access_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", metavar="PATTERN[,…]", help="such as '@cf/meta/*'")
     parser.add_argument("--endpoints", metavar="NAME[,…]", help=", ".join(ENDPOINTS))
     parser.add_argument("--networks", metavar="CIDR[,…]", help="such as 10.0.0.0/8")
+    parser.add_argument(
+        "--reserve", choices=("yes", "no"), help="whether it may use the reserved neurons"
+    )
 
 
 def access_fields(options: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +38,8 @@ def access_fields(options: dict[str, Any]) -> dict[str, Any]:
         given["notes"] = options["notes"]
     if options["expires"] is not None:
         given["expires_at"] = _expiry(options["expires"])
+    if options["reserve"] is not None:
+        given["uses_reserve"] = options["reserve"] == "yes"
     for field, option in OPTIONS.items():
         text = options[option.removeprefix("--")]
         if text is not None:

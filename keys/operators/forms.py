@@ -83,15 +83,18 @@ class KeyForm(LimitsForm):
             *("name", "owner", "notes", "expires_at"),
             *("allowed_models", "allowed_endpoints", "allowed_networks"),
             *LIMITS,
-            *("queue_weight", "capture_text", "capture_days"),
+            *("queue_weight", "uses_reserve", "capture_text", "capture_days"),
         ]
         labels: ClassVar = {
             "capture_text": "Store prompts and answers",
+            "uses_reserve": "May use the reserved neurons",
             "expires_at": "Expires at (UTC)",
         }
         help_texts: ClassVar = {
             "expires_at": "Empty: never.",
             "notes": "For operators only; the owner does not see them.",
+            "uses_reserve": "The last free neurons of a day, which RESERVED_NEURONS keeps from all "
+            "other keys.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -75,7 +75,7 @@ class KeyAdmin(KeyPages):
         ("Access", {"fields": ["allowed_models", "allowed_endpoints", "allowed_networks"]}),
         (
             "One account for all",
-            {"classes": ["collapse"], "fields": ["queue_weight"]},
+            {"classes": ["collapse"], "fields": ["queue_weight", "uses_reserve"]},
         ),
         *LIMIT_FIELDSETS,
         (

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from keys.access import reserve
 from keys.access.key_record import KeyRecord
 from keys.held_limits import SIMPLE, HeldLimit, Subject, What
 from keys.limit_texts import kind_text
@@ -69,5 +70,5 @@ def told_raises(key: KeyRecord, now: float, user: str) -> list[dict[str, Any]]:
 
 
 def _holder(subject: Subject, key: KeyRecord, user: str) -> str:
-    names = {"team": key.team_name, "user": user}
+    names = {"team": key.team_name, "user": user, "everybody": reserve.whose(subject)}
     return holder_words(subject.holder_kind, names.get(subject.holder_kind, ""))
