@@ -179,6 +179,7 @@ CHAT_SCHEMA = {
                     "stream": {"type": "boolean"},
                     "stream_options": {"type": "object"},
                     "temperature": {"type": "number"},
+                    "tools": {"type": "array", "items": {"type": "object"}},
                 },
                 "required": ["messages"],
             },
@@ -219,6 +220,7 @@ def catalog(models: int) -> list[dict[str, Any]]:
             [
                 {"property_id": "context_window", "value": "1000000"},
                 {"property_id": "vision", "value": "true"},
+                {"property_id": "function_calling", "value": "true"},
                 {"property_id": "price", "value": prices},
             ],
         )

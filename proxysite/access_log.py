@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from functools import lru_cache
 from typing import Final
 
 from proxysite.log_format import shortened
@@ -19,6 +20,12 @@ LONGEST_PATH: Final = 500
 # thread, and `logger.info` would search the stack for the caller's line as well.
 _COMMON = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "%s %s %d", (), None))
 _LOGGING_BEGAN_S = _COMMON["created"] - _COMMON["relativeCreated"] / 1000
+
+
+@lru_cache(maxsize=64)
+def _name_of(thread: int) -> str:
+    """Of the running thread, which is nearly always the loop's."""
+    return threading.current_thread().name
 
 
 def log_request(
@@ -45,8 +52,8 @@ def log_request(
         created=now,
         msecs=int(now % 1 * 1000) + 0.0,
         relativeCreated=(now - _LOGGING_BEGAN_S) * 1000,
-        thread=threading.get_ident(),
-        threadName=threading.current_thread().name,
+        thread=(thread := threading.get_ident()),
+        threadName=_name_of(thread),
         process=os.getpid(),
         fields={
             "method": method,

@@ -76,6 +76,9 @@ class ApiRequest(ASGIRequest):
             announced = 0
         if announced > limit_bytes:
             raise BodyTooLarge(limit_bytes)
+        collect = getattr(getattr(self._receive, "__self__", None), "collect", None)
+        if collect is not None:  # our own server's (`proxysite/http/cycle.py`)
+            collect(limit_bytes)
         parts: list[bytes] = []
         size = 0
         while True:

@@ -97,8 +97,6 @@ class Counters(Protocol):
 
 
 def tightest(levels: Sequence[Level]) -> Level | None:
-    if len(levels) == 1:
-        return levels[0]
     return min(levels, key=lambda level: level.remaining, default=None)
 
 

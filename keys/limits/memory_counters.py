@@ -226,7 +226,7 @@ class MemoryHold:
             if limit is not None:
                 used = counts.requests.total(now)
                 levels.append(Level(limit, used, counts.requests.seconds_until_none_left(now)))
-        return tightest(levels)
+        return levels[0] if len(levels) == 1 else tightest(levels)
 
     def tokens(self) -> Level | None:
         now = self._engine.clock()
@@ -236,7 +236,7 @@ class MemoryHold:
             if limit is not None:
                 used = counts.tokens.total(now) + counts.reserved_tokens
                 levels.append(Level(limit, used, counts.tokens_rest_s(now)))
-        return tightest(levels)
+        return levels[0] if len(levels) == 1 else tightest(levels)
 
 
 class MemoryCounters:

@@ -94,7 +94,10 @@ class ChatStream(AnswerStream):
             before = self._before[delta.choice] = self._start_of_chunk(delta.choice)
             parts = {"role": "assistant", "content": "", **parts}
         if delta.logprobs is None:
-            return before + dumps(parts) + self._behind
+            try:
+                return before + orjson.dumps(parts) + self._behind
+            except TypeError:
+                return before + dumps(parts) + self._behind
         return before + dumps(parts) + self._end_of_chunk(delta.logprobs, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:

@@ -37,8 +37,8 @@ class StreamedResponse(HttpResponseBase):
     is_async = True
 
     def __init__(self, blocks: AsyncIterator[bytes], *, key_id: int, content_type: str) -> None:
-        super().__init__(content_type=content_type)
-        self["X-Accel-Buffering"] = "no"
+        # As with WholeResponse.
+        self.headers = {"Content-Type": content_type, "X-Accel-Buffering": "no"}  # type: ignore[assignment]
         self.blocks = blocks
         self.key_id = key_id
         self.key_stopped = False
@@ -119,8 +119,10 @@ class EventStreamResponse(StreamedResponse):
         be awaited before the next block: the client reads too slowly (back-pressure).
         """
         assert self._write_part is not None
-        assert self._silence is not None
-        self._silence.broken()
+        silence = self._silence
+        assert silence is not None
+        # What `broken` does: a call less for each block.
+        silence.last = silence.loop.time()
         return self._write_part(block)
 
 

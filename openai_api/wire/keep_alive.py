@@ -18,23 +18,24 @@ class KeepAlive:
     def __init__(self, send: Send, interval_s: float) -> None:
         self._send = send
         self._interval_s = interval_s
-        self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
+        self.loop = asyncio.get_running_loop()
+        # When something was sent, by the loop's clock.
+        self.last = self.loop.time()
         self._pinging: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(interval_s, self._look)
+        self._timer = self.loop.call_later(interval_s, self._look)
 
     def broken(self) -> None:
-        self._last = self._loop.time()
+        self.last = self.loop.time()
 
     def _look(self) -> None:
-        silent_s = self._loop.time() - self._last
+        silent_s = self.loop.time() - self.last
         if silent_s < self._interval_s - 0.001:
-            self._timer = self._loop.call_later(self._interval_s - silent_s, self._look)
+            self._timer = self.loop.call_later(self._interval_s - silent_s, self._look)
             return
         if self._pinging is None or self._pinging.done():
-            self._pinging = self._loop.create_task(self._ping())
-        self._last = self._loop.time()
-        self._timer = self._loop.call_later(self._interval_s, self._look)
+            self._pinging = self.loop.create_task(self._ping())
+        self.last = self.loop.time()
+        self._timer = self.loop.call_later(self._interval_s, self._look)
 
     async def _ping(self) -> None:
         try:

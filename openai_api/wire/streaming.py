@@ -55,16 +55,36 @@ async def stream(
         writer = KeptStream(writer, exchange.ticket.capture)
     live = LiveStream(exchange, writer, ask, meter, unanswered)
     exchange.used_so_far = live.used_when_left
-    opening = asyncio.ensure_future(live.open())
+    opening = asyncio.get_running_loop().create_task(live.open())
     try:
-        opened, _ = await asyncio.wait({opening}, timeout=settings.KEEPALIVE_INTERVAL)
-        first = opening.result() if opened else None
+        first = None
+        if await _is_done_within(opening, settings.KEEPALIVE_INTERVAL):
+            first = opening.result()
     except BaseException:
         opening.cancel()
         raise
     response = EventStreamResponse(live.blocks(first, opening), key_id=exchange.key.id, maker=live)
     live.response = response
     return response
+
+
+async def _is_done_within(opening: "asyncio.Future[bytes]", limit_s: float) -> bool:
+    """As `asyncio.wait`, at a fifth of its calls."""
+    loop = asyncio.get_running_loop()
+    waiter = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    opening.add_done_callback(wake)
+    timer = loop.call_later(limit_s, wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        opening.remove_done_callback(wake)
+    return opening.done()
 
 
 class LiveStream(LiveAnswer):

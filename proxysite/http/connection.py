@@ -17,7 +17,6 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from keys.addresses import plain
@@ -202,10 +201,13 @@ class ClientConnection(HttpToolsProtocol):
             if self._skipped > MOST_SKIPPED_BYTES:
                 self.end()
             return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
+        cycle.parts.append(body)
+        cycle.unread_bytes += len(body)
+        if cycle.unread_bytes > cycle.most_unread:
             self.flow.pause_reading()
-        cycle.message_event.set()
+            cycle.message_event.set()
+        elif not cycle.collects:
+            cycle.message_event.set()
         self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
         now = self.active_at = self.server_state.now
         gap_until = now + self.bounds.body_s

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final, Protocol
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from openai_api.errors import ApiError
@@ -44,6 +45,16 @@ class Cycle(RequestResponseCycle):
     fault: ApiError | None = None
     # The head of an answer of known length, until its body is there.
     _head = b""
+    # How many bytes of the body may wait to be read before the client has to, and whether who reads
+    # it is told of each part.
+    most_unread = HIGH_WATER_LIMIT
+    collects = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Of the body, as they came: not in one array, which copies them twice.
+        self.parts: list[bytes] = []
+        self.unread_bytes = 0
 
     def fail(self, fault: ApiError) -> None:
         """Whoever reads the body learns that it ends here, and why."""
@@ -67,9 +78,18 @@ class Cycle(RequestResponseCycle):
             return {"type": "http.disconnect"}
         if self.fault is not None:
             raise self.fault
-        message = {"type": "http.request", "body": bytes(self.body), "more_body": self.more_body}
-        self.body = bytearray()
-        return message
+        parts = self.parts
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self.unread_bytes = 0
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    def collect(self, most_bytes: int) -> None:
+        """From now on `receive` waits for the whole body, or for more than so much of it: a large
+        one would else wake its reader, and stop its sender, for each part.
+        """
+        self.most_unread = max(most_bytes, HIGH_WATER_LIMIT)
+        self.collects = True
 
     async def send(self, message: Any) -> None:
         if self.flow.write_paused and not self.disconnected:

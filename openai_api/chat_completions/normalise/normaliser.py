@@ -49,11 +49,16 @@ class ChatNormaliser:
     @property
     def characters(self) -> int:
         """Characters of the text given out, to estimate usage where upstream reports none."""
-        return sum(choice.characters for choice in self.choices.values())
+        total = 0
+        for choice in self.choices.values():
+            total += choice.characters
+        return total
 
     def with_thoughts(self, usage: Usage) -> Usage:
         """The same usage with the tokens of the thoughts."""
-        thoughts = sum(choice.thought_characters for choice in self.choices.values())
+        thoughts = 0
+        for choice in self.choices.values():
+            thoughts += choice.thought_characters
         return usage.with_thoughts(thoughts, of=self.characters)
 
     @property

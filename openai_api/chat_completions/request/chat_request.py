@@ -159,7 +159,7 @@ _RARE = frozenset(
     {
         *("tools", "tool_choice", "functions", "function_call", "response_format", "stop"),
         *("reasoning_effort", "reasoning", "include_reasoning", "prompt_cache_key"),
-        *("stream_options", "modalities", *_LEFT_OUT),
+        *("modalities", *_LEFT_OUT),
     }
 )
 
@@ -176,18 +176,19 @@ def read(body: dict[str, Any]) -> ChatRequest:
         user=Fields.user(body) or "",
         settings=checked_settings(body),
     )
+    options = Fields.stream_options(body)
+    if options:
+        include_usage = options.get("include_usage")
+        if include_usage is not None and not isinstance(include_usage, bool):
+            raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
+        asked.include_usage = bool(include_usage)
     if not _RARE.isdisjoint(body):
         _read_rare(asked, body)
     return asked
 
 
 def _read_rare(asked: ChatRequest, body: dict[str, Any]) -> None:
-    options = Fields.stream_options(body) or {}
-    include_usage = options.get("include_usage")
-    if include_usage is not None and not isinstance(include_usage, bool):
-        raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
     tools = tools_of(body)
-    asked.include_usage = bool(include_usage)
     asked.tools, asked.tool_choice = tools.tools, tools.choice
     asked.legacy_functions = tools.legacy_functions
     asked.custom_tools = tools.custom

@@ -49,7 +49,7 @@ def says_only_text(message: Any) -> bool:
 
 def have_parts(messages: list[dict[str, Any]]) -> bool:
     """Whether the content of any checked message is in parts; nearly always all is plain text."""
-    return any(isinstance(message.get("content"), list) for message in messages)
+    return list in {type(message.get("content")) for message in messages}
 
 
 def _check_message(message: Any, at: str) -> None:

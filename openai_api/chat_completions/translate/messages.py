@@ -33,19 +33,22 @@ def messages_for(
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
-        out: dict[str, Any] = {"role": "system" if role == "developer" else role}
         if says_only_text(message):
-            out["content"] = content
-            if out["role"] == "system" and _is_instructions_alone(sent):
+            if role not in ("system", "developer"):
+                sent.append(message)
+            elif _is_instructions_alone(sent):
                 instructions.append(str(content))
             else:
-                sent.append(out)
+                sent.append({"role": "system", "content": content})
             continue
+        out: dict[str, Any] = {"role": "system" if role == "developer" else role}
         if facts.image_input == "top_level" and "image_url" in types_of_parts([message]):
             image = _image_url(content)
             content = [part for part in content or [] if part.get("type") != "image_url"]
-        out["content"] = content_for(content)
-        calls = message.get("tool_calls") or _calls_of_function(message, position)
+        out["content"] = content if isinstance(content, str) else content_for(content)
+        calls = message.get("tool_calls")
+        if not calls and "function_call" in message:
+            calls = _calls_of_function(message, position)
         if calls:
             out["tool_calls"] = [_call(call, position, n) for n, call in enumerate(calls)]
             last_call_ids = [call["id"] for call in out["tool_calls"]]
