@@ -122,7 +122,7 @@ class ApiHandler:
         try:
             match = get_resolver("openai_api.urls").resolve("/" + path)
         except Resolver404:
-            raise UnknownPath from None
+            raise UnknownPath(path) from None
         if not match.kwargs:
             self._fixed_paths[path] = match.func
         return match.func, match.kwargs

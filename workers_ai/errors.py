@@ -25,6 +25,7 @@ WorkersAIError
     ├── UpstreamTimedOut      Cloudflare's own time-out
     ├── AccountFault          credentials, account or AI Gateway: only the operator can fix it
     └── ServerFault           everything else that is not the caller's fault
+        └── Overloaded            the status that says so, without words
 """
 
 from dataclasses import dataclass
@@ -182,3 +183,7 @@ class AccountFault(Refused):
 
 class ServerFault(Refused):
     """A fault on Cloudflare's side."""
+
+
+class Overloaded(ServerFault):
+    """The status by which edges and APIs say that they are overloaded, without a word of why."""

@@ -53,6 +53,9 @@ RESPONSE_EVENT = either(
         _told(f"response.reasoning_summary_part.{name}", **_SUMMARY, part=OBJECT)
         for name in ("added", "done")
     ),
+    # The same two for callers that send `OpenResponses-Version`.
+    _told("response.reasoning.delta", **_CONTENT, delta=TEXT),
+    _told("response.reasoning.done", **_CONTENT, text=TEXT),
     _told("response.reasoning_summary_text.delta", **_SUMMARY, delta=TEXT),
     _told("response.reasoning_summary_text.done", **_SUMMARY, text=TEXT),
     _told("response.function_call_arguments.delta", **_PLACE, delta=TEXT),

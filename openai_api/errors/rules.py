@@ -166,6 +166,10 @@ _RULES: dict[type[Exception], Rule | None] = {
     upstream.UpstreamTimedOut: _TIMEOUT,
     upstream.AccountFault: _OPERATOR,
     upstream.ServerFault: _UPSTREAM,
+    upstream.Overloaded: Rule(
+        503, SERVER, "overloaded",
+        "Workers AI is overloaded at the moment. Please try again shortly.", headers=retry_after,
+    ),
     # the database
     DatabaseUnavailable: _DATABASE,
     django_db.Error: _DATABASE,

@@ -66,13 +66,53 @@ class BadRequest(ApiError):
     type = INVALID
 
 
+# What OpenAI and Anthropic have below `/v1` and this gateway has not: why, and what does instead.
+_STATELESS = "this gateway keeps no conversations. Send the earlier messages with each request"
+_NO_FILES = "this gateway keeps no files. Send the data itself in the request"
+_NO_JOBS = "this gateway runs no jobs. Send requests one by one"
+_NOT_HERE = {
+    "responses/compact": "models of this gateway make no compacted items. Let the client sum the "
+    "conversation up by a request of its own, as Codex does for providers other than OpenAI, leave "
+    "out old items of 'input', or set 'truncation' to 'auto'",
+    "responses": "this gateway keeps no responses to be read, cancelled or removed later. Send the "
+    "earlier items in 'input', with 'store' set to false",
+    "chat/completions": "this gateway keeps no chats to be read later",
+    "conversations": _STATELESS,
+    "threads": _STATELESS,
+    "assistants": _STATELESS,
+    "files": _NO_FILES,
+    "uploads": _NO_FILES,
+    "vector_stores": _NO_FILES,
+    "containers": "this gateway runs no code",
+    "batches": _NO_JOBS,
+    "messages/batches": _NO_JOBS,
+    "fine_tuning": _NO_JOBS,
+    "evals": _NO_JOBS,
+    "videos": "no model here makes videos",
+    "realtime": "this gateway speaks no WebSocket and no WebRTC. Use /v1/audio/transcriptions, "
+    "/v1/chat/completions and /v1/audio/speech",
+    "images/variations": "no model here varies a picture without words. Use /v1/images/edits",
+    "complete": "Anthropic's older endpoint. Use /v1/messages",
+}
+
+
 class UnknownPath(ApiError):
+    """`path` is what follows `/v1`."""
+
     status = 404
     type = INVALID
     code = "unknown_url"
 
-    def __init__(self) -> None:
-        super().__init__("Unknown request URL: this gateway has nothing at this path under /v1.")
+    def __init__(self, path: str = "") -> None:
+        segments = path.split("/")
+        for end in range(len(segments), 0, -1):
+            named = "/".join(segments[:end])
+            if named in _NOT_HERE:
+                text = f"'/v1/{path[:120]}' is not served: {_NOT_HERE[named]}."
+                break
+        else:
+            text = "Unknown request URL: this gateway has nothing at this path under /v1."
+        super().__init__(text)
 
 
 class WrongMethod(ApiError):

@@ -7,6 +7,8 @@ No field is null: what is not known is left out.
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from django.conf import settings
+
 from catalog import learnt
 from catalog.models import BY_REQUEST, PAID_PLAN, TERMS
 from catalog.pricing.costs import Quantities
@@ -102,8 +104,11 @@ def _architecture(record: ModelRecord) -> dict[str, Any]:
     elif record.decisions is not None:
         takes = ["text", "image"] if record.decisions.most_images else ["text"]
         gives = ["decisions"]
-    elif record.chat is not None and record.chat.vision:
-        takes = ["text", "image"]
+    elif record.chat is not None:
+        takes = ["text", *(("image",) if record.chat.vision else ())]
+        if settings.DOCUMENTS:
+            # Read into the prompt, whatever the model.
+            takes.append("file")
     return {
         "modality": f"{'+'.join(takes)}->{'+'.join(gives)}",
         "input_modalities": takes,

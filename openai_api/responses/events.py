@@ -2,13 +2,13 @@
 
 Every event carries its type, also as the name of the event, and the next sequence number. The
 stream ends with `response.completed` or `response.incomplete`; one that fails with `error` and
-`response.failed`.
+`response.failed`. Callers of the Open Responses specification get its names where they differ.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from openai_api.chat_completions.answer import dumps
+from openai_api.chat_completions.answer import DONE, dumps
 from openai_api.chat_completions.answer_stream import AnswerStream
 from openai_api.chat_completions.blocks import Block, Blocks, Step
 from openai_api.chat_completions.custom_tools import InputReader, input_of
@@ -30,17 +30,26 @@ from openai_api.use.usage import Usage
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 
 
+# By which callers of the Open Responses specification say that they follow it.
+OPEN_RESPONSES_VERSION = b"openresponses-version"
+
+
 class ResponseStream(AnswerStream):
-    """`keep` gets the items of an answer that ended."""
+    """`keep` gets the items of an answer that ended. `is_open`: the events are those of the Open
+    Responses specification, which names those of raw thoughts otherwise and ends with `[DONE]`.
+    """
 
     def __init__(
         self,
         expected: Expected,
         asked: ResponsesRequest,
         keep: Callable[[list[dict[str, Any]]], None],
+        *,
+        is_open: bool = False,
     ) -> None:
         super().__init__(expected)
         self._keep = keep
+        self._is_open = is_open
         self._expected = expected
         self._asked = asked
         self._response = skeleton(asked)
@@ -50,7 +59,7 @@ class ResponseStream(AnswerStream):
         self._sequence_number = 0
 
     def anew(self) -> "ResponseStream":
-        return ResponseStream(self._expected, self._asked, self._keep)
+        return ResponseStream(self._expected, self._asked, self._keep, is_open=self._is_open)
 
     def opening(self) -> bytes:
         if self.begun:
@@ -75,7 +84,7 @@ class ResponseStream(AnswerStream):
         self._response["usage"] = usage_of(usage)
         self._response["output"] = self._items.all(self._blocks, status)
         self._keep(self._response["output"])
-        return self._event(f"response.{status}", response=self._response)
+        return self._event(f"response.{status}", response=self._response) + self._done()
 
     def failed(self, error: ApiError) -> bytes:
         shown = in_words_of_responses(error).as_dict()
@@ -87,7 +96,11 @@ class ResponseStream(AnswerStream):
         code = _FAILURES.get(error.status, "server_error")
         failure = {"code": code, "message": shown["message"]}
         self._response |= {"status": "failed", "error": failure}
-        return opening + event + self._event("response.failed", response=self._response)
+        failed = self._event("response.failed", response=self._response)
+        return opening + event + failed + self._done()
+
+    def _done(self) -> bytes:
+        return DONE if self._is_open else b""
 
     # --- Steps --------------------------------------------------------------------------------
 
@@ -160,7 +173,9 @@ class ResponseStream(AnswerStream):
     def _text_name(self, block: Block) -> str:
         if block.kind == "refusal":
             return "refusal"
-        return "reasoning_summary_text" if self._items.summarises else "reasoning_text"
+        if self._items.summarises:
+            return "reasoning_summary_text"
+        return "reasoning" if self._is_open else "reasoning_text"
 
     def _part_event(self, what: str, block: Block, text: str) -> bytes:
         part = self._items.part(block, text)

@@ -15,7 +15,7 @@ from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint
 from openai_api.responses import request as responses_request
-from openai_api.responses.events import ResponseStream
+from openai_api.responses.events import OPEN_RESPONSES_VERSION, ResponseStream
 from openai_api.responses.normalise import response
 from openai_api.responses.recent_items import recalled, recent_items
 from openai_api.responses.request import ResponsesRequest
@@ -34,7 +34,10 @@ def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
 
 def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> ResponseStream:
     return ResponseStream(
-        plan.expected, asked.original, lambda items: _keep(exchange.key.id, asked.original, items)
+        plan.expected,
+        asked.original,
+        lambda items: _keep(exchange.key.id, asked.original, items),
+        is_open=OPEN_RESPONSES_VERSION in exchange.request.raw_headers,
     )
 
 

@@ -18,6 +18,27 @@ EMBEDDINGS = "/embeddings"
 POSTS = [CHAT, IMAGES, EMBEDDINGS, "/completions", "/moderations", "/rerank"]
 
 
+@pytest.mark.parametrize(
+    ("path", "cure"),
+    [
+        ("responses/compact", "'truncation' to 'auto'"),
+        ("responses/resp_1/cancel", "'store' set to false"),
+        ("files/file-1/content", "Send the data itself"),
+        ("conversations", "Send the earlier messages"),
+        ("messages/batches", "Send requests one by one"),
+        ("images/variations", "/v1/images/edits"),
+    ],
+)
+def test_what_openai_has_and_the_gateway_has_not_says_what_does_instead(
+    gateway: GatewayProcess, path: str, cure: str
+) -> None:
+    response = httpx.post(f"{gateway.url}/v1/{path}", json={})
+    assert response.status_code == 404
+    message = response.json()["error"]["message"]
+    assert cure in message
+    assert f"/v1/{path}" in message
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1", "/v1/chat", "/v1/chat/completions/more"])
 def test_an_unknown_path_is_404_for_every_method(

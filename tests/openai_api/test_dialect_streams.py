@@ -98,3 +98,16 @@ def test_a_message_that_breaks_off_says_so(client: httpx.Client, quirk: Quirk) -
     assert events[-1]["type"] == "error"
     told = "".join(e["delta"].get("text", "") for e in events if "delta" in e)
     assert told.startswith(quirk.text)
+
+
+def test_callers_of_open_responses_get_its_names(client: httpx.Client) -> None:
+    body = {"model": "@cf/openai/gpt-oss-120b", "input": "Why?", "stream": True}
+    usual = client.post("/responses", json=body).text
+    version = {"openresponses-version": "latest"}
+    told = client.post("/responses", json=body, headers=version).text
+    assert "event: response.reasoning_text.delta" in usual
+    assert "[DONE]" not in usual
+    names = {line[7:] for line in told.splitlines() if line.startswith("event: ")}
+    assert {"response.reasoning.delta", "response.reasoning.done"} <= names
+    assert not {name for name in names if "reasoning_text" in name}
+    assert told.endswith("\n\ndata: [DONE]\n\n")

@@ -47,6 +47,16 @@ def test_any_order_of_turns_is_answered(client: httpx.Client, model: str, stream
     assert response.status_code == 200, response.text
 
 
+@pytest.mark.parametrize("model", [QWEN, MISTRAL, GEMMA])
+@pytest.mark.parametrize("system", [(), (("system", "Be brief."),)], ids=["alone", "after-system"])
+def test_a_chat_that_the_assistant_begins_is_answered(
+    client: httpx.Client, model: str, system: tuple[tuple[str, str], ...]
+) -> None:
+    turns = said(*system, ("assistant", "Hi! How can I help?"), ("user", "What is 12*7?"))
+    response = chat(client, model, turns)
+    assert response.status_code == 200, response.text
+
+
 @pytest.mark.parametrize("model", [LLAMA, DEEPSEEK])
 def test_any_round_of_tool_calls_is_answered(client: httpx.Client, model: str) -> None:
     parameters = {"type": "object", "properties": {"city": {"type": "string"}}}

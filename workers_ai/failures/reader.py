@@ -24,6 +24,7 @@ from workers_ai.errors import (
     ModelMissing,
     ModelNotForAccount,
     NoCapacity,
+    Overloaded,
     RateReached,
     Refused,
     RequestTooLarge,
@@ -135,6 +136,7 @@ BY_STATUS: Final[Mapping[int, type[Refused]]] = {
     429: TryAgainSoon,
     504: UpstreamTimedOut,
     524: UpstreamTimedOut,  # Cloudflare's edge waited in vain [D]
+    529: Overloaded,
 }
 
 # A 403 whose code nobody knows is about access where its words say so, or where it has none.

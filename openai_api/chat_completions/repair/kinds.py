@@ -205,7 +205,12 @@ KINDS: Final = (
     # "Conversation roles must alternate user/assistant/user/assistant/..."
     Repair(
         "alternating_turns",
-        _words(r"roles? must alternate", r"alternat\w+.{0,40}(?:user|roles?)"),
+        _words(
+            r"roles? must alternate",
+            r"alternat\w+.{0,40}(?:user|roles?)",
+            r"\bfirst (?:message|turn|role)\b.{0,60}\buser\b",
+            r"\b(?:start|begin)s? with an?\b.{0,20}\buser\b",
+        ),
         _turns(turns.with_alternating_turns),
     ),
     # "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."

@@ -83,10 +83,18 @@ def _short(call_id: str) -> str:
     return hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:9]
 
 
+# What the user says where the assistant spoke first, as in a chat that begins with a greeting.
+_OPENING: Final = "Begin."
+
+
 def with_alternating_turns(messages: Messages) -> Messages:
-    """Neighbours of one role become one message, where both are text."""
+    """The user's turn first, and neighbours of one role as one message, where both are text."""
     ordered: Messages = []
+    begun = False
     for message in messages:
+        if not begun and message["role"] == "assistant":
+            ordered.append({"role": "user", "content": _OPENING})
+        begun = begun or message["role"] in ("user", "assistant")
         last = ordered[-1] if ordered else None
         if last is not None and _may_join(last, message):
             ordered[-1] = {**last, "content": _joined([last, message])}

@@ -71,7 +71,13 @@ def test_a_chat_model_says_what_clients_show(client: httpx.Client) -> None:
 
 def test_a_model_that_sees_pictures_says_so(client: httpx.Client) -> None:
     entry = listed(client)["@cf/meta/llama-4-scout-17b-16e-instruct"]
-    assert entry["architecture"]["input_modalities"] == ["text", "image"]
+    assert entry["architecture"]["input_modalities"] == ["text", "image", "file"]
+
+
+def test_models_that_read_documents_say_so(client: httpx.Client) -> None:
+    takes = {id: entry["architecture"]["input_modalities"] for id, entry in listed(client).items()}
+    assert takes[OPENAI] == ["text", "file"]
+    assert takes["@cf/baai/bge-m3"] == ["text"]
 
 
 def test_the_chat_protocol_lists_chat_models_only(client: httpx.Client) -> None:

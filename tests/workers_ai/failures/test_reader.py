@@ -97,7 +97,7 @@ def test_each_code_has_its_class(code: int, status: int, error_class: type[Refus
         (500, errors.ServerFault),
         (502, errors.ServerFault),
         (504, errors.UpstreamTimedOut),
-        (529, errors.ServerFault),
+        (529, errors.Overloaded),
         (200, errors.ServerFault),
     ],
 )

@@ -26,14 +26,15 @@ def _no_system(messages: Messages) -> str:
 
 
 def _alternating(messages: Messages) -> str:
-    """User and assistant take turns; tools' calls and results do not count."""
+    """User and assistant take turns, the user first; tools' calls and results do not count."""
     told = messages[1:] if messages and messages[0].get("role") == "system" else messages
     roles = [
         message.get("role")
         for message in told
         if message.get("role") != "tool" and not message.get("tool_calls")
     ]
-    if any(one == other for one, other in pairwise(roles)):
+    begins_wrong = roles[:1] == ["assistant"]
+    if begins_wrong or any(one == other for one, other in pairwise(roles)):
         return "Conversation roles must alternate user/assistant/user/assistant/..."
     return ""
 
