@@ -178,13 +178,12 @@ class Session:
 
 
 def read_session(name: str, **of: int) -> Session | None:
-    """The session of this name; with `owner_id` or `key_id` only what that account or that key
-    used. None: no request."""
-    equal = {"session": name, **of}
+    """The session of this name; with `owner_id`, `key_id` or `team_id` only what that account, that
+    key or that team used. None: no request."""
     # No text of the log contains NUL, and PostgreSQL rejects it.
     if not name or "\0" in name:
         return None
-    rows, rest = Walk(Sought(equal=equal)).page(MOST_ROWS)
+    rows, rest = Walk(_sought(of) & Sought(equal={"session": name})).page(MOST_ROWS)
     return Session(name, rows, is_cut=rest is not None) if rows else None
 
 
@@ -195,11 +194,10 @@ class RecentSessions:
     since: datetime | None
 
 
-def recent_sessions(owner_id: int | None = None) -> RecentSessions:
-    """The sessions among the newest requests that have one, of one account or of all; the session
-    with the newest request first."""
-    equal = {} if owner_id is None else {"owner_id": owner_id}
-    rows, rest = Walk(Sought(equal=equal, rest=Q(session__gt=""))).page(MOST_ROWS)
+def recent_sessions(**of: int) -> RecentSessions:
+    """The sessions among the newest requests that have one, of one account (`owner_id`), of one
+    team (`team_id`) or of all; the session with the newest request first."""
+    rows, rest = Walk(_sought(of) & Sought(rest=Q(session__gt=""))).page(MOST_ROWS)
     sessions: dict[str, Session] = {}
     for row in rows:
         sessions.setdefault(row.session, Session(row.session)).rows.append(row)
@@ -207,6 +205,12 @@ def recent_sessions(owner_id: int | None = None) -> RecentSessions:
     if len(newest) < len(sessions):
         return RecentSessions(newest, newest[-1].rows[0].started_at)
     return RecentSessions(newest, None if rest is None else rest.started_at)
+
+
+def _sought(of: dict[str, int]) -> Sought:
+    """Requests of an account, a key or a team, which has no index of its own."""
+    indexed = {name: value for name, value in of.items() if name != "team_id"}
+    return Sought(equal=indexed, rest=Q(team_id=of["team_id"]) if "team_id" in of else Q())
 
 
 def page_context(session: Session, measure: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from keys.log import sessions as log_sessions
 from keys.log.sessions import read_session, recent_sessions
+from keys.models import Membership, Team
 from tests.keys.factories import log_row, user
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
@@ -123,3 +124,26 @@ def test_one_request_at_a_moment_is_a_session_too(ada: Any) -> None:
     log_row("only", session="s", duration_ms=0, owner_id=ada.pk)
     assert "Requests 1" in texts(signed_in(ada).get("/sessions/one/", {"session": "s"}))
     assert "No sessions yet" in texts(signed_in(user("new")).get("/sessions/"))
+
+
+def test_a_lead_sees_the_sessions_of_the_team_and_nobody_else_does(ada: Any, run: None) -> None:
+    team, other = Team.objects.create(name="research"), Team.objects.create(name="law")
+    lead = user("lena")
+    Membership.objects.create(user=lead, team=team, is_lead=True)
+    Membership.objects.create(user=ada, team=team)
+    used: dict[str, Any] = {"started_at": NOON, "session": "shared", "team_id": team.pk}
+    log_row("ada's", owner_id=ada.pk, owner_name="ada", **used)
+    log_row("carl's", owner_name="carl", **used)
+    log_row("law's", **{**used, "team_id": other.pk, "owner_name": "lea"})
+    browser = signed_in(lead)
+    assert "/team/sessions/" in browser.get("/team/").content.decode()
+    listed = texts(browser.get("/team/sessions/"))
+    assert "shared" in listed and "run/1" not in listed
+    page = texts(browser.get("/team/sessions/one/", {"session": "shared"}))
+    assert "Requests 2" in page
+    assert "ada" in page and "carl" in page and "lea" not in page
+    assert browser.get("/team/sessions/one/", {"session": RUN}).status_code == 404
+    for stranger in (ada, user("eve")):
+        assert signed_in(stranger).get("/team/sessions/").status_code == 404
+        asked = signed_in(stranger).get("/team/sessions/one/", {"session": "shared"})
+        assert asked.status_code == 404
