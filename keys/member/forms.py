@@ -11,9 +11,20 @@ from django.utils import timezone
 from keys.amounts import nano_usd_from_text, neurons_micro_from_text, neurons_text, usd_text
 from keys.form_fields import AmountField, LinesField, OverlapField
 from keys.held_limits import SIMPLE
+from keys.limit_changes import change_limits
+from keys.limit_holders import holder_of_key, holder_of_users
+from keys.member import policy
+from keys.member.limit_lines import (
+    MOST_LIMITS,
+    LimitLinesField,
+    ordered,
+    problem_with,
+    subject_of,
+)
 from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
 from keys.models import ENDPOINTS, Key, validate_networks
-from keys.written_limits import UNITS, count_from_text
+from keys.scopes import HolderKind
+from keys.written_limits import KINDS, UNITS, count_from_text
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
@@ -21,6 +32,9 @@ LONGEST_OVERLAP: Final = timedelta(days=30)
 _SHOW: Final[dict[str, Callable[[int], str]]] = {
     column: UNITS[what].show for column, (what, _) in SIMPLE.items()
 }
+
+
+_LINES: Final[dict[str, HolderKind]] = {"more_limits": "key", "user_limits": "user"}
 
 
 class LimitsForm(forms.Form):
@@ -42,6 +56,15 @@ class LimitsForm(forms.Form):
     requests_per_minute = AmountField(count_from_text, str, label="Requests per minute")
     tokens_per_minute = AmountField(count_from_text, str, label="Tokens per minute")
     concurrency = AmountField(count_from_text, str, label="Requests at once")
+    more_limits = LimitLinesField(
+        label="More limits",
+        help_text="One a line: rpd=500 is 500 requests per day, daily-usd=1 @cf/moonshotai/* a "
+        f"dollar per day on these models. They begin with {', '.join(KINDS)}.",
+    )
+    user_limits = LimitLinesField(
+        label="Limits of each user behind the key",
+        help_text="For a chat app that names its users: daily-usd=0.50 is 50 cents a day for each.",
+    )
     allowed_models = LinesField(required=False, max_length=2000, label="Models")
     allowed_endpoints = forms.MultipleChoiceField(
         required=False,
@@ -109,7 +132,23 @@ class LimitsForm(forms.Form):
             if name not in self.errors and (values.get(name) or 0) > highest:
                 words = f"The whole team has {_SHOW[name](highest)}: enter at most that."
                 self.add_error(name, words)
+        if not {*_LINES} & {*self.errors}:
+            self._clean_lines(values)
         return values
+
+    def _clean_lines(self, values: dict[str, Any]) -> None:
+        held = self._ceiling.more
+        subjects = set(held)
+        for name, kind in _LINES.items():
+            for limit in values.get(name, ()):
+                subjects.add(subject_of(kind, limit))
+                problem = problem_with(kind, limit, held)
+                if problem is not None:
+                    self.add_error(name, problem)
+                    break
+        if len(subjects) > max(MOST_LIMITS, len(held)):
+            words = f"A key has at most {MOST_LIMITS} limits beside those of the fields above."
+            self.add_error("more_limits", words)
 
     def clean_expires_on(self) -> datetime | None:
         """The moment at which the key expires."""
@@ -151,8 +190,15 @@ class LimitsForm(forms.Form):
     @property
     def key_fields(self) -> dict[str, Any]:
         """The values, under the field names of `Key`."""
-        values = dict(self.cleaned_data)
+        values = {name: value for name, value in self.cleaned_data.items() if name not in _LINES}
         return {"expires_at": values.pop("expires_on"), **values}
+
+    def change_more(self, key: Key) -> list[str]:
+        """Sets the limits that are no fields of `Key`. What changed, in words."""
+        values = self.cleaned_data
+        told = change_limits(holder_of_key(key), values["more_limits"])
+        of_users = change_limits(holder_of_users(key), values["user_limits"])
+        return [*told, *(f"each user: {one}" for one in of_users)]
 
 
 class NewKeyForm(LimitsForm):
@@ -165,9 +211,11 @@ class NewKeyForm(LimitsForm):
 
 def limits_of(key: Key) -> dict[str, Any]:
     """The initial values of a form that changes the key."""
-    fields = [name for name in LimitsForm.base_fields if name != "expires_on"]
+    fields = [name for name in LimitsForm.base_fields if name not in ("expires_on", *_LINES)]
     expires = key.expires_at
+    more = policy.ceiling_of(key).more
     return {
+        **{name: ordered(more, kind) for name, kind in _LINES.items()},
         "expires_on": None if expires is None else expires.astimezone(UTC).date(),
         **{name: getattr(key, name) for name in fields},
     }

@@ -3,8 +3,8 @@ their team's members.
 
 - Rotate and revoke: always, their own keys only. - Make: while fewer of their keys are in force
 than MEMBER_MAX_KEYS, or than the owner's own maximum. - Limits: a new key has at most the limits of
-MEMBER_KEY_LIMITS; the limits of an existing key can only be lowered, whoever set them. Limits over
-all keys of an owner apply in addition.
+MEMBER_KEY_LIMITS; the limits of an existing key can only be lowered, whoever set them, and be
+joined by further ones. Limits over all keys of an owner apply in addition.
 
 A lead may do with the keys of the team's members what each of them may, and asks for no more than
 the team itself has. Who is in the team is looked up each time.
@@ -22,7 +22,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from keys.addresses import network
-from keys.held_limits import SIMPLE
+from keys.held_limits import SIMPLE, Subject
+from keys.member.limit_lines import limits_of
 from keys.models import (
     ENDPOINTS,
     LIMITS,
@@ -51,6 +52,8 @@ class Ceiling:
     endpoints: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    # Beside the fields, of the key and of each user behind it.
+    more: dict[Subject, int] = field(default_factory=dict)
 
 
 def own_keys(owner: Any) -> QuerySet[Key]:
@@ -159,6 +162,7 @@ def ceiling_of(key: Key) -> Ceiling:
         endpoints=tuple(key.allowed_endpoints),
         networks=tuple(key.allowed_networks),
         expires_at=key.expires_at,
+        more=limits_of(Limit.objects.filter(holder_kind__in=("key", "user"), holder_id=key.pk)),
     )
 
 

@@ -78,6 +78,7 @@ def new_key(request: HttpRequest, user_id: int | None = None) -> HttpResponse:
                 if user_id is not None:
                     _led_member(request, user_id)
                 key, text = policy.make_key(owner, **form.key_fields)
+                form.change_more(key)
                 note_made(key, _user_id(request), f"Made by {whose.by}.")
                 sending.made(key.pk)
         except policy.MayNotMakeKeys:
@@ -123,8 +124,9 @@ def change_limits(request: HttpRequest, key_id: int, whose: Whose = OWN) -> Http
                 setattr(key, name, values[name])
             if changed:
                 key.save(update_fields=changed)
-                told = ", ".join(form.label_of(name) for name in changed)
-                note_change(key, _user_id(request), f"Limited by {whose.by}: {told}.")
+            told = [*map(form.label_of, changed), *form.change_more(key)]
+            if told:
+                note_change(key, _user_id(request), f"Limited by {whose.by}: {', '.join(told)}.")
     if not form.is_valid():
         return render(request, "member/limits.html", {"form": form, "key": key, "whose": whose})
     messages.success(request, f"Saved the limits of {key.name}.")

@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from keys import key_text
 from keys.member import policy
-from keys.models import DayTotal, Key, OwnerLimits, Reservation
+from keys.models import DayTotal, Key, Limit, OwnerLimits, Reservation
 from tests.keys.factories import issued, user
 from tests.keys.member.conftest import signed_in
+from tests.keys.test_limit_commands import amounts_of
 
 NEW = "/keys/new/"
 
@@ -358,6 +359,51 @@ def test_what_an_operator_set_cannot_be_raised(
     assert member.post(url(key, "limits/"), {field: value}).status_code == 200
     key = Key.objects.get()
     assert {name: getattr(key, name) for name in limits} == limits
+
+
+def test_limits_of_the_one_form_are_added_and_made_stricter(member: Client, ada: Any) -> None:
+    key, _ = issued(owner=ada)
+    sent = {"more_limits": "rpd=500\nweekly-usd=5 @cf/b/*, @cf/a/*", "user_limits": "daily-usd=1"}
+    assert member.post(url(key, "limits/"), sent).status_code == 302
+    amounts = {
+        ("key", "requests", "day"): 500,
+        ("key", "usd", "week", "@cf/a/*", "@cf/b/*"): 5_000_000_000,
+        ("user", "usd", "day"): 1_000_000_000,
+    }
+    assert amounts_of(key) == amounts
+    page = member.get(url(key, "limits/")).content.decode()
+    assert "rpd=500\nweekly-usd=5 @cf/a/* @cf/b/*" in page
+    assert member.post(url(key, "limits/"), {"more_limits": "rpd=50"}).status_code == 302
+    assert amounts_of(key) == amounts | {("key", "requests", "day"): 50}
+    assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
+        "Limited by its owner: rpd: none → 500, weekly-usd @cf/b/* @cf/a/*: none → 5, "
+        "each user: daily-usd: none → 1.",
+        "Limited by its owner: rpd: 500 → 50.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("rpd=501", "rpd=501: enter at most 500, as it is now."),
+        ("rpd=", "rpd=: you can make a limit stricter, but not take it away."),
+        ("rpm=20", "is set in the field “requests per minute” of the key itself"),
+        ("rps=20", "&#x27;rps=20&#x27;: it begins with one of rpm, "),
+        ("rpd=5 @a\nrpd=6 @a", "rpd @a is there twice."),
+        ("rpd=5 " + "a" * 201, "A pattern has at most 200 characters."),
+        ("\n".join(f"rpd=5 @a{n}" for n in range(20)), "A key has at most 20 limits"),
+    ],
+)
+def test_a_limit_that_is_looser_or_wrong_says_why(
+    member: Client, ada: Any, lines: str, says: str
+) -> None:
+    key, _ = issued(owner=ada)
+    Limit.objects.create(
+        holder_kind="key", holder_id=key.pk, what="requests", window="day", amount=500
+    )
+    answer = member.post(url(key, "limits/"), {"more_limits": lines, "concurrency": "1"})
+    assert says in answer.content.decode()
+    assert amounts_of(Key.objects.get()) == {("key", "requests", "day"): 500}
 
 
 def test_empty_fields_leave_a_limit_as_it_is(member: Client, ada: Any) -> None:
