@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+from storage.columns import AddColumn
+
 
 class Migration(migrations.Migration):
 
@@ -15,7 +17,7 @@ class Migration(migrations.Migration):
             name='uses_reserve',
             field=models.BooleanField(db_default=False, default=False),
         ),
-        migrations.AddField(
+        AddColumn(
             model_name='requestlog',
             name='account',
             field=models.CharField(db_default='', max_length=32),
