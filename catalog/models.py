@@ -193,7 +193,8 @@ class Alias(Revised):
         validators=[
             RegexValidator(
                 r"^[^\s\x00-\x20\x7f?#%]+\Z",
-                "An alias is one word without spaces and without any of ? # %.",
+                # A validator's message is a template: two make one.
+                "An alias is one word without spaces and without any of ? # %%.",
             )
         ],
     )

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final, TypeVar
 from django.conf import settings
 from django.db import transaction
 from django.http.response import HttpResponseBase
-from drf_spectacular.openapi import AutoSchema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -55,7 +54,6 @@ class View(ViewSetMixin, APIView):
     permission_classes = ()
     parser_classes = (StrictJson,)
     content_negotiation_class = AlwaysJson
-    schema = AutoSchema()
     lookup_value_regex = "[0-9]{1,18}"
     # None: a service token of any scope may ask.
     family: ClassVar[str | None] = None
@@ -163,7 +161,7 @@ def _without_secret(shown: Mapping[str, Any]) -> dict[str, Any]:
 class NoSuchPath(View):
     """All that no other view has."""
 
-    schema = None  # type: ignore[assignment]
+    schema = None
 
     def nothing(self, request: Any, **kwargs: Any) -> Response:
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
@@ -36,6 +37,22 @@ def problems(*statuses: int) -> dict[Any, Any]:
         (status, "application/problem+json"): OpenApiResponse(ProblemFields, _WORDS[status])
         for status in statuses
     }
+
+
+def listed(fields: type[serializers.Serializer[Any]]) -> Any:
+    """The answer of a list: a page of such objects."""
+    name = f"{fields.__name__}Page"
+    page = type(
+        name,
+        (serializers.Serializer,),
+        {
+            "data": fields(many=True),
+            "next_cursor": serializers.CharField(
+                allow_null=True, help_text="For the page after this one; null at the end."
+            ),
+        },
+    )
+    return forced_singular_serializer(page)
 
 
 def parameter(name: str, words: str, **more: Any) -> OpenApiParameter:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from drf_spectacular.drainage import set_override
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from keys.amounts import last_moment_from_text
@@ -60,6 +62,7 @@ class IdField(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
+@extend_schema_field({"type": "string"})
 class MomentField(serializers.Field[Any, Any, Any, Any]):
     """A moment, or a day, which ends with its last second (UTC)."""
 
@@ -85,6 +88,10 @@ class AmountField(serializers.Field[Any, Any, Any, Any]):
 
     def __init__(self, kind: LimitKind, **kwargs: Any) -> None:
         self.kind = kind
+        words: dict[str, Any] = {"type": "string"}
+        if kind.is_count:
+            words = {"type": "integer", "minimum": 1}
+        set_override(self, "field", words)
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int | None:

@@ -6,6 +6,7 @@ What a change does not name stays. Null takes a limit away, and so does a list w
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from keys.limit_holders import LimitHolder
@@ -24,6 +25,7 @@ KIND_OF: Final = {name.replace("-", "_"): kind for name, kind in KINDS.items()}
 MOST_TEXTS: Final = 100
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
 class LimitTexts(serializers.ListField):
     """Limits as the commands write them; together they are all that there shall be."""
 

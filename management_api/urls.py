@@ -5,6 +5,8 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from management_api.base import NoSuchPath, View
+from management_api.openapi import page, schema
+from management_api.resources.catalog import AliasView, ModelView, RefreshView
 from management_api.resources.keys import KeyView
 from management_api.resources.limits import LimitView
 from management_api.resources.logs import LogView
@@ -31,11 +33,16 @@ VIEWS: dict[str, type[View]] = {
     "raise-requests": RaiseRequestView,
     "usage": UsageView,
     "logs": LogView,
+    "models": ModelView,
+    "aliases": AliasView,
+    "refreshes": RefreshView,
 }
 for name, view in VIEWS.items():
     router.register(name, view, basename=name)
 
 urlpatterns = [
     *router.urls,
+    re_path(r"^schema/?$", schema),
+    re_path(r"^docs/?$", page),
     re_path(r"", NoSuchPath.as_view({"get": "nothing"})),
 ]

@@ -53,7 +53,7 @@ FLOORS = {
     "catalog": (
         {"pricing", "classify"},
         {"models"},
-        {"access", "snapshot", "successors", "suitable", "refresh", "checks"},
+        {"access", "aliases", "snapshot", "successors", "suitable", "refresh", "checks"},
         {"resolve", "learnt", "paces", "terms", "alerting"},
         {"operators", "management"},
         {"admin", "apps"},
@@ -80,6 +80,7 @@ FLOORS = {
         {"authentication"},
         {"base"},
         {"resources"},
+        {"openapi"},
         {"urls"},
         {"management", "admin", "apps"},
     ),

@@ -26,12 +26,14 @@ from keys.snippet import USUAL_AGENT_MODEL, USUAL_MODEL, Target
 from openai_api.served import SERVED
 from tests.alerts.messages import message
 from tests.gateway import GatewayProcess
+from tests.management_api.api_client import new_token
 from tests.needs import ROOT, node_package, program
 
 PAGES = (
     "README.md",
     "docs/architecture.md",
     "docs/clients.md",
+    "docs/api.md",
     "docs/observability.md",
     "docs/operating.md",
     "docs/alerts.md",
@@ -40,6 +42,7 @@ PAGES = (
 )
 URL = "http://127.0.0.1:8000"
 PLACEHOLDER = "sk-wai-…"
+SERVICE_PLACEHOLDER = "sk-wai-service-…"
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 
@@ -95,6 +98,8 @@ def filled(gateway: GatewayProcess, key: str) -> Callable[[str], str]:
 
     def fill(text: str) -> str:
         number = str(gateway.issue("of an example")[0].pk)
+        if SERVICE_PLACEHOLDER in text:
+            text = text.replace(SERVICE_PLACEHOLDER, gateway.database(lambda: new_token()[1]))
         text = text.replace(URL, gateway.url).replace(PLACEHOLDER, key)
         return re.sub(r"(_key |key:)7\b", rf"\g<1>{number}", text)
 

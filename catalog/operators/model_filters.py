@@ -1,12 +1,13 @@
 """The filters of the list of models, beside the task."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from catalog.classify.facts import ENDPOINTS
+from catalog.model_states import MODEL_STATES
 from catalog.models import CatalogModel
 
 Lookups = list[tuple[str, str]]
@@ -39,12 +40,6 @@ class EndpointFilter(admin.SimpleListFilter):
 class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
-    conditions: ClassVar = {
-        "on": Q(enabled=True, retired_at__isnull=True),
-        "off": Q(enabled=False, retired_at__isnull=True),
-        "retired": Q(retired_at__isnull=False),
-        "deprecated": Q(planned_deprecation_date__isnull=False, retired_at__isnull=True),
-    }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Lookups:
         return [
@@ -57,7 +52,7 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[CatalogModel]
     ) -> QuerySet[CatalogModel]:
-        condition = self.conditions.get(self.value() or "")
+        condition = MODEL_STATES.get(self.value() or "")
         return queryset.filter(condition) if condition else queryset
 
 

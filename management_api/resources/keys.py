@@ -17,7 +17,7 @@ from keys.key_states import KEY_STATES, of_state
 from keys.limit_holders import holder_of_key, holder_of_users
 from keys.models import Key
 from management_api.base import View, changing_keys
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
 from management_api.fields import Fields, IdField, MomentField, NoFields, TextField
 from management_api.limit_fields import (
@@ -127,7 +127,7 @@ class KeyView(View):
             parameter("name", "The key's whole name."),
             parameter("prefix", "The prefix that is shown of a key."),
         ],
-        responses={200: ShownKey(many=True), **problems(400)},
+        responses={200: listed(ShownKey), **problems(400)},
     )
     def list(self, request: Any) -> Response:
         rows, cursor = page_of(request, self._filtered(request.GET))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -15,7 +15,7 @@ from keys.reports.limits_in_force import limits_of_one
 from keys.scopes import NO_LIMITS
 from keys.written_limits import BadLimit, LimitKind, WrittenLimit
 from management_api.base import View, changing_keys
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
 from management_api.fields import Fields, amount_from_json
 from management_api.paging import cursor_number, cursor_of, page_size
@@ -34,6 +34,7 @@ from management_api.subjects import (
 )
 
 
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}, {"type": "number"}]})
 class AnyAmount(serializers.JSONField):
     """A count as a number; USD and neurons as exact text, or a number."""
 
@@ -67,7 +68,7 @@ class LimitView(View):
             parameter("holder_type", "key, owner, team, everybody or user.", required=True),
             parameter("holder_id", "Of the key, owner or team."),
         ],
-        responses={200: ShownLimit(many=True), **problems(400, 404)},
+        responses={200: listed(ShownLimit), **problems(400, 404)},
     )
     def list(self, request: Any) -> Response:
         self._require(request.GET.get("holder_type", ""))

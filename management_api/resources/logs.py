@@ -12,7 +12,7 @@ from keys.log.export import row_as_json
 from keys.log.sought import FILTERS, sought
 from keys.log.walk import Position, Sought, Walk
 from management_api.base import View
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.paging import bad_cursor, cursor_of, cursor_text, page_size
 from management_api.problems import bad_parameter
 
@@ -87,7 +87,7 @@ class LogView(View):
             parameter("since", "From this day or moment (UTC) on."),
             parameter("until", "Before this day or moment (UTC)."),
         ],
-        responses={200: ShownRow(many=True), **problems(400)},
+        responses={200: listed(ShownRow), **problems(400)},
     )
     def list(self, request: Any) -> Response:
         walk = Walk(_sought(request.GET), _position(request))

@@ -24,7 +24,7 @@ from keys.owners import (
     set_most_keys,
 )
 from management_api.base import View, changing_keys
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
 from management_api.fields import Fields, IdField, TextField
 from management_api.limit_fields import LimitFields, shown_limits, written
@@ -90,7 +90,7 @@ class OwnerView(View):
             parameter("team", "The id of a team."),
             parameter("active", "true or false."),
         ],
-        responses={200: ShownOwner(many=True), **problems(400)},
+        responses={200: listed(ShownOwner), **problems(400)},
     )
     def list(self, request: Any) -> Response:
         asked = request.GET

@@ -18,7 +18,7 @@ from keys.models.raise_request import GRANTED, OPEN, REFUSED, WITHDRAWN
 from keys.raises import end_raise, make_raise
 from keys.written_limits import BadLimit, LimitKind, WrittenRaise
 from management_api.base import View, changing_keys
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
 from management_api.fields import IdField, MomentField, NoFields, TextField
 from management_api.paging import page_of
@@ -117,7 +117,7 @@ class RaiseView(OfHolders):
     @extend_schema(
         summary="List raises",
         parameters=[*_FILTERS, parameter("in_force", "true or false.")],
-        responses={200: ShownRaise(many=True), **problems(400, 404)},
+        responses={200: listed(ShownRaise), **problems(400, 404)},
     )
     def list(self, request: Any) -> Response:
         rows = self.readable(self.of_holder(Raise.objects.all()))
@@ -187,7 +187,7 @@ class RaiseRequestView(OfHolders):
     @extend_schema(
         summary="List raises that members ask for",
         parameters=[*_FILTERS, parameter("state", f"One of {', '.join(_STATES)}.")],
-        responses={200: ShownRaiseRequest(many=True), **problems(400, 404)},
+        responses={200: listed(ShownRaiseRequest), **problems(400, 404)},
     )
     def list(self, request: Any) -> Response:
         rows = self.readable(self.of_holder(RaiseRequest.objects.select_related("asked_by")))

@@ -16,7 +16,7 @@ from keys.limits_json import limits_of
 from keys.models import Membership, Team
 from keys.teams import NotPossible, change_team, delete_team, join, leave, make_team
 from management_api.base import View, changing_keys
-from management_api.described import LIST, parameter, problems
+from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
 from management_api.fields import Fields, IdField, TextField
 from management_api.limit_fields import LimitFields, shown_limits, written
@@ -95,7 +95,7 @@ class TeamView(View):
     @extend_schema(
         summary="List teams",
         parameters=[*LIST, parameter("name", "The whole name.")],
-        responses={200: ShownTeam(many=True), **problems(400)},
+        responses={200: listed(ShownTeam), **problems(400)},
     )
     def list(self, request: Any) -> Response:
         teams: QuerySet[Team] = Team.objects.all()
@@ -154,8 +154,8 @@ class TeamView(View):
 
     @extend_schema(
         summary="List the members of a team",
-        parameters=LIST,
-        responses={200: ShownMember(many=True), **problems(400, 404)},
+        parameters=[*LIST],
+        responses={200: listed(ShownMember), **problems(400, 404)},
     )
     @action(detail=True, methods=["get"])
     def members(self, request: Any, pk: str) -> Response:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -82,7 +83,7 @@ class UsageView(View):
             *(parameter(name, f"Only of this {name}, by its id." if name in _IDS
                         else f"Only of this {name}.") for name in DIMENSIONS),
         ],
-        responses={200: UsagePage, **problems(400)},
+        responses={200: forced_singular_serializer(UsagePage), **problems(400)},
     )  # fmt: skip
     def list(self, request: Any) -> Response:
         asked = request.GET

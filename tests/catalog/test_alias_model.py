@@ -127,3 +127,9 @@ def test_the_name_of_a_model_is_refused() -> None:
 def test_half_a_request_says_what_is_taken(arguments: list[str]) -> None:
     with pytest.raises(CommandError, match="Give ALIAS and MODEL"):
         call_command("alias_model", *arguments)
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "a?b"])
+def test_a_name_that_clients_could_not_send_is_refused_in_words(name: str) -> None:
+    with pytest.raises(CommandError, match="one word without spaces and without any of"):
+        call_command("alias_model", name, LLAMA)

@@ -1,14 +1,19 @@
-import difflib
 import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
+from catalog.aliases import (
+    BadFallbacks,
+    NoSuchModel,
+    alias_as_json,
+    alias_line,
+    point_alias,
+)
 from catalog.errors import shown
-from catalog.models import MOST_FALLBACKS, Alias, CatalogModel, next_revision
+from catalog.models import Alias
 
 
 class Command(BaseCommand):
@@ -41,10 +46,10 @@ class Command(BaseCommand):
     def print_all(self, *, as_json: bool) -> None:
         aliases = Alias.objects.select_related("target").prefetch_related("fallbacks__target")
         if as_json:
-            self.stdout.write(json.dumps([_told(alias) for alias in aliases]))
+            self.stdout.write(json.dumps([alias_as_json(alias) for alias in aliases]))
         else:
             for alias in aliases:
-                self.stdout.write(_line(alias))
+                self.stdout.write(alias_line(alias))
 
     def remove(self, name: str, *, as_json: bool) -> None:
         alias = Alias.objects.filter(alias=name).first()
@@ -54,39 +59,10 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps({"removed": name}) if as_json else f"- {name}")
 
     def point(self, name: str, model_names: list[str], *, as_json: bool) -> None:
-        if len(set(model_names)) < len(model_names):
-            raise CommandError("A model is named twice.")
-        if len(model_names) - 1 > MOST_FALLBACKS:
-            raise CommandError(f"An alias has at most {MOST_FALLBACKS} fallbacks.")
-        with transaction.atomic():
-            # Its lock puts two commands at once in a line: the second moves what the first made.
-            next_revision()
-            first, *others = [self.model(name) for name in model_names]
-            alias = Alias.objects.filter(alias=name).first() or Alias(alias=name)
-            alias.target = first
-            try:
-                alias.full_clean()
-                alias.save()
-                alias.set_fallbacks(others)
-            except ValidationError as error:
-                raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(json.dumps(_told(alias)) if as_json else _line(alias))
-
-    def model(self, name: str) -> CatalogModel:
-        model = CatalogModel.objects.filter(name=name).first()
-        if model is None:
-            names = CatalogModel.objects.values_list("name", flat=True)
-            tails = {known.rsplit("/", 1)[-1]: known for known in names}
-            near = difflib.get_close_matches(name[:120].rsplit("/", 1)[-1], tails, n=3)
-            hint = f" Close to it: {', '.join(tails[tail] for tail in near)}." if near else ""
-            raise CommandError(f"The catalog has no model {shown(name)}.{hint}")
-        return model
-
-
-def _told(alias: Alias) -> dict[str, Any]:
-    fallbacks = [fallback.target.name for fallback in alias.fallbacks.all()]
-    return {"alias": alias.alias, "model": alias.target.name, "fallbacks": fallbacks}
-
-
-def _line(alias: Alias) -> str:
-    return " → ".join([alias.alias, alias.target.name, *map(str, alias.fallbacks.all())])
+        try:
+            alias, _ = point_alias(name, model_names)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except (NoSuchModel, BadFallbacks) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(json.dumps(alias_as_json(alias)) if as_json else alias_line(alias))
