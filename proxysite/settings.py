@@ -914,6 +914,8 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 SECURE_SSL_REDIRECT = HTTPS
+# As /v1: a script does not repeat its body, and its token is sent by then.
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 # The gateway does not decide for other hosts of its domain, so it asks neither for them nor for
 # browsers' preload lists, and Django need not warn of that.

@@ -131,3 +131,10 @@ def test_a_token_has_so_many_requests_a_minute():
     refused = api.get("/keys/")
     assert 1 <= int(refused["retry-after"]) <= 61
     assert_problem(refused, 429, "rate_limited")
+
+
+def test_a_script_is_not_redirected_with_its_body(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    answer = Api(new_token()[1]).post("/keys", {})
+    assert_problem(answer, 422)
+    assert Client().get("/admin/").status_code == 301
