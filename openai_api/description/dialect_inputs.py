@@ -74,8 +74,7 @@ RESPONSE_TOOL_CHOICE = either(
     one_of(("none", "auto", "required")),
     {
         **thing(type=TEXT),
-        "description": "One tool or namespace by its name, or `allowed_tools`.",
-        "examples": [{"type": "function", "name": "get_weather"}],
+        "description": "One of `tools` or a namespace by its name, or `allowed_tools`.",
     },
 )
 RESPONSE_TEXT_FORMAT = either(

@@ -92,8 +92,7 @@ CHAT_TOOL_CHOICE = either(
     one_of(("none", "auto", "required", "any")),
     {
         **OBJECT,
-        "description": "One tool by its name, or `allowed_tools`.",
-        "examples": [{"type": "function", "function": {"name": "get_weather"}}],
+        "description": "One of `tools` by its name, or `allowed_tools`.",
     },
 )
 

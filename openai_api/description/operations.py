@@ -13,7 +13,7 @@ from openai_api.chat_completions.request.chat_request import Settings as ChatSet
 from openai_api.completions.request import SHARED as COMPLETION_FIELDS
 from openai_api.completions.request import Fields as Completion
 from openai_api.decisions.request import Fields as Decision
-from openai_api.description.shapes import Schema, one_of
+from openai_api.description.shapes import NAME, Schema, one_of
 from openai_api.embeddings.request import Fields as Embedding
 from openai_api.image_edits.request import Fields as ImageEdit
 from openai_api.images.request import Fields as Image
@@ -121,8 +121,8 @@ OPERATIONS = (
         query={
             "protocol": one_of(sorted(PROTOCOLS)),
             "limit": {"type": "integer", "minimum": 1, "maximum": MOST_IN_A_PAGE},
-            "after_id": _TEXT,
-            "before_id": _TEXT,
+            "after_id": NAME,
+            "before_id": NAME,
         },
     ),
     Operation("read_model", "One model.", "Model", "/v1/models/{model_id}"),

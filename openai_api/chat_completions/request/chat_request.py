@@ -72,7 +72,7 @@ class Fields:
     max_completion_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
     max_tokens = WholeNumber(1, about="The older name of `max_completion_tokens`.")
     tools = TOOLS
-    tool_choice = Described(reference("ChatToolChoice"))
+    tool_choice = Described(reference("ChatToolChoice"), examples=["auto"])
     functions = FUNCTIONS
     function_call = Described(
         {
@@ -128,7 +128,7 @@ class Settings:
 
     temperature = Number(0, 5)
     top_p = Number(0, 1)
-    top_k = WholeNumber()
+    top_k = WholeNumber(about="Below 1: no limit.")
     n = WholeNumber(1, 128)
     seed = WholeNumber(-(2**63), 2**63 - 1)
     presence_penalty = Number(-2, 2)

@@ -30,6 +30,9 @@ def settings_for(settings: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
     sent = {name: value for name, value in settings.items() if name not in NOT_FORWARDED}
     if sent.get("top_p") is not None:
         sent["top_p"] = max(sent["top_p"], LOWEST_TOP_P)
+    # 0 and -1 are others' words for no limit, which models have without the field.
+    if sent.get("top_k", 1) < 1:
+        del sent["top_k"]
     if sent.get("seed") is not None and _numbers_seeds_from_one(facts):
         sent["seed"] = _legacy_seed(sent["seed"])
     if facts.dialect != "legacy":
@@ -39,7 +42,7 @@ def settings_for(settings: dict[str, Any], facts: ChatFacts) -> dict[str, Any]:
     if sent.get("temperature") == 0:
         sent["temperature"] = NEARLY_ZERO_TEMPERATURE
     if "top_k" in sent:
-        sent["top_k"] = min(50, max(1, sent["top_k"]))
+        sent["top_k"] = min(50, sent["top_k"])
     for name in ("frequency_penalty", "presence_penalty", "repetition_penalty"):
         if name in sent:
             sent[name] = min(2, max(0, sent[name]))

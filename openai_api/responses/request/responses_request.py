@@ -102,7 +102,7 @@ class Fields:
     stream_options = Object("Ignored.")
     instructions = Text()
     tools = TOOLS
-    tool_choice = Described(reference("ResponseToolChoice"))
+    tool_choice = Described(reference("ResponseToolChoice"), examples=["auto"])
     parallel_tool_calls = Boolean()
     text = Object(
         narrowed={

@@ -213,6 +213,12 @@ def test_values_that_older_models_refuse_are_brought_into_range(
     assert sent(LEGACY, **{field: value})[field] == expected
 
 
+@pytest.mark.parametrize("top_k", [0, -1])
+def test_no_limit_of_candidates_is_sent_as_none(top_k: int) -> None:
+    assert "top_k" not in sent(top_k=top_k)
+    assert "top_k" not in sent(LEGACY, top_k=top_k)
+
+
 def test_a_limit_is_always_sent() -> None:
     assert sent()["max_tokens"] > 20_000  # of a window of 24,000
     assert sent(max_completion_tokens=7)["max_tokens"] == 7
