@@ -6,7 +6,7 @@ on each person behind a key, is met once the request has been read.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from keys.held_limits import HOLDER_KINDS, SIMPLE, HeldLimit
@@ -92,7 +92,7 @@ def is_met_by_all(scope: Scope) -> bool:
 def rates_met(scopes: Iterable[Scope], model: str, user: str) -> tuple[Scope, ...]:
     """Those that a request of this person for this model meets."""
     return tuple(
-        replace(scope, name=user) if scope.kind == "user" else scope
+        Scope("user", scope.id, scope.limits, scope.models, user) if scope.kind == "user" else scope
         for scope in scopes
         if not scope.models or matches_any(scope.models, model)
     )
@@ -103,7 +103,9 @@ def budgets_met(scopes: tuple[BudgetScope, ...], model: str, user: str) -> tuple
     met = []
     for scope in scopes:
         if scope.is_on_all_models or any(each.subject.counts(model) for each in scope.budgets):
-            met.append(replace(scope, name=user) if scope.kind == "user" else scope)
+            if scope.kind == "user":
+                scope = BudgetScope("user", scope.id, scope.budgets, user)
+            met.append(scope)
     return tuple(met)
 
 

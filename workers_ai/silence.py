@@ -42,14 +42,14 @@ class Silence:
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._timeouts = timeouts
-        self._began = self._loop.time()
+        self._began = self.loop.time()
         self._total_s = timeouts.whole_s
         self._limit_s = timeouts.first_byte_s
-        self._has_begun = False
+        self.has_begun = False
         # When this silence began; None while nobody waits.
-        self._since: float | None = self._began
+        self.since: float | None = self._began
         self._task: asyncio.Task[Any] | None = None
         self._expired: TimedOut | None = None
         # No later than anything can be due, so that what begins in time costs one timer in all.
@@ -61,17 +61,17 @@ class Silence:
 
     def broken(self) -> None:
         """Something came of the body; whoever waits waits on."""
-        now = self._since = self._loop.time()
-        if not self._has_begun:
-            self._has_begun = True
+        now = self.since = self.loop.time()
+        if not self.has_begun:
+            self.has_begun = True
             self._limit_s = self._timeouts.idle_s
             if self._due > now + self._limit_s:
                 self._timer.cancel()
                 self._look()
 
     async def wait_for(self, read: Awaitable[Read]) -> Read:
-        if self._has_begun:
-            self._since = self._loop.time()
+        if self.has_begun:
+            self.since = self.loop.time()
         self._task = asyncio.current_task()
         try:
             return await read
@@ -83,18 +83,18 @@ class Silence:
             raise self._expired from None
         finally:
             self._task = None
-            if self._has_begun:
-                self._since = None
+            if self.has_begun:
+                self.since = None
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         phase, limit_s = "total", self._total_s
         due = self._began + self._total_s
-        if self._since is not None and self._since + self._limit_s <= due:
-            phase, limit_s = "idle" if self._has_begun else "first_byte", self._limit_s
-            due = self._since + self._limit_s
+        if self.since is not None and self.since + self._limit_s <= due:
+            phase, limit_s = "idle" if self.has_begun else "first_byte", self._limit_s
+            due = self.since + self._limit_s
         if now < due - 0.001:
-            if self._since is None:  # nobody waits, and may do so any moment
+            if self.since is None:  # nobody waits, and may do so any moment
                 due = min(due, now + self._limit_s)
             self._arm(due)
         elif self._task is None:
@@ -105,7 +105,7 @@ class Silence:
 
     def _arm(self, due: float) -> None:
         self._due = due
-        self._timer = self._loop.call_at(due, self._look)
+        self._timer = self.loop.call_at(due, self._look)
 
     def close(self) -> None:
         self._timer.cancel()

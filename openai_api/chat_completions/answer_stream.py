@@ -18,6 +18,8 @@ class AnswerStream(ABC):
     def __init__(self, expected: Expected) -> None:
         self.normaliser = ChatNormaliser(expected)
         self.begun = False  # whether anything has been written
+        # Whether upstream has said that the answer is complete. Each chunk asks.
+        self.done = False
         self._failure: WorkersAIError | None = None
 
     @abstractmethod
@@ -48,6 +50,7 @@ class AnswerStream(ABC):
             self._failure = error
             if not blocks:
                 raise
+        self.done = self.normaliser.done
         if not self.begun and self.normaliser.answered:
             # Upstream began the answer without text: the client is told so at once.
             return self.opening()
@@ -55,7 +58,9 @@ class AnswerStream(ABC):
 
     def whole(self, content: bytes) -> bytes:
         """An answer that came as JSON although a stream was asked for."""
-        return b"".join(map(self.written, self.normaliser.take_whole(content)))
+        block = b"".join(map(self.written, self.normaliser.take_whole(content)))
+        self.done = self.normaliser.done
+        return block
 
     def end(self) -> bytes:
         """What closes the answer; raises what `ChatNormaliser.end` raises."""
@@ -66,10 +71,6 @@ class AnswerStream(ABC):
     @property
     def answered(self) -> bool:
         return self.normaliser.answered
-
-    @property
-    def done(self) -> bool:
-        return self.normaliser.done
 
     @property
     def finish_reason(self) -> str:

@@ -5,7 +5,7 @@ What is missing of a body can fail: then `receive` raises why. A client that ask
 answer. HTTP/1.0 knows no chunks: there a body of unknown length ends with the connection.
 
 Answers are written as uvicorn does, but a head is checked as a whole and not header by header, and
-leaves together with a body of known length; and a block of a stream is written without a coroutine.
+leaves together with its body or the first block of it; and a block is written without a coroutine.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ class Connection(Protocol):
 
     server_state: Connections
     transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
 
     def body_is_asked_for(self) -> None: ...
 
@@ -43,7 +44,8 @@ class Cycle(RequestResponseCycle):
     lives_on = False
     # Why the rest of the body will not come.
     fault: ApiError | None = None
-    # The head of an answer of known length, until its body is there.
+    # The head of an answer that waits for the first bytes of its body: of one of known length for
+    # as long as it takes, of a stream to the end of the loop's turn.
     _head = b""
     # How many bytes of the body may wait to be read before the client has to, and whether who reads
     # it is told of each part.
@@ -105,7 +107,8 @@ class Cycle(RequestResponseCycle):
             self.transport.write(self._head)
         elif self.chunked_encoding:
             end = b"" if more_body else b"0\r\n\r\n"
-            self.transport.write(b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end)
+            block = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            self.transport.write(b"%b%b%b" % (self._head, block, end))
         else:
             self._write_of_known_length(body, more_body=more_body)
         self._head = b""
@@ -120,7 +123,7 @@ class Cycle(RequestResponseCycle):
         """As `send` with a block of a body that goes on, from where nobody can await: what this
         returns, if anything, is to be awaited before the next block.
         """
-        if not self.chunked_encoding or self.flow.write_paused or self.disconnected:
+        if not self.chunked_encoding or self.flow.write_paused or self.disconnected or self._head:
             message = {"type": "http.response.body", "body": block, "more_body": True}
             return begun(self.send(message))
         self.transport.write(b"%x\r\n%b\r\n" % (len(block), block))
@@ -152,10 +155,14 @@ class Cycle(RequestResponseCycle):
         ends = len(lines)
         if head.count(b"\n") != ends or head.count(b"\r") != ends or _has_controls(head):
             raise RuntimeError("A header of the answer holds a line break or a control character.")
-        if self.chunked_encoding or status < 200:
-            self.transport.write(head + b"\r\n")
-        else:
-            self._head = head + b"\r\n"
+        self._head = head + b"\r\n"
+        if self.chunked_encoding:
+            self.connection.loop.call_soon(self._write_head)
+
+    def _write_head(self) -> None:
+        if self._head and not self.disconnected:
+            self.transport.write(self._head)
+        self._head = b""
 
     def _write_of_known_length(self, body: bytes, *, more_body: bool) -> None:
         left = self.expected_content_length - len(body)
