@@ -15,7 +15,6 @@ from django.http import QueryDict
 from django.utils.functional import cached_property
 
 from openai_api.errors import BodyTooLarge, ClientGone
-from openai_api.exchange import Trace as RequestTrace
 from openai_api.wire.decoding import codings, decoded
 from proxysite.request_id import request_id_for
 
@@ -32,8 +31,9 @@ class ApiRequest(ASGIRequest):
     Where META is read all the same, it is made then.
     """
 
-    # Set by the handler where requests are traced.
-    trace: RequestTrace | None = None
+    # Set by the handler where requests are traced: the Trace of `exchange.py`, which cannot be
+    # imported here, as it needs Django's models, and workers import this before they are read.
+    trace: Any = None
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str) -> None:
         self.scope = scope
