@@ -24,6 +24,10 @@ from bench.processes import free_port, start, wait_until_listening
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# Where a server has one key for all.
+SHARED_KEY = "sk-bench"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a server runs, and its upstream. `folder` is empty and is deleted afterwards."""
@@ -265,9 +269,62 @@ class Nginx(Server):
             yield Running(pid, url + "/v1")
 
 
-# --- peers ------------------------------------------------------------------------------------
+# --- what it replaces -------------------------------------------------------------------------
 
-LITELLM_KEY = "sk-bench"
+WORKERD_CONFIG = """\
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    ( name = "main",
+      worker = (
+        modules = [ (name = "worker", esModule = embed "worker.js") ],
+        compatibilityDate = "2026-11-01",
+        bindings = [
+          (name = "PROXY_API_KEY", text = "{key}"),
+          (name = "CLOUDFLARE_API_TOKEN", text = "{token}"),
+          (name = "UPSTREAM", text = "{upstream}"),
+        ],
+      ),
+    ),
+    # The mock is on this machine, where a Worker may not fetch unless it is told.
+    (name = "internet", network = (allow = ["public", "private"])),
+  ],
+  sockets = [ (name = "http", address = "127.0.0.1:{port}", http = (), service = "main") ],
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker(Server):
+    """`bench/peers/worker/worker.js` in the runtime that Cloudflare's edge is made of."""
+
+    def missing(self) -> str:
+        return "" if peers.workerd_program().exists() else "it is not installed"
+
+    def version(self) -> str:
+        told = subprocess.run(
+            [str(peers.workerd_program()), "--version"], capture_output=True, text=True
+        )
+        return told.stdout.strip()
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        port = free_port()
+        shutil.copy(peers.WORKER / "worker.js", place.folder / "worker.js")
+        config = place.folder / "config.capnp"
+        config.write_text(
+            WORKERD_CONFIG.format(
+                key=SHARED_KEY, token=API_TOKEN, upstream=place.mock_url + API_PATH, port=port
+            )
+        )
+        url = f"http://127.0.0.1:{port}"
+        command = [str(peers.workerd_program()), "serve", str(config)]
+        with serving(place, command, url) as pid:
+            yield Running(pid, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
+
+
+# --- peers ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +350,7 @@ class LiteLLM(Server):
         command = [str(peers.litellm_program()), "--config", str(config), *words]
         url = f"http://127.0.0.1:{port}"
         with serving(place, command, url, environment=environment) as pid:
-            yield Running(pid, url + "/v1", (f"Authorization: Bearer {LITELLM_KEY}",))
+            yield Running(pid, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
 
 
 def litellm_config(base_url: str) -> str:
@@ -305,7 +362,7 @@ def litellm_config(base_url: str) -> str:
     )
     return (
         f"model_list:\n{models}"
-        f"general_settings:\n  master_key: {LITELLM_KEY}\n"
+        f"general_settings:\n  master_key: {SHARED_KEY}\n"
         "litellm_settings:\n  drop_params: true\n"
     )
 
@@ -354,6 +411,12 @@ SERVERS: tuple[Server, ...] = (
     GATEWAY,
     Portkey("portkey", "Portkey", "no key check, no record", first_streams=200),
     LiteLLM("litellm", "LiteLLM", "master key, no database, no record", first_streams=16),
+    Worker(
+        "worker",
+        "single-file Worker in workerd",
+        "one shared key, parsing and writing of every chunk, no record",
+        first_streams=400,
+    ),
     BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
     Nginx("nginx", "nginx", "bytes only", first_streams=800),
 )

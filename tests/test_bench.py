@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import history, mock_upstream, pages_asked, report
+from bench import history, mock_upstream, pages_asked, peers, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_listening
 from catalog.classify.by_task import classify
 from catalog.pricing.costs import cost_nano_usd
 from catalog.pricing.prices import prices_from_json
 from keys.models import DayTotal, RequestLog
+from tests.needs import program
 from workers_ai.caller import Caller
 from workers_ai.client import Account, Answer, EventSource, WorkersAIClient
 from workers_ai.sse import EventDecoder
@@ -115,6 +116,45 @@ def test_the_mock_has_no_other_paths(mock_url: str) -> None:
     answer = httpx.get(mock_url + "/elsewhere", timeout=10)
     assert answer.status_code == 404
     assert answer.json()["success"] is False
+
+
+ASK_WORKER = """
+import worker from %r;
+const env = { PROXY_API_KEY: "sk", CLOUDFLARE_API_TOKEN: "t", UPSTREAM: process.argv[1] };
+for (const [key, path, body] of JSON.parse(process.argv[2])) {
+  const headers = { authorization: `Bearer ${key}` };
+  const request = { method: "POST", headers, body: JSON.stringify(body) };
+  const answer = await worker.fetch(new Request("http://here" + path, request), env);
+  console.log(JSON.stringify([answer.status, await answer.text()]));
+}
+"""
+
+
+def test_the_worker_checks_its_key_and_writes_each_chunk_anew(mock_url: str) -> None:
+    """In Node here, which knows all that it uses; the benchmark runs it in workerd."""
+    chat = {"model": model_name(3, 0), "messages": []}
+    asked = [
+        ("other", "/v1/chat/completions", chat),
+        ("sk", "/v1/chat/completions", chat),
+        ("sk", "/v1/chat/completions", {**chat, "stream": True}),
+        ("sk", "/v1/images/generations", {"model": IMAGE_MODEL, "prompt": "a cube"}),
+    ]
+    script = ASK_WORKER % (peers.WORKER / "worker.js").as_uri()
+    words = ["--input-type=module", "-e", script, mock_url + API_PATH, json.dumps(asked)]
+    done = subprocess.run(
+        [program("node"), "--no-warnings", *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    refused, whole, streamed, picture = (json.loads(line) for line in done.stdout.splitlines())
+    assert refused[0] == 401
+    assert json.loads(whole[1])["model"] == chat["model"]
+    events = EventDecoder().feed(streamed[1].encode())
+    assert events[-1].data == b"[DONE]"
+    chunks = [json.loads(event.data) for event in events[:-1]]
+    assert {chunk["model"] for chunk in chunks} == {chat["model"]}
+    assert "p" not in chunks[0], "padding of upstream's is no part of a strict chunk"
+    assert chunks[-1]["usage"]["completion_tokens"] == 60
+    assert len(json.loads(picture[1])["data"][0]["b64_json"]) == 400
 
 
 def test_the_load_generator_counts_chunks_and_requests(mock_url: str) -> None:

@@ -13,6 +13,8 @@ LITELLM_PINS = HERE / "litellm.txt"
 # With a newer @hono/node-server every stream of Portkey 1.15 is a 500 ("immutable"), hence the
 # override in its package.json.
 PORTKEY_PINS = HERE / "portkey"
+# A Worker in one file, beside the pins of what it runs in.
+WORKER = HERE / "worker"
 INSTALL_LIMIT_S = 900
 
 
@@ -27,6 +29,13 @@ def litellm_program() -> Path:
 def portkey_script() -> Path:
     package = CACHE / "portkey" / "node_modules" / "@portkey-ai" / "gateway"
     return package / "build" / "start-server.js"
+
+
+def workerd_program() -> Path:
+    """The program itself; the package's own script would be a process of Node around it."""
+    packages = CACHE / "worker" / "node_modules"
+    found = packages.glob("@cloudflare/workerd-*/bin/workerd")
+    return next(found, packages / "workerd")
 
 
 def forwarder_version() -> str:
@@ -50,7 +59,11 @@ def install(*, large: bool) -> dict[str, str]:
     """Installs what is missing, the large ones only when told; peer → why it could not be."""
     wanted = {"forwarder": install_forwarder}
     if large:
-        wanted |= {"litellm": install_litellm, "portkey": install_portkey}
+        wanted |= {
+            "litellm": install_litellm,
+            "portkey": install_portkey,
+            "worker": install_workerd,
+        }
     failures = {}
     for name, install_one in wanted.items():
         try:
@@ -82,19 +95,31 @@ def _install_pinned(folder: Path, pins: Path) -> None:
 
 
 def install_portkey() -> None:
-    folder = CACHE / "portkey"
-    lock = PORTKEY_PINS / "package-lock.json"
-    if portkey_script().exists() and _is_fresh(folder, lock):
-        return
+    if not portkey_script().exists() or not _is_fresh(CACHE / "portkey", _lock(PORTKEY_PINS)):
+        print("Installing Portkey's gateway …", flush=True)
+        _install_with_npm(CACHE / "portkey", PORTKEY_PINS)
+
+
+def install_workerd() -> None:
+    if not workerd_program().exists() or not _is_fresh(CACHE / "worker", _lock(WORKER)):
+        print("Installing workerd …", flush=True)
+        _install_with_npm(CACHE / "worker", WORKER)
+
+
+def _lock(pins: Path) -> Path:
+    return pins / "package-lock.json"
+
+
+def _install_with_npm(folder: Path, pins: Path) -> None:
+    """Runs no script of a package: what they would do is not needed."""
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("npm is not installed")
-    print("Installing Portkey's gateway …", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(PORTKEY_PINS / name, folder / name)
+        shutil.copy(pins / name, folder / name)
     _run([npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-    _mark_fresh(folder, lock)
+    _mark_fresh(folder, _lock(pins))
 
 
 def _run(command: list[str], folder: Path | None = None) -> None:
