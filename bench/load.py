@@ -50,6 +50,54 @@ def chat_body(model: str, *, stream: bool, body_bytes: int = 0) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
+AGENT_TOOLS = 60
+AGENT_BYTES = 200_000
+
+
+def agent_body(model: str) -> bytes:
+    """A coding agent's request in the middle of its work: 60 tools, and calls of them with what
+    they gave, until 200 KB are full."""
+    tools = [agent_tool(number) for number in range(AGENT_TOOLS)]
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": "You are a coding agent. " + PROMPT * 20},
+        {"role": "user", "content": "Find out why the tests of the parser fail, and mend it."},
+    ]
+    body: dict[str, Any] = {"model": model, "messages": messages, "tools": tools}
+    left = AGENT_BYTES - len(json.dumps(body, separators=(",", ":")))
+    source = "".join(f'{n:4}  def line_{n}(self) -> None: return self."x"\n' for n in range(40))
+    while left > 0:
+        number = len(messages)
+        arguments = json.dumps({"path": f"src/parser/part_{number}.py", "limit": 40})
+        call = {"name": f"tool_{number % AGENT_TOOLS}", "arguments": arguments}
+        turn = [
+            {
+                "role": "assistant",
+                "content": f"Part {number} is next.",
+                "tool_calls": [{"id": f"call_{number}", "type": "function", "function": call}],
+            },
+            {"role": "tool", "tool_call_id": f"call_{number}", "content": source},
+        ]
+        messages += turn
+        left -= len(json.dumps(turn, separators=(",", ":")))
+    return json.dumps(body | {"tool_choice": "auto"}, separators=(",", ":")).encode()
+
+
+def agent_tool(number: int) -> dict[str, Any]:
+    properties = {
+        "path": {"type": "string", "description": "The file, from the root of the checkout."},
+        "limit": {"type": "integer", "description": "Lines at most.", "minimum": 1},
+        "mode": {"type": "string", "enum": ["read", "search", "replace"]},
+    }
+    return {
+        "type": "function",
+        "function": {
+            "name": f"tool_{number}",
+            "description": f"Tool {number} of the agent. " + "It works on files. " * 12,
+            "parameters": {"type": "object", "properties": properties, "required": ["path"]},
+        },
+    }
+
+
 def image_body(model: str) -> bytes:
     body = {"model": model, "prompt": "a red square on white", "response_format": "b64_json"}
     return json.dumps(body, separators=(",", ":")).encode()
@@ -256,11 +304,12 @@ class Load:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    body = (
-        image_body(arguments.image)
-        if arguments.image
-        else chat_body(arguments.model, stream=arguments.stream, body_bytes=arguments.body_bytes)
-    )
+    if arguments.image:
+        body = image_body(arguments.image)
+    elif arguments.agent:
+        body = agent_body(arguments.model)
+    else:
+        body = chat_body(arguments.model, stream=arguments.stream, body_bytes=arguments.body_bytes)
     started = time.monotonic()
     opens = started + arguments.ramp + arguments.warm
     window = Window(opens, opens + arguments.seconds, arguments.stream)
@@ -344,6 +393,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--image", default="", metavar="MODEL", help="ask for a picture instead")
     options.add_argument("--stream", action="store_true")
     options.add_argument("--body-bytes", type=int, default=0, help="length of the request's body")
+    options.add_argument("--agent", action="store_true", help="send a coding agent's requests")
     options.add_argument("--clients", type=int, default=1, help="clients in a closed loop")
     options.add_argument("--rate", type=float, default=0, help="requests a second instead")
     options.add_argument("--seconds", type=float, default=4, help="length of the window")

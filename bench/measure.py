@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, rss_mib, start, wait_until_listening
-from bench.servers import ROOT, Place, Running, Server
+from bench.servers import ROOT, Place, Running, Server, Started
 
 Figures = dict[str, float]
 FAST = model_name(100, 0)
@@ -27,6 +27,7 @@ SLOW = model_name(20, 1000)
 PACED_STREAMS = 150
 LOW_RATE_PER_S = 40
 LOW_STREAM_RATE_PER_S = 10
+PICTURE_BYTES = 5_000_000
 # A stream counts as held while 99 of 100 gaps between its chunks stay below this.
 LONGEST_GAP_MS = 100
 CHUNKS_DUE_PER_S = 50
@@ -164,6 +165,20 @@ def images(bench: Bench) -> Figures:
     return {"image_cpu_ms": found["cpu_ms_per_request"], **_failures(found)}
 
 
+def large_bodies(bench: Bench) -> Figures:
+    """Requests of a coding agent, and ones with a picture of 5 MB; and a client that is alone."""
+    figures: Figures = {}
+    for name, clients, words in (
+        ("agent_cpu_ms", 8, ["--agent"]),
+        ("picture_in_cpu_ms", 4, ["--body-bytes", str(PICTURE_BYTES)]),
+        ("lone_cpu_ms", 1, []),
+    ):
+        found = bench.closed(clients, "--model", FAST, *words)
+        if found["requests"]:
+            figures |= {name: found["cpu_ms_per_request"], **_failures(found)}
+    return figures
+
+
 def memory(bench: Bench, numbers: tuple[int, ...] = (200, 1000)) -> Figures:
     """Resident memory with nothing open, and with many slow streams open at once."""
     figures = {"rss_mib": rss_mib(bench.server.pid)}
@@ -214,11 +229,12 @@ class Plan:
     """What a round measures."""
 
     seconds: float = 4
+    large_bodies: bool = True
     memory: bool = True
     streams_held: bool = True
 
 
-QUICK = Plan(seconds=2, memory=False, streams_held=False)
+QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False)
 
 
 def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
@@ -229,6 +245,9 @@ def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_strea
             bench = Bench(running, mock, cores, plan.seconds)
             bench.warm_up()
             figures = {**low_load(bench), **requests(bench), **images(bench), **chunks(bench)}
+            figures["start_s"] = running.started.after_s
+            if plan.large_bodies:
+                figures |= large_bodies(bench)
             if plan.memory:
                 figures |= memory(bench)
             if plan.streams_held:
@@ -238,7 +257,8 @@ def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_strea
 
 def direct_figures(mock: Mock, cores: Cores, plan: Plan) -> Figures:
     """The mock asked directly: what is subtracted to get added latencies."""
-    bench = Bench(Running(mock.pid, f"{mock.url}{API_PATH}/v1"), mock, cores, plan.seconds)
+    running = Running(Started(mock.pid, 0), f"{mock.url}{API_PATH}/v1")
+    bench = Bench(running, mock, cores, plan.seconds)
     bench.warm_up()
     return low_load(bench)
 

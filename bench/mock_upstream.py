@@ -180,6 +180,7 @@ CHAT_SCHEMA = {
                     "stream_options": {"type": "object"},
                     "temperature": {"type": "number"},
                     "tools": {"type": "array", "items": {"type": "object"}},
+                    "tool_choice": {"type": "string"},
                 },
                 "required": ["messages"],
             },

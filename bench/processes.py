@@ -62,6 +62,28 @@ def wait_until_listening(
     raise DidNotStart(f"did not listen within {limit_s:g} s: {tail(log_path)}")
 
 
+def wait_until_answering(
+    url: str, process: "subprocess.Popen[bytes]", log_path: Path, limit_s: float = 120
+) -> None:
+    """Until something answers a request, whatever it says. Who listens may not serve yet: a
+    supervisor listens for its workers."""
+    deadline = time.monotonic() + limit_s
+    address = urlsplit(url)
+    asked = f"GET /v1/models HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n"
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise DidNotStart(f"ended with {process.returncode}: {tail(log_path)}")
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((str(address.hostname), address.port or 80), 5) as peer,
+        ):
+            peer.sendall(asked.encode())
+            if peer.recv(1):
+                return
+        time.sleep(0.005)
+    raise DidNotStart(f"did not answer within {limit_s:g} s: {tail(log_path)}")
+
+
 def tail(log_path: Path) -> str:
     text = log_path.read_text(errors="replace") if log_path.exists() else ""
     return text[-800:].strip() or "it printed nothing"

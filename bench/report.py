@@ -18,11 +18,15 @@ FIGURES = {
     "added_first_chunk_p50_ms": "added to first chunk p50, ms",
     "added_first_chunk_p99_ms": "added to first chunk p99, ms",
     "image_cpu_ms": "CPU ms per 1 MB image",
+    "agent_cpu_ms": "CPU ms per agent's request of 200 KB",
+    "picture_in_cpu_ms": "CPU ms per request with 5 MB of picture",
+    "lone_cpu_ms": "CPU ms per request, one client",
     "rss_mib": "RSS MiB, idle",
     "rss_200_mib": "RSS MiB, 200 streams",
     "rss_1000_mib": "RSS MiB, 1000 streams",
     "requests_per_s": "requests/s, 32 clients",
     "transit_p99_ms": "chunk under way p99, ms",
+    "start_s": "first answer after the start, s",
 }
 MORE_IS_BETTER = {"streams_held", "requests_per_s"}
 RATIOS = (
@@ -259,6 +263,10 @@ backwards, so that a slow minute of the machine does not fall on one of them alo
 - Streams held: the most such streams whose 99th percentile of gaps between chunks stays below
   100 ms, with no error and at least 97 % of the chunks in time.
 - Added latency: at 40 requests a second, streams at 10 a second, less what the mock alone takes.
+- An agent's request: 60 tools and a history of calls and what they gave, 200 KB in all, 8 clients;
+  with a picture of 5 MB as base64, 4 clients. One client: each request waits for the last answer.
+- First answer: from the start of the command, its supervisor included, to the first byte of any
+  answer.
 - Memory: the largest process, after the load above, with streams of a chunk a second open.
 - Image: a picture of 1 MB as base64, 4 clients. The gateway translates Workers AI's own form; the
   others pass OpenAI's on.

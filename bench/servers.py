@@ -10,16 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import peers, services
 from bench.mock_upstream import ACCOUNT_ID, API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
 from bench.processes import end as end_process
-from bench.processes import free_port, start, wait_until_listening
+from bench.processes import free_port, start, wait_until_answering
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,11 +49,22 @@ class Place:
         return f"{self.mock_url}{API_PATH}/v1"
 
 
+class Started(NamedTuple):
+    """A process, and how long after its start it gave its first answer."""
+
+    pid: int
+    after_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
-    pid: int
+    started: Started
     base_url: str
     headers: tuple[str, ...] = ()
+
+    @property
+    def pid(self) -> int:
+        return self.started.pid
 
     @property
     def chat_url(self) -> str:
@@ -92,8 +105,9 @@ def serving(
     *,
     environment: dict[str, str] | None = None,
     folder: Path | None = None,
-) -> Iterator[int]:
-    """The process id of the command, once something listens at the URL."""
+) -> Iterator[Started]:
+    """The process id of the command, once it answers at the URL, and the seconds until then."""
+    began = time.monotonic()
     process = start(
         command,
         core=place.server_core,
@@ -102,8 +116,8 @@ def serving(
         folder=folder or place.folder,
     )
     try:
-        wait_until_listening(url, process, place.log_path)
-        yield process.pid
+        wait_until_answering(url, process, place.log_path)
+        yield Started(process.pid, time.monotonic() - began)
     finally:
         end_process(process)
 
@@ -147,10 +161,10 @@ class Gateway(Server):
                 python(environment, "-m", "bench.seed", *words)
             url = f"http://127.0.0.1:{port}"
             command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-            pid = stack.enter_context(
+            started = stack.enter_context(
                 serving(place, command, url, environment=environment, folder=ROOT)
             )
-            yield Running(pid, url + "/v1", (f"Authorization: Bearer {key}",))
+            yield Running(started, url + "/v1", (f"Authorization: Bearer {key}",))
 
     def _environment(self, place: Place, port: int) -> dict[str, str]:
         return {
@@ -209,8 +223,8 @@ class BareForwarder(Server):
         words = ["--port", str(port), "--upstream", place.openai_base_url]
         command = [str(peers.forwarder_python()), "-m", "bench.forwarder", *words]
         environment = {"FORWARDER_UPSTREAM_TOKEN": API_TOKEN}
-        with serving(place, command, url, environment=environment, folder=ROOT) as pid:
-            yield Running(pid, url + "/v1")
+        with serving(place, command, url, environment=environment, folder=ROOT) as started:
+            yield Running(started, url + "/v1")
 
 
 NGINX_CONFIG = """\
@@ -265,8 +279,8 @@ class Nginx(Server):
         )
         url = f"http://127.0.0.1:{port}"
         command = ["nginx", "-p", str(place.folder), "-c", str(config)]
-        with serving(place, command, url) as pid:
-            yield Running(pid, url + "/v1")
+        with serving(place, command, url) as started:
+            yield Running(started, url + "/v1")
 
 
 # --- what it replaces -------------------------------------------------------------------------
@@ -320,8 +334,8 @@ class Worker(Server):
         )
         url = f"http://127.0.0.1:{port}"
         command = [str(peers.workerd_program()), "serve", str(config)]
-        with serving(place, command, url) as pid:
-            yield Running(pid, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
+        with serving(place, command, url) as started:
+            yield Running(started, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
 
 
 # --- peers ------------------------------------------------------------------------------------
@@ -349,8 +363,8 @@ class LiteLLM(Server):
         words = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
         command = [str(peers.litellm_program()), "--config", str(config), *words]
         url = f"http://127.0.0.1:{port}"
-        with serving(place, command, url, environment=environment) as pid:
-            yield Running(pid, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
+        with serving(place, command, url, environment=environment) as started:
+            yield Running(started, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
 
 
 def litellm_config(base_url: str) -> str:
@@ -389,9 +403,9 @@ class Portkey(Server):
             "NODE_ENV": "production",
             "TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost",
         }
-        with serving(place, command, url, environment=environment) as pid:
+        with serving(place, command, url, environment=environment) as started:
             yield Running(
-                pid,
+                started,
                 url + "/v1",
                 (
                     f"Authorization: Bearer {API_TOKEN}",

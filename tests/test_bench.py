@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import history, mock_upstream, pages_asked, peers, report
+from bench import history, load, mock_upstream, pages_asked, peers, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
-from bench.processes import end, free_port, start, wait_until_listening
+from bench.processes import end, free_port, start, wait_until_answering
 from catalog.classify.by_task import classify
 from catalog.pricing.costs import cost_nano_usd
 from catalog.pricing.prices import prices_from_json
@@ -37,7 +37,7 @@ def mock_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [sys.executable, "-m", "bench.mock_upstream", *words]
     process = start(command, core=CORE, log_path=log_path, folder=ROOT)
     try:
-        wait_until_listening(url, process, log_path, 20)
+        wait_until_answering(url, process, log_path, 20)
         yield url
     finally:
         end(process)
@@ -167,6 +167,17 @@ def test_the_load_generator_counts_chunks_and_requests(mock_url: str) -> None:
     # Of the last streams the end may lie outside of the window.
     assert counted["chunks"] >= counted["requests"] * 5
     assert counted["first_chunk_ms"]["p50"] > 0
+
+
+def test_an_agents_request_is_as_long_as_it_says_and_each_call_has_its_answer() -> None:
+    text = load.agent_body(MODELS[0])
+    assert 200_000 <= len(text) < 210_000
+    body = json.loads(text)
+    assert len(body["tools"]) == 60
+    turns = body["messages"][2:]
+    assert [turn["role"] for turn in turns] == ["assistant", "tool"] * (len(turns) // 2)
+    for asked, given in zip(turns[::2], turns[1::2], strict=True):
+        assert [call["id"] for call in asked["tool_calls"]] == [given["tool_call_id"]]
 
 
 @pytest.mark.parametrize("module", ["bench", "bench.load", "bench.mock_upstream", "bench.seed"])
