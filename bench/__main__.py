@@ -15,7 +15,7 @@ from typing import Any
 
 from bench import growth, measure, peers, report
 from bench.processes import DidNotStart
-from bench.servers import GATEWAY, ROOT, SERVERS, TWO_WORKERS, Server, machine
+from bench.servers import GATEWAY, ROOT, SERVERS, TWO_WORKERS, VARIANTS, Server, machine
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULT = Path(__file__).resolve().parent / ".cache" / "result.json"
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def all_servers() -> tuple[Server, ...]:
-    return (*SERVERS, TWO_WORKERS)
+    return (*SERVERS, *VARIANTS, TWO_WORKERS)
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +238,8 @@ QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False)
 
 
 def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
+    if server.is_brief:
+        plan = replace(plan, large_bodies=False, memory=False, streams_held=False)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         place = Place(Path(name), mock.url, cores.server, cores.load)
         Path(name).chmod(0o755)  # nginx's worker runs as another user

@@ -6,7 +6,7 @@ answer comes whole after those 5 ms. Each chunk has the time at which it was sen
 that a load generator on the same machine knows how long it took.
 
 Pictures come as Workers AI sends them (`/ai/run/…`, base64 in JSON, in an envelope) and as OpenAI
-does (`/images/generations`), for gateways that know only that.
+does (`/images/generations`), for gateways that know only that. It also takes traces and metrics.
 """
 
 import argparse
@@ -261,6 +261,7 @@ class Answers:
         self.no_more_pages = enveloped([])
         self.chat_schema = enveloped(CHAT_SCHEMA)
         self.image_schema = enveloped(IMAGE_SCHEMA)
+        self.taken = answer_bytes("200 OK", b"")
         missing = b'{"result":null,"success":false,"errors":[{"code":7000,"message":"No route"}]}'
         self.missing = answer_bytes("404 Not Found", missing)
 
@@ -274,6 +275,8 @@ class Answers:
             return self.catalog if b"page=1&" in path or b"page" not in path else self.no_more_pages
         if b"/models/schema" in path:
             return self.image_schema if b"flux" in path else self.chat_schema
+        if path in (b"/v1/traces", b"/v1/metrics"):
+            return self.taken
         return None if path.endswith(b"/chat/completions") else self.missing
 
 

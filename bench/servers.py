@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench import peers, services
 from bench.mock_upstream import ACCOUNT_ID, API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
@@ -77,12 +77,15 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`first_streams` is the number at which the search for the most streams begins."""
+    """`first_streams` is the number at which the search for the most streams begins. `is_brief`
+    leaves out what is the same for all rows of its kind: memory, streams held, large bodies, TLS.
+    """
 
     name: str
     title: str
     does: str
     first_streams: int
+    is_brief: bool = False
 
     def missing(self) -> str:
         """Why it cannot be run here; empty when it can."""
@@ -125,12 +128,26 @@ def serving(
 # --- this gateway -----------------------------------------------------------------------------
 
 
+RATES = ("--rpm", "1000000000", "--tpm", "1000000000000", "--concurrency", "1000000")
+BUDGETS = (
+    *("--daily-usd", "1000000", "--monthly-usd", "1000000", "--total-usd", "1000000"),
+    *("--daily-neurons", "1000000000"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway(Server):
-    """Everything on: a key with every limit, the durable ledger, the access log."""
+    """Everything on: a key with every limit, the durable ledger, the access log.
+
+    `limits` are those of the requests' key: "all" that a key can have of itself, "none", or
+    "teams": these, those of its team and of everybody, and some on its models.
+    """
 
     workers: int = 1
     with_services: bool = False
+    limits: Literal["all", "none", "teams"] = "all"
+    # Spans and metrics go to the mock, which takes them.
+    traced: bool = False
     # What the database holds before the start, and other settings.
     keys: int = 0
     log_rows: int = 0
@@ -178,18 +195,24 @@ class Gateway(Server):
             "CLOUDFLARE_API_BASE_URL": place.mock_url + "/client/v4",
             "PORT": str(port),
             "WEB_CONCURRENCY": str(self.workers),
+            **({"OTEL_EXPORTER_OTLP_ENDPOINT": place.mock_url} if self.traced else {}),
             **self.settings,
         }
 
     def _issue_key(self, environment: dict[str, str]) -> str:
-        """A key that has every limit, each too high to be reached."""
-        limits = ["--rpm", "1000000000", "--tpm", "1000000000000", "--concurrency", "1000000"]
-        budgets = [
-            *("--daily-usd", "1000000", "--monthly-usd", "1000000", "--total-usd", "1000000"),
-            *("--daily-neurons", "1000000000", "--models", "@cf/*", "--endpoints", "chat,images"),
-        ]
-        words = ["issue_key", "bench", "--owner", "bench", *limits, *budgets]
-        return manage(environment, *words).strip().splitlines()[-1]
+        """A key whose limits are each too high to be reached."""
+        words = ["issue_key", "bench", "--owner", "bench"]
+        if self.limits != "none":
+            words += [*RATES, *BUDGETS, "--models", "@cf/*", "--endpoints", "chat,images"]
+        if self.limits == "teams":
+            words += ["--limit", "rpm=1000000000 @cf/bench/*"]
+            words += ["--limit", "daily-usd=1000000 @cf/bench/*"]
+        key = manage(environment, *words).strip().splitlines()[-1]
+        if self.limits == "teams":
+            manage(environment, "issue_team", "bench", *RATES, *BUDGETS)
+            manage(environment, "team_members", "bench", "--add", "bench")
+            manage(environment, "change_everybody", *BUDGETS)
+        return key
 
 
 def manage(environment: dict[str, str], *words: str) -> str:
@@ -433,6 +456,34 @@ SERVERS: tuple[Server, ...] = (
     ),
     BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
     Nginx("nginx", "nginx", "bytes only", first_streams=800),
+)
+# What limits and traces cost: only CPU and latency.
+VARIANTS = (
+    Gateway(
+        "gateway-free",
+        "this gateway, a key without limits",
+        "as this gateway, and nothing is counted for limits or set aside for budgets",
+        first_streams=400,
+        is_brief=True,
+        limits="none",
+    ),
+    Gateway(
+        "gateway-teams",
+        "this gateway, limits of a team and on models too",
+        "as this gateway, with as many limits of the key's team, budgets of everybody, and a rate "
+        "and a budget on the model",
+        first_streams=400,
+        is_brief=True,
+        limits="teams",
+    ),
+    Gateway(
+        "gateway-traced",
+        "this gateway, with traces and metrics",
+        "as this gateway, and every request is traced and measured for a collector",
+        first_streams=400,
+        is_brief=True,
+        traced=True,
+    ),
 )
 TWO_WORKERS = Gateway(
     "gateway-2",
