@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import growth, measure, peers, report
+from bench.gateways import GATEWAY
 from bench.processes import DidNotStart
-from bench.servers import GATEWAY, ROOT, SERVERS, TWO_WORKERS, VARIANTS, Server, machine
+from bench.server import ROOT, Server
+from bench.servers import MORE, SERVERS, machine
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULT = Path(__file__).resolve().parent / ".cache" / "result.json"
@@ -47,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def all_servers() -> tuple[Server, ...]:
-    return (*SERVERS, *VARIANTS, TWO_WORKERS)
+    return (*SERVERS, *MORE)
 
 
 def main() -> int:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.gateways import GATEWAY, Gateway
 from bench.measure import FAST, Bench, Cores, low_load, requests, running_mock
-from bench.servers import GATEWAY, Gateway, Place
+from bench.server import Place
 
 CLIENTS = (1, 8, 64, 512)
 KEYS = (10, 1000, 100_000)

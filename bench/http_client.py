@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from bench.load import chat_body
+from bench.bodies import chat_body
 from bench.mock_upstream import API_PATH, model_name
 from bench.processes import end, free_port, start, wait_until_listening
 from workers_ai.http.pool import ConnectionPool

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, rss_mib, start, wait_until_listening
-from bench.servers import ROOT, Place, Running, Server, Started
+from bench.server import ROOT, Place, Running, Server, Started
 
 Figures = dict[str, float]
 FAST = model_name(100, 0)

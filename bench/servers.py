@@ -9,224 +9,16 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import version as package_version
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
 
-from bench import peers, services
-from bench.mock_upstream import ACCOUNT_ID, API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
-from bench.processes import end as end_process
-from bench.processes import free_port, start, wait_until_answering
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-# Where a server has one key for all.
-SHARED_KEY = "sk-bench"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a server runs, and its upstream. `folder` is empty and is deleted afterwards."""
-
-    folder: Path
-    mock_url: str
-    server_core: int
-    load_core: int
-
-    @property
-    def log_path(self) -> Path:
-        return self.folder / "server.log"
-
-    @property
-    def openai_base_url(self) -> str:
-        """Workers AI's endpoints in OpenAI's dialect, on the mock."""
-        return f"{self.mock_url}{API_PATH}/v1"
-
-
-class Started(NamedTuple):
-    """A process, and how long after its start it gave its first answer."""
-
-    pid: int
-    after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    started: Started
-    base_url: str
-    headers: tuple[str, ...] = ()
-
-    @property
-    def pid(self) -> int:
-        return self.started.pid
-
-    @property
-    def chat_url(self) -> str:
-        return self.base_url + "/chat/completions"
-
-    @property
-    def image_url(self) -> str:
-        return self.base_url + "/images/generations"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """`first_streams` is the number at which the search for the most streams begins. `is_brief`
-    leaves out what is the same for all rows of its kind: memory, streams held, large bodies, TLS.
-    """
-
-    name: str
-    title: str
-    does: str
-    first_streams: int
-    is_brief: bool = False
-
-    def missing(self) -> str:
-        """Why it cannot be run here; empty when it can."""
-        return ""
-
-    def version(self) -> str:
-        return ""
-
-    @contextmanager
-    def running(self, place: Place) -> Iterator[Running]:
-        raise NotImplementedError
-        yield
-
-
-@contextmanager
-def serving(
-    place: Place,
-    command: Sequence[str],
-    url: str,
-    *,
-    environment: dict[str, str] | None = None,
-    folder: Path | None = None,
-) -> Iterator[Started]:
-    """The process id of the command, once it answers at the URL, and the seconds until then."""
-    began = time.monotonic()
-    process = start(
-        command,
-        core=place.server_core,
-        log_path=place.log_path,
-        environment=environment,
-        folder=folder or place.folder,
-    )
-    try:
-        wait_until_answering(url, process, place.log_path)
-        yield Started(process.pid, time.monotonic() - began)
-    finally:
-        end_process(process)
-
-
-# --- this gateway -----------------------------------------------------------------------------
-
-
-RATES = ("--rpm", "1000000000", "--tpm", "1000000000000", "--concurrency", "1000000")
-BUDGETS = (
-    *("--daily-usd", "1000000", "--monthly-usd", "1000000", "--total-usd", "1000000"),
-    *("--daily-neurons", "1000000000"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway(Server):
-    """Everything on: a key with every limit, the durable ledger, the access log.
-
-    `limits` are those of the requests' key: "all" that a key can have of itself, "none", or
-    "teams": these, those of its team and of everybody, and some on its models.
-    """
-
-    workers: int = 1
-    with_services: bool = False
-    limits: Literal["all", "none", "teams"] = "all"
-    # Spans and metrics go to the mock, which takes them.
-    traced: bool = False
-    # What the database holds before the start, and other settings.
-    keys: int = 0
-    log_rows: int = 0
-    settings: dict[str, str] = field(default_factory=dict)
-
-    def missing(self) -> str:
-        return services.missing() if self.with_services else ""
-
-    def version(self) -> str:
-        names = ("django", "djangorestframework", "uvicorn", "httptools", "orjson")
-        return ", ".join(f"{name} {package_version(name)}" for name in names)
-
-    @contextmanager
-    def running(self, place: Place) -> Iterator[Running]:
-        with ExitStack() as stack:
-            port = free_port()
-            environment = self._environment(place, port)
-            if self.with_services:
-                environment["DATABASE_URL"] = stack.enter_context(
-                    services.postgres(place.load_core)
-                )
-                environment["REDIS_URL"] = stack.enter_context(services.redis(place.load_core))
-            manage(environment, "migrate", "-v0")
-            manage(environment, "refresh_catalog")
-            key = self._issue_key(environment)
-            if self.keys or self.log_rows:
-                words = ["--keys", str(self.keys), "--rows", str(self.log_rows)]
-                python(environment, "-m", "bench.seed", *words)
-            url = f"http://127.0.0.1:{port}"
-            command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-            started = stack.enter_context(
-                serving(place, command, url, environment=environment, folder=ROOT)
-            )
-            yield Running(started, url + "/v1", (f"Authorization: Bearer {key}",))
-
-    def _environment(self, place: Place, port: int) -> dict[str, str]:
-        return {
-            **os.environ,
-            "ENV_FILE": os.devnull,
-            "SECRET_KEY": "only-for-the-benchmark-which-signs-nothing",
-            "HTTPS": "off",
-            "DATABASE_URL": f"sqlite:///{place.folder / 'gateway.sqlite3'}",
-            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
-            "CLOUDFLARE_API_TOKEN": API_TOKEN,
-            "CLOUDFLARE_API_BASE_URL": place.mock_url + "/client/v4",
-            "PORT": str(port),
-            "WEB_CONCURRENCY": str(self.workers),
-            **({"OTEL_EXPORTER_OTLP_ENDPOINT": place.mock_url} if self.traced else {}),
-            **self.settings,
-        }
-
-    def _issue_key(self, environment: dict[str, str]) -> str:
-        """A key whose limits are each too high to be reached."""
-        words = ["issue_key", "bench", "--owner", "bench"]
-        if self.limits != "none":
-            words += [*RATES, *BUDGETS, "--models", "@cf/*", "--endpoints", "chat,images"]
-        if self.limits == "teams":
-            words += ["--limit", "rpm=1000000000 @cf/bench/*"]
-            words += ["--limit", "daily-usd=1000000 @cf/bench/*"]
-        key = manage(environment, *words).strip().splitlines()[-1]
-        if self.limits == "teams":
-            manage(environment, "issue_team", "bench", *RATES, *BUDGETS)
-            manage(environment, "team_members", "bench", "--add", "bench")
-            manage(environment, "change_everybody", *BUDGETS)
-        return key
-
-
-def manage(environment: dict[str, str], *words: str) -> str:
-    return python(environment, "manage.py", *words)
-
-
-def python(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)} failed: {done.stderr[-500:]}")
-    return done.stdout
-
+from bench import peers
+from bench.gateways import GATEWAY, TWO_WORKERS, VARIANTS
+from bench.mock_upstream import API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
+from bench.processes import free_port
+from bench.server import ROOT, SHARED_KEY, Place, Running, Server, serving
 
 # --- limits -----------------------------------------------------------------------------------
 
@@ -438,12 +230,6 @@ class Portkey(Server):
             )
 
 
-GATEWAY = Gateway(
-    "gateway",
-    "this gateway",
-    "key, limits, strict parsing and writing of every chunk, durable row, access log",
-    first_streams=400,
-)
 SERVERS: tuple[Server, ...] = (
     GATEWAY,
     Portkey("portkey", "Portkey", "no key check, no record", first_streams=200),
@@ -456,43 +242,8 @@ SERVERS: tuple[Server, ...] = (
     ),
     BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
     Nginx("nginx", "nginx", "bytes only", first_streams=800),
-)
-# What limits and traces cost: only CPU and latency.
-VARIANTS = (
-    Gateway(
-        "gateway-free",
-        "this gateway, a key without limits",
-        "as this gateway, and nothing is counted for limits or set aside for budgets",
-        first_streams=400,
-        is_brief=True,
-        limits="none",
-    ),
-    Gateway(
-        "gateway-teams",
-        "this gateway, limits of a team and on models too",
-        "as this gateway, with as many limits of the key's team, budgets of everybody, and a rate "
-        "and a budget on the model",
-        first_streams=400,
-        is_brief=True,
-        limits="teams",
-    ),
-    Gateway(
-        "gateway-traced",
-        "this gateway, with traces and metrics",
-        "as this gateway, and every request is traced and measured for a collector",
-        first_streams=400,
-        is_brief=True,
-        traced=True,
-    ),
-)
-TWO_WORKERS = Gateway(
-    "gateway-2",
-    "this gateway, 2 workers, PostgreSQL, Redis",
-    "as above, with limits shared through Redis",
-    first_streams=400,
-    workers=2,
-    with_services=True,
-)
+)  # Beside them in a full run.
+MORE: tuple[Server, ...] = (*VARIANTS, TWO_WORKERS)
 
 
 def machine() -> str:

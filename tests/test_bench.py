@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import history, load, mock_upstream, pages_asked, peers, report
+from bench import bodies, history, mock_upstream, pages_asked, peers, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_answering
 from catalog.classify.by_task import classify
@@ -170,7 +170,7 @@ def test_the_load_generator_counts_chunks_and_requests(mock_url: str) -> None:
 
 
 def test_an_agents_request_is_as_long_as_it_says_and_each_call_has_its_answer() -> None:
-    text = load.agent_body(MODELS[0])
+    text = bodies.agent_body(MODELS[0])
     assert 200_000 <= len(text) < 210_000
     body = json.loads(text)
     assert len(body["tools"]) == 60

@@ -1,0 +1,111 @@
+"""A server as the benchmark sees it: where it runs, how it starts, what asks it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.mock_upstream import API_PATH
+from bench.processes import end as end_process
+from bench.processes import start, wait_until_answering
+
+ROOT = Path(__file__).resolve().parent.parent
+# Where a server has one key for all.
+SHARED_KEY = "sk-bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server runs, and its upstream. `folder` is empty and is deleted afterwards."""
+
+    folder: Path
+    mock_url: str
+    server_core: int
+    load_core: int
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def openai_base_url(self) -> str:
+        """Workers AI's endpoints in OpenAI's dialect, on the mock."""
+        return f"{self.mock_url}{API_PATH}/v1"
+
+
+class Started(NamedTuple):
+    """A process, and how long after its start it gave its first answer."""
+
+    pid: int
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    started: Started
+    base_url: str
+    headers: tuple[str, ...] = ()
+
+    @property
+    def pid(self) -> int:
+        return self.started.pid
+
+    @property
+    def chat_url(self) -> str:
+        return self.base_url + "/chat/completions"
+
+    @property
+    def image_url(self) -> str:
+        return self.base_url + "/images/generations"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`first_streams` is the number at which the search for the most streams begins. `is_brief`
+    leaves out what is the same for all rows of its kind: memory, streams held, large bodies, TLS.
+    """
+
+    name: str
+    title: str
+    does: str
+    first_streams: int
+    is_brief: bool = False
+
+    def missing(self) -> str:
+        """Why it cannot be run here; empty when it can."""
+        return ""
+
+    def version(self) -> str:
+        return ""
+
+    @contextmanager
+    def running(self, place: Place) -> Iterator[Running]:
+        raise NotImplementedError
+        yield
+
+
+@contextmanager
+def serving(
+    place: Place,
+    command: Sequence[str],
+    url: str,
+    *,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> Iterator[Started]:
+    """The process id of the command, once it answers at the URL, and the seconds until then."""
+    began = time.monotonic()
+    process = start(
+        command,
+        core=place.server_core,
+        log_path=place.log_path,
+        environment=environment,
+        folder=folder or place.folder,
+    )
+    try:
+        wait_until_answering(url, process, place.log_path)
+        yield Started(process.pid, time.monotonic() - began)
+    finally:
+        end_process(process)
