@@ -21,6 +21,10 @@ from management_api.models import KeptAnswer
 from management_api.problems import Problem
 
 KEPT: Final = timedelta(hours=24)
+# Of one token; the oldest go first.
+MOST_KEPT: Final = 10_000
+# How often it is looked whether there are more, in answers.
+_LOOKED_EVERY: Final = 50
 # The fields of answers that are shown once.
 SECRETS: Final = frozenset({"key"})
 REPLAYED: Final = "Idempotency-Replayed"
@@ -61,7 +65,16 @@ def done_once(
             kept.save(update_fields=["status", "body", "headers"])
         else:
             kept.delete()
+        if kept.pk is not None and kept.pk % _LOOKED_EVERY == 0:
+            _forget_oldest(kept)
     return response
+
+
+def _forget_oldest(newest: KeptAnswer) -> None:
+    same = KeptAnswer.objects.filter(token_id=newest.token_id)
+    beyond = same.order_by("-pk").values_list("pk", flat=True)[MOST_KEPT : MOST_KEPT + 1]
+    for pk in list(beyond):
+        same.filter(pk__lte=pk).delete()
 
 
 def _again(kept: KeptAnswer, sent: str) -> Response:

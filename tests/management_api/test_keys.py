@@ -4,6 +4,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from keys.models import Key, Limit
+from management_api import idempotency
+from management_api.models import KeptAnswer
 from tests.keys.factories import issued, user
 from tests.management_api.api_client import Api, assert_problem, new_token
 
@@ -82,95 +84,94 @@ def test_lists_are_filtered_and_come_in_pages(api):
     assert [key["id"] for key in api.get("/keys/?state=revoked").json()["data"]] == ids[:1]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+BAD_QUERIES = [
         "cursor=x", "cursor=%00", "cursor=%FF", "cursor=LTE", "page_size=0", "page_size=201",
         "page_size=" + "9" * 30, "state=alive", "state=active&state=active", "team=x",
         "team=" + "9" * 30, "owner=%00", "nothing=1", "format=xml",
         "cursor=" + "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5",
-    ],
-)  # fmt: skip
-def test_parameters_that_cannot_be_used_are_named(api, query):
-    told = assert_problem(api.get(f"/keys/?{query}"), 400, "invalid_parameter")
-    assert told["errors"][0]["pointer"].startswith("?")
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({"name": ""}, "#/name"),
-        ({"name": None}, "#/name"),
-        ({"name": 5}, "#/name"),
-        ({"name": "x" * 121}, "#/name"),
-        ({"owner": "nobody"}, "#/owner"),
-        ({"owner": "gone"}, "#/owner"),
-        ({"id": 1}, "#/id"),
-        ({"revoked_at": None}, "#/revoked_at"),
-        ({"is_static": True}, "#/is_static"),
-        ({"owner_id": 1}, "#/owner_id"),
-        ({"capture_text": True}, "#/capture_text"),
-        ({"a/b~c": 1}, "#/a~1b~0c"),
-        ({"expires_at": "2020-01-01"}, "#/expires_at"),
-        ({"expires_at": "soon"}, "#/expires_at"),
-        ({"expires_at": "0001-01-01T00:00:00+14:00"}, "#/expires_at"),
-        ({"queue_weight": 0}, "#/queue_weight"),
-        ({"queue_weight": 10**30}, "#/queue_weight"),
-        ({"limits": None}, "#/limits"),
-        ({"limits": []}, "#/limits"),
-        ({"limits": {"rpm": 0}}, "#/limits/rpm"),
-        ({"limits": {"rpm": -1}}, "#/limits/rpm"),
-        ({"limits": {"rpm": True}}, "#/limits/rpm"),
-        ({"limits": {"rpm": 1.5}}, "#/limits/rpm"),
-        ({"limits": {"rpm": 2**64}}, "#/limits/rpm"),
-        ({"limits": {"rpm": "9" * 5000}}, "#/limits/rpm"),
-        ({"limits": {"daily_usd": "a lot"}}, "#/limits/daily_usd"),
-        ({"limits": {"daily_usd": 1e400}}, ""),
-        ({"limits": {"daily_usd": {}}}, "#/limits/daily_usd"),
-        ({"limits": {"RPM": 1}}, "#/limits/RPM"),
-        ({"limits": {"limit": ["rpm=20"]}}, "#/limits/limit/0"),
-        ({"limits": {"limit": ["rpm=2 a", "rpm=3 a"]}}, "#/limits/limit"),
-        ({"limits": {"limit": ["rpm= a"]}}, "#/limits/limit/0"),
-        ({"limits": {"user_limit": ["x"]}}, "#/limits/user_limit/0"),
-        ({"limits": {"networks": ["10.0.0.1/8"]}}, "#/limits/networks"),
-        ({"limits": {"endpoints": ["cooking"]}}, "#/limits/endpoints"),
-        ({"limits": {"models": [""]}}, "#/limits/models/0"),
-        ({"limits": {"models": "x"}}, "#/limits/models"),
-    ],
-)
-def test_a_field_that_cannot_be_used_is_named_and_nothing_is_made(api, body, pointer):
+def test_parameters_that_cannot_be_used_are_named(api):
+    for query in BAD_QUERIES:
+        told = assert_problem(api.get(f"/keys/?{query}"), 400, "invalid_parameter")
+        assert told["errors"][0]["pointer"].startswith("?"), query
+
+
+BAD_FIELDS = [
+    ({"name": ""}, "#/name"),
+    ({"name": None}, "#/name"),
+    ({"name": 5}, "#/name"),
+    ({"name": "x" * 121}, "#/name"),
+    ({"owner": "nobody"}, "#/owner"),
+    ({"owner": "gone"}, "#/owner"),
+    ({"id": 1}, "#/id"),
+    ({"revoked_at": None}, "#/revoked_at"),
+    ({"is_static": True}, "#/is_static"),
+    ({"owner_id": 1}, "#/owner_id"),
+    ({"capture_text": True}, "#/capture_text"),
+    ({"a/b~c": 1}, "#/a~1b~0c"),
+    ({"expires_at": "2020-01-01"}, "#/expires_at"),
+    ({"expires_at": "soon"}, "#/expires_at"),
+    ({"expires_at": "0001-01-01T00:00:00+14:00"}, "#/expires_at"),
+    ({"queue_weight": 0}, "#/queue_weight"),
+    ({"queue_weight": 10**30}, "#/queue_weight"),
+    ({"limits": None}, "#/limits"),
+    ({"limits": []}, "#/limits"),
+    ({"limits": {"rpm": 0}}, "#/limits/rpm"),
+    ({"limits": {"rpm": -1}}, "#/limits/rpm"),
+    ({"limits": {"rpm": True}}, "#/limits/rpm"),
+    ({"limits": {"rpm": 1.5}}, "#/limits/rpm"),
+    ({"limits": {"rpm": 2**64}}, "#/limits/rpm"),
+    ({"limits": {"rpm": "9" * 5000}}, "#/limits/rpm"),
+    ({"limits": {"daily_usd": "a lot"}}, "#/limits/daily_usd"),
+    ({"limits": {"daily_usd": 1e400}}, ""),
+    ({"limits": {"daily_usd": {}}}, "#/limits/daily_usd"),
+    ({"limits": {"RPM": 1}}, "#/limits/RPM"),
+    ({"limits": {"limit": ["rpm=20"]}}, "#/limits/limit/0"),
+    ({"limits": {"limit": ["rpm=2 a", "rpm=3 a"]}}, "#/limits/limit"),
+    ({"limits": {"limit": ["rpm= a"]}}, "#/limits/limit/0"),
+    ({"limits": {"user_limit": ["x"]}}, "#/limits/user_limit/0"),
+    ({"limits": {"networks": ["10.0.0.1/8"]}}, "#/limits/networks"),
+    ({"limits": {"endpoints": ["cooking"]}}, "#/limits/endpoints"),
+    ({"limits": {"models": [""]}}, "#/limits/models/0"),
+    ({"limits": {"models": "x"}}, "#/limits/models"),
+]
+
+
+def test_a_field_that_cannot_be_used_is_named_and_nothing_is_made(api):
     user("ada")
     user("gone", is_active=False)
-    refused = api.post("/keys/", {"name": "ci", "owner": "ada", **body})
-    if pointer:
-        assert_problem(refused, 422, "invalid_fields", pointer)
-    else:
-        assert_problem(refused, 400, "unreadable_json")
+    for body, pointer in BAD_FIELDS:
+        refused = api.post("/keys/", {"name": "ci", "owner": "ada", **body})
+        if pointer:
+            assert_problem(refused, 422, "invalid_fields", pointer)
+        else:
+            assert_problem(refused, 400, "unreadable_json")
     assert not Key.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"{", 400),
-        (b"[]", 400),
-        (b'"x"', 400),
-        (b"\xff", 400),
-        (b'{"name": "a\\u0000"}', 400),
-        (b'{"name": "\\ud800"}', 400),
-        (b'{"\\ud800": 1}', 400),
-        (b'{"name": 1, "name": 2}', 400),
-        (b'{"name": NaN}', 400),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, 400),
-        (b"[" * 100_000, 400),
-        (b'{"x":' + b"9" * 6000 + b"}", 400),
-        (b'{"x":"' + b"x" * 300_000 + b'"}', 413),
-    ],
-    ids=range(13),
-)
-def test_bodies_that_cannot_be_read_are_refused(api, body, status):
-    sent = {"data": body, "content_type": "application/json", "headers": api.headers}
-    assert_problem(api.http.post("/api/keys/", **sent), status)
+BAD_BODIES = [
+    (b"{", 400),
+    (b"[]", 400),
+    (b'"x"', 400),
+    (b"\xff", 400),
+    (b'{"name": "a\\u0000"}', 400),
+    (b'{"name": "\\ud800"}', 400),
+    (b'{"\\ud800": 1}', 400),
+    (b'{"name": 1, "name": 2}', 400),
+    (b'{"name": NaN}', 400),
+    (b'{"a":' * 5000 + b"1" + b"}" * 5000, 400),
+    (b"[" * 100_000, 400),
+    (b'{"x":' + b"9" * 6000 + b"}", 400),
+    (b'{"x":"' + b"x" * 300_000 + b'"}', 413),
+]
+
+
+def test_bodies_that_cannot_be_read_are_refused(api):
+    for body, status in BAD_BODIES:
+        sent = {"data": body, "content_type": "application/json", "headers": api.headers}
+        assert_problem(api.http.post("/api/keys/", **sent), status)
 
 
 def test_other_failures_are_problems_too(api):
@@ -231,8 +232,6 @@ def test_a_post_that_is_sent_twice_is_done_once(api):
 
 
 def test_answers_are_kept_without_their_secrets(api):
-    from management_api.models import KeptAnswer
-
     text = made_with_key(api)
     assert text not in str(list(KeptAnswer.objects.values()))
 
@@ -240,3 +239,12 @@ def test_answers_are_kept_without_their_secrets(api):
 def made_with_key(api):
     user("ada")
     return api.post("/keys/", {"name": "ci", "owner": "ada"}, idempotency_key="k").json()["key"]
+
+
+def test_of_a_tokens_answers_the_newest_are_kept(api, monkeypatch):
+    monkeypatch.setattr(idempotency, "MOST_KEPT", 2)
+    monkeypatch.setattr(idempotency, "_LOOKED_EVERY", 1)
+    for name in "abcd":
+        assert api.post("/teams/", {"name": name}, idempotency_key=name).status_code == 201
+    assert KeptAnswer.objects.count() == 2
+    assert api.post("/teams/", {"name": "d"}, idempotency_key="d").status_code == 201

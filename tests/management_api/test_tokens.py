@@ -45,23 +45,23 @@ def test_commands_issue_list_and_revoke_a_token():
     ]
 
 
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        (["--scopes", "keys:admin", "--expires", "2027-01-31"], "--scopes is 'keys:admin'"),
-        (["--scopes", "", "--expires", "2027-01-31"], "--scopes is ''"),
-        (["--scopes", "keys:read", "--expires", "2020-01-31"], "--expires: This moment is over"),
-        (["--scopes", "keys:read", "--expires", "soon"], "--expires is 'soon'"),
-        (
-            ["--scopes", "keys:read", "--expires", "2027-01-31", "--networks", "10.0.0.1/8"],
-            "--networks: '10.0.0.1/8' is not a network",
-        ),
-        (["--scopes", "keys:read", "--expires", "2027-01-31", "--rpm", "0"], "--rpm"),
-    ],
-)
-def test_a_token_that_cannot_be_made_is_refused_by_option(words, problem):
-    with pytest.raises(CommandError, match=problem.replace("(", r"\(")):
-        ran("issue_service_token", "terraform", *words)
+BAD_OPTIONS = [
+    (["--scopes", "keys:admin", "--expires", "2027-01-31"], "--scopes is 'keys:admin'"),
+    (["--scopes", "", "--expires", "2027-01-31"], "--scopes is ''"),
+    (["--scopes", "keys:read", "--expires", "2020-01-31"], "--expires: This moment is over"),
+    (["--scopes", "keys:read", "--expires", "soon"], "--expires is 'soon'"),
+    (
+        ["--scopes", "keys:read", "--expires", "2027-01-31", "--networks", "10.0.0.1/8"],
+        "--networks: '10.0.0.1/8' is not a network",
+    ),
+    (["--scopes", "keys:read", "--expires", "2027-01-31", "--rpm", "0"], "--rpm"),
+]
+
+
+def test_a_token_that_cannot_be_made_is_refused_by_option():
+    for words, problem in BAD_OPTIONS:
+        with pytest.raises(CommandError, match=problem):
+            ran("issue_service_token", "terraform", *words)
     assert not ServiceToken.objects.exists()
 
 
