@@ -4,51 +4,27 @@ Limits of a minute and of requests at once are left out: they are there to be me
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Q
 from django.utils import timezone
 
 from keys.held_limits import (
     CALENDAR,
     HeldLimit,
-    What,
     WindowName,
     effective,
     of_columns,
 )
-from keys.ledger import month_totals
 from keys.ledger.windows import Window
-from keys.models import LIMITS, DayTotal, Key, Limit, OwnerLimits, Raise, TeamTotal
+from keys.models import LIMITS, Key, Limit, OwnerLimits, Raise
+from keys.reports.use_sums import Place, Used, add, counted, place_of, spans
 from keys.scopes import HolderKind, Limits
 
-# What a limit counts → the sum that is counted.
-_SUMS: Final[dict[What, Any]] = {
-    "usd": Sum("cost_nano_usd"),
-    "neurons": Sum("neurons_micro"),
-    "requests": Sum("requests"),
-    "tokens": Sum(F("prompt_tokens") + F("completion_tokens")),
-}
-# Where a holder's use stands, and the columns that tell holders apart.
-_OF: Final[dict[HolderKind, tuple[str, ...]]] = {
-    "key": ("key_id",),
-    "owner": ("owner_id",),
-    "team": ("team_id",),
-    "user": ("key_id", "user"),
-    "everybody": (),
-}
-# Holders that one statement names; of more it reads all.
-NAMED_AT_ONCE: Final = 500
-
 CLOSED_AFTER: Final = timedelta(days=2)
-
-# A holder's id, and the person's name where the limit is for each user.
-Place = tuple[int, str]
-# By the model, what a holder has used.
-Used = dict[str, dict[What, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +52,13 @@ def limit_uses(now: datetime | None = None) -> Iterator[LimitUse]:
     for (kind, window), limits in by_place.items():
         used = _used(kind, Window(window), limits, today)
         users: dict[int, set[str]] = defaultdict(set)
-        for holder_id, user in used:
+        for holder_id, user in used if kind == "user" else ():
             users[holder_id].add(user)
         for limit in limits:
-            for user in users[limit.subject.holder_id]:
-                counted = _counted(limit, used[limit.subject.holder_id, user])
-                yield LimitUse(limit, counted, user)
+            subject = limit.subject
+            for user in users[subject.holder_id] if kind == "user" else ("",):
+                if (by_model := used.get(place_of(subject, user))) is not None:
+                    yield LimitUse(limit, counted(subject, by_model), user)
 
 
 def _in_force(now: datetime) -> tuple[HeldLimit, ...]:
@@ -125,14 +102,8 @@ class PastUse:
             return {}, begin
         known = self._known.get((kind, window, by_model))
         if known is None or known.before != open_from or not ids <= known.ids:
-            spans: Iterable[QuerySet[Any]]
-            if kind in ("team", "user"):
-                spans = [TeamTotal.objects.filter(day__gte=begin, day__lt=open_from)]
-            else:
-                spans = month_totals.spans(begin, open_from)
-            used: dict[Place, Used] = defaultdict(dict)
-            for totals in spans:
-                _add(used, totals, kind, by_model, ids)
+            used: dict[Place, Used] = {}
+            add(used, spans(kind, begin, open_from), kind, ids, by_model=by_model)
             known = self._known[kind, window, by_model] = _Past(open_from, ids, used)
         return known.used, open_from
 
@@ -155,40 +126,10 @@ def _used(
     by_model = any(limit.subject.models for limit in limits)
     ids = {limit.subject.holder_id for limit in limits}
     before, since = past.read(kind, window, by_model, ids, today)
-    found: dict[Place, Used] = defaultdict(dict)
-    for place, used in before.items():
-        found[place] = {model: dict(amounts) for model, amounts in used.items()}
-    table: Any = TeamTotal if kind in ("team", "user") else DayTotal
-    _add(found, table.objects.filter(day__gte=since), kind, by_model, ids)
+    found = {
+        place: {model: dict(amounts) for model, amounts in used.items()}
+        for place, used in before.items()
+    }
+    # Also what is booked ahead of this worker's clock.
+    add(found, spans(kind, since, today + timedelta(days=2)), kind, ids, by_model=by_model)
     return found
-
-
-def _add(
-    into: dict[Place, Used],
-    totals: QuerySet[Any],
-    kind: HolderKind,
-    by_model: bool,
-    ids: Collection[int],
-) -> None:
-    columns = _OF[kind]
-    groups = (*columns, "model") if by_model else columns
-    if columns and len(ids) <= NAMED_AT_ONCE:
-        totals = totals.filter(**{f"{columns[0]}__in": ids})
-    if kind == "user":
-        totals = totals.exclude(user="")
-    sums = {f"sum_{what}": each for what, each in _SUMS.items()}
-    rows = totals.order_by()
-    for row in rows.values(*groups).annotate(**sums) if groups else [rows.aggregate(**sums)]:
-        holder = row[columns[0]] if columns else 0
-        amounts = into[holder, row.get("user", "")].setdefault(row.get("model", ""), {})
-        for what in _SUMS:
-            amounts[what] = amounts.get(what, 0) + int(row[f"sum_{what}"] or 0)
-
-
-def _counted(limit: HeldLimit, used: Used) -> int:
-    what = limit.subject.what
-    return sum(
-        amounts.get(what, 0)
-        for model, amounts in used.items()
-        if not limit.subject.models or limit.subject.counts(model)
-    )

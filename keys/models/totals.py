@@ -10,18 +10,10 @@ TTFT_COUNTS: Final = tuple(f"ttft_count_{n}" for n in range(len(LATENCY_BOUNDS_M
 DURATION_COUNTS: Final = tuple(f"duration_count_{n}" for n in range(len(LATENCY_BOUNDS_MS) + 1))
 
 
-class Totals(models.Model):
-    """Sums over the requests of one key, owner, model and endpoint. Key, owner and model are copied
-    as in the log. 0 and "" mean none: in a unique constraint null is equal to nothing."""
+class Used(models.Model):
+    """What all totals count, of one UTC day or of a month under its first day."""
 
     day = models.DateField()
-    key_id = models.BigIntegerField(default=0)
-    key_name = models.CharField(max_length=120)
-    owner_id = models.BigIntegerField(default=0)
-    owner_name = models.CharField(max_length=150)
-    model = models.CharField(max_length=200)
-    endpoint = models.CharField(max_length=32)
-
     requests = models.BigIntegerField(default=0)
     # Status 400 and above, except for clients that disconnected.
     errors = models.BigIntegerField(default=0)
@@ -36,6 +28,22 @@ class Totals(models.Model):
     audio_ms = models.BigIntegerField(default=0)
     cost_nano_usd = models.BigIntegerField(default=0)
     neurons_micro = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class Totals(Used):
+    """Sums over the requests of one key, owner, model and endpoint. Key, owner and model are copied
+    as in the log. 0 and "" mean none: in a unique constraint null is equal to nothing."""
+
+    key_id = models.BigIntegerField(default=0)
+    key_name = models.CharField(max_length=120)
+    owner_id = models.BigIntegerField(default=0)
+    owner_name = models.CharField(max_length=150)
+    model = models.CharField(max_length=200)
+    endpoint = models.CharField(max_length=32)
+
     # The sums of what the histograms below count.
     ttft_ms = models.BigIntegerField(default=0)
     duration_ms = models.BigIntegerField(default=0)
@@ -94,7 +102,7 @@ class MonthTotal(Totals):
         ]
 
 
-class TeamTotal(models.Model):
+class TeamTotal(Used):
     """Totals of one UTC day, by team and by the person behind a key, of the requests that have one
     of them. For limits of teams and persons, and for reports.
 
@@ -102,7 +110,6 @@ class TeamTotal(models.Model):
     the day. 0 and "" mean none.
     """
 
-    day = models.DateField()
     team_id = models.BigIntegerField(default=0)
     team_name = models.CharField(max_length=120, default="")
     key_id = models.BigIntegerField(default=0)
@@ -111,19 +118,6 @@ class TeamTotal(models.Model):
     owner_name = models.CharField(max_length=150, default="")
     user = models.CharField(max_length=200, default="")
     model = models.CharField(max_length=200, default="")
-
-    requests = models.BigIntegerField(default=0)
-    errors = models.BigIntegerField(default=0)
-    client_gone = models.BigIntegerField(default=0)
-    unpriced = models.BigIntegerField(default=0)
-    prompt_tokens = models.BigIntegerField(default=0)
-    completion_tokens = models.BigIntegerField(default=0)
-    cached_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
-    images = models.BigIntegerField(default=0)
-    audio_ms = models.BigIntegerField(default=0)
-    cost_nano_usd = models.BigIntegerField(default=0)
-    neurons_micro = models.BigIntegerField(default=0)
 
     class Meta:
         verbose_name = "day's total of a team"
@@ -142,29 +136,16 @@ class TeamTotal(models.Model):
         return f"{self.day} {self.team_name} {self.user} {self.model}"
 
 
-class AccountTotal(models.Model):
+class AccountTotal(Used):
     """Totals of one UTC day, by Cloudflare account and model, of the requests that used one of
     several accounts or that waited for the account's rate. An account of "" is the only one.
 
     They are updated in the transaction that writes the rows, as `DayTotal` is.
     """
 
-    day = models.DateField()
     account = models.CharField(max_length=32, default="")
     model = models.CharField(max_length=200, default="")
 
-    requests = models.BigIntegerField(default=0)
-    errors = models.BigIntegerField(default=0)
-    client_gone = models.BigIntegerField(default=0)
-    unpriced = models.BigIntegerField(default=0)
-    prompt_tokens = models.BigIntegerField(default=0)
-    completion_tokens = models.BigIntegerField(default=0)
-    cached_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
-    images = models.BigIntegerField(default=0)
-    audio_ms = models.BigIntegerField(default=0)
-    cost_nano_usd = models.BigIntegerField(default=0)
-    neurons_micro = models.BigIntegerField(default=0)
     # Requests that waited, and for how long in all.
     waited = models.BigIntegerField(default=0)
     waited_ms = models.BigIntegerField(default=0)

@@ -2,41 +2,22 @@
 what running requests have reserved. Call it on a thread."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F
 from django.utils import timezone
 
-from keys.held_limits import HeldLimit, Subject, What
-from keys.ledger import month_totals
+from keys.held_limits import HeldLimit, Subject
 from keys.ledger.windows import Window
-from keys.models import Reservation, TeamTotal
+from keys.models import Reservation
+from keys.reports.use_sums import COLUMNS, Place, Used, add, counted, place_of, spans
 from keys.scopes import HolderKind
 
 # From this percentage on a limit is nearly used up.
 NEAR_PERCENT: Final = 80
-# Beyond this many holders all are read, since statements take only so many parameters.
-_FEW: Final = 500
-
-_SUMS: Final[dict[str, Any]] = {
-    "sum_usd": Sum("cost_nano_usd"),
-    "sum_neurons": Sum("neurons_micro"),
-    "sum_requests": Sum("requests"),
-    "sum_tokens": Sum(F("prompt_tokens") + F("completion_tokens")),
-}
-_WHATS: Final[tuple[What, ...]] = ("usd", "neurons", "requests", "tokens")
-# The columns that say whose a total or a reservation is.
-_COLUMNS: Final[dict[HolderKind, tuple[str, ...]]] = {
-    "key": ("key_id",),
-    "owner": ("owner_id",),
-    "team": ("team_id",),
-    "user": ("key_id", "user"),
-    "everybody": (),
-}
-_OF_TEAMS: Final = ("team", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +55,8 @@ class LimitUse:
         return self.percent is not None and self.percent >= 100
 
 
-class _Holders(NamedTuple):
-    """Totals that are read together."""
-
-    kind: HolderKind
-    window: Window
-
-
-# By the values of _COLUMNS: for each model the sums in the order of _WHATS.
-_Used = dict[tuple[Any, ...], dict[str, list[int]]]
+# Totals that are read together.
+_Read = tuple[HolderKind, Window]
 
 
 def read_use(
@@ -111,20 +85,17 @@ def _is_counted(subject: Subject, user: str) -> bool:
 
 def _use(
     limit: HeldLimit,
-    used: dict[_Holders, _Used],
-    running: dict[HolderKind, dict[tuple[Any, ...], list[dict[str, Any]]]],
+    used: dict[_Read, dict[Place, Used]],
+    running: dict[HolderKind, dict[Place, list[dict[str, Any]]]],
     today: date,
     user: str,
 ) -> LimitUse:
     subject = limit.subject
-    window = Window(subject.window)
-    name, place = _name_of(subject, user), _WHATS.index(subject.what)
-    by_model = used[_Holders(subject.holder_kind, window)].get(name, {})
-    sums = (sums[place] for model, sums in by_model.items() if subject.counts(model))
+    window, place = Window(subject.window), place_of(subject, user)
     begin, end = window.begin(today), window.end(today)
     reserved = sum(
         one[subject.what]
-        for one in running[subject.holder_kind].get(name, ())
+        for one in running[subject.holder_kind].get(place, ())
         if begin <= one["day"]
         and (end is None or one["day"] < end)
         # One of an unknown model counts as one of any.
@@ -132,71 +103,41 @@ def _use(
     )
     reset = window.reset_at(today)
     resets_at = None if reset is None else datetime.fromtimestamp(reset, UTC)
-    return LimitUse(limit, sum(sums), reserved, resets_at)
+    by_model = used[subject.holder_kind, window].get(place, {})
+    return LimitUse(limit, counted(subject, by_model), reserved, resets_at)
 
 
-def _name_of(subject: Subject, user: str) -> tuple[Any, ...]:
-    if subject.holder_kind == "everybody":
-        return ()
-    return (subject.holder_id, user) if subject.holder_kind == "user" else (subject.holder_id,)
-
-
-def _running(now: datetime) -> dict[HolderKind, dict[tuple[Any, ...], list[dict[str, Any]]]]:
+def _running(now: datetime) -> dict[HolderKind, dict[Place, list[dict[str, Any]]]]:
     """Reservations by their holders. There are only as many as running requests."""
     rows = Reservation.objects.filter(expires_at__gt=now).values(
         *("key_id", "owner_id", "team_id", "user", "model", "day", "requests", "tokens"),
         usd=F("cost_nano_usd"),
         neurons=F("neurons_micro"),
     )
-    running: dict[HolderKind, dict[tuple[Any, ...], list[dict[str, Any]]]] = {
-        kind: defaultdict(list) for kind in _COLUMNS
+    running: dict[HolderKind, dict[Place, list[dict[str, Any]]]] = {
+        kind: defaultdict(list) for kind in COLUMNS
     }
     for row in rows:
-        for kind, columns in _COLUMNS.items():
+        for kind, columns in COLUMNS.items():
             running[kind][tuple(row[column] for column in columns)].append(row)
     return running
 
 
-def _read_totals(limits: Iterable[HeldLimit], today: date, user: str) -> dict[_Holders, _Used]:
-    groups: dict[_Holders, list[Subject]] = defaultdict(list)
+def _read_totals(
+    limits: Iterable[HeldLimit], today: date, user: str
+) -> dict[_Read, dict[Place, Used]]:
+    groups: dict[_Read, list[Subject]] = defaultdict(list)
     for limit in limits:
-        subject = limit.subject
-        groups[_Holders(subject.holder_kind, Window(subject.window))].append(subject)
-    return {
-        holders: _sums(
-            _totals(holders, {subject.holder_id for subject in subjects}, today, user),
-            _COLUMNS[holders.kind],
+        groups[limit.subject.holder_kind, Window(limit.subject.window)].append(limit.subject)
+    found: dict[_Read, dict[Place, Used]] = {}
+    for (kind, window), subjects in groups.items():
+        end = window.end(today) or today + timedelta(days=1)
+        add(
+            found.setdefault((kind, window), {}),
+            spans(kind, window.begin(today), end),
+            kind,
+            {subject.holder_id for subject in subjects},
             by_model=any(subject.models for subject in subjects),
+            user=user,
         )
-        for holders, subjects in groups.items()
-    }
-
-
-def _totals(holders: _Holders, ids: set[int], today: date, user: str) -> Iterator[QuerySet[Any]]:
-    begin, end = holders.window.begin(today), holders.window.end(today)
-    whose = Q()
-    if holders.kind != "everybody" and len(ids) <= _FEW:
-        whose = Q(**{f"{_COLUMNS[holders.kind][0]}__in": ids})
-    if holders.kind == "user":
-        whose &= Q(user=user)
-    if holders.kind in _OF_TEAMS:
-        within = Q() if end is None else Q(day__gte=begin, day__lt=end)
-        yield TeamTotal.objects.filter(whose & within)
-        return
-    for totals in month_totals.spans(begin, end or today + timedelta(days=1)):
-        yield totals.filter(whose)
-
-
-def _sums(totals: Iterable[QuerySet[Any]], columns: Sequence[str], by_model: bool) -> _Used:
-    used: _Used = {}
-    names = (*columns, "model") if by_model else columns
-    for some in totals:
-        rows = (
-            some.order_by().values(*names).annotate(**_SUMS) if names else [some.aggregate(**_SUMS)]
-        )
-        for row in rows:
-            by = used.setdefault(tuple(row[column] for column in columns), {})
-            into = by.setdefault(row["model"] if by_model else "", [0] * len(_WHATS))
-            for place, name in enumerate(_SUMS):
-                into[place] += int(row[name] or 0)
-    return used
+    return found
