@@ -7,11 +7,15 @@ larger numbers.
 import asyncio
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,6 +25,8 @@ from django.utils import timezone
 
 from keys.ledger.reservations import LEASE
 from keys.models import DayTotal, Key, RequestLog, Reservation
+from keys.reports.month_report import month_report
+from keys.teams import join, make_team
 from tests.gateway import ROOT, GatewayProcess
 from tests.keys.load import (
     MIXED_KINDS,
@@ -131,10 +137,13 @@ def key_facts(gateway: GatewayProcess, key: str) -> dict[str, Any]:
 
 
 async def kill_under_load(
-    gateway: GatewayProcess, key: str, kill: Callable[[], None], *, count: int = 24
+    gateway: GatewayProcess, keys: Sequence[str], kill: Callable[[], None], *, count: int = 24
 ) -> list[Asked]:
     """Kills in the middle of the traffic, which goes on as soon as somebody answers again."""
-    async with callers(gateway, key) as client, Load((client, count)) as load:
+    async with AsyncExitStack() as stack:
+        each = [await stack.enter_async_context(callers(gateway, key)) for key in keys]
+        load = Load(*((client, count // len(keys)) for client in each))
+        await stack.enter_async_context(load)
         await load.until_whole(60)
         await asyncio.to_thread(kill)
         await load.until_whole(60)
@@ -142,6 +151,40 @@ async def kill_under_load(
     broken = [one for one in asked if not one.whole and one.kind != "left stream"]
     assert broken, "nothing was in flight when the kill came, so it proves nothing"
     return asked
+
+
+def team_keys(gateway: GatewayProcess, count: int) -> dict[str, tuple[Key, str]]:
+    """A key with a budget in each of so many teams, by their names."""
+    made = {}
+    for number in range(count):
+        name = f"team {number}"
+        key, text = gateway.issue(name, f"member {number}", daily_budget_nano_usd=MUCH_NANO_USD)
+        gateway.database(partial(_join_new_team, name, key.owner))
+        made[name] = key, text
+    return made
+
+
+def _join_new_team(name: str, user: Any) -> None:
+    join(make_team(name)[0], user)
+
+
+def assert_teams_agree(gateway: GatewayProcess, keys: dict[str, tuple[Key, str]]) -> None:
+    """Rows, totals, the month's report, `GET /v1/key` and /metrics, to the nano-dollar."""
+    month = datetime.now(UTC).date().replace(day=1)
+    report = gateway.database(lambda: month_report(month, "team"))
+    reported = {line.names["team"]: line.sums for line in report.lines}
+    metrics = httpx.get(gateway.url + "/metrics").text
+    for name, (key, text) in keys.items():
+        rows = gateway.rows(key_id=key.pk)
+        assert {row.team_name for row in rows} == {name}
+        paid = sum(row.cost_nano_usd or 0 for row in rows)
+        assert paid > 0
+        totals = gateway.database(partial(_totals_of, key.pk))
+        assert (totals["requests"], totals["cost_nano_usd"]) == (len(rows), paid)
+        assert (reported[name]["requests"], reported[name]["cost_nano_usd"]) == (len(rows), paid)
+        assert round(key_facts(gateway, text)["usage"] * 1e9) == paid
+        [counted] = re.findall(rf'gateway_team_cost_usd_total{{team="{name}"}} (\S+)', metrics)
+        assert round(float(counted) * 1e9) == paid
 
 
 def kill_a_worker(gateway: GatewayProcess) -> None:

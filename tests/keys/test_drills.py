@@ -28,6 +28,7 @@ from workers_ai.simulator.serve import RunningSimulator
 # Slow commits, so that an answer which did not wait for its row would be caught; patience, so that
 # a machine that is busy with other things turns nobody away.
 SLOW = {"LEDGER_COMMIT_DELAY_MS": "10", "BUDGET_TIMEOUT": "30", "UPSTREAM_RETRIES": "0"}
+SLOW |= {"METRICS_ALLOWED_NETWORKS": "127.0.0.1"}
 # So small that a short outage is long enough to reach them.
 SMALL_BOUNDS = {"LEDGER_QUEUE_ROWS": "30", "BUDGET_TIMEOUT": "1.5"}
 MIXED = 300
@@ -170,19 +171,22 @@ async def test_workers_of_the_last_release_work_beside_todays(
 async def test_a_worker_killed_under_load_is_replaced_and_no_answer_lacks_its_row(
     shared: Shared,
 ) -> None:
-    _, key = with_budget(shared.gateway)
+    keys = drills.team_keys(shared.gateway, 3)
+    texts = [text for _, text in keys.values()]
     asked = await drills.kill_under_load(
-        shared.gateway, key, lambda: drills.kill_a_worker(shared.gateway)
+        shared.gateway, texts, lambda: drills.kill_a_worker(shared.gateway)
     )
     drills.assert_no_answer_lacks_its_row(shared.gateway, asked)
-    drills.end_leases_of_the_dead(shared.gateway, key)
+    drills.assert_teams_agree(shared.gateway, keys)
+    for text in texts:
+        drills.end_leases_of_the_dead(shared.gateway, text)
 
 
 async def test_a_server_killed_under_load_holds_no_budget_and_no_answer_lacks_its_row(
     alone: GatewayProcess,
 ) -> None:
     _, key = with_budget(alone)
-    asked = await drills.kill_under_load(alone, key, lambda: drills.restart_killed(alone))
+    asked = await drills.kill_under_load(alone, [key], lambda: drills.restart_killed(alone))
     drills.assert_no_answer_lacks_its_row(alone, asked)
     assert drills.end_leases_of_the_dead(alone, key), "nothing was reserved at the kill"
 

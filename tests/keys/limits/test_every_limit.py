@@ -9,15 +9,17 @@ import pytest
 import redis
 
 from keys import errors
+from keys.access.key_reading import read_records
 from keys.held_limits import WINDOWS_OF, HeldLimit, Subject
 from keys.ledger.writer import LedgerWriter
 from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from keys.limits.ticket import Outcome
-from keys.models import DayTotal, Reservation, TeamTotal
+from keys.models import DayTotal, Limit, Reservation, Team, TeamTotal
+from keys.teams import join, leave
 from tests.keys.engines import redis_server
-from tests.keys.factories import Clock, record
+from tests.keys.factories import Clock, issued, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +66,7 @@ class Tries:
 
     def __init__(self, writer, counters):
         self.writer, self.counters = writer, counters
+        self.now = NOON
         self.tickets = []
 
     async def one(self, key, model, user):
@@ -74,7 +77,7 @@ class Tries:
                 request_id="req-1",
                 client_ip="10.0.0.1",
                 user_agent="test",
-                now=NOON,
+                now=self.now,
                 counters=self.counters,
                 writer=self.writer,
             )
@@ -154,6 +157,49 @@ def test_seven_of_fifty_pass_where_the_limit_is_everybodys(writer):
         asyncio.run(asyncio.wait_for(case, 30))
         for table in (DayTotal, TeamTotal):
             table.objects.all().delete()
+    assert not Reservation.objects.exists()
+
+
+def test_who_moves_to_another_team_at_midnight_is_paid_for_by_each_team_on_its_day():
+    """Requests that run over midnight are the old team's, on the day on which they began."""
+    midnight = datetime(2027, 5, 13, tzinfo=UTC).timestamp()
+    key, _ = issued()
+    old, new = (Team.objects.create(name=name) for name in ("old", "new"))
+    for team in (old, new):
+        held = {"holder_kind": "team", "holder_id": team.pk, "what": "usd"}
+        Limit.objects.create(**held, window="day", amount=799)
+    clock = Clock(midnight - 5)
+    writer = LedgerWriter(clock=clock)
+    writer.start()
+
+    def key_now():
+        [(found, _)] = read_records([key.pk], clock.now).values()
+        return found
+
+    async def fifty(tries, held):
+        tries.now = clock.now
+        return (await tries.at_once([held], 50))[0]
+
+    tries, late = Tries(writer, MemoryCounters()), Tries(writer, MemoryCounters())
+    join(old, key.owner)
+    of_old = key_now()
+    assert asyncio.run(fifty(tries, of_old)) == 7
+    leave(old, key.owner)
+    join(new, key.owner)
+    clock.now = midnight + 5
+    assert asyncio.run(fifty(late, key_now())) == 7
+    # Another worker has not read of the move yet: the old team's new day pays for what it admits.
+    later = Tries(writer, MemoryCounters())
+    assert asyncio.run(fifty(later, of_old)) == 7
+    for each in (tries, late, later):
+        asyncio.run(each.settle())
+    writer.stop(5)
+    days = TeamTotal.objects.order_by("day", "team_id")
+    assert list(days.values_list("day__day", "team_name", "requests", "cost_nano_usd")) == [
+        (12, "old", 7, 700),
+        (13, "old", 7, 700),
+        (13, "new", 7, 700),
+    ]
     assert not Reservation.objects.exists()
 
 
