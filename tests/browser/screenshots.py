@@ -30,6 +30,8 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from alerts import store  # noqa: E402
 from alerts.findings import CRITICAL, INFO, WARNING, Finding, Holder  # noqa: E402
 from alerts.models import Delivery  # noqa: E402
+from keys import raise_requests  # noqa: E402
+from keys.held_limits import HeldLimit, Subject  # noqa: E402
 from keys.models import CapturedText, DayTotal, Key, RequestLog, Team, TeamTotal  # noqa: E402
 from tests.browser.conftest import ARGUMENTS, PASSWORD  # noqa: E402
 from tests.gateway import ROOT, GatewayProcess, running_gateway  # noqa: E402
@@ -59,6 +61,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         ]
     )
     team = gateway.database(lambda: Team.objects.get().pk)
+    owner = gateway.database(lambda: get_user_model().objects.get(username=MEMBER).pk)
     captured = gateway.database(lambda: captured_row(key))
     alert = gateway.database(some_alerts)
     session = gateway.database(session_of_an_agent)
@@ -72,6 +75,7 @@ def pages(gateway: GatewayProcess) -> dict[str, str]:
         "key-rotate": f"/admin/keys/key/{key}/rotate/",
         "key-revoke": f"/admin/keys/key/{key}/revoke/",
         "owner-limits": "/admin/keys/ownerlimits/",
+        "owner-limit": f"/admin/keys/ownerlimits/{owner}/change/",
         "usage-by-month": "/admin/keys/requestlog/report/",
         "usage-by-team": "/admin/keys/requestlog/report/?by=team",
         "everybody": "/admin/keys/everybody/",
@@ -250,6 +254,54 @@ def fill(gateway: GatewayProcess) -> None:
     gateway.manage("issue_team", "research", "--notes", "Everything about the new reactor.")
     gateway.manage("team_members", "research", *MEMBERS_OF_TEAM)
     gateway.database(count_for_team)
+    limit(gateway)
+
+
+def limit(gateway: GatewayProcess) -> None:
+    """Limits of every form, a raise in force, and wishes that wait, are granted and refused."""
+    key = str(
+        gateway.database(
+            lambda: Key.objects.filter(revoked_at=None, owner__username=MEMBER).earliest("pk").pk
+        )
+    )
+    kimi = "@cf/moonshotai/*"
+    gateway.manage(
+        *("change_team", "research", "--monthly-usd", "40", "--weekly-usd", "12"),
+        *("--rpm", "300", "--limit", f"rpd=500 {kimi}", "--daily-neurons", "900000"),
+    )
+    gateway.manage(
+        *("change_key", key, "--daily-usd", "5", "--rpd", "2000", "--limit", f"rpm=20 {kimi}"),
+        *("--user-limit", "daily-usd=0.50", "--user-limit", f"weekly-usd=1 {kimi}"),
+    )
+    gateway.manage("change_owner", MEMBER, "--monthly-usd", "60", "--limit", f"tpd=2000000 {kimi}")
+    gateway.manage("change_everybody", "--rpm", "300", "--limit", f"daily-usd=9 {kimi}")
+    until = f"{timezone.now() + timedelta(days=6):%Y-%m-%d}"
+    for wish, why in (("daily-usd=+20", "The demo on Friday."), (f"rpm=60 {kimi}", "A backfill.")):
+        gateway.manage("raise_limit", f"key:{key}", wish, "--until", until, "--why", why)
+    gateway.database(lambda: ask_for_more(int(key)))
+
+
+def ask_for_more(key_id: int) -> None:
+    users = get_user_model().objects
+    grace_key, _ = Key.issue(
+        name="reports", owner=users.get(username="grace"), daily_budget_nano_usd=2 * 10**9
+    )
+    operator = users.get(username=MEMBER)
+    until = timezone.now() + timedelta(days=5)
+    wishes = (
+        (operator, key_id, 10**10, "The demo of the new reactor needs a day of answers."),
+        (operator, key_id, 5 * 10**9, "A second run of the evaluation."),
+        (grace_key.owner, grace_key.pk, 3 * 10**9, "Quarterly reports, once."),
+        (operator, key_id, 10**9, "Just in case."),
+    )
+    asked = []
+    for user, holder_id, plus, why in wishes:
+        subject = Subject("key", holder_id, "usd", "day")
+        asked.append(
+            raise_requests.ask(user, HeldLimit(subject, 0), plus=plus, until=until, why=why)
+        )
+    raise_requests.grant(asked[1], operator)
+    raise_requests.refuse(asked[3], operator)
 
 
 def count_for_team() -> None:
