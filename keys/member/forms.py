@@ -24,7 +24,7 @@ from keys.member.limit_lines import (
 from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
 from keys.models import ENDPOINTS, Key, validate_networks
 from keys.scopes import HolderKind
-from keys.written_limits import KINDS, UNITS, count_from_text
+from keys.written_limits import UNITS, count_from_text
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
@@ -59,7 +59,8 @@ class LimitsForm(forms.Form):
     more_limits = LimitLinesField(
         label="More limits",
         help_text="One a line: rpd=500 is 500 requests per day, daily-usd=1 @cf/moonshotai/* a "
-        f"dollar per day on these models. They begin with {', '.join(KINDS)}.",
+        "dollar per day on these models. A limit is rpm, rpd, tpm, tpd, concurrency, or daily-, "
+        "weekly-, monthly- or total- before usd, neurons, requests or tokens.",
     )
     user_limits = LimitLinesField(
         label="Limits of each user behind the key",

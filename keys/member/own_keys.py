@@ -1,10 +1,13 @@
 """A member's keys, and the limits over all of them, as the pages show them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils import timezone
 
+from keys import shown
+from keys.held_limits import HeldLimit
 from keys.models import Key
 from keys.reports.budget_bars import bars, rate_texts
 from keys.reports.limit_use import LimitUse, read_use
@@ -22,10 +25,11 @@ _REFUSED_WORDS: Final = {
 }
 
 
-def rules_of(key: Key, uses: list[LimitUse]) -> list[str]:
+def rules_of(key: Key, uses: list[LimitUse], of_users: Iterable[HeldLimit]) -> list[str]:
     """The limits and restrictions that are not shown as bars, as texts."""
     return [
         *rate_texts(uses),
+        *(f"each user: {shown.limit_text(limit)}" for limit in of_users),
         *(f"{label}: {', '.join(values)}" for label, values in (
             ("models", key.allowed_models),
             ("endpoints", key.allowed_endpoints),
@@ -52,13 +56,14 @@ class ShownKey:
 def shown_keys(keys: list[Key]) -> list[ShownKey]:
     usage = usage_by_key([key.pk for key in keys])
     uses = _uses_by_key(keys)
+    of_users = limits_in_force("user", dict.fromkeys((key.pk for key in keys), NO_LIMITS))
     now = timezone.now()
     return [
         ShownKey(
             key=key,
             state=key.state(now),
             bars=bars(usage[key.pk], uses[key.pk]),
-            rules=rules_of(key, uses[key.pk]),
+            rules=rules_of(key, uses[key.pk], of_users[key.pk]),
             requests_today=usage[key.pk].day.requests,
             refused=[
                 (_REFUSED_WORDS[name], count)

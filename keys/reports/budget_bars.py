@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from keys import shown
-from keys.held_limits import What, WindowName
+from keys.held_limits import HeldLimit, What, WindowName
 from keys.reports.limit_use import LimitUse
 from keys.reports.usage import KeyUsage, Usage
 from theme.bars import Bar
@@ -82,8 +82,14 @@ def _name(what: What, window: WindowName) -> str:
 
 
 def rate_texts(uses: Iterable[LimitUse]) -> list[str]:
-    """'60 requests per minute', '5 requests at once for @cf/x/*': limits that have no bar."""
-    return [shown.limit_text(use.limit) for use in uses if use.used is None]
+    """'60 requests per minute', '5 requests at once for @cf/x/* (raised from 3)': limits that have
+    no bar."""
+    return [_rate_text(use.limit) for use in uses if use.used is None]
+
+
+def _rate_text(limit: HeldLimit) -> str:
+    raised = f" (raised from {limit.usual:,})" if limit.is_raised and limit.usual else ""
+    return f"{shown.limit_text(limit)}{raised}"
 
 
 def _amount_bar(what: What, window: WindowName, usage: KeyUsage) -> Bar:

@@ -373,6 +373,7 @@ def test_limits_of_the_one_form_are_added_and_made_stricter(member: Client, ada:
     assert amounts_of(key) == amounts
     page = member.get(url(key, "limits/")).content.decode()
     assert "rpd=500\nweekly-usd=5 @cf/a/* @cf/b/*" in page
+    assert "each user: $1.00 per day" in texts(member.get(url(key)))
     assert member.post(url(key, "limits/"), {"more_limits": "rpd=50"}).status_code == 302
     assert amounts_of(key) == amounts | {("key", "requests", "day"): 50}
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == [
