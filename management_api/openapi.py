@@ -142,7 +142,8 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @_read_only
 def page(request: HttpRequest) -> HttpResponse:
-    return render(request, "management_api/docs.html", {"groups": _groups(), "told": document()})
+    words = document()["info"]["description"].replace("`", "")
+    return render(request, "management_api/docs.html", {"groups": _groups(), "words": words})
 
 
 @cache
