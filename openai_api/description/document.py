@@ -4,7 +4,7 @@ from typing import Any
 
 from openai_api.description import account, answers, dialect_inputs, events, failures, inputs
 from openai_api.description.operations import OPERATIONS, Operation
-from openai_api.description.shapes import NAME, OBJECT, Schema, reference, thing
+from openai_api.description.shapes import NAME, OBJECT, Schema, either, reference, thing
 from openai_api.images.request import HARD_MAX_COUNT
 
 _ABOUT = """\
@@ -13,6 +13,8 @@ Workers AI over the OpenAI API, with Anthropic's Messages and OpenAI's Responses
 Every path also works without `/v1` and with a slash at its end. A field that is null counts as not
 given. What a request asks for and is left out is named in `x-gateway-ignored`.
 """
+# Streams whose last event says so; of Responses, those of callers of Open Responses.
+END_WITH_DONE = ("ChatEvent", "TextCompletionEvent", "ResponseEvent")
 _ANSWER_HEADERS = {
     "x-request-id": "The request, also in the log and in every failure.",
     "x-gateway-model": "The model that answered.",
@@ -111,11 +113,14 @@ def _content(operation: Operation) -> dict[str, Any]:
 
 def _events_of(schema: str) -> Schema:
     """Each event of a stream, as OpenAPI 3.2 has it and tools for 3.1 read it too."""
-    data = {
+    data: Schema = {
         "type": "string",
         "contentMediaType": "application/json",
         "contentSchema": reference(schema),
     }
+    # The end of OpenAI's streams, which is no JSON.
+    if schema in END_WITH_DONE:
+        data = either({"const": "[DONE]"}, data)
     return {
         "type": "object",
         "properties": {"event": {"type": "string"}, "data": data},

@@ -13,7 +13,7 @@ from openai_api.chat_completions.request.chat_request import Settings as ChatSet
 from openai_api.completions.request import SHARED as COMPLETION_FIELDS
 from openai_api.completions.request import Fields as Completion
 from openai_api.decisions.request import Fields as Decision
-from openai_api.description.shapes import NAME, Schema, one_of
+from openai_api.description.shapes import NAME, Schema, either, one_of
 from openai_api.embeddings.request import Fields as Embedding
 from openai_api.image_edits.request import Fields as ImageEdit
 from openai_api.images.request import Fields as Image
@@ -73,7 +73,8 @@ def _served(name: str, summary: str, answer: str, fields: Any, **more: Any) -> O
     return Operation(name, summary, answer, SERVED[name].path, given, **more)
 
 
-_DAY: Schema = {"type": "string", "format": "date"}
+# An empty parameter counts as not given.
+_DAY = either({"type": "string", "format": "date"}, one_of([""]))
 _TEXT: Schema = {"type": "string"}
 OPERATIONS = (
     _served("chat", "A chat.", "ChatCompletion", _CHAT, event="ChatEvent"),
@@ -132,7 +133,7 @@ OPERATIONS = (
     ),
     Operation(
         "read_key_usage", "What the key used. Days are UTC.", "KeyUsage", "/v1/key/usage",
-        query={"since": _DAY, "until": _DAY, "by": one_of(BY)},
+        query={"since": _DAY, "until": _DAY, "by": one_of([*BY, ""])},
     ),
     Operation(
         "list_voices", "Voices for speech.", "VoiceList", "/v1/audio/voices", needs_key=False

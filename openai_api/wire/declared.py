@@ -29,6 +29,7 @@ NOT_TAKEN: Schema = {"type": "null"}
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 # Longer texts in a form are no sensible numbers, and slow to parse.
 _LONGEST_NUMBER = 40
+_BEYOND_64_BITS = 2.0**63
 
 
 class Field:
@@ -219,6 +220,9 @@ class WholeNumber(_Bounded):
                 raise missing(self.name)
             return None
         if isinstance(value, float) and value.is_integer():
+            # Whole numbers beyond 64 bits are rounded when JSON is read.
+            if abs(value) >= _BEYOND_64_BITS:
+                raise wrong_value(self.name, "a whole number of at most 64 bits", value)
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_type(self.name, "an integer", value)

@@ -35,8 +35,10 @@ def pinned(document: dict[str, Any]) -> dict[str, Any]:
         models = MODELS.get(path.removeprefix("/v1").removeprefix("/v2"))
         content = item.get("post", {}).get("requestBody", {}).get("content", {})
         for body in content.values():
-            if models is not None and "model" in body["schema"].get("properties", {}):
-                body["schema"]["properties"]["model"] = {"enum": models}
+            fields = body["schema"].get("properties", {})
+            if models is not None and "model" in fields:
+                may_be_null = "null" in fields["model"].get("type", ())
+                fields["model"] = {"enum": [*models, *([None] if may_be_null else [])]}
         for parameter in item.get("get", {}).get("parameters", ()):
             if parameter["name"] == "model_id":
                 parameter["schema"] = {"enum": CHATTING}

@@ -186,6 +186,8 @@ def test_a_form_instead_of_json_says_what_to_send(client: httpx.Client) -> None:
         ("n", "2", "n"),
         ("seed", "x", "seed"),
         ("seed", 10**30, "seed"),
+        ("seed", -(2**63) - 1, "seed"),
+        ("top_k", -(10**30), "top_k"),
         ("stop", 5, "stop"),
         ("stop", [5], "stop[0]"),
         ("presence_penalty", "x", "presence_penalty"),
