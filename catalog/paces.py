@@ -69,11 +69,12 @@ _learnt: dict[str, _Learnt] = {}
 _refused_once: dict[str, float] = {}
 
 
-def pace_of(model: ModelRecord) -> Pace | None:
-    """The rate that counts for a model now; None while nothing limits it."""
+def pace_of(model: ModelRecord, account: str = "") -> Pace | None:
+    """The rate that counts for a model now; None while nothing limits it. Each of several accounts
+    has its own."""
     if not _learnt and not settings.ACCOUNT_RATES:
         return None
-    lane, full, is_set = _lane_of(model)
+    lane, full, is_set = _lane_of(model, account)
     learnt = _learnt.get(lane)
     if learnt is not None and time.monotonic() - learnt.refused_at > FORGOTTEN_AFTER_S:
         del _learnt[lane]
@@ -83,10 +84,10 @@ def pace_of(model: ModelRecord) -> Pace | None:
     return Pace(lane, full, False, "ACCOUNT_RATES") if is_set else None
 
 
-def refused(model: ModelRecord, why: str) -> None:
+def refused(model: ModelRecord, why: str, account: str = "") -> None:
     """Upstream refused a request because of a rate, in these words. One alone teaches nothing: it
     may have been a moment's whim, or another program's burst."""
-    lane, full, is_set = _lane_of(model)
+    lane, full, is_set = _lane_of(model, account)
     now = time.monotonic()
     learnt = _learnt.get(lane)
     if learnt is not None:
@@ -106,15 +107,16 @@ def forget() -> None:
     _refused_once.clear()
 
 
-def _lane_of(model: ModelRecord) -> tuple[str, int, bool]:
+def _lane_of(model: ModelRecord, account: str) -> tuple[str, int, bool]:
     """Name of the lane, its full rate by Workers AI's page of limits, or the one that ACCOUNT_RATES
     sets, and whether it does."""
+    of = f" ({account})" if account else ""
     found = _set_rate(model.name, model.task, tuple(settings.ACCOUNT_RATES))
     if found is not None:
-        return (*found, True)
+        return found[0] + of, found[1], True
     if FRONTIER in model.capabilities:
-        return model.name, FRONTIER_PER_MINUTE, False
-    return model.name, BY_TASK.get(model.task, USUAL_PER_MINUTE), False
+        return model.name + of, FRONTIER_PER_MINUTE, False
+    return model.name + of, BY_TASK.get(model.task, USUAL_PER_MINUTE), False
 
 
 @lru_cache(maxsize=2048)

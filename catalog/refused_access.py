@@ -5,9 +5,22 @@ from datetime import datetime
 from alerts.findings import CRITICAL, Finding, Holder
 
 
-def refused_access(status: int, code: int | None, now: datetime) -> Finding:
-    """Once a day. Says nothing of Cloudflare's own words, which may hold what is secret."""
+def refused_access(status: int, code: int | None, now: datetime, account: str = "") -> Finding:
+    """Once a day, of each account where there are several. Says nothing of Cloudflare's own words,
+    which may hold what is secret."""
     with_code = "" if code is None else f", code {code}"
+    if account:
+        return Finding(
+            event="access_refused",
+            series=f"access_refused:{account}:{now:%Y-%m-%d}",
+            severity=CRITICAL,
+            text=f"Cloudflare refuses this gateway's access to the account {account} (HTTP "
+            f"{status}{with_code}): look at its id and token in the settings, at "
+            "CLOUDFLARE_AI_GATEWAY, and at what the token may do. Other accounts are asked "
+            "meanwhile.",
+            holder=Holder("account", account),
+            figures={"status": status, "code": code, "account": account},
+        )
     return Finding(
         event="access_refused",
         series=f"access_refused:{now:%Y-%m-%d}",

@@ -13,6 +13,7 @@ from catalog import access
 from catalog.entry import properties_of
 from catalog.models import CatalogModel
 from workers_ai import configured
+from workers_ai.accounts import SeveralAccounts
 from workers_ai.caller import Caller
 from workers_ai.errors import LicenceNotAccepted
 
@@ -48,10 +49,16 @@ def accept(model: CatalogModel, connect: Callable[[], Upstream] | None = None) -
 async def _agree(name: str, connect: Callable[[], Upstream]) -> None:
     client = connect()
     try:
+        for each in client.each() if isinstance(client, SeveralAccounts) else [client]:
+            await _agree_with(each, name)
+    finally:
+        await client.aclose()
+
+
+async def _agree_with(client: Upstream, name: str) -> None:
+    try:
         await client.run(name, b'{"prompt":"agree"}', caller=OPERATOR)
     except LicenceNotAccepted as error:
         # Some models thank with the very code of their refusal.
         if not _THANKS.search(error.message):
             raise
-    finally:
-        await client.aclose()

@@ -21,12 +21,23 @@ from workers_ai.errors import RateReached, RateTaken
 
 # With another model at hand a request does not stand in line for long.
 WAIT_BESIDE_STANDBY_S: Final = 5.0
+# Nor at one account while another can be asked.
+WAIT_IN_PASSING_S: Final = 0.25
 
 
 class Turns:
     """Those of one request to one model."""
 
-    __slots__ = ("_key", "_limit_s", "_out", "_ticket", "_was_refused", "in_line", "model")
+    __slots__ = (
+        "_key",
+        "_limit_s",
+        "_out",
+        "_refused_by",
+        "_ticket",
+        "in_line",
+        "model",
+        "passing",
+    )
 
     def __init__(
         self, key: KeyRecord, ticket: Ticket, model: ModelRecord, *, others_stand_by: bool
@@ -37,7 +48,10 @@ class Turns:
         self.in_line = 0
         # Calls that upstream was sent and did not refuse for its rate.
         self._out = 0
-        self._was_refused = False
+        # The account that refused a call for its rate.
+        self._refused_by: str | None = None
+        # Whether another account is asked rather than waited for this one.
+        self.passing = False
         limit_s = float(settings.ACCOUNT_QUEUE_WAIT)
         self._limit_s = min(limit_s, WAIT_BESIDE_STANDBY_S) if others_stand_by else limit_s
 
@@ -54,19 +68,21 @@ class Turns:
         return True
 
     def _is_limited(self) -> bool:
-        return self._limit_s > 0 and paces.pace_of(self.model) is not None
+        return self._limit_s > 0 and paces.pace_of(self.model, self._ticket.account) is not None
 
     async def take(self) -> None:
         """Waits for a turn. Raises RateTaken where none comes in time."""
-        pace = paces.pace_of(self.model)
+        ticket = self._ticket
+        pace = paces.pace_of(self.model, ticket.account)
         if pace is None:
             self._out += 1
             return
-        ticket = self._ticket
         self.in_line += 1
         asker = Asker(str(self._key.id), self._key.queue_weight, ticket.user)
         lane = lanes.lane(pace.lane, pace.per_minute, full_at_first=pace.learnt)
         left_s = max(0.0, self._limit_s - (ticket.waited_ms or 0) / 1000)
+        if self.passing:
+            left_s = min(left_s, WAIT_IN_PASSING_S)
         try:
             waited_s = await lane.take(asker, wait_s=left_s, look=self._look)
         except TurnMissed as missed:
@@ -93,9 +109,10 @@ class Turns:
     def refused(self, error: RateReached) -> bool:
         """Learns that upstream's rate is used up; whether the call has to wait for a turn."""
         self._out -= 1
-        if self._limit_s > 0 and not self._was_refused:
-            paces.refused(self.model, error.message)
-            self._was_refused = True
+        account = self._ticket.account
+        if self._limit_s > 0 and self._refused_by != account:
+            paces.refused(self.model, error.message, account)
+            self._refused_by = account
         return self._is_limited()
 
     def _note(self, waited_s: float) -> None:

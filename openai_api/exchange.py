@@ -19,6 +19,7 @@ from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.ledger.rows import LedgerRow
 from keys.limits.ticket import Outcome, Ticket
+from openai_api.account_choice import AccountChoice
 from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
@@ -98,6 +99,10 @@ class Exchange:
     # Whether one of them is left: a model without capacity is then not waited for.
     others_stand_by: bool = False
     turns: Turns | None = None
+    # Where there are several accounts.
+    accounts: AccountChoice | None = None
+    # What keeps a conversation at one upstream instance, and at one account.
+    conversation: str = ""
 
     @property
     def caller(self) -> Caller:
@@ -110,6 +115,7 @@ class Exchange:
             gateway_headers(self.key, self.request.raw_headers),
             waits=not self.others_stand_by,
             turns=self._turns(),
+            accounts=self._accounts() if settings.CLOUDFLARE_ACCOUNTS else None,
             trace=trace,
         )
 
@@ -121,6 +127,15 @@ class Exchange:
         self.turns = Turns(self.key, self.ticket, model, others_stand_by=self.others_stand_by)
         return self.turns
 
+    def _accounts(self) -> AccountChoice | None:
+        """The same for all calls of one model."""
+        turns, choice = self.turns, self.accounts
+        if turns is not None and (choice is None or choice.model is not turns.model):
+            choice = self.accounts = AccountChoice(self.ticket, turns)
+        if choice is not None:
+            choice.conversation = self.conversation or self.ticket.session
+        return choice
+
     @property
     def calls_in_line(self) -> int:
         """Calls that wait for their turn, and are not sent yet."""
@@ -129,7 +144,8 @@ class Exchange:
     def affinity(self, conversation: str) -> str:
         """An opaque id that keeps one key's conversation on one upstream instance."""
         text = f"{self.key.id}:{conversation}".encode("utf-8", "replace")
-        return hashlib.blake2b(text, digest_size=16).hexdigest()
+        self.conversation = hashlib.blake2b(text, digest_size=16).hexdigest()
+        return self.conversation
 
     def tell_ignored(self, left_out: Iterable[str]) -> None:
         """Names in a header what was asked for and is left out; it is not given without it."""

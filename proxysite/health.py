@@ -4,10 +4,11 @@ import asyncio
 from typing import Final
 
 import orjson
+from django.conf import settings
 from django.db import connection
 from django.db.utils import Error
 
-from catalog import snapshot
+from catalog import accounts, snapshot
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from proxysite import stopping
@@ -26,8 +27,8 @@ async def healthz() -> Answer:
 async def readyz() -> Answer:
     """200 when requests can be served, else 503; the body says which part is not ready and why.
 
-    When Redis cannot be reached and each process counts limits by itself, the body says so, and the
-    status is still 200.
+    When Redis cannot be reached and each process counts limits by itself, or one of several
+    accounts is not asked, the body says so, and the status is still 200.
     """
     problems = {
         "database": await _database_problem(),
@@ -38,11 +39,20 @@ async def readyz() -> Answer:
         problems["stopping"] = "this worker takes requests for a little longer and then ends"
     ready = not any(problems.values())
     problems["limits"] = await process_counters.look()
+    if settings.CLOUDFLARE_ACCOUNTS:
+        problems["accounts"] = _accounts_at_rest()
     body = {
         "status": "ready" if ready else "not ready",
         "checks": {name: problem or "ok" for name, problem in problems.items()},
     }
     return (200 if ready else 503), orjson.dumps(body)
+
+
+def _accounts_at_rest() -> str:
+    return "; ".join(
+        f"{rest.account}: {rest.why}; asked again in {rest.left_s:.0f} s"
+        for rest in accounts.rests()
+    )
 
 
 def _catalog_problem() -> str:

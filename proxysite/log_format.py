@@ -53,7 +53,7 @@ class HidingFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__()
         secrets = (
-            settings.CLOUDFLARE_API_TOKEN,
+            *settings.CLOUDFLARE_API_TOKENS,
             settings.PROXY_API_KEY,
             settings.OIDC_CLIENT_SECRET,
             settings.SECRET_KEY,

@@ -27,13 +27,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from alerts.findings import SEVERITIES
 from alerts.models import Alert, Delivery
-from catalog import snapshot
+from catalog import accounts, snapshot
 from keys.addresses import address, network
 from keys.ledger.totals import REFUSED
 from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.models import DURATION_COUNTS, LATENCY_BOUNDS_MS, TTFT_COUNTS
-from keys.reports.usage import SumsEver, TeamSumsEver, WaitsEver
+from keys.reports.usage import AccountSumsEver, SumsEver, TeamSumsEver, WaitsEver, free_neurons
 from keys.sharing.process_lanes import lanes
 from storage.words import public_words
 
@@ -68,6 +68,7 @@ DATABASE_ANSWERS_WITHIN_S: Final = 8.0
 _sums_ever = SumsEver()
 _team_sums_ever = TeamSumsEver()
 _waits_ever = WaitsEver()
+_account_sums_ever = AccountSumsEver()
 # The scrape that is running, or the last one.
 _scraping: "asyncio.Future[tuple[int, bytes]] | None" = None
 
@@ -108,6 +109,7 @@ def _scrape() -> bytes:
         *_of_ever(),
         *_of_teams(),
         *_of_waiting_ever(),
+        *_of_accounts(),
         *_of_alerts(),
         *_of_now(),
     ]
@@ -171,6 +173,35 @@ def _buckets(sums: Mapping[str, int], columns: tuple[str, ...]) -> list[tuple[st
         seen += sums[column]
         buckets.append((bound, float(seen)))
     return buckets
+
+
+def _of_accounts() -> Iterator[Metric]:
+    """Nothing where there is one account."""
+    names = accounts.names()
+    if not names:
+        return
+    try:
+        rows = sorted(_account_sums_ever.read().items())
+    finally:
+        connection.close()
+    for name, text, column, divisor in _COUNTERS:
+        counter = CounterMetricFamily(
+            name.replace("gateway_", "gateway_account_", 1),
+            f"By Cloudflare account: {text}",
+            labels=("account",),
+        )
+        for account, sums in rows:
+            counter.add_metric(account, sums[column] / divisor)
+        yield counter
+    at_rest = {rest.account for rest in accounts.rests()}
+    asked = GaugeMetricFamily(
+        "gateway_account_asked",
+        "1 while this worker asks the account; 0 after it was refused or is used up.",
+        labels=("account",),
+    )
+    for name in names:
+        asked.add_metric((name,), float(name not in at_rest))
+    yield asked
 
 
 def _of_the_line() -> Iterator[Metric]:
@@ -249,7 +280,7 @@ def _of_now() -> Iterator[Metric]:
             "Models that Workers AI lists.",
             sum(not model.retired for model in catalog.models.values()),
         ),
-        ("gateway_free_neurons", "Free neurons of a day.", settings.FREE_DAILY_NEURONS),
+        ("gateway_free_neurons", "Free neurons of a day, of all accounts.", free_neurons()),
     )
     yield from _of_the_line()
     for name, text, value in gauges:

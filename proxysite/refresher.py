@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import connection
 from django.db.utils import Error
 
-from catalog import snapshot
+from catalog import accounts, snapshot
 from keys.access.key_index import index
 from keys.access.signed_out import signed_out
 from keys.ledger.captured_retention import CapturedSweep
+from keys.reports.usage import neurons_by_account
 from openai_api.wire.http_response import stop_streams_of_dead_keys
 from proxysite.session_sweep import SessionSweep
 from storage import migrated
@@ -70,6 +71,8 @@ class Refresher:
                 index.poll()
                 signed_out.poll()
                 snapshot.poll()
+                if settings.CLOUDFLARE_ACCOUNTS:
+                    accounts.note_used(neurons_by_account())
                 self._say("")
                 self._captured_sweep.look()
                 self._session_sweep.look()

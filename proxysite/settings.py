@@ -12,6 +12,7 @@ import secrets
 import ssl
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -202,6 +203,33 @@ def proxy_url(name: str, got: str) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CloudflareAccount:
+    """A further account by the name that rows have. The token stays out of every repr."""
+
+    name: str
+    id: str
+    token: str = field(repr=False)
+
+
+def further_accounts(got: str) -> list[CloudflareAccount]:
+    """`NAME=ID:TOKEN,…`. No message quotes it."""
+    found: list[CloudflareAccount] = []
+    for part in got.split(","):
+        if part.strip():
+            match = re.fullmatch(
+                r"([a-z][a-z0-9-]{0,31})=([A-Za-z0-9_-]+):([\x21-\x7e]+)", part.strip()
+            )
+            if match is None or match[1] == "main":
+                raise SettingError(
+                    f"Part {len(found) + 1} of CLOUDFLARE_ACCOUNTS cannot be read: it takes "
+                    "NAME=ID:TOKEN for each further account, with commas between them: a name of "
+                    "small letters, digits and - other than main, the account's id and its token."
+                )
+            found.append(CloudflareAccount(*match.groups()))
+    return found
+
+
 def certificates(got: str) -> str:
     try:
         ssl.create_default_context(cafile=got)
@@ -237,6 +265,31 @@ if re.search(r"[^\x21-\x7e]", CLOUDFLARE_API_TOKEN):
         "CLOUDFLARE_API_TOKEN has a space or a character outside ASCII in it: "
         "it takes the token alone, without 'Bearer'."
     )
+CLOUDFLARE_ACCOUNTS = further_accounts(text("CLOUDFLARE_ACCOUNTS"))
+_accounts = {"main": CLOUDFLARE_ACCOUNT_ID, **{each.name: each.id for each in CLOUDFLARE_ACCOUNTS}}
+if CLOUDFLARE_ACCOUNTS and not CLOUDFLARE_ACCOUNT_ID:
+    raise SettingError(
+        "CLOUDFLARE_ACCOUNT_ID is not set but CLOUDFLARE_ACCOUNTS is: that has further accounts."
+    )
+if len(set(_accounts.values())) <= len(CLOUDFLARE_ACCOUNTS):
+    raise SettingError("CLOUDFLARE_ACCOUNTS has a name or an account twice, or the first account.")
+CLOUDFLARE_ACCOUNT_WEIGHTS = parsed(
+    "CLOUDFLARE_ACCOUNT_WEIGHTS",
+    list[tuple[str, int]](),
+    rates,
+    "whole numbers for names of accounts: main=3,second=1",
+)
+for _name, _ in CLOUDFLARE_ACCOUNT_WEIGHTS:
+    if _name not in _accounts:
+        raise bad_setting("CLOUDFLARE_ACCOUNT_WEIGHTS", _name, ", ".join(_accounts))
+CLOUDFLARE_ACCOUNT_CHOICE = parsed(
+    "CLOUDFLARE_ACCOUNT_CHOICE", "weight", matching("weight|neurons"), "weight or neurons"
+)
+# In their order; none where there is one account.
+CLOUDFLARE_ACCOUNT_NAMES = list(_accounts) if CLOUDFLARE_ACCOUNTS else []
+# What no text may show.
+CLOUDFLARE_API_TOKENS = [CLOUDFLARE_API_TOKEN, *(each.token for each in CLOUDFLARE_ACCOUNTS)]
+CLOUDFLARE_SECRETS = [*CLOUDFLARE_API_TOKENS, *_accounts.values()]
 CLOUDFLARE_API_BASE_URL = url("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com/client/v4")
 CLOUDFLARE_AI_GATEWAY = parsed(
     "CLOUDFLARE_AI_GATEWAY",
@@ -252,11 +305,11 @@ CLOUDFLARE_AI_GATEWAY_CACHE = yes_or_no("CLOUDFLARE_AI_GATEWAY_CACHE", False)
 CLOUDFLARE_AI_GATEWAY_LOGS = yes_or_no("CLOUDFLARE_AI_GATEWAY_LOGS", False)
 FREE_DAILY_NEURONS = whole_number("FREE_DAILY_NEURONS", 10_000, 0, 1_000_000_000)
 RESERVED_NEURONS = whole_number("RESERVED_NEURONS", 0, 0, 1_000_000_000)
-if RESERVED_NEURONS > FREE_DAILY_NEURONS:
+if FREE_DAILY_NEURONS * len(_accounts) < RESERVED_NEURONS:
     raise bad_setting(
         "RESERVED_NEURONS",
         RESERVED_NEURONS,
-        f"a part of the {FREE_DAILY_NEURONS} neurons of FREE_DAILY_NEURONS",
+        f"a part of the {FREE_DAILY_NEURONS * len(_accounts)} neurons of FREE_DAILY_NEURONS",
     )
 
 UPSTREAM_PROXY = proxy_url("UPSTREAM_PROXY", text("UPSTREAM_PROXY"))

@@ -63,6 +63,7 @@ FLOORS = {
         {"model_failures"},
         {"errors"},
         {"use", "account_turns"},
+        {"account_choice"},
         {"exchange"},
         {"wire", "fallbacks"},
         {"pipeline", "runs"},
@@ -97,7 +98,8 @@ FLOORS = {
         {"caller"},
         {"answer", "whole_answers"},
         {"client"},
-        {"configured", "markdown"},
+        {"accounts", "markdown"},
+        {"configured"},
     ),
     "workers_ai/simulator": (
         {"models"},

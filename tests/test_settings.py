@@ -253,6 +253,14 @@ def test_no_secret_is_quoted() -> None:
     said = said_by(
         [
             {**account, "CLOUDFLARE_API_TOKEN": "Bearer hunter2"},
+            {**account, "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNTS": "a:hunter2"},
+            {**account, "CLOUDFLARE_API_TOKEN": "t", "CLOUDFLARE_ACCOUNTS": "main=b:hunter2"},
+            {
+                **account,
+                "CLOUDFLARE_API_TOKEN": "t",
+                "CLOUDFLARE_ACCOUNTS": f"b={'a' * 32}:hunter2",
+            },
+            {"CLOUDFLARE_ACCOUNTS": "second=b:hunter2"},
             {"SECRET_KEY": "hunter2"},
             {"DATABASE_URL": "mysql://user:hunter2@db/gateway"},
             {"DATABASE_URL": "hunter2"},

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from workers_ai.errors import RateReached
+from workers_ai.errors import RateReached, WorkersAIError
 
 
 class Turns(Protocol):
@@ -38,6 +38,23 @@ class Trace(Protocol):
         """A call begins, of the model or of `what` else; None where it is not traced."""
 
 
+class Accounts(Protocol):
+    """Whoever knows which of several accounts makes a call."""
+
+    @property
+    def moves_on(self) -> bool:
+        """Whether another is asked when the rate of this one is used up."""
+
+    def first(self) -> str:
+        """The name of the account to ask."""
+
+    def after(self, error: WorkersAIError) -> str:
+        """The account to ask after a failure; raises the failure to show where none shall be."""
+
+    def answered(self) -> None:
+        """The account that was asked last has answered."""
+
+
 class Caller(NamedTuple):
     """For whom a call is made: an opaque id of who must not take all connections, what AI Gateway
     is told of them, whether they wait for a model that is busy or fails, when it is their turn to
@@ -47,6 +64,7 @@ class Caller(NamedTuple):
     gateway_headers: tuple[tuple[bytes, bytes], ...] = ()
     waits: bool = True
     turns: Turns | None = None
+    accounts: Accounts | None = None
     trace: Trace | None = None
 
 

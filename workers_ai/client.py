@@ -22,6 +22,7 @@ from workers_ai.answer import Answer, ByteSource, EventSource, media_type
 from workers_ai.caller import NOBODY, Caller, CallTrace, Turns
 from workers_ai.envelope import fails_inside
 from workers_ai.errors import (
+    AccountFault,
     RateReached,
     RateTaken,
     Refused,
@@ -103,11 +104,16 @@ class WorkersAIClient:
         retry: RetryPolicy | None = None,
         max_connections: int = 4000,
         proxy: Proxy | None = None,
+        pool: ConnectionPool | None = None,
     ) -> None:
+        """`pool` has the connections of another client of the same host, which closes them."""
         self.account = account
+        self.ai_path = httpx.URL(account.ai_url).raw_path
+        # Accounts that refused a call for which another was asked, by their names.
+        self.refused: dict[str, AccountFault] = {}
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
-        self._pool = ConnectionPool(
+        self._pool = pool or ConnectionPool(
             httpx.URL(account.base_url),
             max_connections=max_connections,
             connect_s=self.timeouts.connect_s,
@@ -255,7 +261,7 @@ class WorkersAIClient:
     async def _send(self, call: Call, *, live: type[Live] | None = None) -> Answer | Live:
         started = time.monotonic()
         attempt = 1
-        turns, trace = call.caller.turns, call.caller.trace
+        turns, accounts, trace = call.caller.turns, call.caller.accounts, call.caller.trace
         while True:
             if turns is not None and not turns.may_go():
                 await _turn(turns, attempt)
@@ -269,6 +275,8 @@ class WorkersAIClient:
                 error.attempts = attempt
                 if turns is not None and isinstance(error, RateReached):
                     waits = turns.refused(error)
+                    if accounts is not None and accounts.moves_on:
+                        raise
                     if waits and attempt <= self.retry.retries:
                         attempt += 1
                         continue

@@ -32,9 +32,11 @@ from dataclasses import dataclass
 
 
 class WorkersAIError(Exception):
-    """Any failure of a call; `attempts` counts the tries that were made."""
+    """Any failure of a call; `attempts` counts the tries that were made, `account` names the
+    account where there are several."""
 
     attempts: int = 1
+    account: str = ""
 
 
 class Unreachable(WorkersAIError):

@@ -35,7 +35,10 @@ def refresh(
         run = RefreshRun.objects.create(trigger=trigger, forced=force)
     try:
         # Its sync parts, which write the progress, run on this thread and its connection.
-        fetched = async_to_sync(_fetched_through)(connect or _connect, RunProgress(run))
+        fetched, refused = async_to_sync(_fetched_through)(connect or _connect, RunProgress(run))
+        for account, fault in refused.items():
+            moment = timezone.now()
+            store_alerts.tell(refused_access(fault.status, fault.code, moment, account))
         # All network calls are over: no transaction waits for one.
         return store(fetched, force=force, run=run)
     except Exception as error:
@@ -45,7 +48,8 @@ def refresh(
         )
         if isinstance(error.__cause__, AccountFault):
             fault = error.__cause__
-            store_alerts.tell(refused_access(fault.status, fault.code, timezone.now()))
+            moment = timezone.now()
+            store_alerts.tell(refused_access(fault.status, fault.code, moment, fault.account))
         raise
 
 
@@ -55,9 +59,12 @@ def _connect() -> Upstream:
     return configured.client_from_settings()
 
 
-async def _fetched_through(connect: Callable[[], Upstream], progress: RunProgress) -> Fetched:
+async def _fetched_through(
+    connect: Callable[[], Upstream], progress: RunProgress
+) -> tuple[Fetched, dict[str, AccountFault]]:
+    """What was fetched, and which of several accounts refused it."""
     client = connect()
     try:
-        return await fetch(client, progress)
+        return await fetch(client, progress), getattr(client, "refused", {})
     finally:
         await client.aclose()

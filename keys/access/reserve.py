@@ -19,7 +19,8 @@ def limit_of_others() -> HeldLimit | None:
     """What holds for keys without a share of the reserve; None where nothing is reserved."""
     if not settings.RESERVED_NEURONS:
         return None
-    left = max(0, settings.FREE_DAILY_NEURONS - settings.RESERVED_NEURONS)
+    free = settings.FREE_DAILY_NEURONS * (1 + len(settings.CLOUDFLARE_ACCOUNTS))
+    left = max(0, free - settings.RESERVED_NEURONS)
     return HeldLimit(Subject("everybody", OTHERS_ID, "neurons", "day"), left * MICRO)
 
 

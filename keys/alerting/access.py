@@ -22,9 +22,14 @@ REFUSED: Final = {
 def find(now: datetime) -> Iterator[Finding]:
     for alert in Alert.objects.filter(event__in=REFUSED, resolved_at=None):
         newest = RequestLog.objects.filter(started_at__gt=alert.opened_at)
-        rows = newest.order_by("-started_at", "-id").values_list("status", "error_code")
+        rows = newest.order_by("-started_at", "-id").values_list("status", "error_code", "account")
+        # Of several accounts only rows of its own tell whether one is let in again.
+        account = alert.figures.get("account", "")
         telling = (
-            row for row in rows[:ROWS_READ] if row[0] < 400 or row[1] in REFUSED[alert.event]
+            row[:2]
+            for row in rows[:ROWS_READ]
+            if (row[0] < 400 or row[1] in REFUSED[alert.event])
+            and (not account or row[2] == account)
         )
         newest_status, _ = next(telling, (502, ""))
         if newest_status >= 400:

@@ -20,6 +20,7 @@ FIELDS: Final = (
     *("ttft_ms", "duration_ms", "attempts", "client_ip", "user_agent", "user", "price"),
     *("neurons_source", "neurons_by_price", "team", "team_id", "session", "agent"),
     "waited_ms",
+    "account",
 )
 
 

@@ -37,6 +37,7 @@ _NOBODY: Final = {
     "key": "no key",
     "model": "no model",
     "user": "nobody named",
+    "account": "the only account",
 }
 
 

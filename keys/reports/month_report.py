@@ -1,4 +1,5 @@
-"""What each owner, team, key, model or person used in a calendar month (UTC), for charging it on.
+"""What each owner, team, key, model, person or Cloudflare account used in a calendar month (UTC),
+for charging it on.
 
 The lines add up to all use of the month, as the dashboard has it: what belongs to no team, or to no
 person whom a client named, is a line of its own without a name. From totals, in one snapshot.
@@ -15,7 +16,7 @@ from keys.amounts import neurons_text, usd_text
 from keys.ledger import month_totals
 from keys.ledger.snapshot import snapshot
 from keys.ledger.team_totals import TEAM_SUMS
-from keys.models import DayTotal, TeamTotal
+from keys.models import AccountTotal, DayTotal, TeamTotal
 
 # What a line is of: the columns that identify it, and those with its names.
 BY: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -25,6 +26,8 @@ BY: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "model": (("model",), ()),
     # A name means something behind its key only: two apps may both have a person "1".
     "user": (("key_id", "user"), ("key_name",)),
+    # Of several Cloudflare accounts.
+    "account": (("account",), ()),
 }
 # Under which names people read them.
 _SHOWN: Final = {"owner_name": "owner", "team_name": "team", "key_name": "key"}
@@ -90,16 +93,18 @@ def first_month() -> date | None:
 def month_report(month: date, by: str) -> MonthReport:
     """`month` is the month's first day, `by` one of BY."""
     until = month_totals.next_month(month)
-    of_all = "team" not in by and "user" not in by
     with snapshot():
         whole = month_totals.spans(month, until)
         total = _total(whole)
-        if of_all:
-            lines = _lines(by, whole)
-        else:
-            named = TeamTotal.objects.filter(day__gte=month, day__lt=until)
+        within = {"day__gte": month, "day__lt": until}
+        if by == "account":
+            lines = _lines(by, [AccountTotal.objects.filter(**within).exclude(account="")])
+        elif by in ("team", "user"):
+            named: QuerySet[Any] = TeamTotal.objects.filter(**within)
             named = named.exclude(team_id=0) if by == "team" else named.exclude(user="")
             lines = _lines(by, [named])
+        else:
+            lines = _lines(by, whole)
     rest = {name: total[name] - sum(line.sums[name] for line in lines) for name in TEAM_SUMS}
     if any(rest.values()):
         lines.append(Line(dict.fromkeys(fields(by)), rest))

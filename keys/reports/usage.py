@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from keys.amounts import MICRO
 from keys.ledger import month_totals
-from keys.ledger.account_totals import WAITED
+from keys.ledger.account_totals import ACCOUNT_SUMS, WAITED
 from keys.ledger.team_totals import TEAM_SUMS
 from keys.ledger.totals import ADDED, REFUSED
 from keys.ledger.windows import Window
@@ -261,6 +261,29 @@ class NeuronDay:
         return 0 if self.used_up_at else max(0, self.free_micro - self.used_micro)
 
 
+def free_neurons() -> int:
+    """Of a day, of all accounts together."""
+    return int(settings.FREE_DAILY_NEURONS * (1 + len(settings.CLOUDFLARE_ACCOUNTS)))
+
+
+def neurons_by_account(now: datetime | None = None) -> dict[str, int]:
+    """Whole neurons that each of several accounts used today."""
+    today = (now or timezone.now()).astimezone(UTC).date()
+    totals = AccountTotal.objects.filter(day=today).exclude(account="").order_by()
+    sums = totals.values_list("account").annotate(used=Sum("neurons_micro"))
+    return {account: int(used or 0) // MICRO for account, used in sums}
+
+
+class AccountSumsEver(SumsEver):
+    """All sums since the first request, by one of several accounts."""
+
+    by = ("account",)
+    summed = ACCOUNT_SUMS
+
+    def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
+        return [AccountTotal.objects.filter(account__gt="", day__gte=begin, day__lt=end)]
+
+
 # Rows where upstream said so. A refusal by a key's own budget has no row.
 _USED_UP: Final = Q(status__gte=400, error_code="insufficient_quota")
 
@@ -273,7 +296,7 @@ def account_neuron_day(now: datetime | None = None) -> NeuronDay:
     sums = DayTotal.objects.filter(day=now.date()).aggregate(
         used=Sum("neurons_micro"), unknown=Sum("unpriced")
     )
-    used, free = int(sums["used"] or 0), settings.FREE_DAILY_NEURONS * MICRO
+    used, free = int(sums["used"] or 0), free_neurons() * MICRO
     today = RequestLog.objects.filter(_USED_UP, started_at__gte=midnight, started_at__lte=now)
     used_up_at = today.order_by("started_at", "id").values_list("started_at", flat=True).first()
     gone_at = None

@@ -67,7 +67,8 @@ def _forget_frames(error: BaseException | None) -> None:
 def _tell(error: Exception, request_id: str) -> None:
     rule = rule_for(type(error))
     if isinstance(error, AccountFault):
-        noted.note(refused_access(error.status, error.code, datetime.now(UTC)))
+        now = datetime.now(UTC)
+        noted.note(refused_access(error.status, error.code, now, error.account))
     elif isinstance(error, (PolicyDenied, SpendLimitReached)):
         is_policy = isinstance(error, PolicyDenied)
         now = datetime.now(UTC)
@@ -83,6 +84,8 @@ def _tell(error: Exception, request_id: str) -> None:
             more = f" ({unsaid} more since the last such line)" if unsaid else ""
             logger.error("%s: %s%s", name, said, more, extra=fields)
     elif rule.operators:
-        logger.error("%s: %s", type(error).__name__, error, extra=fields)
+        account = getattr(error, "account", "")
+        of = f" of the account {account}" if account else ""
+        logger.error("%s%s: %s", type(error).__name__, of, error, extra=fields)
     elif rule.status >= 500:
         logger.warning("%s: %s", type(error).__name__, error, extra=fields)

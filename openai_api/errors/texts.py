@@ -44,7 +44,7 @@ def until_reset(error: Exception) -> dict[str, str]:
 def upstream_text(error: Exception) -> str:
     """Upstream's message without our secrets, which it might repeat."""
     text = str(getattr(error, "message", error))
-    for secret in (settings.CLOUDFLARE_API_TOKEN, settings.CLOUDFLARE_ACCOUNT_ID):
+    for secret in settings.CLOUDFLARE_SECRETS:
         if secret:
             text = text.replace(secret, "[hidden]")
     return text

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.urls import reverse
 
 from alerts.findings import SEVERITIES
 from alerts.models import Alert
+from catalog import accounts
 from catalog.models import CatalogChange, CatalogModel, RefreshRun
 from catalog.successors import successor_of
 from keys import shown
@@ -16,7 +18,7 @@ from keys.models import Everybody, PruneMark, RequestLog, Reservation
 from keys.reports.budget_bars import bar_of
 from keys.reports.forecast import Stopped, stopped_today
 from keys.reports.near_limits import NearLimit, refused_today, used_limits
-from keys.reports.usage import account_neuron_day, waits_of_day
+from keys.reports.usage import account_neuron_day, neurons_by_account, waits_of_day
 from keys.sharing.process_lanes import lanes
 from proxysite.dashboard.addresses import rows_url
 from theme.bars import Bar
@@ -98,7 +100,26 @@ def neuron_day_context(now: datetime) -> dict[str, Any]:
         "free": shown.neurons(day.free_micro),
         "percent": min(100, day.used_micro * 100 // day.free_micro) if day.free_micro else 0,
         "url": rows_url(day.day, day.day),
+        "accounts": _accounts_today(now),
+        "reserved": f"{settings.RESERVED_NEURONS:,}" if settings.RESERVED_NEURONS else "",
     }
+
+
+def _accounts_today(now: datetime) -> list[Bar]:
+    """Where there are several: what each used of its free neurons, and why it is not asked."""
+    free, used = settings.FREE_DAILY_NEURONS, neurons_by_account(now)
+    why = {rest.account: rest.why for rest in accounts.rests()}
+    return [
+        Bar(
+            name=name,
+            value=f"{used.get(name, 0):,}",
+            of=f"{free:,}" if free else "",
+            percent=min(100, used.get(name, 0) * 100 // free) if free else None,
+            note=f"not asked by this worker: {why[name]}" if name in why else "",
+            is_near=name in why,
+        )
+        for name in accounts.names()
+    ]
 
 
 def waiting_context(now: datetime) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Who may call: account and token in the forms that Cloudflare accepts, and its errors."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from workers_ai.simulator.replies import Refusal
 
@@ -13,10 +14,12 @@ AUTHENTICATION_ERROR = Refusal(401, 10000, "Authentication error")
 
 @dataclass(frozen=True)
 class Access:
-    """The accepted credentials; None accepts any of the right form."""
+    """The accepted credentials; None accepts any of the right form. `more` has the tokens of
+    further accounts, by their ids."""
 
     account: str | None = None
     token: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def require(self, account: str, headers: dict[str, str], path: str) -> None:
         """Raises `Refusal` unless these credentials are valid for this account."""
@@ -31,15 +34,22 @@ class Access:
             raise AUTHENTICATION_ERROR
         if not _TOKEN.fullmatch(given):
             raise Refusal(400, 9106, "Authentication failed (status: 400)")
-        if not self.is_right(headers) or (self.account and account != self.account):
+        if account in self.more:
+            is_let_in = given == self.more[account]
+        else:
+            is_let_in = self._is_first(given) and account == (self.account or account)
+        if not is_let_in:
             # A wrong token and a token for another account get the same error.
             raise AUTHENTICATION_ERROR
 
     def is_right(self, headers: dict[str, str]) -> bool | None:
-        """Whether the credential is the expected one; None when there is none."""
+        """Whether the credential is an expected one; None when there is none."""
         given = credential(headers)
         if given is None:
             return None
+        return self._is_first(given) or given in self.more.values()
+
+    def _is_first(self, given: str) -> bool:
         return bool(_TOKEN.fullmatch(given)) and (self.token is None or given == self.token)
 
 

@@ -7,7 +7,7 @@ answer or replace it.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -46,10 +46,11 @@ class Simulator:
         speed: float = 1.0,
         account: str | None = None,
         token: str | None = None,
+        more_accounts: Mapping[str, str] | None = None,
         gateways: frozenset[str] = frozenset({"default", "simulated"}),
     ) -> None:
         self.world = World(Catalog(catalog_dir), Pace(speed))
-        self.access = Access(account, token)
+        self.access = Access(account, token, more_accounts or {})
         self.gateways = gateways
         self.recorder = Recorder()
         self.lasting = LastingScenarios()
@@ -119,7 +120,7 @@ class Simulator:
             raise NO_ROUTE
         self.access.require(parts[4], headers, path)
         route, model = route_of(scope["method"], parts[6])
-        call = Call(self.world, scope["method"], route, query, headers, body, model)
+        call = Call(self.world, scope["method"], route, query, headers, body, model, parts[4])
         gateway = headers.get("cf-aig-gateway-id")
         if gateway is not None and gateway not in self.gateways:
             raise Refusal(400, 2001, "Please configure AI Gateway in the Cloudflare dashboard")

@@ -22,8 +22,8 @@ class World:
     # Prompts by model and session, for the prefix cache.
     prompts: OrderedDict[tuple[str, str], str] = field(default_factory=OrderedDict)
     failures: OrderedDict[str, int] = field(default_factory=OrderedDict)
-    # When each model was asked, while the account's rates are simulated.
-    taken: dict[str, deque[float]] = field(default_factory=dict)
+    # When each account asked each model, while their rates are simulated.
+    taken: dict[tuple[str, str], deque[float]] = field(default_factory=dict)
 
     def common_prefix(self, model: str, session: str, prompt: str) -> int:
         """How many characters the prompt begins with as the session's last one did; stores it."""
@@ -49,6 +49,7 @@ class Call:
     headers: dict[str, str]
     body: bytes
     model: str = ""
+    account: str = ""
     # The parsed body once it was asked for; scenarios remove their directive from it.
     data: Any = None
 

@@ -50,13 +50,15 @@ class Control:
     def _set_lasting(self, _query: Query, body: bytes) -> Reply:
         given: Any = orjson.loads(body or b"{}")
         if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-            raise ValueError('takes {"name": …, "params": {…}, "times": N, "path": …}')
+            raise ValueError(
+                'takes {"name": …, "params": {…}, "times": N, "path": …, "account": …}'
+            )
         params = given.get("params") or {}
         times = given.get("times")
         if not isinstance(params, dict) or not (times is None or isinstance(times, int)):
             raise ValueError("params is an object and times is a whole number or null")
         wanted = checked(given["name"], {key: str(value) for key, value in params.items()})
-        self.lasting.put(given.get("path"), wanted, times)
+        self.lasting.put(given.get("path"), wanted, times, given.get("account"))
         return bare(self.lasting.shown())
 
     def _clear_lasting(self, _query: Query, _body: bytes) -> Reply:

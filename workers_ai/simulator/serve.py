@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +121,18 @@ class RunningSimulator:
         return self.simulator.recorder.records
 
     def set_scenario(
-        self, name: str, *, path: str | None = None, times: int | None = None, **params: object
+        self,
+        name: str,
+        *,
+        path: str | None = None,
+        times: int | None = None,
+        account: str | None = None,
+        **params: object,
     ) -> None:
-        """Sets a scenario for all requests or one path's, `times` times or until it is reset."""
+        """Sets a scenario for all requests or those of a path or an account, `times` times or until
+        it is reset."""
         texts = {key: str(value) for key, value in params.items()}
-        self.simulator.lasting.put(path, checked(name, texts), times)
+        self.simulator.lasting.put(path, checked(name, texts), times, account)
 
     def clear_scenarios(self) -> None:
         self.simulator.lasting.clear()
@@ -143,9 +150,12 @@ def running_simulator(
     speed: float = 100.0,
     account: str | None = None,
     token: str | None = None,
+    more_accounts: Mapping[str, str] | None = None,
 ) -> Iterator[RunningSimulator]:
     """Serves a simulator on a free port of the loopback until the block ends."""
-    app = Simulator(catalog_dir, speed=speed, account=account, token=token)
+    app = Simulator(
+        catalog_dir, speed=speed, account=account, token=token, more_accounts=more_accounts
+    )
     bound = bound_socket("127.0.0.1", 0)
     ready = threading.Event()
     server = AnnouncingServer(_config(app), ready.set)
@@ -181,13 +191,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--account", help="the only account id that is let in")
     parser.add_argument("--token", help="the only API token that is let in")
+    parser.add_argument(
+        "--further-account",
+        action="append",
+        default=[],
+        metavar="ID:TOKEN",
+        help="an account with a token of its own, beside the others; repeatable",
+    )
 
 
 def serve_forever(options: argparse.Namespace) -> int:
     """Serves until SIGTERM or Ctrl-C; returns the exit status."""
     try:
         app = Simulator(
-            options.catalog, speed=options.speed, account=options.account, token=options.token
+            options.catalog,
+            speed=options.speed,
+            account=options.account,
+            token=options.token,
+            more_accounts=dict(each.split(":", 1) for each in options.further_account),
         )
     except CatalogError as error:
         print(f"The catalog cannot be served: {error}", file=sys.stderr)

@@ -14,9 +14,9 @@ from keys.reports.month_report import BY, FIGURES, fields, month_from_text, mont
 
 class Command(BaseCommand):
     help = (
-        "Tells what each owner, team, key, model or person behind a key used and cost in a month "
-        "(UTC), the most expensive first. The lines add up to all use: what is of nobody has a "
-        "line without a name. Amounts in USD and neurons are exact."
+        "Tells what each owner, team, key, model, person behind a key or Cloudflare account used "
+        "and cost in a month (UTC), the most expensive first. The lines add up to all use: what is "
+        "of nobody has a line without a name. Amounts in USD and neurons are exact."
     )
     # Other checks would import all pages.
     requires_system_checks = ("keys",)

@@ -210,6 +210,7 @@ def test_a_taken_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> N
             speed=1,
             account=None,
             token=None,
+            further_account=[],
         )
         assert serve_forever(options) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -41,6 +41,7 @@ class _Lasting:
     wanted: Wanted
     path: str | None
     times: int | None
+    account: str | None = None
 
 
 class LastingScenarios:
@@ -50,10 +51,12 @@ class LastingScenarios:
     def __init__(self) -> None:
         self._all: list[_Lasting] = []
 
-    def put(self, path: str | None, wanted: Wanted, times: int | None) -> None:
-        """One scenario for each path: a new one replaces the old."""
-        self._all = [one for one in self._all if one.path != path]
-        self._all.append(_Lasting(wanted, path, times))
+    def put(
+        self, path: str | None, wanted: Wanted, times: int | None, account: str | None = None
+    ) -> None:
+        """One scenario for each path, of one account or of all: a new one replaces the old."""
+        self._all = [one for one in self._all if (one.path, one.account) != (path, account)]
+        self._all.append(_Lasting(wanted, path, times, account))
 
     def clear(self) -> None:
         self._all = []
@@ -65,6 +68,8 @@ class LastingScenarios:
         where = (None, call.route, f"{call.route}/{call.named_model}")
         for one in self._all:
             if one.path not in where or one.times == 0:
+                continue
+            if one.account not in (None, call.account):
                 continue
             if one.times is not None:
                 one.times -= 1
@@ -78,6 +83,7 @@ class LastingScenarios:
                 "params": dict(one.wanted.params),
                 "path": one.path,
                 "times": one.times,
+                "account": one.account,
             }
             for one in self._all
         ]

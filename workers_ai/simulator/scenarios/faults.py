@@ -169,10 +169,15 @@ async def flaky(call: Call, proceed: Proceed, params: Params) -> AnyReply:
     return await proceed()
 
 
-@scenario("account-rate", "3021 beyond so many requests of a model in 60 s", "3", per_minute=20)
+@scenario(
+    "account-rate",
+    "3021 beyond so many requests of a model and account in 60 s",
+    "3",
+    per_minute=20,
+)
 async def account_rate(call: Call, proceed: Proceed, params: Params) -> AnyReply:
     now = time.monotonic()
-    taken = call.world.taken.setdefault(call.named_model, deque())
+    taken = call.world.taken.setdefault((call.account, call.named_model), deque())
     while taken and taken[0] <= now - 60:
         taken.popleft()
     if len(taken) >= params.count("per_minute"):
