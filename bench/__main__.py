@@ -87,11 +87,14 @@ def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str
         else:
             servers.append(server)
             result["versions"][server.name] = server.version()
+    has_openssl = shutil.which("openssl") is not None
     plan = measure.QUICK if arguments.quick else measure.Plan()
     rounds = arguments.rounds or (1 if arguments.quick else FULL_ROUNDS)
+    if plan.tls and not has_openssl:
+        print("Without openssl nothing is measured over TLS.", file=sys.stderr, flush=True)
     with (
         tempfile.TemporaryDirectory(prefix="bench-run-") as folder,
-        measure.running_mock(cores, Path(folder)) as mock,
+        measure.running_mock(cores, Path(folder), tls=plan.tls and has_openssl) as mock,
     ):
         for number in range(rounds):
             note(result, report.DIRECT, number, measure.direct_figures(mock, cores, plan))

@@ -72,6 +72,7 @@ class Gateway(Server):
     def _environment(self, place: Place, port: int) -> dict[str, str]:
         return {
             **os.environ,
+            **place.trusting,
             "ENV_FILE": os.devnull,
             "SECRET_KEY": "only-for-the-benchmark-which-signs-nothing",
             "HTTPS": "off",

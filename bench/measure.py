@@ -45,8 +45,12 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Mock:
+    """`tls_url` leads to the same over TLS; `authority` is the file with its certificate."""
+
     url: str
     pid: int
+    tls_url: str = ""
+    authority: Path | None = None
 
 
 class LoadFailed(Exception):
@@ -54,17 +58,35 @@ class LoadFailed(Exception):
 
 
 @contextmanager
-def running_mock(cores: Cores, folder: Path, *, models: int = 65) -> Iterator[Mock]:
+def running_mock(
+    cores: Cores, folder: Path, *, models: int = 65, tls: bool = False
+) -> Iterator[Mock]:
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url, tls_url, authority = f"http://127.0.0.1:{port}", "", None
     words = ["-m", "bench.mock_upstream", "--port", str(port), "--models", str(models)]
+    if tls:
+        tls_port = free_port()
+        # By name: a certificate is for one.
+        tls_url = f"https://localhost:{tls_port}"
+        authority, with_key = folder / "authority.pem", folder / "server.pem"
+        make_certificate(authority, with_key)
+        words += ["--tls-port", str(tls_port), "--certificate", str(with_key)]
     log_path = folder / "mock.log"
     process = start([sys.executable, *words], core=cores.load, log_path=log_path, folder=ROOT)
     try:
         wait_until_listening(url, process, log_path)
-        yield Mock(url, process.pid)
+        yield Mock(url, process.pid, tls_url, authority)
     finally:
         end(process)
+
+
+def make_certificate(authority: Path, with_key: Path) -> None:
+    """A certificate for localhost, for a day: alone, and with its key."""
+    words = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    words += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    words += ["-keyout", str(with_key), "-out", str(authority)]
+    subprocess.run(["openssl", "req", "-x509", *words], check=True, capture_output=True)
+    with_key.write_text(with_key.read_text() + authority.read_text())
 
 
 class Bench:
@@ -232,14 +254,36 @@ class Plan:
     large_bodies: bool = True
     memory: bool = True
     streams_held: bool = True
+    tls: bool = True
 
 
-QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False)
+QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False, tls=False)
 
 
 def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
     if server.is_brief:
-        plan = replace(plan, large_bodies=False, memory=False, streams_held=False)
+        plan = replace(plan, large_bodies=False, memory=False, streams_held=False, tls=False)
+    figures = _over_plain_http(server, mock, cores, plan, first_streams)
+    return figures | (over_tls(server, mock, cores, plan) if plan.tls and mock.tls_url else {})
+
+
+def over_tls(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
+    """CPU of requests and chunks once more, with TLS between server and upstream."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        place = Place(Path(name), mock.tls_url, cores.server, cores.load, mock.authority)
+        Path(name).chmod(0o755)
+        with server.running(place) as running:
+            bench = Bench(running, mock, cores, plan.seconds)
+            bench.warm_up()
+            found = {**requests(bench), **chunks(bench)}
+    names = {"cpu_ms_per_request": "tls_cpu_ms", "cpu_us_per_chunk": "tls_cpu_us_per_chunk"}
+    told = {new: found[old] for old, new in names.items()}
+    return told | ({"failures": found["failures"]} if "failures" in found else {})
+
+
+def _over_plain_http(
+    server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int
+) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         place = Place(Path(name), mock.url, cores.server, cores.load)
         Path(name).chmod(0o755)  # nginx's worker runs as another user

@@ -12,10 +12,12 @@ does (`/images/generations`), for gateways that know only that. It also takes tr
 import argparse
 import asyncio
 import base64
+import functools
 import gc
 import json
 import os
 import re
+import ssl
 import time
 from typing import Any
 
@@ -363,9 +365,14 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_soon(self._next_chunk, left - 1, gap_s, due)
 
 
-async def serve(port: int, answers: Answers) -> None:
+async def serve(port: int, answers: Answers, tls_port: int, certificate: str) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(answers), "127.0.0.1", port, backlog=4096)
+    made = functools.partial(Connection, answers)
+    if tls_port:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        await loop.create_server(made, "127.0.0.1", tls_port, backlog=4096, ssl=context)
+    server = await loop.create_server(made, "127.0.0.1", port, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
@@ -373,13 +380,15 @@ async def serve(port: int, answers: Answers) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.mock_upstream", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls-port", type=int, default=0, help="listens there for TLS as well")
+    parser.add_argument("--certificate", default="", help="with its key, for TLS")
     parser.add_argument("--models", type=int, default=65, help="entries of the catalog")
     parser.add_argument("--image-chars", type=int, default=IMAGE_BASE64_CHARS)
     arguments = parser.parse_args()
     answers = Answers(models=arguments.models, image_base64_chars=arguments.image_chars)
     gc.freeze()
     gc.set_threshold(50_000, 50, 50)
-    uvloop.run(serve(arguments.port, answers))
+    uvloop.run(serve(arguments.port, answers, arguments.tls_port, arguments.certificate))
 
 
 if __name__ == "__main__":

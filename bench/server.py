@@ -24,6 +24,16 @@ class Place:
     mock_url: str
     server_core: int
     load_core: int
+    # The certificate of an upstream behind TLS, in a file.
+    authority: Path | None = None
+
+    @property
+    def trusting(self) -> dict[str, str]:
+        """Variables by which programs on OpenSSL, and Node, trust the upstream's certificate."""
+        if self.authority is None:
+            return {}
+        names = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+        return dict.fromkeys(names, str(self.authority))
 
     @property
     def log_path(self) -> Path:
@@ -101,7 +111,7 @@ def serving(
         command,
         core=place.server_core,
         log_path=place.log_path,
-        environment=environment,
+        environment={**place.trusting, **(environment or {})},
         folder=folder or place.folder,
     )
     try:

@@ -59,7 +59,8 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location /v1/ {{
-      proxy_pass http://workers_ai{path}/v1/;
+      proxy_pass {scheme}://workers_ai{path}/v1/;
+      {trust}
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Authorization "Bearer {token}";
@@ -68,6 +69,12 @@ http {{
   }}
 }}
 """
+
+
+NGINX_TRUST = (
+    "proxy_ssl_verify on; proxy_ssl_trusted_certificate {}; proxy_ssl_name localhost; "
+    "proxy_ssl_server_name on;"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,9 @@ class Nginx(Server):
         config.write_text(
             NGINX_CONFIG.format(
                 folder=place.folder,
-                upstream=place.mock_url.removeprefix("http://"),
+                scheme=place.mock_url.partition("://")[0],
+                upstream=place.mock_url.partition("://")[2],
+                trust=NGINX_TRUST.format(place.authority) if place.authority else "",
                 path=API_PATH,
                 port=port,
                 token=API_TOKEN,
@@ -117,7 +126,12 @@ const config :Workerd.Config = (
       ),
     ),
     # The mock is on this machine, where a Worker may not fetch unless it is told.
-    (name = "internet", network = (allow = ["public", "private"])),
+    ( name = "internet",
+      network = (
+        allow = ["public", "private"],
+        tlsOptions = (trustBrowserCas = true, trustedCertificates = [{trust}]),
+      ),
+    ),
   ],
   sockets = [ (name = "http", address = "127.0.0.1:{port}", http = (), service = "main") ],
 );
@@ -141,10 +155,16 @@ class Worker(Server):
     def running(self, place: Place) -> Iterator[Running]:
         port = free_port()
         shutil.copy(peers.WORKER / "worker.js", place.folder / "worker.js")
+        if place.authority:
+            shutil.copy(place.authority, place.folder / "authority.pem")
         config = place.folder / "config.capnp"
         config.write_text(
             WORKERD_CONFIG.format(
-                key=SHARED_KEY, token=API_TOKEN, upstream=place.mock_url + API_PATH, port=port
+                key=SHARED_KEY,
+                token=API_TOKEN,
+                upstream=place.mock_url + API_PATH,
+                port=port,
+                trust='embed "authority.pem"' if place.authority else "",
             )
         )
         url = f"http://127.0.0.1:{port}"

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench import bodies, history, mock_upstream, pages_asked, peers, report
+from bench import bodies, history, measure, mock_upstream, pages_asked, peers, report
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
 from bench.processes import end, free_port, start, wait_until_answering
 from catalog.classify.by_task import classify
@@ -110,6 +111,15 @@ def test_the_mock_takes_a_body_in_pieces_and_chunks(mock_url: str) -> None:
     text = httpx.post(url, content=pieces(), timeout=10).content
     decoder = EventDecoder()
     assert len([*decoder.feed(text), *decoder.close()]) == 2 + 3
+
+
+def test_the_mock_speaks_tls_with_a_certificate_that_can_be_checked(tmp_path: Path) -> None:
+    program("openssl")
+    with measure.running_mock(measure.Cores(CORE, CORE), tmp_path, models=8, tls=True) as mock:
+        trusting = ssl.create_default_context(cafile=mock.authority)
+        assert httpx.get(mock.tls_url, verify=trusting, timeout=10).status_code == 404
+        with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+            httpx.get(mock.tls_url, timeout=10)
 
 
 def test_the_mock_has_no_other_paths(mock_url: str) -> None:
@@ -255,7 +265,7 @@ def test_targets_say_met_missed_and_not_measured() -> None:
     lines = {line.split(" | ")[0].strip("| "): line for line in text.split("\n")}
     assert "| met |" in lines["CPU per request: Portkey's / 3"]
     assert "| met |" in lines["streams held: 1.4 × Portkey's"]
-    assert "| **missed** |" in lines["memory at 1000 streams: 130 MiB"]
+    assert "| **missed** |" in lines["memory at 1000 streams: 100 MiB"]
     assert "| not measured |" in lines["CPU per request: LiteLLM's / 22"]
 
 
