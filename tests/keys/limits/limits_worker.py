@@ -68,7 +68,8 @@ class Worker:
             holder_id = 0 if kind == "everybody" else key_id
             subject: Any = Subject(kind, holder_id, what, window, tuple(models))
             room = 7 if what in ("requests", "concurrency") else 700
-            key = record(id=key_id, team_id=key_id, more_limits=(HeldLimit(subject, room),))
+            ids = {"id": key_id, "owner_id": key_id, "team_id": key_id}
+            key = record(**ids, more_limits=(HeldLimit(subject, room),))
         else:
             room = 7 if limit in ("requests_per_minute", "concurrency") else 700
             key = record(Limits(**{limit: room}), id=key_id)

@@ -74,6 +74,7 @@ LIMITS = [
     *("daily_budget_nano_usd", "total_budget_nano_usd", "daily_neurons_micro"),
     *("team.usd.week.@cf/*", "user.requests.day", "key.requests.minute.@cf/*"),
     "everybody.tokens.month.@cf/meta/109",
+    "owner.neurons.total",
 ]
 
 

@@ -1,11 +1,11 @@
-"""Random limits and random requests: what passes is what a plain model of the rules lets pass. It
-keeps every request in a list and adds up."""
+"""Random limits, raises of them and requests: what passes is what a plain model of the rules lets
+pass. It keeps every request in a list and adds up."""
 
 import asyncio
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from keys import errors
 from keys.access.key_record import KeyRecord
-from keys.held_limits import WINDOWS_OF, HeldLimit, Subject
+from keys.held_limits import WINDOWS_OF, HeldLimit, Raised, Subject
 from keys.ledger import reservations
 from keys.ledger.writer import LedgerWriter
 from keys.limits import ticket
@@ -37,6 +37,7 @@ def starts() -> Iterator[float]:
         yield day.timestamp() - 120
 
 
+DAY_S = 86_400
 MODELS = ("@cf/moonshotai/kimi", "@cf/meta/llama")
 # The ids of each key: its own, its owner's, its team's.
 KEYS = ((1, 1, 1), (1, 1, 1), (2, 1, 1), (3, 2, 1), (4, 3, None))
@@ -69,6 +70,7 @@ class PlainModel:
     """`admitted` are those that rates let pass, `paid` those that budgets let pass as well."""
 
     limits: list[HeldLimit]
+    raises: list[Raised]
     admitted: list[Request] = field(default_factory=list)
     paid: list[Request] = field(default_factory=list)
 
@@ -100,8 +102,14 @@ class PlainModel:
             and (subject.holder_kind != "user" or one.user == new.user)
         )
 
+    def amount(self, limit: HeldLimit, at: float) -> int:
+        mine = [one for one in self.raises if one.subject == limit.subject and at < one.until]
+        added = limit.amount + sum(one.plus or 0 for one in mine)
+        return max([added, *(one.amount or 0 for one in mine)])
+
     def has_room(self, limit: HeldLimit, new: Request) -> bool:
         subject, what = limit.subject, limit.subject.what
+        amount = self.amount(limit, new.at)
 
         def mine(requests: list[Request]) -> list[Request]:
             return [each for each in requests if self.counts(subject, each, new)]
@@ -109,12 +117,12 @@ class PlainModel:
         asked = new.takes(what)
         if what == "tokens":
             # An estimate above the whole limit may run alone.
-            asked = max(1, min(asked, limit.amount))
+            asked = max(1, min(asked, amount))
         if subject.window == "minute" and what == "requests":
             used = sum(new.at - each.at < 60 for each in mine(self.admitted))
         elif subject.window == "minute":
             used = sum(
-                min(each.tokens, limit.amount) if each.settled_at is None else each.tokens
+                min(each.tokens, amount) if each.settled_at is None else each.tokens
                 for each in mine(self.paid)
                 if each.settled_at is None or new.at - each.settled_at < 60
             )
@@ -128,7 +136,7 @@ class PlainModel:
             )
             if not asked:
                 return True
-        return used + asked <= limit.amount
+        return used + asked <= amount
 
 
 def _begin(window: str, day: date) -> date:
@@ -155,6 +163,27 @@ def some_limits(draw: st.DrawFn) -> list[HeldLimit]:
     return list(made.values())
 
 
+@st.composite
+def limits_and_raises(draw: st.DrawFn) -> tuple[list[HeldLimit], list[Raised]]:
+    """The moments of the raises count from the first step. Of what runs, tokens per minute are
+    reserved up to the limit, which in the plain model is always the same."""
+    limits = draw(some_limits())
+    raised = [
+        limit
+        for limit in limits
+        if (limit.subject.what, limit.subject.window) != ("tokens", "minute")
+    ]
+    raises = []
+    for limit in draw(st.lists(st.sampled_from(raised), max_size=4)) if raised else ():
+        more = draw(st.sampled_from([1, 2, limit.amount]))
+        until = float(draw(st.sampled_from([30, 121, DAY_S, 8 * DAY_S, 40 * DAY_S])))
+        if draw(st.booleans()):
+            raises.append(Raised(limit.subject, until, plus=more))
+        else:
+            raises.append(Raised(limit.subject, until, amount=limit.amount + more))
+    return limits, raises
+
+
 REQUEST = st.tuples(
     st.just("request"),
     st.sampled_from(KEYS),
@@ -164,7 +193,6 @@ REQUEST = st.tuples(
     st.sampled_from([0, 40, 100]),
 )
 SETTLE = st.tuples(st.just("settle"), st.integers(0, 9), st.integers(0, 60))
-DAY_S = 86_400
 WAIT = st.tuples(
     st.just("wait"), st.sampled_from([1, 30, 60, 60, DAY_S, DAY_S, 4 * DAY_S, 31 * DAY_S])
 )
@@ -174,10 +202,17 @@ STEPS = st.lists(st.one_of(*[REQUEST] * 5, SETTLE, WAIT), min_size=25, max_size=
 class Compared:
     """Goes the same steps with the gateway's limits and with the plain model."""
 
-    def __init__(self, limits: list[HeldLimit], writer: LedgerWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        limits: list[HeldLimit],
+        raises: list[Raised],
+        writer: LedgerWriter,
+        clock: Clock,
+    ) -> None:
         self.limits, self.writer, self.clock = limits, writer, clock
+        self.raises = [replace(one, until=clock.now + one.until) for one in raises]
         self.counters = MemoryCounters(clock)
-        self.plain = PlainModel(limits)
+        self.plain = PlainModel(limits, self.raises)
 
     async def go(self, steps: list[tuple]) -> None:
         try:
@@ -196,7 +231,15 @@ class Compared:
             for limit in self.limits
             if (limit.subject.holder_kind, limit.subject.holder_id) in holders
         ]
-        key = record(id=key_id, owner_id=owner_id, team_id=team_id, more_limits=tuple(mine))
+        key = record(
+            id=key_id,
+            owner_id=owner_id,
+            team_id=team_id,
+            more_limits=tuple(mine),
+            raises=tuple(self.raises),
+            # As a worker reads a key again when a raise has ended.
+            read_at=self.clock.now,
+        )
         new = Request(key, model, user, self.clock.now, tokens, cost, cost // 2)
         rates, budgets = self.plain.broken(new, True), self.plain.broken(new, False)
         try:
@@ -276,15 +319,15 @@ def writer(transactional_db, monkeypatch, clock):
 IGNORED = [HealthCheck.function_scoped_fixture]
 
 
-@given(limits=some_limits(), steps=STEPS)
+@given(held=limits_and_raises(), steps=STEPS)
 @hypothesis_settings(
     max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_what_passes_is_what_a_plain_model_lets_pass(writer, clock, moments, limits, steps):
+def test_what_passes_is_what_a_plain_model_lets_pass(writer, clock, moments, held, steps):
     for table in (DayTotal, TeamTotal, RequestLog):
         table.objects.all().delete()
     clock.now = next(moments)
-    asyncio.run(asyncio.wait_for(Compared(limits, writer, clock).go(steps), 60))
+    asyncio.run(asyncio.wait_for(Compared(*held, writer, clock).go(steps), 60))
     assert not Reservation.objects.exists()
