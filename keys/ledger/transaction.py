@@ -143,6 +143,8 @@ class GroupTransaction(ABC):
 
 _FULL: Final = "PRAGMA synchronous=FULL"
 _NORMAL: Final = "PRAGMA synchronous=NORMAL"
+# Where Django's object for a connection keeps what was set last, and on which connection.
+_SET: Final = "ledger_synchronous"
 
 
 class SqliteTransaction(GroupTransaction):
@@ -165,7 +167,10 @@ class SqliteTransaction(GroupTransaction):
         pass
 
     def _begin(self) -> None:
-        self._cursor.execute(_FULL if self._durable else _NORMAL)
+        is_set = (self._django.connection, self._durable)
+        if vars(self._django).get(_SET) != is_set:
+            self._cursor.execute(_FULL if self._durable else _NORMAL)
+            vars(self._django)[_SET] = is_set
         # Take the write lock at once: upgrading a read transaction later could fail.
         self._cursor.execute("BEGIN IMMEDIATE")
 
