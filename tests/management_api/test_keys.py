@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import OperationalError
 
 from keys.models import Key, Limit
 from management_api import idempotency
@@ -248,3 +249,17 @@ def test_of_a_tokens_answers_the_newest_are_kept(api, monkeypatch):
         assert api.post("/teams/", {"name": name}, idempotency_key=name).status_code == 201
     assert KeptAnswer.objects.count() == 2
     assert api.post("/teams/", {"name": "d"}, idempotency_key="d").status_code == 201
+
+
+def test_what_fails_in_the_gateway_is_a_problem_too(api, monkeypatch):
+    def fail(error):
+        def raise_it(*words):
+            raise error
+
+        monkeypatch.setattr("management_api.authentication.token_with_text", raise_it)
+        return api.get("/keys/")
+
+    refused = fail(OperationalError("connection refused"))
+    assert_problem(refused, 503, "database_unavailable")
+    assert refused["retry-after"] == "5"
+    assert_problem(fail(RuntimeError("sk-wai-secret")), 500, "internal_error")
