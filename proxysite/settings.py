@@ -683,7 +683,7 @@ OWN_SEGMENTS = {
     *("raises", "sessions", "team"),
     *("healthz", "readyz", "metrics", "favicon.ico", "audio", "chat", "completions", "embeddings"),
     *("decisions", "images", "key", "messages", "models", "moderations", "rerank", "responses"),
-    "v2",  # of /v2/rerank
+    *("openapi.json", "v2"),  # of /v1/openapi.json and /v2/rerank
 }
 
 
