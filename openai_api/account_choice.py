@@ -7,6 +7,8 @@ for its prompt cache. An account whose rate is used up is waited for only where 
 import time
 from typing import Final
 
+from django.conf import settings
+
 from catalog import accounts
 from catalog.snapshot import ModelRecord
 from keys.limits.ticket import Ticket
@@ -21,6 +23,8 @@ from workers_ai.errors import (
     WorkersAIError,
 )
 
+# Read once: asking the settings is a call, and most gateways have one account.
+SEVERAL: Final = bool(settings.CLOUDFLARE_ACCOUNTS)
 FAULT_REST_S: Final = 60.0
 _DAY_S: Final = 86_400
 

@@ -19,7 +19,7 @@ from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.ledger.rows import LedgerRow
 from keys.limits.ticket import Outcome, Ticket
-from openai_api.account_choice import AccountChoice
+from openai_api.account_choice import SEVERAL, AccountChoice
 from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
 from openai_api.errors import ApiError, KeyStoppedError, api_error
@@ -115,7 +115,7 @@ class Exchange:
             gateway_headers(self.key, self.request.raw_headers),
             waits=not self.others_stand_by,
             turns=self._turns(),
-            accounts=self._accounts() if settings.CLOUDFLARE_ACCOUNTS else None,
+            accounts=self._accounts() if SEVERAL else None,
             trace=trace,
         )
 

@@ -27,42 +27,37 @@ class AccountPlace(NamedTuple):
     model: str
 
 
-class AccountSums:
-    """What a group adds, total by total."""
+# What a group adds, total by total. A plain dictionary: most groups add nothing, and pay nothing.
+AccountSums = dict[AccountPlace, list[int]]
 
-    def __init__(self) -> None:
-        self._added: dict[AccountPlace, list[int]] = {}
 
-    def add_row(
-        self,
-        place: AccountPlace,
-        status: int,
-        summed: tuple[int | None, ...],
-        waited_ms: int | None,
-    ) -> None:
-        """`summed` holds the values of SUMMED."""
-        added = self._added.get(place)
-        if added is None:
-            added = self._added[place] = [0] * len(ACCOUNT_SUMS)
-        added[0] += 1
-        if status >= 400:
-            added[2 if status == CLIENT_GONE_STATUS else 1] += 1
-        if summed[_COST] is None:
-            added[3] += 1
-        for at, value in enumerate(summed, len(COUNTED)):
-            if value:
-                added[at] += value
-        if waited_ms:
-            added[-2] += 1
-            added[-1] += waited_ms
+def add_row(
+    sums: AccountSums,
+    place: AccountPlace,
+    status: int,
+    summed: tuple[int | None, ...],
+    waited_ms: int | None,
+) -> None:
+    """`summed` holds the values of SUMMED."""
+    added = sums.get(place)
+    if added is None:
+        added = sums[place] = [0] * len(ACCOUNT_SUMS)
+    added[0] += 1
+    if status >= 400:
+        added[2 if status == CLIENT_GONE_STATUS else 1] += 1
+    if summed[_COST] is None:
+        added[3] += 1
+    for at, value in enumerate(summed, len(COUNTED)):
+        if value:
+            added[at] += value
+    if waited_ms:
+        added[-2] += 1
+        added[-1] += waited_ms
 
-    def write(self, transaction: GroupTransaction) -> None:
-        if self._added:
-            rows = [
-                (transaction.day(place.day), *place[1:], *self._added[place])
-                for place in sorted(self._added)
-            ]
-            transaction.insert(_ADD, rows)
+
+def write(sums: AccountSums, transaction: GroupTransaction) -> None:
+    rows = [(transaction.day(place.day), *place[1:], *sums[place]) for place in sorted(sums)]
+    transaction.insert(_ADD, rows)
 
 
 _ADD: Final = Insert(

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from keys.ledger import budgets, month_totals, reservations
+from keys.ledger import account_totals, budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
-from keys.ledger.account_totals import AccountSums
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.connection import LedgerConnection
 from keys.ledger.leases import Leases
@@ -87,7 +86,8 @@ class GroupWriter:
         month_totals.forget_late(sums.days, utc_day(self._clock()), transaction)
         sums.write(transaction)
         of_teams.write(transaction)
-        of_accounts.write(transaction)
+        if of_accounts:
+            account_totals.write(of_accounts, transaction)
         return self._touch_keys(rows, transaction)
 
     def _decide(
@@ -140,8 +140,9 @@ class GroupWriter:
         return used
 
 
-def _sums_of(group: list[Waiting]) -> tuple[Sums, TeamSums, AccountSums]:
-    sums, of_teams, of_accounts = Sums(), TeamSums(), AccountSums()
+def _sums_of(group: list[Waiting]) -> tuple[Sums, TeamSums, account_totals.AccountSums]:
+    sums, of_teams = Sums(), TeamSums()
+    of_accounts: account_totals.AccountSums = {}
     for waiting in group:
         if waiting.row is not None and waiting.values is not None:
             ledger_rows.add_to(sums, of_teams, of_accounts, waiting.row, waiting.values)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
+from keys.ledger import account_totals
 from keys.ledger.account_totals import AccountPlace, AccountSums
 from keys.ledger.captured import CapturedTexts
 from keys.ledger.team_totals import TeamNames, TeamPlace, TeamSums
@@ -179,7 +180,8 @@ def add_to(
             summed,
         )
     if account or waited_ms:
-        of_accounts.add_row(AccountPlace(day, account, model), status, summed, waited_ms)
+        place = AccountPlace(day, account, model)
+        account_totals.add_row(of_accounts, place, status, summed, waited_ms)
 
 
 def store_captured(rows: Iterable[LedgerRow], transaction: GroupTransaction) -> None:
