@@ -16,7 +16,7 @@ from keys.limits.ticket import Ticket
 from keys.sharing.lanes import TurnMissed
 from keys.sharing.line import Asker
 from keys.sharing.process_lanes import lanes
-from openai_api.errors import KeyStoppedError
+from openai_api.errors import KeyStoppedError, StoppingError
 from workers_ai.errors import RateReached, RateTaken
 
 # With another model at hand a request does not stand in line for long.
@@ -102,7 +102,9 @@ class Turns:
             self._look()
 
     def _look(self) -> None:
-        """While it waits, a request's key may end."""
+        """While it waits, a request's key may end, and the worker."""
+        if lanes.is_stopping:
+            raise StoppingError
         if not index.is_live(self._key.id):
             raise KeyStoppedError("The API key is no longer in force.")
 

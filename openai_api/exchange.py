@@ -22,7 +22,7 @@ from keys.limits.ticket import Outcome, Ticket
 from openai_api.account_choice import SEVERAL, AccountChoice
 from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
-from openai_api.errors import ApiError, KeyStoppedError, api_error
+from openai_api.errors import ApiError, KeyStoppedError, StoppingError, api_error
 from openai_api.model_access import note_answer
 from openai_api.model_failures import note_failure
 from openai_api.use.recording import NOTHING_USED, Metered, outcome_of, priced
@@ -250,6 +250,8 @@ def end_reason(error: Exception) -> str:
     """How the ledger names the end of a request that failed."""
     if isinstance(error, KeyStoppedError):
         return "key_revoked"
+    if isinstance(error, StoppingError):
+        return "server_stopped"
     if isinstance(error, TimedOut | UpstreamTimedOut):
         return "upstream_timeout"
     if isinstance(error, StreamCut):

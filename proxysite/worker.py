@@ -17,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
+from keys.sharing.process_lanes import lanes
 from proxysite import stopping
 from proxysite.http.connections import Bounds, Connections
 from proxysite.http.forwarded import Forwarded
@@ -66,6 +67,7 @@ class GatewayServer(Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         self.server_state.is_draining = True
+        lanes.is_stopping = True
         await super().shutdown(sockets)
 
 

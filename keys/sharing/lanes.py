@@ -95,8 +95,7 @@ class Lane:
         """Gives the turns that are free now, and comes back when the next one is."""
         now = self._clock()
         given = self._given
-        while given and given[0] <= now - WINDOW_S:
-            given.popleft()
+        self._forget(now)
         while self.line.length and len(given) < self.per_minute:
             self.line.serve()
             given.append(now)
@@ -117,7 +116,14 @@ class Lane:
 
     def note_given(self) -> None:
         """A turn that somebody else gave counts here too."""
-        self._given.append(self._clock())
+        now = self._clock()
+        self._forget(now)
+        self._given.append(now)
+
+    def _forget(self, now: float) -> None:
+        given = self._given
+        while given and given[0] <= now - WINDOW_S:
+            given.popleft()
 
     def next_turn_s(self) -> float:
         """When whoever comes now would have a turn, if all who wait stay; at least a second."""

@@ -23,6 +23,8 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
         self._rates: dict[str, int] = {}
+        # Set once the worker ends: nobody is to wait any longer.
+        self.is_stopping = False
         # A `RedisLink`, once it is needed.
         self._link: Any = None
 

@@ -10,8 +10,8 @@ import uuid
 from typing import Final
 
 from keys.limits.redis_link import RedisLink
-from keys.sharing.lanes import Lane
-from keys.sharing.turns_script import DEMAND_S, TURNS
+from keys.sharing.lanes import WINDOW_S, Lane
+from keys.sharing.turns_script import DEMAND_S, RESTORE, TURNS
 
 PREFIX: Final = "wai:turns"
 SHORTEST_PAUSE_S: Final = 0.02
@@ -23,7 +23,7 @@ AWAY_PAUSE_S: Final = 0.5
 
 def link(url: str) -> RedisLink:
     """A connection of its own: turns and limits do not wait for each other."""
-    return RedisLink(url, scripts=(TURNS,), clock=time.monotonic, on_connect=lambda: None)
+    return RedisLink(url, scripts=(TURNS, RESTORE), clock=time.monotonic, on_connect=lambda: None)
 
 
 class SharedLane(Lane):
@@ -47,6 +47,7 @@ class SharedLane(Lane):
         self._asking: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         self._has_room = False
+        self._was_away = False
 
     def set_rate(self, per_minute: int, share: int) -> None:
         super().set_rate(per_minute, share)
@@ -73,8 +74,13 @@ class SharedLane(Lane):
 
     async def _asked(self) -> float:
         """Serves whom Redis names; seconds until it should be asked again."""
-        answer = await self._link.run(TURNS, self._names, self._words())
+        if self._was_away and await self._link.run(RESTORE, self._names[:1], self._own_turns()):
+            self._was_away = False
+        answer = None
+        if not self._was_away:
+            answer = await self._link.run(TURNS, self._names, self._words())
         if answer is None:
+            self._was_away = True
             self._has_room = False
             super().serve()
             return AWAY_PAUSE_S
@@ -85,6 +91,10 @@ class SharedLane(Lane):
             self.note_given()
             self.line.serve_key(key.decode())
         return min(max(int(pause_ms) / 1000, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+
+    def _own_turns(self) -> list[str | int]:
+        now = self._clock()
+        return [self._worker, *(f"{now - at:.6f}" for at in self._given if now - at < WINDOW_S)]
 
     def _words(self) -> list[str | int]:
         words: list[str | int] = [self._worker, self.shared_per_minute, int(self._full_at_first)]

@@ -122,3 +122,20 @@ if room <= 0 then
 end
 return math.max(room, 0) .. ' ' .. pause .. ' ' .. table.concat(served, ' ')
 """
+
+# KEYS: the turns of the last minute. ARGV: the worker, then how many seconds ago each of its own
+# turns was: what was given while Redis was away, or is gone with a Redis that came back empty.
+RESTORE: Final = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if string.sub(member, 1, #ARGV[1] + 1) == ARGV[1] .. ':' then
+    redis.call('ZREM', KEYS[1], member)
+  end
+end
+for place = 2, #ARGV do
+  local at = string.format('%.6f', now - tonumber(ARGV[place]))
+  redis.call('ZADD', KEYS[1], at, ARGV[1] .. ':r' .. place)
+end
+return 'ok'
+"""

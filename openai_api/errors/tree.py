@@ -268,6 +268,20 @@ class UpgradeRequired(ApiError):
         )
 
 
+class StoppingError(ApiError):
+    """The worker ends while the request waits for its turn: another worker takes it."""
+
+    status = 503
+    code = "server_stopping"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This gateway is being restarted while the request waits for its turn. Please try "
+            "again now.",
+            headers={"retry-after": "1"},
+        )
+
+
 class KeyStoppedError(ApiError):
     """The key was revoked while its stream was running."""
 

@@ -184,3 +184,12 @@ async def test_who_waits_is_looked_after(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(LookupError):
         await waiting
     assert (lane.line.length, lane.longest_wait_s()) == (0, 0)
+
+
+async def test_only_the_last_minute_is_kept_in_memory() -> None:
+    clock = Clock()
+    lane = Lane("model", 5, clock=clock)
+    for _ in range(500):
+        clock.now += 1
+        lane.note_given()
+    assert len(lane._given) <= 61

@@ -106,3 +106,19 @@ async def test_without_redis_each_worker_has_its_share(tmp_path: Path) -> None:
     lane = SharedLane("@cf/a/model", 12, link, share=4)
     tasks = [asyncio.create_task(lane.take(Asker("a"), wait_s=0.5)) for _ in range(9)]
     assert await passed(tasks) == 4
+
+
+async def test_a_redis_that_comes_back_empty_learns_what_was_given(
+    three: Workers, server: RedisServer
+) -> None:
+    lane = three.lanes[0]
+    for _ in range(12):
+        await lane.take(Asker("before"), wait_s=2)
+    server.stop()
+    waiting = asyncio.create_task(lane.take(Asker("late"), wait_s=4))
+    await asyncio.sleep(0.2)
+    server.start()
+    with pytest.raises(TurnMissed):
+        await waiting
+    with redis.Redis.from_url(server.url) as direct:
+        assert direct.zcard(f"{shared.PREFIX}:@cf/a/model:at") == 12
