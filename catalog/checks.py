@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 from django.db import connections
 
+from alerts.models import Alert
 from catalog.models import Alias, CatalogModel
 
 
@@ -18,7 +19,25 @@ def check_stored_catalog(databases: Sequence[str] | None = None, **_: Any) -> li
     tables = connections["default"].introspection.table_names()
     if CatalogModel._meta.db_table not in tables or Alias._meta.db_table not in tables:
         return []
-    return [*_hidden_aliases(), *_default_image_model()]
+    refused = _refused_accounts() if Alert._meta.db_table in tables else []
+    return [*_hidden_aliases(), *_default_image_model(), *refused]
+
+
+def _refused_accounts() -> list[CheckMessage]:
+    """Of several accounts; of a single one every request tells."""
+    if not settings.CLOUDFLARE_ACCOUNTS:
+        return []
+    alerts = Alert.objects.filter(event="access_refused", resolved_at=None)
+    names = {alert.figures.get("account") for alert in alerts}
+    return [
+        Warning(
+            f"Cloudflare refuses the gateway's access to the account {name}.",
+            hint="Look at its id and token in the settings, and at what the token may do.",
+            id="catalog.W003",
+        )
+        for name in settings.CLOUDFLARE_ACCOUNT_NAMES
+        if name in names
+    ]
 
 
 def _hidden_aliases() -> list[CheckMessage]:

@@ -148,6 +148,8 @@ def test_requests_are_shared_and_a_conversation_stays(
     lines = {line["account"]: int(line["requests"]) for line in csv.DictReader(io.StringIO(report))}
     assert sum(lines.values()) == len(gateway.rows())
     assert gateway.manage("check_ledger").returncode == 0
+    checked = gateway.manage("check", "--database", "default").stderr
+    assert "Cloudflare refuses the gateway's access to the account wrong." in checked
 
 
 def test_what_is_used_up_or_full_moves_requests_to_another(
