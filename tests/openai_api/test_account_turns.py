@@ -120,7 +120,7 @@ async def test_only_what_all_waits_for_a_turn_was_never_sent(settings: Any) -> N
     paces.forget()
     settings.ACCOUNT_RATES = []
     model = ModelRecord("@cf/of/this-test-alone", task="Text Generation")
-    ticket = SimpleNamespace(waited_ms=None, user="")
+    ticket = SimpleNamespace(waited_ms=None, user="", account="")
     turns = Turns(SimpleNamespace(id=1, queue_weight=1), ticket, model, others_stand_by=False)  # type: ignore[arg-type]
     assert turns.may_go()
     settings.ACCOUNT_RATES = [(model.name, 1)]
