@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import httpx
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.utils import ConnectionHandler
 from django.test import Client
@@ -170,7 +171,10 @@ class GatewayProcess:
 
     def database(self, work: Callable[[], T]) -> T:
         """Runs `work`, whose ORM calls then see the gateway's database."""
-        return self._database_thread.submit(work).result(60)
+        try:
+            return self._database_thread.submit(_with_its_content_types, work).result(60)
+        finally:
+            ContentType.objects.clear_cache()
 
     def issue_key(self, name: str = "test", owner: str = "tester", **fields: Any) -> str:
         """A new key's text; `fields` are those of the model, such as `requests_per_minute`."""
@@ -203,6 +207,12 @@ class GatewayProcess:
 
     def rows(self, **conditions: Any) -> list[RequestLog]:
         return self.database(lambda: list(RequestLog.objects.filter(**conditions).order_by("id")))
+
+
+def _with_its_content_types(work: Callable[[], T]) -> T:
+    # Django remembers their ids for a process, and two databases may have others.
+    ContentType.objects.clear_cache()
+    return work()
 
 
 class _Pause:

@@ -70,6 +70,7 @@ class ShownRow(serializers.Serializer[Any]):
     session = serializers.CharField()
     agent = serializers.CharField()
     waited_ms = serializers.IntegerField(allow_null=True)
+    account = serializers.CharField()
 
 
 class LogView(View):

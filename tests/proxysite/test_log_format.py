@@ -35,7 +35,7 @@ def test_a_secret_is_hidden(formatter: logging.Formatter, secret: str) -> None:
 
 
 def test_the_settings_secrets_are_hidden(settings: object) -> None:
-    settings.CLOUDFLARE_API_TOKEN = "the-token"  # type: ignore[attr-defined]
+    settings.CLOUDFLARE_API_TOKENS = ["the-token"]  # type: ignore[attr-defined]
     settings.PROXY_API_KEY = "the-shared-key"  # type: ignore[attr-defined]
     settings.OIDC_CLIENT_SECRET = "the-client's"  # type: ignore[attr-defined]
     settings.SECRET_KEY = "the-site's-own"  # type: ignore[attr-defined]

@@ -147,8 +147,8 @@ def test_both_secrets_work_during_the_overlap_and_one_after():
 def test_a_database_put_back_from_a_backup_is_read_anew(index):
     _, text = issued()
     index.poll()
-    Revision.objects.update(number=0)
     Key.objects.all().delete()
+    Revision.objects.update(number=0)
     index.poll()
     assert found(index, text) is Refusal.UNKNOWN
     assert index.revision == 0

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_api.errors import ApiError, BadRequest, BodyTooLarge
+from openai_api.wire.declared import Array, Boolean, Number, WholeNumber, declared
 from openai_api.wire.multipart import SLICE_BYTES, Form, form_body, read_form
 
 BOUNDARY = b"limit"
@@ -56,7 +57,7 @@ async def test_fields_and_files_arrive() -> None:
         data={"model": "@cf/a/b", "prompt": "Zürich 🐈\r\n--limit"},
         files={"file": ("Zürich.mp3", content, "audio/mpeg")},
     )
-    assert form.body() == {"model": "@cf/a/b", "prompt": "Zürich 🐈\r\n--limit"}
+    assert form.body({}) == {"model": "@cf/a/b", "prompt": "Zürich 🐈\r\n--limit"}
     upload = form.upload("file")
     assert (upload.filename, upload.media_type, upload.data) == (
         "Zürich.mp3",
@@ -78,6 +79,15 @@ async def test_a_repeated_name_is_a_list(name: str) -> None:
     assert [upload.data for upload in form.uploads("image", most=3)] == [b"\1", b"\2", b"\3"]
 
 
+class Fields:
+    n = WholeNumber()
+    seed = WholeNumber()
+    guidance = Number()
+    temperature = Number()
+    stream = Boolean()
+    granularities = Array()
+
+
 async def test_text_becomes_what_the_endpoint_means_it_to_be() -> None:
     form = await sent(
         data={
@@ -91,12 +101,7 @@ async def test_text_becomes_what_the_endpoint_means_it_to_be() -> None:
         },
         files={"file": b"x"},
     )
-    assert form.body(
-        whole_numbers=("n", "seed"),
-        numbers=("guidance", "temperature"),
-        booleans=("stream",),
-        lists=("granularities",),
-    ) == {
+    assert form.body(declared(Fields)) == {
         "n": 2,
         "guidance": 7.5,
         "stream": False,
@@ -109,7 +114,7 @@ async def test_text_becomes_what_the_endpoint_means_it_to_be() -> None:
 async def test_one_value_sent_twice_is_refused() -> None:
     form = await sent(data={"model": ["a", "b"]}, files={"file": b"x"})
     with pytest.raises(BadRequest, match="sent 2 times") as caught:
-        form.body()
+        form.body({})
     assert caught.value.param == "model"
 
 
@@ -202,6 +207,6 @@ async def test_what_is_no_form_says_why(body: str | bytes, says: str) -> None:
 async def test_no_bytes_crash_the_reader(body: bytes) -> None:
     try:
         form = await read_form(BOUNDARY, body)
-        form.body()
+        form.body({})
     except BadRequest:
         pass
