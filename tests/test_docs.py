@@ -451,17 +451,22 @@ def test_the_settings_of_the_bounds_exist() -> None:
     assert named <= set(shown())
 
 
-def test_the_readme_has_the_settings_of_the_example() -> None:
+def test_the_page_of_settings_has_those_of_the_example() -> None:
     wanted: list[str] = []
     explained = ""
     for line in read(".env.example").splitlines():
         if group := re.fullmatch(r"# --- (.+) ---", line):
-            wanted += ["", f"### {group[1]}", "", "| name | default | |", "| --- | --- | --- |"]
+            wanted += ["", f"## {group[1]}", "", "| name | default | |", "| --- | --- | --- |"]
         elif setting := re.fullmatch(r"#([A-Z_]+)=(.*)", line):
             default = f"`{setting[2]}`" if setting[2] else ""
             wanted.append(f"| `{setting[1]}` | {default} | {explained} |")
         elif line.startswith("# "):
             explained = line[2:]
-    section = re.search(r"^## Settings\n.*?\n(?=### )(.*?)^## ", read("README.md"), re.M | re.S)
+    _, _, tables = read("docs/settings.md").partition("\n## ")
+    assert f"## {tables}".strip() == "\n".join(wanted).strip(), "the tables are .env.example's"
+
+
+def test_the_readme_names_settings_that_there_are() -> None:
+    section = re.search(r"^## Settings\n(.*?)^## ", read("README.md"), re.M | re.S)
     assert section is not None
-    assert section[1].strip() == "\n".join(wanted).strip(), "README's tables are .env.example's"
+    assert set(re.findall(r"`([A-Z_]{5,})`", section[1])) <= set(shown())
