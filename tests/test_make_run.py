@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,13 +22,13 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
+from tests.checkout import copy_checkout
 from tests.gateway import free_port
-from tests.needs import ROOT, program
+from tests.needs import program
 
 PATIENCE_S = 60.0
 CHAT_MODEL = "@cf/meta/llama-3.3-70b-instruct-fp8-fast"
 IMAGE_MODEL = "@cf/black-forest-labs/flux-1-schnell"
-NOT_COPIED = {"var", ".venv", ".env", ".git", "node_modules", "tests"}
 KEY = re.compile(r"sk-wai-\w+")
 
 
@@ -119,13 +118,8 @@ def nobody_in_group(pid: int) -> bool:
     return False
 
 
-def copy_checkout(folder: Path) -> Path:
-    def left_out(at: str, names: list[str]) -> set[str]:
-        # Bytecode that another process is just writing is gone a moment later.
-        unfinished = {name for name in names if ".pyc." in name}
-        return unfinished | (NOT_COPIED & set(names) if at == str(ROOT) else set())
-
-    shutil.copytree(ROOT, folder, ignore=left_out)
+def installed_checkout(folder: Path) -> Path:
+    copy_checkout(folder, without=["tests", "docs"])
     venv = folder / ".venv"
     venv.mkdir()
     for name in ("bin", "lib", "lib64", "pyvenv.cfg"):
@@ -149,7 +143,7 @@ def manage(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_checkout(tmp_path_factory.mktemp("checkout") / "gateway")
+    return installed_checkout(tmp_path_factory.mktemp("checkout") / "gateway")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +162,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     def begin(*, port: int | None = None, **settings: str) -> Run:
         folder = tmp_path / "gateway"
         if not folder.exists():
-            copy_checkout(folder)
+            installed_checkout(folder)
         runs.append(Run(folder, free_port() if port is None else port, **settings))
         return runs[-1]
 

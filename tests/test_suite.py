@@ -3,16 +3,12 @@ not what another machine has.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.checkout import copy_checkout
 from tests.needs import ROOT
-
-NEVER_COPIED = shutil.ignore_patterns(
-    "var", ".venv", ".env", ".git", "node_modules", "screenshots", "__pycache__", ".*_cache"
-)
 
 
 def pytest_in(folder: Path, *words: str, **environment: str) -> str:
@@ -30,7 +26,7 @@ def pytest_in(folder: Path, *words: str, **environment: str) -> str:
 
 def test_what_make_run_left_in_the_checkout_is_not_the_tests(tmp_path: Path) -> None:
     folder = tmp_path / "gateway"
-    shutil.copytree(ROOT, folder, ignore=NEVER_COPIED)
+    copy_checkout(folder, without=["docs"])
     (folder / "var").mkdir()
     (folder / "var" / "secret.env").write_text("SECRET_KEY=" + "a1B2c3D4" * 7)
     (folder / "var" / "simulator.env").write_text("CLOUDFLARE_API_BASE_URL=http://127.0.0.1:2")
