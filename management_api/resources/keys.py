@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,10 +12,12 @@ from rest_framework.response import Response
 
 from keys.amounts import duration_from_text
 from keys.key_changes import change_key, issue_key, revoke_key, rotate_key
+from keys.key_history import note_made
 from keys.key_json import keys_as_json
 from keys.key_states import KEY_STATES, of_state
 from keys.limit_holders import holder_of_key, holder_of_users
 from keys.models import Key
+from keys.owners import make_account, owner_accounts
 from management_api.base import View, changing_keys
 from management_api.described import LIST, listed, parameter, problems
 from management_api.etags import check_if_match
@@ -52,7 +54,7 @@ class KeyChange(Fields):
 
 class NewKey(KeyChange):
     name = TextField(max_length=120)
-    owner = TextField(max_length=150, help_text="The username of an account that there is.")
+    owner = TextField(max_length=150, help_text="The owner's username; made when missing.")
 
 
 class Rotation(Fields):
@@ -158,11 +160,12 @@ class KeyView(View):
     def create(self, request: Any) -> Response:
         values = self.given(NewKey, request)
         limits = values.pop("limits", {})
+        owner_name = values.pop("owner")
         fields = _fields(values, limits)
         with changing_keys():
             key, text = issue_key(
                 name=fields.pop("name"),
-                owner=fields.pop("owner"),
+                owner=self._owner_of_new(owner_name),
                 fields=fields,
                 limits=written(limits),
                 user_limits=written_of_users(limits),
@@ -170,6 +173,16 @@ class KeyView(View):
             )
             shown = shown_key(key_with_id(str(key.pk)), text)
         return self.one(shown, status=201, path=f"/keys/{key.pk}/")
+
+    def _owner_of_new(self, username: str) -> Any:
+        """As `issue_key` has it, whoever a key is for is made when missing."""
+        try:
+            owner, was_made = make_account(username)
+        except ValidationError as error:
+            raise bad_field("#/owner", error.messages[0]) from None
+        if was_made:
+            note_made(owner, self.by_id, "Made.")
+        return owner_with_name(username)
 
     @extend_schema(summary="Read a key", responses={200: ShownKey, **problems(404)})
     def retrieve(self, request: Any, pk: str) -> Response:
@@ -235,7 +248,7 @@ class KeyView(View):
 
 
 def owner_with_name(username: str, pointer: str = "#/owner") -> Any:
-    owner = get_user_model().objects.filter(username=username).first()
+    owner = owner_accounts().filter(username=username).first()
     if owner is None:
         raise bad_field(pointer, "There is no account of this name: POST /api/owners/ makes one.")
     return owner

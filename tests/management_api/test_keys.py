@@ -42,6 +42,16 @@ def test_a_key_is_made_read_and_found_again(api):
     assert api.get(f"/keys/{key['id']}/", if_none_match=read["etag"]).status_code == 304
 
 
+def test_an_owner_who_is_missing_is_made_with_the_key(api):
+    answer = api.post("/keys/", {"name": "ci", "owner": "newcomer"})
+    assert answer.status_code == 201
+    owner = api.get("/owners/?username=newcomer").json()["data"][0]
+    assert owner["id"] == answer.json()["owner_id"]
+    refused = api.post("/keys/", {"name": "", "owner": "another"})
+    assert refused.status_code == 422
+    assert api.get("/owners/?username=another").json()["data"] == []
+
+
 def test_a_change_changes_what_it_names(api):
     key = made(api, limits={"rpm": 60, "limit": ["rpm=2 a", "rpm=3 b"], "networks": ["10.0.0.0/8"]})
     path = f"/keys/{key.json()['id']}/"
@@ -104,7 +114,8 @@ BAD_FIELDS = [
     ({"name": None}, "#/name"),
     ({"name": 5}, "#/name"),
     ({"name": "x" * 121}, "#/name"),
-    ({"owner": "nobody"}, "#/owner"),
+    ({"owner": "no body"}, "#/owner"),
+    ({"owner": "service:ci"}, "#/owner"),
     ({"owner": "gone"}, "#/owner"),
     ({"id": 1}, "#/id"),
     ({"revoked_at": None}, "#/revoked_at"),
@@ -222,8 +233,8 @@ def test_a_post_that_is_sent_twice_is_done_once(api):
     assert Key.objects.count() == 1
     for wrong in ("x" * 256, "a b", "é", ""):
         assert_problem(api.post("/keys/", body, idempotency_key=wrong), 400)
-    refused = api.post("/keys/", {**body, "owner": "bob"}, idempotency_key="two")
-    assert_problem(refused, 422, pointer="#/owner")
+    refused = api.post("/keys/", {**body, "name": ""}, idempotency_key="two")
+    assert_problem(refused, 422, pointer="#/name")
     assert api.post("/keys/", body, idempotency_key="two").status_code == 201
     other_token = Api(new_token()[1])
     assert other_token.post("/keys/", body, idempotency_key="one").json()["key"]
