@@ -12,6 +12,7 @@ none. Only who asks for a WebSocket is told so, by the application.
 
 import asyncio
 import math
+from time import monotonic
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -96,8 +97,8 @@ class ClientConnection(HttpToolsProtocol):
         super().connection_made(transport)
         if self.client is not None:
             self.client = (plain(self.client[0]), self.client[1])
-        self.active_at = self.server_state.now
-        self.deadline = self.active_at + self.bounds.head_s
+        self.active_at = monotonic()
+        self.deadline = self.server_state.now + self.bounds.head_s
         if self.server_state.is_full:
             self.server_state.make_room(self)
 
@@ -181,7 +182,9 @@ class ClientConnection(HttpToolsProtocol):
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
         self._body_bytes = self._parts = self._skipped = 0
-        now = self.active_at = self.server_state.now
+        now = self.server_state.now
+        # Finer than the time of the last look: many come between two of them.
+        self.active_at = monotonic()
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
         keep_alive = version == "1.1" and parser.should_keep_alive()
@@ -209,7 +212,8 @@ class ClientConnection(HttpToolsProtocol):
         elif not cycle.collects:
             cycle.message_event.set()
         self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
-        now = self.active_at = self.server_state.now
+        now = self.server_state.now
+        self.active_at = monotonic()
         gap_until = now + self.bounds.body_s
         self.deadline = gap_until if gap_until < self._body_until else self._body_until
 
@@ -285,7 +289,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         """Nothing is in hand but, it may be, the rest of a body that nobody wants."""
-        now = self.active_at = self.server_state.now
+        now = self.server_state.now
+        self.active_at = monotonic()
         if self.cycle.more_body and not self._in_head:
             self.deadline = now + LINGER_S
         else:
