@@ -74,7 +74,7 @@ class ClientConnection(HttpToolsProtocol):
         self.access_log = False
         self.bounds = self.server_state.bounds
         self.deadline = math.inf
-        # When the client last did something, or was last given something.
+        # When the client last did or was given something, exactly: many do between two looks.
         self.active_at = 0.0
         # What still comes is read and dropped.
         self.is_ending = False
@@ -182,9 +182,7 @@ class ClientConnection(HttpToolsProtocol):
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
         self._body_bytes = self._parts = self._skipped = 0
-        now = self.server_state.now
-        # Finer than the time of the last look: many come between two of them.
-        self.active_at = monotonic()
+        now, self.active_at = self.server_state.now, monotonic()
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
         keep_alive = version == "1.1" and parser.should_keep_alive()
@@ -212,8 +210,7 @@ class ClientConnection(HttpToolsProtocol):
         elif not cycle.collects:
             cycle.message_event.set()
         self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
-        now = self.server_state.now
-        self.active_at = monotonic()
+        now, self.active_at = self.server_state.now, monotonic()
         gap_until = now + self.bounds.body_s
         self.deadline = gap_until if gap_until < self._body_until else self._body_until
 
@@ -289,8 +286,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         """Nothing is in hand but, it may be, the rest of a body that nobody wants."""
-        now = self.server_state.now
-        self.active_at = monotonic()
+        now, self.active_at = self.server_state.now, monotonic()
         if self.cycle.more_body and not self._in_head:
             self.deadline = now + LINGER_S
         else:
@@ -385,8 +381,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def _read_without_upgrade(self, data: bytes, offset: int) -> None:
         """Reads the head that the parser has stopped at once more, without the offer, and then what
-        follows it in `data`, which may hold further ones.
-        """
+        follows it in `data`, which may hold further ones."""
         while True:
             self._is_upgrade = False
             self._wants_websocket = asks_for_websocket(self.headers)

@@ -51,11 +51,11 @@ class Transport(asyncio.Transport):
 class Client:
     """A connection and the clock of its worker. `app` is an ASGI application."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, connections: Connections | None = None) -> None:
         config = Config(app=app, http=ClientConnection, lifespan="off", log_config=None)
         config.load()
         self.transport = Transport()
-        self.connections = Connections(Bounds(HEAD_S, BODY_S, IDLE_S, WRITE_S))
+        self.connections = connections or Connections(Bounds(HEAD_S, BODY_S, IDLE_S, WRITE_S))
         self.connections.look(1000.0)
         self.connection = ClientConnection(config, self.connections, {})
         self.connection.connection_made(self.transport)
@@ -99,6 +99,16 @@ async def read_all(scope: Any, receive: Any, send: Any) -> None:
     headers = [(b"content-length", length)]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def test_of_clients_that_came_between_two_looks_the_one_in_use_stays() -> None:
+    first = Client(read_all)
+    clients = [first, *(Client(read_all, first.connections) for _ in range(39))]
+    in_use = clients[7]
+    await in_use.send(head(0))
+    while len(first.connections.connections) > 1:
+        first.connections.make_room(Client(read_all).connection)
+    assert first.connections.connections == {in_use.connection}
 
 
 async def test_a_large_body_over_a_slow_line_is_taken() -> None:
