@@ -2,20 +2,19 @@
 in the transaction of the rows. A row that names no account and did not wait adds nothing.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Any, Final, NamedTuple
 
-from django.db import connection
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Q, Sum
 
-from keys.ledger.totals import CLIENT_GONE_STATUS, COUNTED, SUMMED
+from keys.ledger.totals import COUNTED, SUMMED, count_row
+from keys.ledger.totals_of_rows import SUMS_OF_ROWS, ExtraTotals, rows_of
 from keys.ledger.transaction import GroupTransaction, Insert
-from keys.models import AccountTotal, RequestLog
+from keys.models import AccountTotal
 
 WAITED: Final = ("waited", "waited_ms")
 # What `check.py` can compute again from rows: all of it.
 ACCOUNT_SUMS: Final = (*COUNTED, *SUMMED, *WAITED)
-_COST: Final = SUMMED.index("cost_nano_usd")
 
 
 class AccountPlace(NamedTuple):
@@ -42,14 +41,7 @@ def add_row(
     added = sums.get(place)
     if added is None:
         added = sums[place] = [0] * len(ACCOUNT_SUMS)
-    added[0] += 1
-    if status >= 400:
-        added[2 if status == CLIENT_GONE_STATUS else 1] += 1
-    if summed[_COST] is None:
-        added[3] += 1
-    for at, value in enumerate(summed, len(COUNTED)):
-        if value:
-            added[at] += value
+    count_row(added, status, summed)
     if waited_ms:
         added[-2] += 1
         added[-1] += waited_ms
@@ -72,13 +64,8 @@ _ADD: Final = Insert(
 
 def sums_of_rows(day: date) -> dict[AccountPlace, dict[str, int]]:
     """All totals of a day, from the rows of the log."""
-    begin = datetime.combine(day, time(), UTC)
-    rows: Any = RequestLog.objects.filter(
-        Q(account__gt="") | Q(waited_ms__gt=0),
-        started_at__gte=begin,
-        started_at__lt=begin + timedelta(days=1),
-    )
-    grouped = rows.order_by().values("account", "model").annotate(**_SUMS_OF_ROWS)
+    rows: Any = rows_of(day).filter(Q(account__gt="") | Q(waited_ms__gt=0))
+    grouped = rows.values("account", "model").annotate(**SUMS_OF_ROWS, **_SUMS_OF_WAITS)
     return {
         AccountPlace(day, row["account"], row["model"]): {
             name: int(row[f"sum_{name}"] or 0) for name in ACCOUNT_SUMS
@@ -87,41 +74,8 @@ def sums_of_rows(day: date) -> dict[AccountPlace, dict[str, int]]:
     }
 
 
-def stored(day: date) -> dict[AccountPlace, dict[str, Any]]:
-    totals = AccountTotal.objects.filter(day=day).values(*AccountPlace._fields, *ACCOUNT_SUMS)
-    return {AccountPlace(*(row[name] for name in AccountPlace._fields)): row for row in totals}
-
-
-def first_whole_day() -> date | None:
-    """The first day on which all workers kept these totals; None where none has kept any. On the
-    day of the first, some may have been of a release that does not know them."""
-    first = AccountTotal.objects.aggregate(day=Min("day"))["day"]
-    return None if first is None else first + timedelta(days=1)
-
-
-def set_to_rows(day: date) -> None:
-    """Call it in a transaction in which nobody writes rows of the day."""
-    AccountTotal.objects.filter(day=day).delete()
-    AccountTotal.objects.bulk_create(
-        [AccountTotal(**place._asdict(), **sums) for place, sums in sums_of_rows(day).items()],
-        batch_size=500,
-    )
-
-
-def lock() -> None:
-    """Writers wait until the transaction ends."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE keys_accounttotal IN EXCLUSIVE MODE")
-
-
-_LEFT: Final = Q(status=CLIENT_GONE_STATUS)
-_SUMS_OF_ROWS: Final[dict[str, Any]] = {
-    "sum_requests": Count("pk"),
-    "sum_errors": Count("pk", filter=Q(status__gte=400) & ~_LEFT),
-    "sum_client_gone": Count("pk", filter=_LEFT),
-    "sum_unpriced": Count("pk", filter=Q(cost_nano_usd=None)),
-    **{f"sum_{name}": Sum(name) for name in SUMMED},
+KEPT: Final = ExtraTotals(AccountTotal, AccountPlace, ACCOUNT_SUMS)
+_SUMS_OF_WAITS: Final[dict[str, Any]] = {
     "sum_waited": Count("pk", filter=Q(waited_ms__gt=0)),
     "sum_waited_ms": Sum("waited_ms"),
 }

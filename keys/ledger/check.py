@@ -19,7 +19,8 @@ from keys.ledger import account_totals, month_totals, team_totals
 from keys.ledger.account_totals import AccountPlace
 from keys.ledger.snapshot import snapshot
 from keys.ledger.team_totals import TeamPlace
-from keys.ledger.totals import ADDED, CLIENT_GONE_STATUS, FROM_ROWS, SUMMED, TIMES, Place
+from keys.ledger.totals import ADDED, FROM_ROWS, TIMES, Place
+from keys.ledger.totals_of_rows import SUMS_OF_ROWS, rows_of
 from keys.models import (
     DURATION_COUNTS,
     LATENCY_BOUNDS_MS,
@@ -75,19 +76,12 @@ def differences(day: date) -> list[Difference]:
         if first is not None and day < first:
             return []
         computed, stored = sums_of_rows(day), _stored(day)
-        whole = team_totals.first_whole_day()
-        has_teams = whole is not None and whole <= day
-        of_teams = team_totals.sums_of_rows(day) if has_teams else {}
-        stored_of_teams = team_totals.stored(day) if has_teams else {}
-        whole = account_totals.first_whole_day()
-        has_accounts = whole is not None and whole <= day
-        of_accounts = account_totals.sums_of_rows(day) if has_accounts else {}
-        stored_of_accounts = account_totals.stored(day) if has_accounts else {}
-    return [
-        *_compared(computed, stored, FROM_ROWS),
-        *_compared(of_teams, stored_of_teams, team_totals.TEAM_SUMS),
-        *_compared(of_accounts, stored_of_accounts, account_totals.ACCOUNT_SUMS),
-    ]
+        compared: list[tuple[Mapping[Any, Any], Mapping[Any, Any], Iterable[str]]]
+        compared = [(computed, stored, FROM_ROWS)]
+        for extra in (team_totals, account_totals):
+            if extra.KEPT.has_whole(day):
+                compared += [(extra.sums_of_rows(day), extra.KEPT.stored(day), extra.KEPT.sums)]
+    return [difference for each in compared for difference in _compared(*each)]
 
 
 def _compared(
@@ -152,18 +146,14 @@ def repair(day: date) -> None:
             [DayTotal(**place._asdict(), **sums) for place, sums in computed.items()],
             batch_size=500,
         )
-        team_totals.lock()
-        team_totals.set_to_rows(day)
-        account_totals.lock()
-        account_totals.set_to_rows(day)
+        for extra in (team_totals, account_totals):
+            extra.KEPT.lock()
+            extra.KEPT.set_to(extra.sums_of_rows(day), day)
 
 
 def sums_of_rows(day: date) -> DayRows:
-    rows = RequestLog.objects.filter(
-        started_at__gte=_midnight(day), started_at__lt=_midnight(day + timedelta(days=1))
-    )
     grouped: Any = (
-        rows.order_by()
+        rows_of(day)
         .annotate(key=Coalesce("key_id", 0), owner=Coalesce("owner_id", 0))
         .values("key", "owner", "model", "endpoint")
         .annotate(key_name=Max("key_name"), owner_name=Max("owner_name"), **_SUMS)
@@ -196,13 +186,9 @@ def _histogram_sums(column: str, names: tuple[str, ...]) -> dict[str, Any]:
     return sums
 
 
-_LEFT: Final = Q(status=CLIENT_GONE_STATUS)
 _SUMS: Final[dict[str, Any]] = {
-    "sum_requests": Count("pk"),
-    "sum_errors": Count("pk", filter=Q(status__gte=400) & ~_LEFT),
-    "sum_client_gone": Count("pk", filter=_LEFT),
-    "sum_unpriced": Count("pk", filter=Q(cost_nano_usd=None)),
-    **{f"sum_{name}": Sum(name) for name in (*SUMMED, *TIMES)},
+    **SUMS_OF_ROWS,
+    **{f"sum_{name}": Sum(name) for name in TIMES},
     **_histogram_sums("ttft_ms", TTFT_COUNTS),
     **_histogram_sums("duration_ms", DURATION_COUNTS),
 }

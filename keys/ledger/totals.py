@@ -40,7 +40,7 @@ CLIENT_GONE_STATUS: Final = 499
 _PLACE: Final = {name: place for place, name in enumerate(ADDED)}
 _TTFT: Final = _PLACE[TTFT_COUNTS[0]]
 _DURATION: Final = _PLACE[DURATION_COUNTS[0]]
-_SUMMED_AT: Final = _PLACE[SUMMED[0]]
+_COST: Final = SUMMED.index("cost_nano_usd")
 _TTFT_MS, _DURATION_MS = (_PLACE[name] for name in TIMES)
 
 
@@ -58,6 +58,18 @@ class Place(NamedTuple):
 class Names(NamedTuple):
     key_name: str
     owner_name: str
+
+
+def count_row(added: list[int], status: int, summed: Sequence[int | None]) -> None:
+    """Adds a row to sums that begin with COUNTED and SUMMED; `summed` holds the latter's values."""
+    added[0] += 1
+    if status >= 400:
+        added[2 if status == CLIENT_GONE_STATUS else 1] += 1
+    if summed[_COST] is None:
+        added[3] += 1
+    for at, value in enumerate(summed, len(COUNTED)):
+        if value:
+            added[at] += value
 
 
 class Sums:
@@ -79,14 +91,7 @@ class Sums:
     ) -> None:
         """`summed` holds the values of SUMMED."""
         added = self._of(place, names)
-        added[0] += 1
-        if status >= 400:
-            added[2 if status == CLIENT_GONE_STATUS else 1] += 1
-        if summed[6] is None:
-            added[3] += 1
-        for at, value in enumerate(summed, _SUMMED_AT):
-            if value:
-                added[at] += value
+        count_row(added, status, summed)
         if ttft_ms is not None:
             added[_TTFT_MS] += ttft_ms
             added[_TTFT + bisect_left(LATENCY_BOUNDS_MS, ttft_ms)] += 1
