@@ -1,4 +1,5 @@
-"""Every setting of the gateway, read from the environment or `.env` here and nowhere else.
+"""Every setting of the gateway, read from the environment or `.env` here and nowhere else, by the
+readers of `setting_readers/`.
 
 Groups are in the order of `.env.example`. A bad value stops the start with one line that has the
 variable, its value and what it accepts (`SettingError`). Wrong combinations are system checks.
@@ -9,18 +10,51 @@ import ipaddress
 import os
 import re
 import secrets
-import ssl
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+
+from proxysite.setting_readers.accounts import further_accounts, rates
+from proxysite.setting_readers.messages import SecretUrl, mail_address, mail_server, webhook
+from proxysite.setting_readers.network import (
+    LONGEST_ISSUER,
+    certificates,
+    folders,
+    issuer,
+    networks,
+    proxy_url,
+    scheme_of,
+    url,
+)
+from proxysite.setting_readers.otlp import (
+    Collector,
+    collector_url,
+    milliseconds,
+    otlp_compression,
+    otlp_exporter,
+    otlp_headers,
+    otlp_protocol,
+    pairs,
+    share,
+)
+from proxysite.setting_readers.plain import (
+    SettingError,
+    bad_setting,
+    in_either_case,
+    listed,
+    matching,
+    parsed,
+    seconds,
+    text,
+    whole_number,
+    yes_or_no,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,214 +69,6 @@ if not env.str("CLOUDFLARE_ACCOUNT_ID", default="") and not env.str(
     "CLOUDFLARE_API_TOKEN", default=""
 ):
     env.read_env(VAR_DIR / "simulator.env", overwrite=True)
-
-T = TypeVar("T")
-Default = TypeVar("Default", int, None)
-
-
-class SettingError(ImproperlyConfigured):
-    """A setting's value cannot be used; the text has the variable, its value, what it accepts."""
-
-
-def bad_setting(name: str, got: object, takes: str) -> SettingError:
-    return SettingError(f"{name} is {got!r}: it takes {takes}.")
-
-
-def text(name: str, default: str = "") -> str:
-    # Literally: env.str takes a value that begins with $ as the name of another variable.
-    return str(env.ENVIRON.get(name, "")).strip() or default
-
-
-def parsed(name: str, default: T, parse: Callable[[str], T], takes: str) -> T:
-    """The variable's value through `parse`; unset or empty means `default`."""
-    got = text(name)
-    if not got:
-        return default
-    try:
-        return parse(got)
-    except (ValueError, ImproperlyConfigured):
-        raise bad_setting(name, got, takes) from None
-
-
-def whole_number(name: str, default: Default, low: int, high: int) -> int | Default:
-    def parse(got: str) -> int:
-        number = int(got)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    takes = f"a whole number from {low} to {high}"
-    return parsed(name, default, parse, takes)
-
-
-def seconds(name: str, default: float, low: float = 0.05, high: float = 86_400) -> float:
-    def parse(got: str) -> float:
-        number = float(got)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    return parsed(name, default, parse, f"a number of seconds from {low:g} to {high:g}")
-
-
-def rates(got: str) -> list[tuple[str, int]]:
-    """`NAME=20,OTHER=300`, in this order."""
-    found = []
-    for part in got.split(","):
-        if part.strip():
-            name, mark, number = part.rpartition("=")
-            if not (mark and name.strip() and 1 <= int(number) <= 1_000_000):
-                raise ValueError
-            found.append((name.strip(), int(number)))
-    return found
-
-
-def yes_or_no(name: str, default: bool) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True}
-    words |= {"0": False, "false": False, "no": False, "off": False}
-
-    def parse(got: str) -> bool:
-        try:
-            return words[got.lower()]
-        except KeyError:
-            raise ValueError from None
-
-    return parsed(name, default, parse, "true or false")
-
-
-def matching(pattern: str) -> Callable[[str], str]:
-    """For `parsed`: accepts what matches the whole pattern, unchanged."""
-
-    def parse(got: str) -> str:
-        if re.fullmatch(pattern, got) is None:
-            raise ValueError
-        return got
-
-    return parse
-
-
-def listed(
-    name: str,
-    default: Iterable[str] = (),
-    parse: Callable[[str], str] = str,
-    takes: str = "texts with commas between them",
-) -> list[str]:
-    """The values between commas, each through `parse`; unset or empty means `default`."""
-    got = [part.strip() for part in text(name).split(",") if part.strip()]
-    try:
-        return [parse(part) for part in got] or list(default)
-    except ValueError:
-        raise bad_setting(name, text(name), takes) from None
-
-
-def networks(name: str) -> "list[ipaddress.IPv4Network | ipaddress.IPv6Network]":
-    nothing: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-    return parsed(
-        name,
-        nothing,
-        lambda got: [ipaddress.ip_network(part.strip()) for part in got.split(",") if part.strip()],
-        "networks such as 10.0.0.0/8, separated by commas",
-    )
-
-
-def url(name: str, default: str) -> str:
-    def parse(got: str) -> str:
-        parts = urlsplit(got)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
-            raise ValueError
-        return got.rstrip("/")
-
-    return parsed(name, default, parse, "an http:// or https:// URL without a query")
-
-
-LONGEST_ISSUER = 200
-
-
-def issuer(got: str) -> str:
-    """For `parsed`: the issuer's URL. Must be https unless it is on this machine, since whoever can
-    change its answers can sign in as anybody. Its length is bounded by a column of identities."""
-    parts = urlsplit(got)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(got)):
-        raise ValueError
-    if not parts.hostname or parts.query or parts.fragment or len(got) > LONGEST_ISSUER:
-        raise ValueError
-    return got.rstrip("/")
-
-
-def is_loopback(got: str) -> bool:
-    host = urlsplit(got).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def scheme_of(got: str) -> str:
-    """What a message may quote of a URL that may hold a password."""
-    scheme, mark, _ = got.partition("://")
-    return f"{scheme}://…" if mark else "…"
-
-
-def in_either_case(name: str) -> str:
-    """A variable that other programs share, and that some write in small letters."""
-    return text(name) or text(name.lower())
-
-
-def proxy_url(name: str, got: str) -> str:
-    """`http://[user[:password]@]host[:port]`; the scheme may be left out. No message quotes it."""
-    if not got:
-        return ""
-    full = got if "://" in got else f"http://{got}"
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(full)
-        is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
-        if parts.scheme == "http" and parts.hostname and parts.port != 0 and is_bare:
-            return full.rstrip("/")
-    raise bad_setting(
-        name, scheme_of(got), "the URL of an HTTP proxy: http://user:password@host:port"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class CloudflareAccount:
-    """A further account by the name that rows have. The token stays out of every repr."""
-
-    name: str
-    id: str
-    token: str = field(repr=False)
-
-
-def further_accounts(got: str) -> list[CloudflareAccount]:
-    """`NAME=ID:TOKEN,…`. No message quotes it."""
-    found: list[CloudflareAccount] = []
-    for part in got.split(","):
-        if part.strip():
-            match = re.fullmatch(
-                r"([a-z][a-z0-9-]{0,31})=([A-Za-z0-9_-]+):([\x21-\x7e]+)", part.strip()
-            )
-            if match is None or match[1] == "main":
-                raise SettingError(
-                    f"Part {len(found) + 1} of CLOUDFLARE_ACCOUNTS cannot be read: it takes "
-                    "NAME=ID:TOKEN for each further account, with commas between them: a name of "
-                    "small letters, digits and - other than main, the account's id and its token."
-                )
-            found.append(CloudflareAccount(*match.groups()))
-    return found
-
-
-def certificates(got: str) -> str:
-    try:
-        ssl.create_default_context(cafile=got)
-    except OSError:  # also what OpenSSL raises
-        raise ValueError from None
-    return got
-
-
-def folders(got: str) -> str:
-    if not all(Path(part).is_dir() for part in got.split(os.pathsep)):
-        raise ValueError
-    return got
-
 
 # --- Cloudflare -------------------------------------------------------------------------------
 
@@ -441,46 +267,6 @@ LOG_RETENTION_DAYS = whole_number("LOG_RETENTION_DAYS", 0, 0, 36_500)
 # --- Alerts -----------------------------------------------------------------------------------
 
 
-class SecretUrl(str):
-    """Shown without its path, which lets whoever has it write to a channel."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(scheme_of(self))
-
-
-def webhook(name: str, got: str) -> SecretUrl:
-    """An http(s) URL with a host. No message quotes it."""
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(got)
-        is_one_word = got.isascii() and got.isprintable() and " " not in got
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and is_one_word:
-            return SecretUrl(got)
-    raise bad_setting(name, scheme_of(got), "http:// or https:// URLs with commas between them")
-
-
-def mail_address(got: str) -> str:
-    return matching(r"[^\s@<>,;:\"()]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")(got)
-
-
-def mail_server(name: str, got: str) -> dict[str, Any]:
-    """Django's settings for a URL such as smtp+tls://user:password@mail.example.com:587. No message
-    quotes it."""
-    if not got:
-        return {}
-    scheme = got.partition("://")[0]
-    usual_ports = {"smtp": 25, "smtps": 587, "smtp+tls": 587, "smtp+ssl": 465}
-    with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
-        config: dict[str, Any] = env.email_url_config(got)
-        if scheme in usual_ports and config["EMAIL_HOST"] and config["EMAIL_PORT"] != 0:
-            config["EMAIL_PORT"] = config["EMAIL_PORT"] or usual_ports[scheme]
-            return config
-    raise bad_setting(
-        name, scheme_of(got), "smtp://, smtp+tls:// or smtp+ssl:// with user:password@host:port"
-    )
-
-
 ALERT_WEBHOOKS = [webhook("ALERT_WEBHOOKS", each) for each in listed("ALERT_WEBHOOKS")]
 ALERT_WEBHOOK_NETWORKS = networks("ALERT_WEBHOOK_NETWORKS")
 ALERT_EMAILS = listed(
@@ -508,90 +294,6 @@ EMAIL_FROM = parsed("EMAIL_FROM", "", mail_address, "an address such as gateway@
 # --- OpenTelemetry ----------------------------------------------------------------------------
 # Named by OpenTelemetry's specification, whose durations are milliseconds. What is one for all
 # signals may be said for one: OTEL_EXPORTER_OTLP_TRACES_HEADERS before OTEL_EXPORTER_OTLP_HEADERS.
-
-
-class SecretHeaders(dict[str, str]):
-    """Shown without their values, which may let whoever has them write to a collector."""
-
-    def __repr__(self) -> str:
-        return f"{{{', '.join(f'{name!r}: …' for name in self)}}}"
-
-
-class Collector(NamedTuple):
-    """Where one signal goes, and how."""
-
-    url: str
-    headers: SecretHeaders
-    timeout_s: float
-    compression: str
-    certificate: str
-
-
-def collector_url(name: str) -> str:
-    """No message quotes it, since it may hold what belongs into the headers."""
-    got = text(name)
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(got)
-        is_plain = not (parts.username or parts.query or parts.fragment) and parts.port != 0
-        if not got or (parts.scheme in ("http", "https") and parts.hostname and is_plain):
-            return got
-    raise bad_setting(
-        name,
-        scheme_of(got),
-        "an http:// or https:// URL such as http://collector:4318, with credentials in "
-        "OTEL_EXPORTER_OTLP_HEADERS",
-    )
-
-
-def pairs(name: str, takes: str) -> dict[str, str]:
-    """`name=value,other=value`, each value as in a URL. No message quotes it."""
-    found = {}
-    for part in text(name).split(","):
-        key, mark, value = (piece.strip() for piece in part.partition("="))
-        value = unquote(value)
-        if mark and re.fullmatch(r"[A-Za-z0-9._!#$%&'*+^`|~/-]+", key) and value.isprintable():
-            found[key] = value
-        elif part.strip():
-            raise SettingError(f"{name} cannot be read: it takes {takes}.")
-    return found
-
-
-def otlp_headers(name: str) -> SecretHeaders:
-    takes = "headers such as authorization=Bearer%20abc,x-tenant=7, each value in ASCII"
-    found = pairs(name, takes)
-    if not all(value.isascii() and "/" not in header for header, value in found.items()):
-        raise SettingError(f"{name} cannot be read: it takes {takes}.")
-    return SecretHeaders({header.lower(): value for header, value in found.items()})
-
-
-def otlp_protocol(name: str) -> str:
-    takes = "http/protobuf, for which collectors listen on port 4318"
-    return parsed(name, "http/protobuf", matching("http/protobuf"), takes)
-
-
-def otlp_compression(name: str) -> str:
-    return parsed(name, "none", matching("none|gzip|deflate"), "none, gzip or deflate")
-
-
-def otlp_exporter(name: str) -> str:
-    return parsed(name, "otlp", matching("otlp|none"), "otlp or none")
-
-
-def milliseconds(name: str, default: int) -> int:
-    """From 100, so that a number of seconds is not taken for one of milliseconds."""
-
-    def parse(got: str) -> int:
-        if not 100 <= int(got) <= 3_600_000:
-            raise ValueError
-        return int(got)
-
-    return parsed(name, default, parse, "milliseconds from 100 to 3600000")
-
-
-def share(got: str) -> float:
-    if not 0 <= float(got) <= 1:
-        raise ValueError
-    return float(got)
 
 
 OTEL_SDK_DISABLED = yes_or_no("OTEL_SDK_DISABLED", False)

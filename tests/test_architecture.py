@@ -114,7 +114,7 @@ FLOORS = {
     "proxysite": ({"dashboard", "http"}, {"worker"}),
 }
 # Rooms that stand on the ground, beside the modules there.
-ON_THE_GROUND = {"models", "telemetry"}
+ON_THE_GROUND = {"models", "telemetry", "setting_readers"}
 # Folders that are Django's, not ours to give a room.
 DJANGOS = {"migrations", "management", "commands", "templatetags", "formats"}
 
@@ -151,7 +151,11 @@ LISTS_OF_DATA = {"proxysite/settings.py"}
 
 READS_SETTINGS = Path("workers_ai/configured.py")
 
-READS_ENVIRONMENT = {Path("proxysite/settings.py"), Path("proxysite/run.py")}
+READS_ENVIRONMENT = {
+    Path("proxysite/settings.py"),
+    Path("proxysite/setting_readers/plain.py"),
+    Path("proxysite/run.py"),
+}
 NAMING = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'proxysite.settings')"
 # Python files that stand in no package.
 BESIDE = {Path("gunicorn.conf.py"), Path("manage.py")}

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -413,7 +414,8 @@ def test_each_setting_of_the_example_has_one_line_that_explains_it() -> None:
 
 def values_with(lines: list[str], folder: Path) -> dict[str, object]:
     """What settings.py, alone in a folder, makes of these lines of a .env file."""
-    (folder / "proxysite").mkdir(parents=True)
+    readers = Path("proxysite", "setting_readers")
+    shutil.copytree(ROOT / readers, folder / readers)
     (folder / "proxysite" / "settings.py").write_text(read("proxysite/settings.py"))
     (folder / ".env").write_text("\n".join([*lines, "SECRET_KEY=" + "a1B2c3D4" * 7]))
     show = (

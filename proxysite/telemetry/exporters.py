@@ -19,7 +19,7 @@ from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from proxysite.settings import Collector
+from proxysite.setting_readers.otlp import Collector
 
 logger = logging.getLogger(__name__)
 

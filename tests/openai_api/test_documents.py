@@ -19,7 +19,7 @@ from openai_api.chat_completions import documents
 from openai_api.chat_completions.pictures import fetching
 from openai_api.chat_completions.translate import documents as translate
 from openai_api.errors import BadRequest
-from proxysite.settings import networks
+from proxysite.setting_readers.network import networks
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import LEGACY, VLLM, new_id

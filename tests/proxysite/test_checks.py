@@ -15,7 +15,7 @@ from proxysite.checks import (
     check_host_names,
     check_wildcards,
 )
-from proxysite.settings import Collector, SecretHeaders
+from proxysite.setting_readers.otlp import Collector, SecretHeaders
 from tests.needs import ROOT
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from proxysite.settings import Collector as To
-from proxysite.settings import SecretHeaders
+from proxysite.setting_readers.otlp import Collector as To
+from proxysite.setting_readers.otlp import SecretHeaders
 from proxysite.telemetry import request_trace, sending
 from proxysite.telemetry.full_queue import FullQueueFilter
 from tests.gateway import GatewayProcess, running_gateway

@@ -18,7 +18,7 @@ from openai_api.chat_completions import picture_fetch, request
 from openai_api.chat_completions.attachments import read_of_chat
 from openai_api.chat_completions.picture_fetch import LOOK_UPS_AT_ONCE, PictureFetcher
 from openai_api.errors import BadRequest, PicturesBusy
-from proxysite.settings import networks
+from proxysite.setting_readers.network import networks
 from tests.gateway import GatewayProcess
 from workers_ai.caller import Caller
 from workers_ai.http.resolver import Resolver
