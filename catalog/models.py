@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from catalog.classify.facts import Classification, classification_from_json
 from catalog.pricing.prices import Prices, prices_from_json
+from storage.names import validate_name
 
 LONGEST_REFRESH: Final = timedelta(minutes=5)
 SOURCES = [
@@ -195,7 +196,8 @@ class Alias(Revised):
                 r"^[^\s\x00-\x20\x7f?#%]+\Z",
                 # A validator's message is a template: two make one.
                 "An alias is one word without spaces and without any of ? # %%.",
-            )
+            ),
+            validate_name,
         ],
     )
     target = models.ForeignKey(CatalogModel, on_delete=models.CASCADE, related_name="aliases")

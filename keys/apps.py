@@ -1,4 +1,9 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.contrib.auth import get_user_model
+
+from storage.names import validate_name
 
 
 class KeysConfig(AppConfig):
@@ -8,3 +13,7 @@ class KeysConfig(AppConfig):
 
     def ready(self) -> None:
         from keys import checks, deleted_holders  # noqa: F401  registers them
+
+        # Django's own model: its rule for names lets fillers pass that nobody sees.
+        names: Any = get_user_model()._meta.get_field(get_user_model().USERNAME_FIELD)
+        names.validators.append(validate_name)

@@ -128,7 +128,8 @@ def _change_fields(key: Key, fields: Mapping[str, Any]) -> list[str]:
         refuse_inactive_owner(fields["owner"])
     for name in changed:
         setattr(key, name, fields[name])
-    key.full_clean()
+    # What is not changed is not judged anew: it may be older than a rule.
+    key.full_clean(exclude=[each.name for each in key._meta.fields if each.name not in changed])
     if changed:
         key.save(update_fields=changed)
     return [

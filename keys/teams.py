@@ -36,7 +36,7 @@ def change_team(team: Team, values: dict[str, str]) -> list[str]:
     changed = [field for field, text in wanted.items() if before[field] != text]
     for field in changed:
         setattr(team, field, wanted[field])
-    team.full_clean()
+    team.full_clean(exclude=[each.name for each in team._meta.fields if each.name not in changed])
     if changed:
         team.save(update_fields=changed)
     return [f"{each}: {before[each] or 'none'} → {wanted[each] or 'none'}" for each in changed]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils import timezone
 from keys import key_text
 from keys.models import validate_networks
 from management_api.scopes import SCOPES
+from storage.names import validate_name
 
 USUAL_REQUESTS_PER_MINUTE = 600
 
@@ -33,11 +34,7 @@ class ServiceToken(models.Model):
     name = models.CharField(
         max_length=120,
         help_text="What the token is for. Changes made with it are in the history under this name.",
-        validators=[
-            RegexValidator(
-                r"\A[^\x00-\x1f\x7f]*\Z", "A name is one line without control characters."
-            )
-        ],
+        validators=[validate_name],
     )
     # Whose changes the audit log tells: nobody can sign in with it.
     account = models.ForeignKey(

@@ -55,6 +55,7 @@ from proxysite.setting_readers.plain import (
     whole_number,
     yes_or_no,
 )
+from storage.names import is_name
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -208,7 +209,10 @@ OIDC_GROUPS_CLAIM = text("OIDC_GROUPS_CLAIM", "groups")
 OIDC_OPERATOR_GROUPS = listed("OIDC_OPERATOR_GROUPS")
 OIDC_TEAM_GROUPS = listed(
     "OIDC_TEAM_GROUPS",
-    parse=matching(r"[^=]{1,120}|[^=]{1,200}=[^=]{1,120}"),
+    # The team is what comes last, and what cannot be the name of one matches nothing.
+    parse=lambda got: matching(r"[^=]{1,120}|[^=]{1,200}=[^=]{1,120}")(
+        got if is_name(got.rpartition("=")[2]) else ""
+    ),
     takes="groups such as research, or ai-users=research where the team has another name",
 )
 OIDC_ONLY = yes_or_no("OIDC_ONLY", False)

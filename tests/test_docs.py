@@ -414,8 +414,8 @@ def test_each_setting_of_the_example_has_one_line_that_explains_it() -> None:
 
 def values_with(lines: list[str], folder: Path) -> dict[str, object]:
     """What settings.py, alone in a folder, makes of these lines of a .env file."""
-    readers = Path("proxysite", "setting_readers")
-    shutil.copytree(ROOT / readers, folder / readers)
+    for needed in (Path("proxysite", "setting_readers"), Path("storage")):
+        shutil.copytree(ROOT / needed, folder / needed)
     (folder / "proxysite" / "settings.py").write_text(read("proxysite/settings.py"))
     (folder / ".env").write_text("\n".join([*lines, "SECRET_KEY=" + "a1B2c3D4" * 7]))
     show = (

@@ -93,6 +93,7 @@ BAD = [
     ("OIDC_ISSUER", "https://login.example.com/?tenant=1", "without a query"),
     ("OIDC_ISSUER", "https://login.example.com/" + "x" * 200, "at most 200"),
     ("OIDC_EMAIL_DOMAINS", "@example.com", "domains"),
+    ("OIDC_TEAM_GROUPS", "ai-users=pay\u3164set", "groups such as"),
     ("OIDC_TRUST_EMAIL", "entra", "true or false"),
     ("LEDGER_QUEUE_ROWS", "many", "whole number"),
     ("LEDGER_GROUP_ROWS", "0", "whole number"),

@@ -25,6 +25,7 @@ from keys.member.policy import Ceiling, is_within_networks, is_within_patterns
 from keys.models import ENDPOINTS, Key, validate_networks
 from keys.scopes import HolderKind
 from keys.written_limits import UNITS, count_from_text
+from storage.names import validate_name
 
 LONGEST_OVERLAP: Final = timedelta(days=30)
 
@@ -205,6 +206,7 @@ class LimitsForm(forms.Form):
 class NewKeyForm(LimitsForm):
     name = forms.CharField(
         max_length=120,
+        validators=[validate_name],
         help_text="What the key is for, such as laptop or chat app.",
     )
     field_order = ("name",)

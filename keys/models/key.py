@@ -19,6 +19,7 @@ from keys.models.restrictions import (
     validate_networks,
 )
 from keys.models.revision import Revision
+from storage.names import validate_name
 
 STATIC_KEY_NAME: Final = "PROXY_API_KEY"
 # How long captured text is kept where the key does not say.
@@ -42,7 +43,7 @@ class KeyQuerySet(models.QuerySet["Key"]):
 class Key(Limited):
     """Who may call, and how much. A caller sends one of the key's secrets."""
 
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=120, validators=[validate_name])
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,

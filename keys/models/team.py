@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
 
 from keys.models.key import Key
 from keys.models.revision import Revision
+from storage.names import validate_name
 
 # As the log has room for.
 NAME_LENGTH: Final = 120
@@ -34,11 +34,7 @@ class Team(models.Model):
     name = models.CharField(
         max_length=NAME_LENGTH,
         unique=True,
-        validators=[
-            RegexValidator(
-                r"\A[^\x00-\x1f\x7f]*\Z", "A name is one line without control characters."
-            )
-        ],
+        validators=[validate_name],
         error_messages={"unique": "There is a team of this name."},
     )
     notes = models.TextField(blank=True)
