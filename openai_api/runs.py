@@ -21,22 +21,34 @@ AT_ONCE = 8
 T = TypeVar("T")
 
 
-async def side_by_side(calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+async def side_by_side(
+    calls: Iterable[Callable[[], Awaitable[T]]], *, to_their_end: bool = False
+) -> list[T]:
     """The results of the calls, in order; at most AT_ONCE run at a time. The first failure cancels
-    the rest and is raised.
+    the rest and is raised. With `to_their_end` those under way are awaited: another model answers
+    only where none of them was paid for, and where one finds no capacity the others find none.
     """
     turn = asyncio.Semaphore(AT_ONCE)
+    has_failed = False
 
     async def in_turn(call: Callable[[], Awaitable[T]]) -> T:
+        nonlocal has_failed
         async with turn:
-            return await call()
+            if has_failed:
+                raise asyncio.CancelledError
+            try:
+                return await call()
+            except BaseException:
+                has_failed = True
+                raise
 
     tasks = [asyncio.ensure_future(in_turn(call)) for call in calls]
     try:
         return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
+    except BaseException as error:
+        if not (to_their_end and isinstance(error, WorkersAIError)):
+            for task in tasks:
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
 

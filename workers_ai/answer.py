@@ -21,6 +21,8 @@ from workers_ai.sse import Event, EventDecoder, EventTooLarge
 
 # Events of one network read → None, or what has to be awaited before more are wanted.
 TakeEvents = Callable[[list[Event]], Awaitable[None] | None]
+# Awaits the first part of a stream that is worth something; raises where there is none.
+Begin = Callable[[Any], Awaitable[None]]
 
 
 # Never changed once made, but not frozen: that takes twice as long to make.

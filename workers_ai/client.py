@@ -18,7 +18,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
-from workers_ai.answer import Answer, ByteSource, EventSource, media_type
+from workers_ai.answer import Answer, Begin, ByteSource, EventSource
 from workers_ai.caller import NOBODY, Caller, CallTrace, Turns
 from workers_ai.envelope import fails_inside
 from workers_ai.errors import (
@@ -80,7 +80,8 @@ class Call(NamedTuple):
     """One call, for as many tries as it takes.
 
     `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
-    `what` names in a trace what is no run of a model.
+    `what` names in a trace what is no run of a model. `begin` is awaited with a stream before it is
+    an answer: what it raises is a failure of the call, as if upstream had refused it.
     """
 
     method: Literal[b"GET", b"POST"]
@@ -91,6 +92,7 @@ class Call(NamedTuple):
     repeatable: bool = True
     caller: Caller = NOBODY
     what: str = ""
+    begin: Begin | None = None
 
 
 class WorkersAIClient:
@@ -136,11 +138,18 @@ class WorkersAIClient:
         await self._pool.aclose()
 
     def chat(
-        self, payload: bytes, *, caller: Caller, affinity: str = "", stream: bool
+        self,
+        payload: bytes,
+        *,
+        caller: Caller,
+        affinity: str = "",
+        stream: bool,
+        begin: Begin | None = None,
     ) -> Awaitable[Answer | EventSource]:
         """`POST ai/v1/chat/completions`; an EventSource only when upstream really streams.
 
-        `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache.
+        `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache;
+        `begin` as in `Call`.
         """
         headers = [*self._routed(caller), (b"content-type", b"application/json")]
         if affinity:
@@ -150,8 +159,8 @@ class WorkersAIClient:
             self._chat_target,
             headers,
             payload,
-            MOST_TEXT_BYTES,
             caller=caller,
+            begin=begin,
         )
         return self._send(call, live=EventSource if stream else None)
 
@@ -323,7 +332,10 @@ class WorkersAIClient:
         try:
             response = await silence.wait_for(asked)
             if live is not None and response.status == 200 and live.fits(response.headers):
-                return live(response, silence, attempts=attempt)
+                answer = live(response, silence, attempts=attempt)
+                if call.begin is not None:
+                    await call.begin(answer)
+                return answer
             body = await self._whole.read(response, silence, most_bytes=call.most_bytes)
         except httpx.HTTPError as error:
             silence.close()
@@ -332,7 +344,9 @@ class WorkersAIClient:
             silence.close()
             raise
         silence.close()
-        if not 200 <= response.status < 300 or _is_failed_success(response.headers, body):
+        # A failure is short; `Answer.json` finds one in a large answer all the same.
+        is_short = len(body) <= MOST_REFUSAL_BYTES
+        if not 200 <= response.status < 300 or (is_short and fails_inside(body)):
             raise self._refused(response, body)
         return Answer(response.status, response.headers, body, attempt)
 
@@ -374,15 +388,6 @@ async def _turn(turns: Turns, attempt: int) -> None:
     except RateTaken as error:
         error.attempts = attempt - 1
         raise
-
-
-def _is_failed_success(headers: Mapping[str, str], content: bytes) -> bool:
-    """A failure inside HTTP 200. One is short, and searching a picture would take longer than
-    reading it: `Answer.json` finds a failure in a large answer all the same.
-    """
-    if len(content) > MOST_REFUSAL_BYTES or media_type(headers) != "application/json":
-        return False
-    return fails_inside(content)
 
 
 def _route_of(account: Account) -> list[tuple[bytes, bytes]]:

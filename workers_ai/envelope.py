@@ -12,6 +12,9 @@ _SAYS_NO: Final = re.compile(
     rb'"(?:success"\s*:\s*false|error"\s*:\s*[\[{"]|object"\s*:\s*"error"|internalCode")'
 )
 
+# Pictures and sound do not begin so; to search one would take longer than to read it.
+_BEGINS_JSON: Final = b"{ \t\r\n"
+
 
 def is_envelope(body: Any) -> bool:
     return isinstance(body, dict) and "success" in body and ("result" in body or "errors" in body)
@@ -36,8 +39,9 @@ def failure_inside(body: Any) -> Any:
 
 
 def fails_inside(content: bytes) -> bool:
-    """Whether JSON is a failure; does not parse an answer that lacks its words."""
-    if not _SAYS_NO.search(content):
+    """Whether JSON is a failure, whatever type it is declared to be; does not parse an answer that
+    lacks its words."""
+    if content[:1] not in _BEGINS_JSON or not _SAYS_NO.search(content):
         return False
     try:
         return failure_inside(orjson.loads(content)) is not None

@@ -20,7 +20,7 @@ from openai_api.use.recording import Metered, metered_tokens
 from openai_api.wire import streaming
 from openai_api.wire.http_response import EventStreamResponse
 from openai_api.wire.stream_writer import StreamWriter
-from workers_ai.answer import Answer, EventSource
+from workers_ai.answer import Answer, Begin, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError
 
@@ -56,9 +56,10 @@ async def ask(
     plan_: ChatPlan,
     client: WorkersAIClient,
     *,
-    stream: bool,
+    begin: Begin | None = None,
 ) -> Answer | EventSource:
-    """Upstream's answer, to the payload or to what became of it where that was refused."""
+    """Upstream's answer, to the payload or to what became of it where that was refused. It is
+    streamed where there is something to begin a stream."""
     assert exchange.model is not None
     affinity = exchange.affinity(plan_.conversation)
     repairs = Repairs(
@@ -68,13 +69,14 @@ async def ask(
         limit_may_shrink=plan_.limit_may_shrink,
     )
     while True:
-        streamed = stream and not repairs.unstreamed
+        streamed = begin is not None and not repairs.unstreamed
         try:
             answer = await client.chat(
                 body_of(repairs.payload, stream=streamed),
                 caller=exchange.caller,
                 affinity=affinity,
                 stream=streamed,
+                begin=begin,
             )
         except BadInput as refusal:
             if not repairs.after(refusal):
@@ -103,7 +105,7 @@ async def answered(
     is_second = False
     while True:
         try:
-            answer = await ask(exchange, asked, plan, client, stream=False)
+            answer = await ask(exchange, asked, plan, client)
             exchange.attempts += answer.attempts
         except WorkersAIError as error:
             exchange.attempts += error.attempts
@@ -142,7 +144,7 @@ async def stream_to(
     return await streaming.stream(
         exchange,
         writer,
-        lambda stream: ask(exchange, asked, plan, client, stream=stream),
+        lambda begin: ask(exchange, asked, plan, client, begin=begin),
         lambda writer, partial, answer: metered(
             exchange, plan, writer.normaliser, partial=partial, answer=answer
         ),

@@ -23,7 +23,7 @@ from openai_api.use.in_flight import InFlight
 from openai_api.use.recording import Metered, together
 from openai_api.wire import streaming
 from openai_api.wire.http_response import EventStreamResponse
-from workers_ai.answer import Answer, EventSource
+from workers_ai.answer import Answer, Begin, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 
@@ -63,13 +63,13 @@ async def ask(
     call: ChatPlan,
     client: WorkersAIClient,
     *,
-    stream: bool,
+    begin: Begin | None = None,
 ) -> Answer | EventSource:
     """One call upstream. A run is never streamed, even where the client gets a stream."""
     assert exchange.model is not None
     if not plan.takes_messages:
         return await client.run(exchange.model.name, run_body(call), caller=exchange.caller)
-    return await chat.ask(exchange, asked.chat, call, client, stream=stream)
+    return await chat.ask(exchange, asked.chat, call, client, begin=begin)
 
 
 async def whole(
@@ -100,7 +100,10 @@ async def whole(
         done.append(chat.metered(exchange, call, normaliser, answer=answer))
         return choice_of(number, normaliser, deltas), normaliser.finish_reason
 
-    answers = await side_by_side(partial(choose, n, call) for n, call in enumerate(plan.calls))
+    answers = await side_by_side(
+        (partial(choose, n, call) for n, call in enumerate(plan.calls)),
+        to_their_end=exchange.others_stand_by,
+    )
     used = exchange.priced(together(done))
     choices = [choice for choice, _ in answers]
     body = text_completion(choices, model=asked.model, usage=used.usage)
@@ -115,7 +118,7 @@ async def _answered(
     client: WorkersAIClient,
 ) -> tuple[Answer, ChatNormaliser, list[Delta]]:
     """Upstream's answer, read; raises UnusableAnswer for an empty one."""
-    answer = await ask(exchange, asked, plan, call, client, stream=False)
+    answer = await ask(exchange, asked, plan, call, client)
     assert isinstance(answer, Answer)
     exchange.attempts += answer.attempts
     return answer, *read_whole(answer.content, call.expected)
@@ -129,7 +132,7 @@ async def streamed(
     return await streaming.stream(
         exchange,
         TextStream(call.expected, include_usage=asked.chat.include_usage),
-        lambda stream: ask(exchange, asked, plan, call, client, stream=stream),
+        lambda begin: ask(exchange, asked, plan, call, client, begin=begin),
         lambda writer, partial, answer: chat.metered(
             exchange, call, writer.normaliser, partial=partial, answer=answer
         ),

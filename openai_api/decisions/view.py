@@ -46,7 +46,9 @@ async def whole(
             read=lambda result: (answers_of(result, batch.questions, batch.first), 0),
         )
 
-    batches = await side_by_side(partial(decide, batch) for batch in plan.batches)
+    batches = await side_by_side(
+        (partial(decide, batch) for batch in plan.batches), to_their_end=exchange.others_stand_by
+    )
     used = runs.metered()
     answers = [answer for batch in batches for answer in batch]
     body = decision(answers, model=asked.model, usage=used.usage)

@@ -56,7 +56,9 @@ async def whole(
         # One after the other, so as not to overload a model that found both too large together.
         return b",".join([await embed(half) for half in batch.halves()])
 
-    blocks = await side_by_side(partial(embed, batch) for batch in plan.batches)
+    blocks = await side_by_side(
+        (partial(embed, batch) for batch in plan.batches), to_their_end=exchange.others_stand_by
+    )
     used = runs.metered()
     return Result(embeddings_answer(blocks, model=asked.model, usage=used.usage), used)
 

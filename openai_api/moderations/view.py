@@ -57,7 +57,10 @@ async def whole(
             most_tokens=MOST_VERDICT_TOKENS,
         )
 
-    verdicts = await side_by_side(partial(judge, judgement) for judgement in plan.judgements)
+    verdicts = await side_by_side(
+        (partial(judge, judgement) for judgement in plan.judgements),
+        to_their_end=exchange.others_stand_by,
+    )
     return Result(moderation_answer(verdicts, model=asked.model), runs.metered())
 
 

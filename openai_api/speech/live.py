@@ -60,8 +60,8 @@ class LiveSpeech(LiveAnswer):
         try:
             several = len(self._parts) > 1
             first = await _head(self._pieces, LONGEST_HEAD if several else SIGNATURE_BYTES)
-            self._exchange.first_byte()
             checked(first)
+            self._exchange.first_byte()
             return first_of_several(first) if several else first
         except BaseException:
             await self._close()

@@ -73,7 +73,7 @@ async def streamed(
     return await streaming.stream(
         exchange,
         TranscriptStream(),
-        lambda stream: _heard(exchange, asked, plan, client),
+        lambda begin: _heard(exchange, asked, plan, client),
         lambda writer, partial, answer: metered(asked, writer.heard, answer, partial=partial),
     )
 

@@ -21,7 +21,7 @@ from openai_api.wire.http_response import EventStreamResponse
 from openai_api.wire.keep_alive import PING
 from openai_api.wire.live import LiveAnswer
 from openai_api.wire.stream_writer import StreamWriter
-from workers_ai.answer import Answer, EventSource
+from workers_ai.answer import Answer, Begin, EventSource
 from workers_ai.errors import UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event
 
@@ -29,7 +29,8 @@ from workers_ai.sse import Event
 LATE_USAGE_S = 2.0
 
 
-Ask = Callable[[bool], Awaitable[Answer | EventSource]]
+# What begins a stream, None for an answer that is to come whole → upstream's answer.
+Ask = Callable[[Begin | None], Awaitable[Answer | EventSource]]
 # Writer, whether the answer is partial, upstream's answer → what was used.
 Meter = Callable[[Any, bool, Answer | EventSource | None], Metered]
 
@@ -44,9 +45,10 @@ async def stream(
 ) -> EventStreamResponse:
     """The answer as a stream that begins with upstream's first event.
 
-    `ask` calls upstream, streamed or not. A failure before the first event is raised. When upstream
-    sends nothing for as long as the keep-alive interval, the stream begins with comments instead,
-    or proxies would close the connection.
+    `ask` calls upstream, streamed or not. A failure before the first event is the call's: it is
+    made again where that may help, and raised where it does not. When upstream sends nothing for as
+    long as the keep-alive interval, the stream begins with comments instead, or proxies would close
+    the connection.
 
     `unanswered` says what was used by a call that is given up before upstream answers, where that
     is more than `meter` says of no answer.
@@ -105,6 +107,7 @@ class LiveStream(LiveAnswer):
         self._meter = meter
         self._answer: Answer | EventSource | None = None
         self._events: EventSource | None = None
+        self._first = b""
 
     async def open(self) -> bytes:
         """Calls upstream and waits for its first event; returns the chunks of that.
@@ -112,37 +115,45 @@ class LiveStream(LiveAnswer):
         An empty answer is asked for once more, without streaming.
         """
         try:
-            return await self._open(stream=True)
+            return await self._open(self._begin)
         except UnusableAnswer:
             await self._close()
             self._writer = self._writer.anew()
-        return await self._open(stream=False)
+        return await self._open(None)
 
-    async def _open(self, *, stream: bool) -> bytes:
+    async def _open(self, begin: Begin | None) -> bytes:
         try:
-            answer = await self._ask(stream)
+            answer = await self._ask(begin)
         except WorkersAIError as error:
             self._exchange.attempts += error.attempts
             raise
-        self._answer = answer
         self._exchange.attempts += answer.attempts
         if isinstance(answer, Answer):
-            block = self._writer.whole(answer.content)
+            self._answer = answer
+            self._first = self._writer.whole(answer.content)
             self._exchange.first_byte()
-            return block
-        self._events = answer
+        return self._first
+
+    async def _begin(self, answer: EventSource) -> None:
+        """Waits for the first chunks of upstream's stream, which the client must not have had when
+        the call is made again."""
+        self._answer = self._events = answer
         try:
             async for events in answer:
-                block = self._writer.events(events)
-                if block:
+                self._first = self._writer.events(events)
+                if self._first:
                     self._exchange.first_byte()
-                    return block
+                    return
             if not self._writer.answered:
                 self._writer.end()  # raises the error for an empty stream
-        except BaseException:
-            await self._close()
+        except WorkersAIError as error:
+            await answer.aclose(error)
+            self._answer = self._events = None
+            self._writer = self._writer.anew()
             raise
-        return b""
+        except BaseException:
+            await answer.aclose()
+            raise
 
     async def blocks(
         self, first: bytes | None, opening: "asyncio.Future[bytes]"

@@ -84,6 +84,13 @@ def account_of(gateway: GatewayProcess, client: httpx.Client, **fields: Any) -> 
     return gateway.row(request_id).account
 
 
+def streamed_by(gateway: GatewayProcess, client: httpx.Client) -> str:
+    request_id = new_id()
+    seen = stream(client, "Say a", request_id=request_id, prompt_cache_key=request_id)
+    assert seen.dones == 1
+    return gateway.row(request_id).account
+
+
 def test_the_last_neurons_of_the_day_are_for_chosen_keys(
     gateway: GatewayProcess, client: httpx.Client
 ) -> None:
@@ -167,6 +174,10 @@ def test_what_is_used_up_or_full_moves_requests_to_another(
     cloud.set_scenario("error-5006", path=f"chat/{LEGACY}")
     assert post(client, chat_body(model=LEGACY)).status_code == 400
     cloud.reset()
+    # Said in the first event of a stream, of which the client has had nothing.
+    cloud.set_scenario("error-in-200", account=cloud.account_id, code=4006)
+    assert {streamed_by(gateway, client) for _ in range(16)} == {"second"}
+    assert len(cloud.requests) == 17, "the first account was asked once"
     cloud.set_scenario("error-4006", account=cloud.account_id)
     assert {account_of(gateway, client) for _ in range(6)} == {"second"}
     cloud.set_scenario("error-4006")

@@ -78,6 +78,9 @@ def aliases(
     upstream.reset()
     for model in (OPENAI, VLLM, SGLANG, LEGACY):
         post(client, chat_body(model=model))
+    client.post("/embeddings", json={"model": EMBEDDER, "input": "a"})
+    client.post("/images/generations", json={"model": PAINTER, "prompt": "a"})
+    client.post("/audio/speech", json={"model": AURA, "input": "a", "voice": "alloy"})
     upstream.reset()
 
 
@@ -111,6 +114,11 @@ Asking = Callable[..., str]
         (streamed, "error-5018", {}),
         (chat, "drop", {}),
         (streamed, "empty-success", {}),
+        (streamed, "error-in-200", {"code": 3040}),
+        (streamed, "error-in-200", {"code": 8008, "form": "event"}),
+        (streamed, "error-in-200", {"code": 5007}),
+        (chat, "error-in-200", {"code": 3040}),
+        (chat, "error-in-200", {"code": 5028}),
     ],
 )
 def test_the_next_model_answers_and_its_row_and_price_count(
@@ -139,22 +147,60 @@ def test_the_next_model_answers_and_its_row_and_price_count(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "status", "code"),
+    ("scenario", "upstream_code", "status", "code"),
     [
-        ("error-5006", 400, None),  # the request's own fault
-        ("error-3036", 429, "insufficient_quota"),  # the account's neurons
-        ("error-10000", 502, None),  # the gateway's credentials
+        ("error", 5006, 400, None),  # the request's own fault
+        ("error", 3036, 429, "insufficient_quota"),  # the account's neurons
+        ("error", 10000, 502, None),  # the gateway's credentials
+        ("error-in-200", 5006, 400, None),
+        ("error-in-200", 4006, 429, "insufficient_quota"),
     ],
 )
+@pytest.mark.parametrize("is_stream", [False, True])
 def test_what_every_model_would_refuse_is_not_asked_again(
-    client: httpx.Client, aliases: Aliases, scenario: str, status: int, code: str | None
+    client: httpx.Client,
+    aliases: Aliases,
+    scenario: str,
+    upstream_code: int,
+    status: int,
+    code: str | None,
+    is_stream: bool,
 ) -> None:
     name = aliases.make(OPENAI, VLLM)
-    aliases.fails(scenario, OPENAI)
-    refused = post(client, chat_body(model=name))
+    if scenario == "error":
+        aliases.fails(f"error-{upstream_code}", OPENAI)
+    else:
+        aliases.fails(scenario, OPENAI, code=upstream_code)
+    refused = post(client, chat_body(model=name, stream=is_stream))
     assert_openai_error(refused, status, code=code)
     assert refused.headers["x-gateway-model"] == OPENAI
     assert VLLM not in aliases.asked()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wanted"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}, "chat.completion"),
+        ("messages", {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}, "message"),
+        ("responses", {"input": "Hi"}, "response"),
+        ("completions", {"prompt": "Hi"}, "text_completion"),
+    ],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_an_error_in_place_of_an_answer_is_tried_again(
+    client: httpx.Client,
+    upstream: RunningSimulator,
+    path: str,
+    body: dict[str, Any],
+    wanted: str,
+    is_stream: bool,
+) -> None:
+    """As any refusal is, although HTTP says 200: the client has had no byte."""
+    upstream.set_scenario("error-in-200", path=f"chat/{OPENAI}", code=3040, times=1)
+    answered = client.post(f"/{path}", json={"model": OPENAI, "stream": is_stream, **body})
+    assert answered.status_code == 200, answered.text
+    assert wanted in answered.text and "apacity" not in answered.text
+    assert len(upstream.requests) == 2
 
 
 def test_nothing_goes_on_after_the_first_byte(client: httpx.Client, aliases: Aliases) -> None:
@@ -255,24 +301,30 @@ def test_who_leaves_while_the_next_model_is_asked_is_recorded_once(
             {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9},
         ),
         ("embeddings", EMBEDDER, OTHER_EMBEDDER, {"input": ["a", "b"]}),
+        ("embeddings", EMBEDDER, OTHER_EMBEDDER, {"input": ["a"] * 250}),
+        ("completions", OPENAI, VLLM, {"prompt": ["a", "b", "c"]}),
+        ("images/generations", PAINTER, OTHER_PAINTER, {"prompt": "a cat", "n": 3}),
         ("images/generations", PAINTER, OTHER_PAINTER, {"prompt": "a cat"}),
         ("audio/speech", AURA, OTHER_VOICE, {"input": "Hello", "voice": "alloy"}),
     ],
 )
+@pytest.mark.parametrize("scenario", ["error-3040", "error-in-200"])
 def test_every_endpoint_goes_on(
     client: httpx.Client,
     aliases: Aliases,
+    scenario: str,
     path: str,
     first: str,
     second: str,
     body: dict[str, Any],
 ) -> None:
     name = aliases.make(first, second)
-    aliases.fails("error-3040", first)
-    aliases.fails("error-3040", first, route="run")
+    aliases.fails(scenario, first)
+    aliases.fails(scenario, first, route="run")
     answered = client.post(f"/{path}", json={"model": name, **body})
     assert answered.status_code == 200, answered.text
     assert answered.headers["x-gateway-model"] == second
+    assert aliases.asked()[0] == first
 
 
 def test_under_load_no_client_sees_a_model_without_capacity(

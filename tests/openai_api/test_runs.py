@@ -10,6 +10,7 @@ from catalog.pricing.costs import Quantities
 from openai_api.runs import AT_ONCE, side_by_side
 from openai_api.use.recording import NOTHING_USED, Metered, together
 from openai_api.use.usage import Usage
+from workers_ai.errors import UnusableAnswer
 
 
 async def test_results_keep_the_order_of_their_calls() -> None:
@@ -53,10 +54,32 @@ async def test_the_first_failure_ends_the_others(error: type[BaseException]) -> 
         finally:
             ended.append("waits")
 
-    calls: list[Callable[[], Awaitable[None]]] = [waits, fails, waits]
+    calls: list[Callable[[], Awaitable[None]]] = [waits, waits, fails]
     with pytest.raises(error):
         await side_by_side(calls)
     assert ended == ["waits", "waits"]
+
+
+async def test_a_failure_can_be_told_after_the_end_of_those_under_way() -> None:
+    under_way = asyncio.Event()
+    ended: list[str] = []
+
+    async def fails() -> None:
+        await under_way.wait()
+        raise UnusableAnswer("nothing")
+
+    async def is_under_way() -> None:
+        under_way.set()
+        await asyncio.sleep(0)
+        ended.append("under way")
+
+    async def has_not_begun() -> None:
+        ended.append("begun")
+
+    calls = [fails, *[is_under_way] * (AT_ONCE - 1), has_not_begun]
+    with pytest.raises(UnusableAnswer):
+        await side_by_side(calls, to_their_end=True)
+    assert ended == ["under way"] * (AT_ONCE - 1)
 
 
 def part(

@@ -11,6 +11,7 @@ import orjson
 
 from workers_ai.simulator.calls import Call
 from workers_ai.simulator.replies import (
+    EVENT_STREAM,
     PLATFORM_CODES,
     AnyReply,
     NoReply,
@@ -157,16 +158,51 @@ async def busy(call: Call, proceed: Proceed, params: Params) -> AnyReply:
 
 @scenario("flaky", "fails so many times for the same body, then works", times=2, code=3040)
 async def flaky(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    if _still_fails(call, params.count("times")):
+        return _known_error(params.count("code"))
+    return await proceed()
+
+
+def _still_fails(call: Call, times: int) -> bool:
+    """Whether the same body has failed less often than that."""
     key = "flaky:" + hashlib.sha256(call.route.encode() + call.body).hexdigest()
     failures = call.world.failures
     seen = failures.get(key, 0)
-    if seen < params.count("times"):
-        failures[key] = seen + 1
-        while len(failures) > 1000:
-            failures.popitem(last=False)
-        return _known_error(params.count("code"))
-    failures.pop(key, None)
-    return await proceed()
+    if seen >= times:
+        failures.pop(key, None)
+        return False
+    failures[key] = seen + 1
+    while len(failures) > 1000:
+        failures.popitem(last=False)
+    return True
+
+
+@scenario(
+    "error-in-200",
+    "HTTP 200, and an error in place of the answer or of a stream's first event: data or event",
+    code=3040,
+    times=0,
+    form="data",
+)
+async def error_in_200(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    form, times = params["form"], params.count("times")
+    if form not in ("data", "event"):
+        raise UnknownScenario("form is data or event")
+    reply = await proceed()
+    if times and not _still_fails(call, times):
+        return reply
+    failed = _known_error(params.count("code"))
+    if not isinstance(reply, StreamReply):
+        # As a Worker answers that names no type.
+        return Reply(200, failed.body, "text/plain;charset=UTF-8")
+    if reply.content_type != EVENT_STREAM:
+        return Reply(200, failed.body, reply.content_type)
+    reply.pieces = _one_event("event: error\n" if form == "event" else "", failed.body)
+    return reply
+
+
+async def _one_event(name: str, data: bytes) -> AsyncIterator[bytes]:
+    yield name.encode() + b"data: " + data + b"\n\n"
 
 
 @scenario(
