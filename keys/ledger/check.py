@@ -26,7 +26,6 @@ from keys.models import (
     LATENCY_BOUNDS_MS,
     TTFT_COUNTS,
     DayTotal,
-    MonthTotal,
     PruneMark,
     RequestLog,
 )
@@ -96,30 +95,38 @@ def _compared(
                 yield Difference(place, field, rows[field], total[field])
 
 
+def months_to_check() -> list[date]:
+    return sorted({month for kind, _ in _OF_MONTHS for month in month_totals.made(kind)})
+
+
 def month_differences(month: date) -> list[Difference]:
     """The differences between a month's totals and the sums of its days' totals."""
+    until = month_totals.next_month(month)
+    found: list[Difference] = []
     with snapshot():
-        stored = _month_sums(MonthTotal.objects.filter(day=month), month)
-        if not stored:
-            # Deleted meanwhile, and soon to be made again.
-            return []
-        until = month_totals.next_month(month)
-        computed = _month_sums(DayTotal.objects.filter(day__gte=month, day__lt=until), month)
-    return [
-        Difference(place, field, days[field], total[field])
-        for place in sorted(computed.keys() | stored.keys())
-        for days, total in [(computed.get(place, _NOTHING), stored.get(place, _NOTHING))]
-        for field in ADDED
-        if days[field] != total[field]
-    ]
+        for kind, place in _OF_MONTHS:
+            stored = _month_sums(kind, place, kind.months.objects.filter(day=month), month)
+            # None where they are deleted meanwhile, or never were: soon they are made.
+            if stored:
+                days = month_totals.days(month, until, kind)
+                found += _compared(_month_sums(kind, place, days, month), stored, kind.sums)
+    return found
 
 
-def _month_sums(totals: QuerySet[Any], month: date) -> DayRows:
-    groups = totals.order_by().values(*Place._fields[1:])
-    sums = groups.annotate(**{f"sum_{name}": Sum(name) for name in ADDED})
+_OF_MONTHS: Final[tuple[tuple[month_totals.Kind, Any], ...]] = (
+    (month_totals.ALL, Place),
+    (month_totals.TEAMS, TeamPlace),
+)
+
+
+def _month_sums(
+    kind: month_totals.Kind, place: Any, totals: QuerySet[Any], month: date
+) -> dict[Any, dict[str, Any]]:
+    groups = totals.order_by().values(*place._fields[1:])
+    sums = groups.annotate(**{f"sum_{name}": Sum(name) for name in kind.sums})
     return {
-        Place(month, *(row[name] for name in Place._fields[1:])): {
-            name: int(row[f"sum_{name}"] or 0) for name in ADDED
+        place(month, *(row[name] for name in place._fields[1:])): {
+            name: int(row[f"sum_{name}"] or 0) for name in kind.sums
         }
         for row in sums.iterator(2000)
     }

@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet, Sum
 from keys.ledger import month_totals
 from keys.ledger.claims import Amounts
 from keys.ledger.transaction import GroupTransaction
-from keys.models import DayTotal, TeamTotal
+from keys.models import DayTotal
 from keys.request_scopes import BudgetScope
 from keys.scopes import HolderKind
 
@@ -175,14 +175,16 @@ def _totals_before(scope: BudgetScope, end: date) -> list[tuple[int, QuerySet[An
     """Totals, and 1 or -1 for those to add and those to take away."""
     if scope.kind == "everybody":
         return [(1, totals) for totals in month_totals.spans(date.min, end)]
-    days, teams = DayTotal.objects.filter(day__lt=end), TeamTotal.objects.filter(day__lt=end)
+    days = DayTotal.objects.filter(day__lt=end)
     if scope.kind in ("key", "owner"):
         return [(1, days.filter(**{f"{scope.kind}_id": scope.id}))]
+    teams = month_totals.spans(date.min, end, month_totals.TEAMS)
     if scope.kind == "team":
-        return [(1, teams.filter(team_id=scope.id))]
+        return [(1, totals.filter(team_id=scope.id)) for totals in teams]
     if scope.user:
-        return [(1, teams.filter(key_id=scope.id, user=scope.user))]
-    return [(1, days.filter(key_id=scope.id)), (-1, teams.filter(key_id=scope.id, user__gt=""))]
+        return [(1, totals.filter(key_id=scope.id, user=scope.user)) for totals in teams]
+    named = [(-1, totals.filter(key_id=scope.id, user__gt="")) for totals in teams]
+    return [(1, days.filter(key_id=scope.id)), *named]
 
 
 _SUMS: Final[dict[str, Any]] = {

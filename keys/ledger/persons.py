@@ -6,8 +6,9 @@ from django.db import connection, transaction
 from django.db.models import CharField, Max, Sum, Value
 from django.db.models.functions import Cast, Concat
 
+from keys.ledger import month_totals
 from keys.ledger.team_totals import TEAM_SUMS
-from keys.models import TeamTotal
+from keys.models import TeamMonthTotal, TeamTotal
 
 _NAME_OF_KEY: Final = Concat(Value("key "), Cast("key_id", CharField()))
 # What tells the totals of one day apart, apart from the person.
@@ -26,6 +27,9 @@ def erase_persons(owner_id: int, name: str) -> None:
                 with connection.cursor() as cursor:
                     cursor.execute("LOCK TABLE keys_teamtotal IN EXCLUSIVE MODE")
             _forget_persons(of_owner.filter(day=day), day)
+    # They are made again, from days that have no names now.
+    months = TeamMonthTotal.objects.filter(owner_id=owner_id).order_by()
+    month_totals.forget(months.values_list("day", flat=True).distinct())
 
 
 def _forget_persons(totals: Any, day: Any) -> None:

@@ -28,6 +28,7 @@ from keys.models.totals import (
     AccountTotal,
     DayTotal,
     MonthTotal,
+    TeamMonthTotal,
     TeamTotal,
 )
 
@@ -61,6 +62,7 @@ __all__ = [
     "Revision",
     "SentForm",
     "Team",
+    "TeamMonthTotal",
     "TeamTotal",
     "normal_patterns",
     "usual_amount",

@@ -102,13 +102,10 @@ class MonthTotal(Totals):
         ]
 
 
-class TeamTotal(Used):
-    """Totals of one UTC day, by team and by the person behind a key, of the requests that have one
-    of them. For limits of teams and persons, and for reports.
-
-    They are updated in the transaction that writes the rows, as `DayTotal` is. The team is that of
-    the day. 0 and "" mean none.
-    """
+class TeamTotals(Used):
+    """Sums by team and by the person behind a key, of the requests that have one of them. For
+    limits of teams and persons, and for reports. The team is that of the day. 0 and "" mean
+    none."""
 
     team_id = models.BigIntegerField(default=0)
     team_name = models.CharField(max_length=120, default="")
@@ -118,6 +115,17 @@ class TeamTotal(Used):
     owner_name = models.CharField(max_length=150, default="")
     user = models.CharField(max_length=200, default="")
     model = models.CharField(max_length=200, default="")
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.team_name} {self.user} {self.model}"
+
+
+class TeamTotal(TeamTotals):
+    """Such totals of one UTC day, updated in the transaction that writes the rows, as `DayTotal`
+    is."""
 
     class Meta:
         verbose_name = "day's total of a team"
@@ -132,8 +140,23 @@ class TeamTotal(Used):
             models.Index(fields=["key_id", "user", "day"], name="keys_teamtotal_user"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.day} {self.team_name} {self.user} {self.model}"
+
+class TeamMonthTotal(TeamTotals):
+    """To `TeamTotal` what `MonthTotal` is to `DayTotal`. A team that was renamed within the month
+    has totals by each of its names."""
+
+    class Meta:
+        verbose_name = "month's total of a team"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["day", "team_id", "team_name", "key_id", "owner_id", "user", "model"],
+                name="keys_one_teammonthtotal",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["team_id", "day"], name="keys_teammonthtotal_team"),
+            models.Index(fields=["key_id", "user", "day"], name="keys_teammonthtotal_user"),
+        ]
 
 
 class AccountTotal(Used):

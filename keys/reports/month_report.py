@@ -16,7 +16,7 @@ from keys.amounts import neurons_text, usd_text
 from keys.ledger import month_totals
 from keys.ledger.snapshot import snapshot
 from keys.ledger.team_totals import TEAM_SUMS
-from keys.models import AccountTotal, DayTotal, TeamTotal
+from keys.models import AccountTotal, DayTotal
 
 # What a line is of: the columns that identify it, and those with its names.
 BY: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -96,13 +96,13 @@ def month_report(month: date, by: str) -> MonthReport:
     with snapshot():
         whole = month_totals.spans(month, until)
         total = _total(whole)
-        within = {"day__gte": month, "day__lt": until}
         if by == "account":
-            lines = _lines(by, [AccountTotal.objects.filter(**within).exclude(account="")])
+            within = AccountTotal.objects.filter(day__gte=month, day__lt=until)
+            lines = _lines(by, [within.exclude(account="")])
         elif by in ("team", "user"):
-            named: QuerySet[Any] = TeamTotal.objects.filter(**within)
-            named = named.exclude(team_id=0) if by == "team" else named.exclude(user="")
-            lines = _lines(by, [named])
+            none = {"team_id": 0} if by == "team" else {"user": ""}
+            named = month_totals.spans(month, until, month_totals.TEAMS)
+            lines = _lines(by, [totals.exclude(**none) for totals in named])
         else:
             lines = _lines(by, whole)
     rest = {name: total[name] - sum(line.sums[name] for line in lines) for name in TEAM_SUMS}
@@ -115,10 +115,8 @@ def month_report(month: date, by: str) -> MonthReport:
 def lines_of_team(team_id: int, month: date) -> list[Line]:
     """What each member used of what is the team's, the most expensive first; also of those who have
     left it."""
-    until = month_totals.next_month(month)
-    lines = _lines(
-        "owner", [TeamTotal.objects.filter(team_id=team_id, day__gte=month, day__lt=until)]
-    )
+    spans = month_totals.spans(month, month_totals.next_month(month), month_totals.TEAMS)
+    lines = _lines("owner", [totals.filter(team_id=team_id) for totals in spans])
     return sorted(lines, key=lambda line: -line.sums["cost_nano_usd"])
 
 

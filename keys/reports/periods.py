@@ -12,7 +12,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 
 from keys.ledger import month_totals
 from keys.ledger.totals import COUNTED, REFUSED, SUMMED, percentile_ms
-from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal, TeamTotal
+from keys.models import DURATION_COUNTS, TTFT_COUNTS, DayTotal
 
 # What a series can be stacked by: the column that identifies, and the column with the name.
 DIMENSIONS: Final = {
@@ -38,7 +38,7 @@ FIGURES: Final = {
 }
 TOP: Final = 8
 SERIES: Final = 5
-# Teams and persons have no totals of months: over a longer time they are read only when asked for.
+# Persons may be many: over a longer time than this they and teams are read only when asked for.
 LONGEST_BESIDE: Final = timedelta(days=31)
 OTHERS: Final = "others"
 _SUMS: Final = (*COUNTED, *SUMMED, *REFUSED)
@@ -87,11 +87,7 @@ def use_report(
 ) -> UseReport:
     """The report from `begin` to before `end`, for one of FIGURES, stacked by one of DIMENSIONS.
     With `by_month` a series may have the amount of a whole month under its first day."""
-    if by_month:
-        spans = month_totals.spans(begin, end)
-    else:
-        spans = [DayTotal.objects.filter(day__gte=begin, day__lt=end)]
-    spans = [totals.order_by() for totals in spans]
+    spans = _spans(begin, end, month_totals.ALL, by_month)
     columns = [column for name, (column, _) in DIMENSIONS.items() if name not in _NONE]
     summed = FIGURES[figure][1]
     # A renamed key still has one line.
@@ -100,7 +96,7 @@ def use_report(
     by_day = _by_day(spans, names)
     whole = {name: sum(sums[name] for sums in by_day.values()) for name in names}
     named = {
-        each: [TeamTotal.objects.filter(~none, day__gte=begin, day__lt=end).order_by()]
+        each: [totals.exclude(none) for totals in _spans(begin, end, month_totals.TEAMS, by_month)]
         for each, none in _NONE.items()
         if by == each or end - begin <= LONGEST_BESIDE
     }
@@ -150,6 +146,12 @@ def cached_by_model(begin: date, end: date) -> dict[str, int]:
     return found
 
 
+def _spans(begin: date, end: date, kind: month_totals.Kind, by_month: bool) -> Spans:
+    if by_month:
+        return [totals.order_by() for totals in month_totals.spans(begin, end, kind)]
+    return [month_totals.days(begin, end, kind).order_by()]
+
+
 def _groups(
     spans: Spans, columns: Sequence[str], summed: str, **shown: Max
 ) -> list[dict[str, Any]]:
@@ -170,7 +172,8 @@ def _named_series(
     days = _by_day(named, [summed])
     # One fewer: a chart has as many colours as all that is shown otherwise.
     series = _series(named, by, summed, ranked, days, SERIES - 1)
-    # By month a whole month's use may stand under its first day, and that of teams under each.
+    # By month a whole month's use may stand under its first day, and that of teams under each, or
+    # the other way round.
     rest = {
         day: by_day.get(day, {}).get(summed, 0) - days.get(day, {}).get(summed, 0)
         for day in sorted(by_day.keys() | days.keys())

@@ -15,7 +15,7 @@ from keys.ledger.account_totals import ACCOUNT_SUMS, WAITED
 from keys.ledger.team_totals import TEAM_SUMS
 from keys.ledger.totals import ADDED, REFUSED
 from keys.ledger.windows import Window
-from keys.models import AccountTotal, DayTotal, RequestLog, Reservation, TeamTotal
+from keys.models import AccountTotal, DayTotal, RequestLog, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,8 @@ class TeamSumsEver(SumsEver):
     summed = TEAM_SUMS
 
     def _spans(self, begin: date, end: date) -> list[QuerySet[Any]]:
-        return [TeamTotal.objects.filter(team_id__gt=0, day__gte=begin, day__lt=end)]
+        spans = month_totals.spans(begin, end, month_totals.TEAMS)
+        return [totals.filter(team_id__gt=0) for totals in spans]
 
 
 class WaitsEver(SumsEver):

@@ -14,7 +14,6 @@ from django.db.models import Max, QuerySet, Sum
 from keys.ledger import month_totals
 from keys.ledger.snapshot import snapshot
 from keys.ledger.team_totals import TEAM_SUMS
-from keys.models import TeamTotal
 from keys.reports.month_report import Line
 
 PERIODS: Final = ("day", "month")
@@ -101,23 +100,27 @@ def _read(
     first = month_totals.first_of_month(begin) if period == "month" else None
     of_all = {name: value for name, value in of.items() if name not in OF_TEAMS}
     of_some = OF_TEAMS & {*dimensions, *of}
+    whole, named = (_totals(begin, end, kind, by_day) for kind in month_totals.KINDS)
     if of_some:
-        named = TeamTotal.objects.filter(day__gte=begin, day__lt=end)
-        for place, row in _rows([named], dimensions, of, lines.names, by_day):
+        for place, row in _rows(named, dimensions, of, lines.names, by_day):
             lines.add((row.get("day", first), *place), row)
     if of_some & {*of}:
         return
-    spans = [month_totals.days(begin, end)] if by_day else month_totals.spans(begin, end)
-    for place, row in _rows(spans, dimensions, of_all, lines.names, by_day):
+    for place, row in _rows(whole, dimensions, of_all, lines.names, by_day):
         lines.add((row.get("day", first), *place), row)
     if of_some:
         # What is named is in these too: it stays there, and is taken from what has no name.
-        named = TeamTotal.objects.filter(day__gte=begin, day__lt=end)
         rest = [name for name in dimensions if name not in OF_TEAMS]
-        for place, row in _rows([named], rest, of_all, lines.names, by_day):
-            whole = dict(zip(rest, place, strict=True))
-            at = tuple(whole.get(name) for name in dimensions)
+        for place, row in _rows(named, rest, of_all, lines.names, by_day):
+            known = dict(zip(rest, place, strict=True))
+            at = tuple(known.get(name) for name in dimensions)
             lines.add((row.get("day", first), *at), row, -1)
+
+
+def _totals(
+    begin: date, end: date, kind: month_totals.Kind, by_day: bool
+) -> Sequence[QuerySet[Any]]:
+    return [month_totals.days(begin, end, kind)] if by_day else month_totals.spans(begin, end, kind)
 
 
 def _rows(

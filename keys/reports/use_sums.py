@@ -8,7 +8,6 @@ from django.db.models import F, Q, QuerySet, Sum
 
 from keys.held_limits import Subject, What
 from keys.ledger import month_totals
-from keys.models import TeamTotal
 from keys.scopes import HolderKind
 
 # What a limit counts → the sum that is counted.
@@ -37,10 +36,8 @@ Used = dict[str, dict[What, int]]
 
 def spans(kind: HolderKind, begin: date, end: date) -> Iterator[QuerySet[Any]]:
     """Totals that know such holders, from `begin` to before `end`."""
-    if kind in ("team", "user"):
-        yield TeamTotal.objects.filter(day__gte=begin, day__lt=end)
-    else:
-        yield from month_totals.spans(begin, end)
+    of_teams = kind in ("team", "user")
+    yield from month_totals.spans(begin, end, month_totals.TEAMS if of_teams else month_totals.ALL)
 
 
 def add(

@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 found += self._told(differences, options["json"])
                 days += 1
                 progress.add()
-            for month in month_totals.made():
+            for month in ledger_check.months_to_check():
                 differences = ledger_check.month_differences(month)
                 if differences and options["repair"]:
                     # The gateway makes its totals again.
