@@ -41,6 +41,8 @@ class Lifespan:
         self.alerts = AlertWatch()
         self.alerts.start()
         self._look_at_ledger(loop)
+        # A Redis that cannot be used is told in the log now, not by the first key with a limit.
+        await process_counters.look()
         # What exists now stays for good: scanning it in every collection would cost each request.
         gc.collect()
         gc.freeze()

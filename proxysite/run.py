@@ -27,13 +27,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.utils import Error
-from environ import Env
 
+from proxysite.setting_readers.env_file import read_settings_file
 from storage.failure import in_one_line
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-Env.read_env(os.environ.get("ENV_FILE") or BASE_DIR / ".env")
+try:
+    read_settings_file(BASE_DIR / ".env")
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
 VAR_DIR = BASE_DIR / (os.environ.get("VAR_DIR") or "var")
 SECRET_FILE = VAR_DIR / "secret.env"
 SIMULATOR_FILE = VAR_DIR / "simulator.env"

@@ -5,7 +5,6 @@ Groups are in the order of `.env.example`. A bad value stops the start with one 
 variable, its value and what it accepts (`SettingError`). Wrong combinations are system checks.
 """
 
-import contextlib
 import ipaddress
 import os
 import re
@@ -17,19 +16,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 
 from proxysite.setting_readers.accounts import further_accounts, rates
+from proxysite.setting_readers.database import database
+from proxysite.setting_readers.env_file import read_settings_file
 from proxysite.setting_readers.messages import SecretUrl, mail_address, mail_server, webhook
 from proxysite.setting_readers.network import (
     LONGEST_ISSUER,
     certificates,
     folders,
     issuer,
+    listen_address,
     networks,
+    origin,
     proxy_url,
-    scheme_of,
+    redis_url,
     url,
 )
 from proxysite.setting_readers.otlp import (
@@ -60,7 +62,7 @@ from storage.names import is_name
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+read_settings_file(BASE_DIR / ".env")
 # What the gateway keeps by itself, where nothing else is named: SQLite's file and the two below.
 VAR_DIR = BASE_DIR / (env.ENVIRON.get("VAR_DIR") or "var")
 # Left by `make run`, so that the other commands meet the same gateway: its own secret, and while it
@@ -167,9 +169,7 @@ ACCOUNT_RATES = parsed(
 # --- Keys and limits --------------------------------------------------------------------------
 
 PROXY_API_KEY = text("PROXY_API_KEY")
-REDIS_URL = text("REDIS_URL")
-if REDIS_URL and not re.fullmatch(r"(rediss?|unix)://\S+", REDIS_URL):
-    raise bad_setting("REDIS_URL", scheme_of(REDIS_URL), "a redis:// or rediss:// URL")
+REDIS_URL = redis_url(text("REDIS_URL"))
 BUDGET_TIMEOUT = seconds("BUDGET_TIMEOUT", 5)
 
 # --- Members ----------------------------------------------------------------------------------
@@ -364,7 +364,12 @@ OTEL_METRICS = collector_of("METRICS", OTEL_METRICS_EXPORTER, OTEL_EXPORTER_OTLP
 
 # --- Serving ----------------------------------------------------------------------------------
 
-HOST = text("HOST", "127.0.0.1")
+HOST = parsed(
+    "HOST",
+    "127.0.0.1",
+    listen_address,
+    "one address or name of this machine, without a port; 0.0.0.0 for all, :: with IPv6",
+)
 PORT = whole_number("PORT", 8000, 0, 65_535)
 WEB_CONCURRENCY = whole_number("WEB_CONCURRENCY", 1, 1, 512)
 STOP_GRACE = seconds("STOP_GRACE", 30, low=0)
@@ -382,7 +387,11 @@ ALLOWED_HOSTS = listed(
     matching(r"\*|\.?[A-Za-z0-9_-][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"),
     "host names such as gateway.example.com, without a scheme or a port",
 )
-CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+_ORIGINS = "origins such as https://chat.example.com"
+# Django takes all names below one too, https://*.example.com.
+CSRF_TRUSTED_ORIGINS = listed(
+    "CSRF_TRUSTED_ORIGINS", (), matching(r"[a-z][a-z0-9+.-]*://(\*\.)?[^/\s*]+"), _ORIGINS
+)
 # What comes first in a path of the gateway itself.
 OWN_SEGMENTS = {
     *("v1", "api", "admin", "accounts", "keys", "usage", "requests", "playground", "static"),
@@ -418,7 +427,7 @@ DEFAULT_FROM_EMAIL = EMAIL_FROM or (
 COOKIE_PREFIX = parsed(
     "COOKIE_PREFIX", "gateway", matching(r"[A-Za-z0-9_-]{1,40}"), "letters, digits, - and _"
 )
-CORS_ALLOWED_ORIGINS = listed("CORS_ALLOWED_ORIGINS")
+CORS_ALLOWED_ORIGINS = listed("CORS_ALLOWED_ORIGINS", (), origin, f"{_ORIGINS}, or * for any")
 FORWARDED_ALLOW_IPS = listed(
     "FORWARDED_ALLOW_IPS",
     parse=lambda got: got if got == "*" else str(ipaddress.ip_network(got)),
@@ -439,13 +448,6 @@ LOG_LEVEL = parsed(
     ),
     "DEBUG, INFO, WARNING or ERROR",
 )
-
-for origin in CORS_ALLOWED_ORIGINS + CSRF_TRUSTED_ORIGINS:
-    if origin == "*" and origin not in CSRF_TRUSTED_ORIGINS:
-        continue
-    if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s]+", origin):
-        where = "CORS_ALLOWED_ORIGINS" if origin in CORS_ALLOWED_ORIGINS else "CSRF_TRUSTED_ORIGINS"
-        raise bad_setting(where, origin, "origins such as https://chat.example.com")
 
 # Published in examples, images and old repositories: anybody can make signatures with them.
 KNOWN_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "please-change-me"}
@@ -583,48 +585,9 @@ def make_var_dir() -> None:
         ) from None
 
 
-def database(database_url: str) -> dict[str, Any]:
-    """Django's settings for DATABASE_URL, with what the two engines need to work under many
-    writers.
-    """
-    config: dict[str, Any] = {}
-    # Other engines would be accepted, or reported in a warning that quotes the whole URL.
-    if re.match(r"(sqlite|postgres(ql)?)://", database_url):
-        with contextlib.suppress(ValueError, KeyError, ImproperlyConfigured):
-            config = env.db_url_config(database_url)
-    engine = config.get("ENGINE")
-    if engine == "django.db.backends.sqlite3" and Path(config["NAME"]).parent == VAR_DIR:
-        make_var_dir()
-    if engine == "django.db.backends.sqlite3":
-        config["OPTIONS"] = {
-            # Writers wait for the lock at their start, not to fail when they upgrade a read.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-            **config.get("OPTIONS", {}),
-        }
-    elif engine == "django.db.backends.postgresql":
-        # A pooler such as PgBouncer may give each statement another of its connections, so nothing
-        # outlives a transaction; what is read in one go fits in memory.
-        config["DISABLE_SERVER_SIDE_CURSORS"] = True
-        config["OPTIONS"] = {
-            # A server that stopped answering, or moved to another host, is given up in this time;
-            # TCP itself would take a quarter of an hour. Seconds, but for the last one.
-            "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            "tcp_user_timeout": 15_000,
-            **config.get("OPTIONS", {}),
-        }
-    else:
-        raise bad_setting(
-            "DATABASE_URL", scheme_of(database_url), "a sqlite:/// or postgres:// URL"
-        )
-    return config
-
-
 DATABASES = {"default": database(text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'gateway.sqlite3'}"))}
+if Path(DATABASES["default"]["NAME"]).parent == VAR_DIR:
+    make_var_dir()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "member:sign_in"

@@ -28,7 +28,7 @@ from django.db.utils import ConnectionHandler
 from django.test import Client
 
 from keys.models import Key, RequestLog
-from proxysite.settings import database
+from proxysite.setting_readers.database import database
 from tests.made_once import made_once
 from workers_ai.simulator.serve import RunningSimulator
 

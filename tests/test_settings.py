@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management.utils import get_random_secret_key
 
-from proxysite.settings import database
+from proxysite.setting_readers.database import database
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "tests-only-" + "kB7xQ2mZ9w" * 5
@@ -118,6 +118,11 @@ BAD = [
     ("OTEL_BSP_SCHEDULE_DELAY", "5", "milliseconds"),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "whole number"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "1m", "milliseconds"),
+    ("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com:99999/client/v4", "http"),
+    ("HOST", "*", "0.0.0.0 for all"),
+    ("HOST", "localhost:8000", "without a port"),
+    ("HOST", "http://0.0.0.0", "address or name"),
+    ("HOST", "0.0.0.0, ::", "one address"),
     ("PORT", "80000", "0 to 65535"),
     ("WEB_CONCURRENCY", "auto", "whole number"),
     ("STOP_GRACE", "-5", "seconds"),
@@ -133,6 +138,10 @@ BAD = [
     ("ALLOWED_HOSTS", "gateway.example.com:8000", "without a scheme or a port"),
     ("CSRF_TRUSTED_ORIGINS", "gateway.example.com", "origins"),
     ("CSRF_TRUSTED_ORIGINS", "*", "origins"),
+    ("CSRF_TRUSTED_ORIGINS", "https://*", "origins"),
+    ("CORS_ALLOWED_ORIGINS", "https://*.example.com", "origins"),
+    ("CORS_ALLOWED_ORIGINS", "http://localhost:*", "origins"),
+    ("CORS_ALLOWED_ORIGINS", "null", "* for any"),
     ("COOKIE_PREFIX", "my site", "letters"),
     ("CORS_ALLOWED_ORIGINS", "https://chat.example.com/", "origins"),
     ("PUBLIC_URL", "gateway.example.com", "http:// or https://"),
@@ -166,6 +175,10 @@ def test_usual_values_are_taken() -> None:
         {"FORWARDED_ALLOW_IPS": "127.0.0.1, 10.0.0.0/8, ::1"},
         {"FORWARDED_ALLOW_IPS": "*"},
         {"REDIS_URL": "rediss://:pass@redis:6379/0"},
+        {"REDIS_URL": "unix:///run/redis.sock?db=1"},
+        {"REDIS_URL": "redis://user:p%23%2F%40ss@[::1]"},
+        {"HOST": "[::]", "PORT": '"8000"'},
+        {"CSRF_TRUSTED_ORIGINS": "https://*.example.com"},
         {"DATABASE_URL": "postgres://gateway:pass@db:5432/gateway"},
         {name: "" for name, _, _ in BAD} | {"DATABASE_URL": "", "REDIS_URL": ""},
         {"UPSTREAM_PROXY": "http://user:pa%40ss@proxy:3128/", "HTTPS_PROXY": "socks5://x"},
@@ -213,6 +226,47 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, val
     assert said.startswith(f"{name.upper()} is ")
     assert "http://user:password@host:port" in said
     assert "very-secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("REDIS_URL", "redis://:hunter2#x@redis:6379/0", "# is %23"),
+        ("REDIS_URL", "redis://:hunter2/x@redis:6379/0", "/ is %2F"),
+        ("REDIS_URL", "redis://:hunter2?x@redis:6379/0", "? is %3F"),
+        ("REDIS_URL", "redis://:hunter2@one:6379,two:6379/0", "one server"),
+        ("REDIS_URL", "redis://:hunter2@redis:99999/0", "one server"),
+        ("REDIS_URL", "redis://:hunter2@redis:6379/first", "one server"),
+        ("REDIS_URL", "redis+sentinel://:hunter2@redis:26379/main/0", "one server"),
+        ("DATABASE_URL", "postgres://gateway:hunter2@db:5432", "a name"),
+        ("DATABASE_URL", "sqlite:///", "a file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "a file"),
+        ("DATABASE_URL", "sqlite://hunter2/gateway.sqlite3", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:////data/gateway.sqlite3?mode=ro", "no 'mode'"),
+        ("DATABASE_URL", "sqlite:////data/gateway.sqlite3?timeout=hunter2", "seconds"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_told_without_its_password(
+    name: str, value: str, takes: str
+) -> None:
+    (said,) = said_by([{name: value}])
+    assert said.startswith(f"{name} is ") and takes in said
+    assert "hunter2" not in said
+
+
+def test_a_value_in_quotes_as_docker_leaves_them_is_taken_without() -> None:
+    show = "from proxysite import settings as s; print(s.PROXY_API_KEY, s.PORT, s.OIDC_NAME)"
+    result = run("-c", show, PROXY_API_KEY=f"'{SECRET}'", PORT='"8123"', OIDC_NAME='"one')
+    assert result.stdout.split() == [SECRET, "8123", '"one']
+
+
+def test_a_file_named_without_its_folder_is_the_same_for_commands_of_cron() -> None:
+    assert database("sqlite:///data/gateway.sqlite3")["NAME"] == str(ROOT / "data/gateway.sqlite3")
+
+
+def test_the_folder_of_a_socket_is_taken_as_libpq_writes_it() -> None:
+    config = database("postgres://gateway@%2FRun%2Fpostgresql:5433/gateway")
+    assert (config["HOST"], config["PORT"]) == ("/Run/postgresql", 5433)
 
 
 def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
@@ -370,14 +424,6 @@ def test_a_secret_that_begins_with_a_dollar_is_taken_as_it_stands() -> None:
     show = "from proxysite import settings as s; print(s.SECRET_KEY)"
     result = run("-c", show, SECRET_KEY="$" + SECRET)
     assert result.stdout.strip() == "$" + SECRET
-
-
-def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "env"
-    file.write_text("PORT=1111\nHOST=192.0.2.1\n")
-    show = "from proxysite import settings as s; print(s.PORT, s.HOST)"
-    result = run("-c", show, ENV_FILE=str(file), PORT="2222")
-    assert result.stdout.split() == ["2222", "192.0.2.1"]
 
 
 def test_deployment_checks_are_clean_with_production_settings() -> None:

@@ -205,8 +205,10 @@ class RedisCounters:
         return self._link.health()
 
     async def look(self) -> str:
-        # Renews nothing: who needs no limits has nothing else to ask.
-        await self._link.run(HEARTBEAT, [], ["XX"])
+        # Renews nothing: who needs no limits has nothing else to ask. Two names, since a cluster
+        # refuses what has more than one.
+        names = [f"{self._prefix}:look:{number}" for number in (1, 2)]
+        await self._link.run(HEARTBEAT, names, ["XX", "|0", "|0"])
         return self.health()
 
     async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> Hold | Denial:

@@ -41,6 +41,8 @@ def why(error: BaseException) -> str:
     for each in _causes(error):
         if isinstance(each, OSError) and (said := _system_words(each)):
             return f"does not answer ({said})"
+    if isinstance(error, TypeError):
+        return "is not asked: REDIS_URL has something after its ? that redis-py does not know"
     return f"does not answer ({type(error).__name__})"
 
 

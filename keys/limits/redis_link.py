@@ -9,8 +9,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from redis.exceptions import RedisError
-
 from keys.limits.counting_scripts import COUNTED, GIVE_BACK, HEARTBEAT, RELEASE, TAKE
 from keys.limits.redis_failure import why
 from keys.limits.redis_scripts import ScriptLine
@@ -67,7 +65,7 @@ class RedisLink:
             return None
         try:
             found = await answer
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:
             self._note_unreachable(error)
             return None
         self._note_reachable()

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 
 class _Call(NamedTuple):
@@ -25,8 +25,8 @@ class _Call(NamedTuple):
 
 
 class ScriptLine:
-    """For one event loop. A future fails with RedisError, OSError or TimeoutError if Redis does not
-    answer within `timeout_s`; the next call connects again."""
+    """For one event loop. A future fails if Redis does not answer within `timeout_s`, or what is
+    there speaks something else; the next call connects again."""
 
     def __init__(self, url: str, scripts: Sequence[str], *, timeout_s: float) -> None:
         self._url = url
@@ -70,7 +70,8 @@ class ScriptLine:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     answers = await self._exchange(calls)
-            except (RedisError, OSError, TimeoutError) as error:
+            # Whatever it is: each of these futures has a request that waits for it.
+            except Exception as error:
                 failed, self._waiting = [*calls, *self._waiting], []
                 await self._disconnect()
                 for call in failed:

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import re
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +24,9 @@ def networks(name: str) -> "list[ipaddress.IPv4Network | ipaddress.IPv6Network]"
 def url(name: str, default: str) -> str:
     def parse(got: str) -> str:
         parts = urlsplit(got)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise ValueError
+        if parts.port == 0:  # of one that is no port at all urlsplit says so itself
             raise ValueError
         return got.rstrip("/")
 
@@ -71,6 +74,42 @@ def proxy_url(name: str, got: str) -> str:
     raise bad_setting(
         name, scheme_of(got), "the URL of an HTTP proxy: http://user:password@host:port"
     )
+
+
+def redis_url(got: str) -> str:
+    """As redis-py reads it. No message quotes it, as it may hold a password."""
+    if not got or (got.startswith("unix:///") and not re.search(r"\s", got)):
+        return got
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(got)
+        is_whole = parts.hostname and parts.port != 0 and not parts.fragment
+        database = re.fullmatch(r"(/[0-9]*)?", parts.path)
+        if parts.scheme in ("redis", "rediss") and is_whole and database:
+            return got
+    raise bad_setting(
+        "REDIS_URL",
+        scheme_of(got),
+        "the URL of one server, redis://user:password@host:6379/0 or rediss://, in whose password "
+        "# is %23, / is %2F, ? is %3F and @ is %40",
+    )
+
+
+def listen_address(got: str) -> str:
+    """For `parsed`: an address, with or without the brackets that URLs have, or a name."""
+    bare = got[1:-1] if got.startswith("[") and got.endswith("]") else got
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(bare)
+        return bare
+    if re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", got) is None:
+        raise ValueError
+    return got
+
+
+def origin(got: str) -> str:
+    """For `listed`: a browser's page, or * for all; there are no patterns of names."""
+    if got != "*" and re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", got) is None:
+        raise ValueError
+    return got
 
 
 def certificates(got: str) -> str:

@@ -21,7 +21,11 @@ def bad_setting(name: str, got: object, takes: str) -> SettingError:
 
 def text(name: str, default: str = "") -> str:
     # Literally: env.str takes a value that begins with $ as the name of another variable.
-    return os.environ.get(name, "").strip() or default
+    got = os.environ.get(name, "").strip()
+    if len(got) > 1 and got[0] == got[-1] and got[0] in "\"'":
+        # docker's --env-file and kubectl's --from-env-file leave a file's quotes in the value.
+        got = got[1:-1].strip()
+    return got or default
 
 
 def parsed(name: str, default: T, parse: Callable[[str], T], takes: str) -> T:

@@ -429,11 +429,45 @@ async def test_a_cluster_is_told_what_to_do(tmp_path):
     server.start("--cluster-enabled", "yes", "--cluster-config-file", str(tmp_path / "nodes"))
     engine = RedisCounters(server.url)
     try:
+        assert "it is a Redis Cluster: set REDIS_URL to a single server" in await engine.look()
         assert not await is_denied(engine, key(rpm=5))
         assert "it is a Redis Cluster: set REDIS_URL to a single server" in engine.health()
     finally:
         await engine.close()
         server.stop()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+        *(b":many\r\n", b"$-7\r\n", b"*1\r\n", b"\x15\x03\x01\x00\x02\x02\x16", b"\r\n", b""),
+    ],
+)
+async def test_what_speaks_something_else_holds_no_request(says):
+    async def speak(reader, writer):
+        await reader.read(10)
+        writer.write(says)
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    engine = RedisCounters(f"redis://127.0.0.1:{port}/0", fallback=MemoryCounters())
+    try:
+        refused = await asyncio.wait_for(is_denied(engine, key(rpm=1)), 30)
+        assert not refused and await is_denied(engine, key(rpm=1))
+        assert engine.health().startswith("Redis ")
+    finally:
+        await engine.close()
+        listening.close()
+
+
+async def test_an_option_that_nobody_knows_holds_no_request():
+    engine = RedisCounters("redis://:hunter2@127.0.0.1:1/0?no_such=1", fallback=MemoryCounters())
+    assert not await asyncio.wait_for(is_denied(engine, key(rpm=1)), 30)
+    assert "REDIS_URL has something after its ?" in engine.health()
+    await engine.close()
 
 
 async def test_scripts_go_along_where_they_may_not_be_loaded(worker, server, caplog):
