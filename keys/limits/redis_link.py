@@ -6,6 +6,7 @@ While it is unreachable no request waits for it: one request every TRY_AGAIN_S t
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ class RedisLink:
         self._line: ScriptLine | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connects_seen = 0
+        # When it last found that it is connected anew: another server may be there since.
+        self.reconnected_at = -math.inf
         self._unreachable_since: float | None = None
         self._why = ""
         self._try_at = 0.0
@@ -68,8 +71,10 @@ class RedisLink:
         except Exception as error:
             self._note_unreachable(error)
             return None
-        self._note_reachable()
+        was_away = self._note_reachable()
         if self._line is not None and self._line.connects != self._connects_seen:
+            if self._connects_seen or was_away:
+                self.reconnected_at = self._clock()
             self._connects_seen = self._line.connects
             self._on_connect()
         return [] if found is None else found.split()
@@ -99,8 +104,11 @@ class RedisLink:
                 "Redis %s: until it is back each worker counts limits by itself.", self._why
             )
 
-    def _note_reachable(self) -> None:
-        if self._unreachable_since is not None:
-            outage_s = self._clock() - self._unreachable_since
-            self._unreachable_since = None
-            logger.warning("Redis answers again after %.1f s; limits are shared again.", outage_s)
+    def _note_reachable(self) -> bool:
+        """Whether it was unreachable."""
+        if self._unreachable_since is None:
+            return False
+        outage_s = self._clock() - self._unreachable_since
+        self._unreachable_since = None
+        logger.warning("Redis answers again after %.1f s; limits are shared again.", outage_s)
+        return True

@@ -104,6 +104,11 @@ class Lane:
             next_s = given[len(given) - self.per_minute] + WINDOW_S - now
             self._timer = asyncio.get_running_loop().call_later(max(next_s, 0.001), self._again)
 
+    def close(self) -> None:
+        """Gives no further turns."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def set_rate(self, per_minute: int, share: int) -> None:
         """`per_minute` of all workers together, `share` of this one where it is on its own."""
         self.per_minute = share

@@ -45,6 +45,8 @@ class Lanes:
                 yield WaitingFor(name, count, lane.longest_wait_s(), self._rates[name])
 
     async def close(self) -> None:
+        for lane in self._lanes.values():
+            lane.close()
         if self._link is not None:
             await self._link.close()
 

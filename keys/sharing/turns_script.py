@@ -1,8 +1,10 @@
 """The Lua script of `shared.py`: whose turn it is among all workers and hosts.
 
-Each worker tells how many requests of which keys wait with it. The script gives what the last
-minute leaves to the keys that had the least so far; a turn that is another worker's is left for it
-to fetch. A worker that says nothing for DEMAND_S is taken to be dead.
+Each worker tells first what it gave in the last minute: a Redis that lost its data, or another one
+at the same address, knows no worker. Then it tells how many requests of which keys wait with it.
+The script gives what the last minute leaves to the keys that had the least so far; a turn that is
+another worker's is left for it to fetch. A worker that says nothing for DEMAND_S is taken to be
+dead.
 """
 
 from typing import Final
@@ -10,19 +12,21 @@ from typing import Final
 from keys.sharing.lanes import CREDIT, WINDOW_S
 
 DEMAND_S: Final = 2.0
+KEPT_S: Final = int(2 * WINDOW_S)
 
 # KEYS: the turns of the last minute, a sorted set by time; what waits at each worker, a hash; how
 # much each key had, a hash of "virtual time" as in `line.py`, with its `.floor`: a key that comes
-# begins there at least.
+# begins there at least; and that this worker told what it gave.
 # ARGV: the worker, the rate, "1" where upstream just said that the minute is full; then for each
 # key that waits here its name, weight and count.
 # Returns how many turns nobody waits for, milliseconds until it should ask again, and the names of
-# the keys to serve.
+# the keys to serve; or "stranger" for a worker that has not told what it gave.
 TURNS: Final = f"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local given, waiting, had = KEYS[1], KEYS[2], KEYS[3]
 local worker, rate = ARGV[1], tonumber(ARGV[2])
+if redis.call('EXISTS', KEYS[4]) == 0 then return 'stranger' end
 
 if ARGV[3] == '1' and redis.call('EXISTS', given) == 0 then
   for number = 1, rate do
@@ -113,7 +117,7 @@ if lowest then
   floor = math.max(floor, lowest - rate * {CREDIT:.6f})
   redis.call('HSET', had, '.floor', string.format('%.6f', floor))
 end
-for _, name in ipairs(KEYS) do redis.call('EXPIRE', name, {int(2 * WINDOW_S)}) end
+for _, name in ipairs(KEYS) do redis.call('EXPIRE', name, {KEPT_S}) end
 
 local pause = 50
 if room <= 0 then
@@ -123,9 +127,10 @@ end
 return math.max(room, 0) .. ' ' .. pause .. ' ' .. table.concat(served, ' ')
 """
 
-# KEYS: the turns of the last minute. ARGV: the worker, then how many seconds ago each of its own
-# turns was: what was given while Redis was away, or is gone with a Redis that came back empty.
-RESTORE: Final = """
+# KEYS: the turns of the last minute, and that this worker told what it gave. ARGV: the worker, then
+# how many seconds ago each of its own turns was: also what was given while Redis was away, or is
+# gone with a Redis that came back empty.
+RESTORE: Final = f"""
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -137,5 +142,7 @@ for place = 2, #ARGV do
   local at = string.format('%.6f', now - tonumber(ARGV[place]))
   redis.call('ZADD', KEYS[1], at, ARGV[1] .. ':r' .. place)
 end
+redis.call('EXPIRE', KEYS[1], {KEPT_S})
+redis.call('SET', KEYS[2], '1', 'EX', {KEPT_S})
 return 'ok'
 """

@@ -29,6 +29,8 @@ class Workers:
         self.lanes = [SharedLane("@cf/a/model", per_minute, link, share=1) for link in self.links]
 
     async def close(self) -> None:
+        for lane in self.lanes:
+            lane.close()
         for link in self.links:
             await link.close()
 
@@ -106,6 +108,7 @@ async def test_without_redis_each_worker_has_its_share(tmp_path: Path) -> None:
     lane = SharedLane("@cf/a/model", 12, link, share=4)
     tasks = [asyncio.create_task(lane.take(Asker("a"), wait_s=0.5)) for _ in range(9)]
     assert await passed(tasks) == 4
+    lane.close()
 
 
 async def test_a_redis_that_comes_back_empty_learns_what_was_given(
@@ -122,3 +125,43 @@ async def test_a_redis_that_comes_back_empty_learns_what_was_given(
         await waiting
     with redis.Redis.from_url(server.url) as direct:
         assert direct.zcard(f"{shared.PREFIX}:@cf/a/model:at") == 12
+
+
+@pytest.mark.parametrize("away_s", [0.0, 1.0])
+async def test_a_redis_that_comes_back_empty_gives_nothing_before_all_have_told(
+    three: Workers, server: RedisServer, monkeypatch: pytest.MonkeyPatch, away_s: float
+) -> None:
+    """Also what workers gave at which nobody waits any more."""
+    monkeypatch.setattr(shared, "ALL_TOLD_S", 8.0)
+    idle, other, asking = three.lanes
+    await asking.take(Asker("early"), wait_s=2)
+    for lane in (idle, other):
+        for _ in range(5):
+            await lane.take(Asker("before"), wait_s=2)
+    server.stop()
+    await asyncio.sleep(away_s)
+    server.start()
+    tasks = [asyncio.create_task(asking.take(Asker("late"), wait_s=12)) for _ in range(6)]
+    assert await passed(tasks) == 1
+
+
+async def test_a_redis_that_forgot_is_told_at_once(three: Workers, server: RedisServer) -> None:
+    lane = three.lanes[0]
+    for _ in range(11):
+        await lane.take(Asker("before"), wait_s=2)
+    with redis.Redis.from_url(server.url) as direct:
+        direct.flushall()
+    tasks = [asyncio.create_task(lane.take(Asker("late"), wait_s=2)) for _ in range(3)]
+    assert await passed(tasks) == 1
+
+
+async def test_redis_is_left_alone_once_what_was_given_is_a_minute_old(
+    three: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "WATCH_PAUSE_S", 0.01)
+    lane = three.lanes[0]
+    await lane.take(Asker("a"), wait_s=2)
+    lane._given.clear()
+    assert lane._asking is not None
+    await asyncio.wait_for(lane._asking, 10)
+    await lane.take(Asker("a"), wait_s=2)
