@@ -29,6 +29,7 @@ from keys.models import DayTotal, Key, RequestLog, Reservation
 from keys.reports.month_report import month_report
 from keys.teams import join, make_team
 from tests.gateway import ROOT, GatewayProcess
+from tests.keys import team_sums
 from tests.keys.load import (
     MIXED_KINDS,
     REQUESTS,
@@ -167,19 +168,21 @@ def team_keys(gateway: GatewayProcess, count: int) -> dict[str, tuple[Key, str]]
 
 def _make_team_of(name: str, member: str) -> None:
     user, _ = get_user_model().objects.get_or_create(username=member)
-    join(make_team(name)[0], user)
+    join(make_team(name)[0], user, as_lead=True)
 
 
 def assert_teams_agree(gateway: GatewayProcess, keys: dict[str, tuple[Key, str]]) -> None:
-    """Rows, totals, the month's report, `GET /v1/key` and /metrics, to the nano-dollar."""
+    """Rows, totals, the month's report, `GET /v1/key`, /metrics, `/api/` and all pages, to the
+    nano-dollar."""
     month = datetime.now(UTC).date().replace(day=1)
     report = gateway.database(lambda: month_report(month, "team"))
     reported = {line.names["team"]: line.sums for line in report.lines}
     metrics = httpx.get(gateway.url + "/metrics").text
+    by_team = {}
     for name, (key, text) in keys.items():
         rows = gateway.rows(key_id=key.pk)
         assert {row.team_name for row in rows} == {name}
-        paid = sum(row.cost_nano_usd or 0 for row in rows)
+        paid = by_team[name] = sum(row.cost_nano_usd or 0 for row in rows)
         assert paid > 0
         totals = gateway.database(partial(_totals_of, key.pk))
         assert (totals["requests"], totals["cost_nano_usd"]) == (len(rows), paid)
@@ -187,6 +190,7 @@ def assert_teams_agree(gateway: GatewayProcess, keys: dict[str, tuple[Key, str]]
         assert round(key_facts(gateway, text)["usage"] * 1e9) == paid
         [counted] = re.findall(rf'gateway_team_cost_usd_total{{team="{name}"}} (\S+)', metrics)
         assert round(float(counted) * 1e9) == paid
+    team_sums.assert_told(gateway, by_team)
 
 
 def kill_a_worker(gateway: GatewayProcess) -> None:
