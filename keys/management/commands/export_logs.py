@@ -1,8 +1,6 @@
 """`manage.py export_logs`: request log rows on stdout, oldest first, in constant memory."""
 
 import argparse
-import os
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -34,13 +32,8 @@ class Command(BaseCommand):
             raise CommandError(f"--format is {options['format']!r}: it takes jsonl or csv.")
         rows = rows_oldest_first(_sought(options))
         write = write_csv if options["format"] == "csv" else write_jsonl
-        try:
-            with Progress(self.stderr, "rows exported") as progress:
-                write(_counted(rows, progress), _Unended(self.stdout))
-            self.stdout.flush()
-        except BrokenPipeError:
-            # The reader has closed the pipe (`| head`). Prevents a second error at Python's exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with Progress(self.stderr, "rows exported") as progress:
+            write(_counted(rows, progress), _Unended(self.stdout))
 
 
 def _sought(options: dict[str, Any]) -> Sought:
