@@ -9,6 +9,7 @@ is forgotten when nothing was refused for a while. In this process's memory.
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -82,6 +83,12 @@ def pace_of(model: ModelRecord, account: str = "") -> Pace | None:
     if learnt is not None:
         return Pace(lane, max(1, int(learnt.now())), not is_set, learnt.why)
     return Pace(lane, full, False, "ACCOUNT_RATES") if is_set else None
+
+
+def paces_of(model: ModelRecord, accounts: Iterable[str]) -> list[Pace]:
+    """Those of these accounts that count now."""
+    found = [pace_of(model, account) for account in accounts]
+    return [pace for pace in found if pace is not None]
 
 
 def refused(model: ModelRecord, why: str, account: str = "") -> None:

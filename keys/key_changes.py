@@ -2,7 +2,7 @@
 commands and for the management API. `how` ends the entry, such as 'by the command issue_key'."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from keys.errors import CannotChangeKey
-from keys.key_history import ended, note_change, note_made
+from keys.key_history import changed_words, ended, note_change, note_made
 from keys.limit_changes import change_limits
 from keys.limit_holders import holder_of_key, holder_of_users
 from keys.models import Key
@@ -20,14 +20,6 @@ from keys.written_limits import WrittenLimit
 OF_A_REVOKED_KEY: Final = frozenset(
     {"name", "notes", "queue_weight", "uses_reserve", "capture_text", "capture_days"}
 )
-_WORDS: Final = {
-    "expires_at": "expires",
-    "allowed_models": "models",
-    "allowed_endpoints": "endpoints",
-    "allowed_networks": "networks",
-    "queue_weight": "weight",
-    "uses_reserve": "use of the reserved neurons",
-}
 
 
 def issue_key(
@@ -132,15 +124,4 @@ def _change_fields(key: Key, fields: Mapping[str, Any]) -> list[str]:
     key.full_clean(exclude=[each.name for each in key._meta.fields if each.name not in changed])
     if changed:
         key.save(update_fields=changed)
-    return [
-        f"{_WORDS.get(name, name)}: {_shown(before[name])} → {_shown(fields[name])}"
-        for name in changed
-    ]
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        value = ", ".join(value)
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
-    return "none" if value in (None, "") else str(value)
+    return [changed_words(name, before[name], fields[name]) for name in changed]

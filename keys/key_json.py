@@ -35,6 +35,7 @@ def _shown(key: Key, text: str | None, limits: ShownLimits) -> dict[str, Any]:
         "last_used_at": iso(key.last_used_at),
         "expires_at": iso(key.expires_at),
         "revoked_at": iso(key.revoked_at),
+        "uses_reserve": key.uses_reserve,
         "limits": {
             **limits,
             "models": key.allowed_models,

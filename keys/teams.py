@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
-from keys.key_history import note_deleted
+from keys.key_history import changed_words, note_deleted
 from keys.key_json import iso
 from keys.limit_holders import holder_of_team
 from keys.limits_json import limits_of
@@ -19,27 +19,30 @@ class NotPossible(ValueError):
     """The text says why, and what to do instead."""
 
 
-def make_team(name: str, notes: str = "") -> tuple[Team, bool]:
+def make_team(name: str, notes: str = "", *, uses_reserve: bool = False) -> tuple[Team, bool]:
     """The team of this name, and whether it was made now. Raises ValidationError with the name of
     the field for a value that breaks a rule."""
     team = Team(name=name.strip(), notes=notes)
     team.full_clean(validate_unique=False)
     # Of two that begin at once one makes it.
-    return Team.objects.get_or_create(name=team.name, defaults={"notes": notes})
+    more = {"notes": notes, "uses_reserve": uses_reserve}
+    return Team.objects.get_or_create(name=team.name, defaults=more)
 
 
-def change_team(team: Team, values: dict[str, str]) -> list[str]:
-    """Sets name or notes; what changed, in words. Raises ValidationError with the name of the
-    field."""
-    wanted = {field: text.strip() for field, text in values.items()}
+def change_team(team: Team, values: dict[str, Any]) -> list[str]:
+    """Sets name, notes or the use of the reserve; what changed, in words. Raises ValidationError
+    with the name of the field."""
+    wanted = {
+        field: value.strip() if isinstance(value, str) else value for field, value in values.items()
+    }
     before = {field: getattr(team, field) for field in wanted}
-    changed = [field for field, text in wanted.items() if before[field] != text]
+    changed = [field for field, value in wanted.items() if before[field] != value]
     for field in changed:
         setattr(team, field, wanted[field])
     team.full_clean(exclude=[each.name for each in team._meta.fields if each.name not in changed])
     if changed:
         team.save(update_fields=changed)
-    return [f"{each}: {before[each] or 'none'} → {wanted[each] or 'none'}" for each in changed]
+    return [changed_words(each, before[each], wanted[each]) for each in changed]
 
 
 def delete_team(team: Team, by_id: int) -> None:
@@ -97,6 +100,7 @@ def team_as_json(team: Team) -> dict[str, Any]:
         "id": team.pk,
         "name": team.name,
         "notes": team.notes,
+        "uses_reserve": team.uses_reserve,
         "created_at": iso(team.created_at),
         "limits": limits_of(holder_of_team(team)),
         "members": [

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from catalog import breaker, learnt, paces, snapshot
+from catalog import accounts, breaker, learnt, paces, snapshot
 from catalog.models import OPEN, TERMS, Alias, CatalogChange, CatalogModel
 from catalog.operators.alias_admin import AliasInline
 from catalog.operators.model_filters import EndpointFilter, PriceSourceFilter, StateFilter
@@ -212,7 +212,7 @@ class CatalogModelAdmin(Audited, SuccessorPage, TermsPage, RefreshPages):
         context: dict[str, Any] = {
             "changes": changes[:CHANGES_SHOWN],
             "learnt": learnt.lessons_of(model.name),
-            "pace": paces.pace_of(snapshot.record_of(model)),
+            "paces": paces.paces_of(snapshot.record_of(model), accounts.names() or [""]),
             "rest": breaker.rest_of(model.name),
             "terms": terms_of(model) if model.access == TERMS else "",
             "may_accept": model.access == TERMS and self.has_change_permission(request),

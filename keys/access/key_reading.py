@@ -49,16 +49,17 @@ def read_records(
         *("pk", "name", "is_static", "owner_id", "owner__username", "created_at", "expires_at"),
         *("revoked_at", "allowed_models", "allowed_endpoints", "allowed_networks"),
         *("capture_text", "owner__password", "queue_weight", "uses_reserve"),
-        *("owner__team_membership__team_id", "owner__team_membership__team__name", *LIMITS),
+        *("owner__team_membership__team_id", "owner__team_membership__team__name"),
+        *("owner__team_membership__team__uses_reserve", *LIMITS),
         *(f"owner__key_limits__{limit}" for limit in LIMITS),
     )
     read, of_others = read_limits(ids, now), limit_of_others()
     for row in keys.values_list(*columns).iterator(2000):
         (pk, name, is_static, owner_id, owner_name, created_at, expires_at) = row[:7]
         (revoked_at, models, endpoints, networks, captures, password, weight, *rest) = row[7:]
-        (uses_reserve, team_id, team_name, *limits) = rest
+        (uses_reserve, team_id, team_name, team_uses_reserve, *limits) = rest
         more_limits, raises = read.of(pk, owner_id, team_id)
-        if of_others is not None and not uses_reserve:
+        if of_others is not None and not (uses_reserve or team_uses_reserve):
             more_limits += (of_others,)
         record = KeyRecord(
             id=pk,

@@ -1,4 +1,5 @@
-"""The options of `issue_key` and `change_key` that are not limits, read in the caller's words."""
+"""The options of `issue_key` and `change_key` that are not limits, read in the caller's words; that
+of the reserve is a team's too."""
 
 import argparse
 from datetime import datetime
@@ -26,9 +27,19 @@ def add_access_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", metavar="PATTERN[,…]", help="such as '@cf/meta/*'")
     parser.add_argument("--endpoints", metavar="NAME[,…]", help=", ".join(ENDPOINTS))
     parser.add_argument("--networks", metavar="CIDR[,…]", help="such as 10.0.0.0/8")
+    add_reserve_option(parser)
+
+
+def add_reserve_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reserve", choices=("yes", "no"), help="whether it may use the reserved neurons"
     )
+
+
+def reserve_field(options: dict[str, Any]) -> dict[str, bool]:
+    """Empty where the option was not given."""
+    given = options["reserve"]
+    return {} if given is None else {"uses_reserve": given == "yes"}
 
 
 def access_fields(options: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +49,7 @@ def access_fields(options: dict[str, Any]) -> dict[str, Any]:
         given["notes"] = options["notes"]
     if options["expires"] is not None:
         given["expires_at"] = _expiry(options["expires"])
-    if options["reserve"] is not None:
-        given["uses_reserve"] = options["reserve"] == "yes"
+    given |= reserve_field(options)
     for field, option in OPTIONS.items():
         text = options[option.removeprefix("--")]
         if text is not None:

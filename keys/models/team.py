@@ -38,6 +38,14 @@ class Team(models.Model):
         error_messages={"unique": "There is a team of this name."},
     )
     notes = models.TextField(blank=True)
+    # Of all keys of its members, beside each key's own.
+    uses_reserve = models.BooleanField(
+        "may use the reserved neurons",
+        default=False,
+        db_default=False,
+        help_text="The last free neurons of a day, which RESERVED_NEURONS keeps from all other "
+        "keys, are for all keys of its members too.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = TeamQuerySet.as_manager()

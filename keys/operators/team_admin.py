@@ -40,7 +40,7 @@ class MembershipInline(TabularInline):
 class TeamAdmin(OneAtATime, Audited, ModelAdmin):
     list_display = ("name", "leads", "members", "limits", "created")
     inlines = (MembershipInline, LimitsOfTeam)
-    fields = ("name", "notes")
+    fields = ("name", "notes", "uses_reserve")
     search_fields = ("name", "notes", "memberships__user__username")
     search_help_text = "Name, notes, or name of a member"
     when_empty = "A team's limits apply to all keys of its members together."

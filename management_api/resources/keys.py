@@ -49,6 +49,9 @@ class KeyChange(Fields):
     )
     expires_at = MomentField(required=False, allow_null=True)
     queue_weight = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    uses_reserve = serializers.BooleanField(
+        required=False, help_text="Whether it may use the reserved neurons of a day."
+    )
     limits = KeyLimitFields(required=False)
 
 
@@ -80,6 +83,9 @@ class ShownKey(serializers.Serializer[Any]):
     revoked_at = serializers.DateTimeField(allow_null=True)
     notes = serializers.CharField()
     queue_weight = serializers.IntegerField()
+    uses_reserve = serializers.BooleanField(
+        help_text="Of this key itself; its owner's team may have it too."
+    )
     limits = KeyLimitFields()
 
 

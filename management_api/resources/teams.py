@@ -30,6 +30,9 @@ class TeamChange(Fields):
     notes = TextField(
         max_length=10_000, required=False, allow_blank=True, help_text="For operators only."
     )
+    uses_reserve = serializers.BooleanField(
+        required=False, help_text="Whether its members' keys may use the reserved neurons of a day."
+    )
     limits = LimitFields(required=False, help_text="Over all keys of the members.")
 
 
@@ -47,6 +50,7 @@ class ShownTeam(serializers.Serializer[Any]):
     id = IdField()
     name = serializers.CharField()
     notes = serializers.CharField()
+    uses_reserve = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     limits = LimitFields()
 
@@ -64,6 +68,7 @@ def shown_team(team: Team) -> dict[str, Any]:
         "id": team.pk,
         "name": team.name,
         "notes": team.notes,
+        "uses_reserve": team.uses_reserve,
         "created_at": iso(team.created_at),
         "limits": shown_limits(limits_of(holder_of_team(team))),
     }
@@ -110,11 +115,11 @@ class TeamView(View):
     def create(self, request: Any) -> Response:
         values = self.given(NewTeam, request)
         with changing_keys():
-            team, was_made = make_team(values["name"], values.get("notes", ""))
+            limits = written(values.pop("limits", {}))
+            team, was_made = make_team(**values)
             if not was_made:
                 raise bad_field("#/name", "There is a team of this name.")
             note_made(team, self.by_id, "Made.")
-            limits = written(values.get("limits", {}))
             change_holder(holder_of_team(team), limits, by_id=self.by_id)
             shown = shown_team(team)
         return self.one(shown, status=201, path=f"/teams/{team.pk}/")

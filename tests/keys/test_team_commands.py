@@ -24,6 +24,16 @@ def test_a_team_is_made_once_and_stays_as_it_is():
     assert LogEntry.objects.get().change_message == "Made by the command issue_team."
 
 
+def test_a_team_may_use_the_reserved_neurons():
+    made = json.loads(ran("issue_team", "research", "--reserve", "yes", "--json")[0])
+    assert made["uses_reserve"] is True
+    changed = json.loads(ran("change_team", "research", "--reserve", "no", "--json")[0])
+    assert changed["uses_reserve"] is False
+    told = LogEntry.objects.latest("pk").change_message
+    assert told.startswith("use of the reserved neurons: True → False")
+    assert "nothing" in ran("change_team", "research", "--reserve", "no")[0].lower()
+
+
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "n\0l", "x" * 121])
 def test_names_that_are_none_are_refused(name):
     with pytest.raises(CommandError, match="NAME: "):

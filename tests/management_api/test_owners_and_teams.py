@@ -228,3 +228,14 @@ def test_what_is_of_a_team_needs_the_scopes_of_teams():
     assert len(teams.get("/raises/").json()["data"]) == 1
     everybody = {"holder_type": "everybody", "what": "usd", "window": "day", "amount": 1}
     assert_problem(teams.post("/limits/", everybody), 403, "scope_missing")
+
+
+def test_teams_and_keys_may_use_the_reserved_neurons(api):
+    key, _ = issued()
+    team = api.post("/teams/", {"name": "law", "uses_reserve": True}).json()
+    for path, before in ((f"/teams/{team['id']}/", True), (f"/keys/{key.pk}/", False)):
+        assert api.get(path).json()["uses_reserve"] is before
+        assert api.patch(path, {"uses_reserve": not before}).json()["uses_reserve"] is not before
+        told = LogEntry.objects.latest("pk").change_message
+        assert told == f"use of the reserved neurons: {before} → {not before}."
+        assert_problem(api.patch(path, {"uses_reserve": "maybe"}), 422, pointer="#/uses_reserve")

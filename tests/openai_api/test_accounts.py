@@ -11,8 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
+from django.contrib.auth import get_user_model
 
 from alerts.models import Alert
+from keys.models import Team
+from keys.teams import join, make_team
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess, running_gateway
 from tests.openai_api.chats import LEGACY, SGLANG, VLLM, chat_body, new_id, post, stream
@@ -112,7 +115,17 @@ def test_the_last_neurons_of_the_day_are_for_chosen_keys(
         assert abs(int(refused[0].headers["retry-after"]) - midnight_s) < 30
         told = usual.get("/key").json()["data"]["limits"]
         assert any("reserved" in limit["holder"] and limit["amount"] == 300 for limit in told)
-    assert post(client, body).status_code == 200
+        assert post(client, body).status_code == 200
+        # A team has it for all keys of its members.
+        gateway.database(lambda: put_into_team_with_reserve("tester"))
+        gateway.wait_until(lambda: post(usual, body).status_code == 200, "its team counts")
+        gateway.database(lambda: Team.objects.get().delete())
+        gateway.wait_until(lambda: post(usual, body).status_code == 429, "no more")
+
+
+def put_into_team_with_reserve(owner: str) -> None:
+    team, _ = make_team("chosen", uses_reserve=True)
+    join(team, get_user_model().objects.get(username=owner))
 
 
 def test_requests_are_shared_and_a_conversation_stays(

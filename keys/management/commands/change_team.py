@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from keys.limit_holders import LimitHolder, holder_of_team
+from keys.management.key_options import add_reserve_option, reserve_field
 from keys.management.limits_command import LimitsCommand
 from keys.models import Team
 from keys.teams import NoSuchTeam, change_team, team_as_json, team_named
@@ -23,6 +24,7 @@ class Command(LimitsCommand):
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--rename", metavar="NAME", help="its new name")
         parser.add_argument("--notes", help="for operators only")
+        add_reserve_option(parser)
         super().add_arguments(parser)
 
     def holder(self, options: dict[str, Any]) -> LimitHolder:
@@ -32,8 +34,9 @@ class Command(LimitsCommand):
             raise CommandError(f"NAME: {error}.") from None
 
     def change_more(self, holder: LimitHolder, options: dict[str, Any]) -> list[str] | None:
-        named = {"name": options["rename"], "notes": options["notes"]}
+        named: dict[str, Any] = {"name": options["rename"], "notes": options["notes"]}
         values = {field: text for field, text in named.items() if text is not None}
+        values |= reserve_field(options)
         if not values:
             return None
         team = holder.record

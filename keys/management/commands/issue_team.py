@@ -10,6 +10,7 @@ from django.db import transaction
 
 from keys.key_history import command_account_id, note_made
 from keys.limit_holders import holder_of_team
+from keys.management.key_options import add_reserve_option, reserve_field
 from keys.management.limit_options import add_limit_options, limits_given, set_limits
 from keys.models import Revision
 from keys.teams import make_team, team_as_json
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("name", metavar="NAME")
         parser.add_argument("--notes", default="", help="for operators")
         add_limit_options(parser)
+        add_reserve_option(parser)
         parser.add_argument("--json", action="store_true", help="print the team")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +34,9 @@ class Command(BaseCommand):
             # The lock: a team of this name is made, renamed and deleted before or after.
             Revision.take_next()
             try:
-                team, was_made = make_team(options["name"], options["notes"])
+                team, was_made = make_team(
+                    options["name"], options["notes"], **reserve_field(options)
+                )
             except ValidationError as error:
                 raise CommandError(f"NAME: {error.messages[0]}") from None
             if was_made:

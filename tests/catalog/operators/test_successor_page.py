@@ -1,12 +1,13 @@
 """A model that goes, and one that rests, on the model's page."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from catalog import breaker
+from catalog import breaker, paces, snapshot
 from catalog.models import Alias, CatalogModel
 from tests.catalog.entries import LLAMA
 from tests.catalog.operators.pages import change_url, named
@@ -62,6 +63,22 @@ def test_a_model_at_rest_says_why(admin_client: Client) -> None:
     html = page(admin_client, named(LLAMA))
     assert "Passed over where another model stands by" in html
     assert "Capacity temporarily exceeded" in html
+
+
+def test_a_model_tells_its_rate_at_each_account(
+    admin_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paces, "_learnt", {})
+    settings.CLOUDFLARE_ACCOUNT_NAMES = ("main", "second", "third")
+    model = snapshot.record_of(named(LLAMA))
+    for account in ("main", "second"):
+        for _ in range(2):
+            paces.refused(model, f"the rate of {account} is reached", account)
+    html = page(admin_client, named(LLAMA))
+    for account in ("main", "second"):
+        assert f"300 requests a minute for {LLAMA} ({account})" in html
+        assert f"the rate of {account} is reached" in html
+    assert "(third)" not in html
 
 
 def test_an_alias_has_its_fallbacks_in_its_form(admin_client: Client, going: CatalogModel) -> None:
