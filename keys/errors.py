@@ -193,9 +193,11 @@ class BudgetUsedUp(KeysError):
             if reset_at is None
             else f"It resets at {moment_text(reset_at)}."
         )
+        # '$0.02', '1 request', '0 requests'.
+        verb = "are" if left_text.endswith("s") else "is"
         super().__init__(
-            f"{self.reached}: of the {limit} of {limit_text} for {whose}, {left_text} is left, and "
-            f"this request may use up to {asked_text}. {end}"
+            f"{self.reached}: of the {limit} of {limit_text} for {whose}, {left_text} {verb} left, "
+            f"and this request may use up to {asked_text}. {end}"
         )
         self.limit = limit
         self.window = window

@@ -315,11 +315,12 @@ async def _failed(exchange: Exchange, error: Exception) -> ApiError:
 
 
 def _user(named: str, request: GatewayRequest) -> str:
-    """The person behind the key, as the client names them."""
+    """The person behind the key, as the client names them: spaces around a name make no other."""
+    named = named.strip()
     if not named:
         for header in USER_HEADERS:
             value = request.raw_headers.get(header)
             if value:
-                named = value.decode("utf-8", "replace")
+                named = value.decode("utf-8", "replace").strip()
                 break
     return person_of(named)[:LONGEST_USER]

@@ -75,7 +75,9 @@ class AskForm(forms.Form):
         limit = self._limits.get(values.get("limit", ""))
         if limit is not None and "more" in values:
             try:
-                values["plus"] = LimitKind.of(limit.subject).amount(values["more"])
+                # Some write the plus, as the command raise_limit takes it.
+                more = values["more"].removeprefix("+")
+                values["plus"] = LimitKind.of(limit.subject).amount(more)
             except BadLimit as error:
                 self.add_error("more", f"{str(error).capitalize()}.")
         return values

@@ -28,7 +28,7 @@ class KeyView(GatewayView):
     """`?user=` names a person behind the key, to see their use of the limits of each user."""
 
     async def get(self, request: Any, key: KeyRecord) -> HttpResponseBase:
-        user = fit_text(request.GET.get("user", ""), LONGEST_USER)
+        user = fit_text(request.GET.get("user", "").strip(), LONGEST_USER)
         use = await ask_database(_read_use, key, user)
         use = replace(use, limits=await with_rates(use.limits, key, user))
         facts = key_facts(key, use)

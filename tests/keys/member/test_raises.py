@@ -41,7 +41,7 @@ def choices(member, key):
 
 
 def asked(member, key, words="$5.00 per day (this key)", **fields):
-    sent = {"limit": choices(member, key)[words], "more": "20", "last_day": UNTIL, "why": "launch"}
+    sent = {"limit": choices(member, key)[words], "more": "+20", "last_day": UNTIL, "why": "launch"}
     return member.post(reverse("member:ask", args=[key.pk]), sent | fields)
 
 

@@ -108,7 +108,7 @@ def test_a_key_tells_the_limits_of_every_holder_and_what_is_left_of_them(
 ) -> None:
     key, text = limited(gateway)
     headers = {"authorization": f"Bearer {text}"}
-    asked = chat_body("300 words") | {"model": CHAT_MODEL, "user": "carol"}
+    asked = chat_body("300 words") | {"model": CHAT_MODEL, "user": " carol "}
     usage = httpx.post(
         gateway.url + "/v1/chat/completions", json=asked, headers=headers, timeout=30
     ).json()["usage"]
