@@ -1,6 +1,7 @@
 """A database that lacks migrations: said in one line everywhere, 503, and well once it has them."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
@@ -159,3 +161,32 @@ def test_three_that_migrate_at_once_wait_for_each_other_on_postgresql(
     with postgres_server() as url:
         migrate_together({**unmigrated.environment, "DATABASE_URL": url})
     unmigrated.close()
+
+
+def test_a_database_that_cannot_be_migrated_is_told_what_it_lacks(tmp_path: Path) -> None:
+    with postgres_server() as url, psycopg.connect(url, autocommit=True) as direct:
+        direct.execute("CREATE ROLE guest LOGIN")
+        direct.execute(
+            "CREATE DATABASE old ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
+        direct.execute("CREATE DATABASE new")
+        user, name = direct.info.user, direct.info.dbname
+        head, _, tail = url.rpartition(f"/{name}")
+
+        def migrated_with(url: str) -> tuple[int, str]:
+            result = subprocess.run(
+                [sys.executable, "manage.py", "migrate", "-v0"],
+                cwd=ROOT,
+                env={**os.environ, "DATABASE_URL": url},
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            return result.returncode, result.stderr
+
+        status, said = migrated_with(f"{head}/old{tail}")
+        assert status == 1 and "The database's encoding is LATIN1: the gateway takes UTF8." in said
+        assert "Traceback" not in said
+        status, said = migrated_with(f"{head}/new{tail}".replace(f"{user}@", "guest@", 1))
+        assert status == 1 and said.count("\n") == 1, said
+        assert "permission denied for schema public" in said and "OWNER TO" in said
