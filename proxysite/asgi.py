@@ -45,10 +45,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     below_v1 = api_path(path)
     if below_v1 is not None:
         await api(scope, receive, send, below_v1)
-    elif path == "/metrics" and settings.METRICS_ALLOWED_NETWORKS:
+    elif (bare := path.rstrip("/")) == "/metrics" and settings.METRICS_ALLOWED_NETWORKS:
         await serve_metrics(scope, send)
-    elif path in HEALTH:
-        await serve_health(path, send, request_id_for(dict(scope["headers"]).get(b"x-request-id")))
+    elif bare in HEALTH:
+        await serve_health(bare, send, request_id_for(dict(scope["headers"]).get(b"x-request-id")))
     else:
         # Django takes it away itself.
         await serve_site({**scope, "path": PREFIX + path} if PREFIX else scope, receive, send)

@@ -176,8 +176,8 @@ class UnreadableRequest(ApiError):
     type = INVALID
     code = "invalid_http"
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The request cannot be read as HTTP/1.1: {why}.")
+    def __init__(self, why: str, code: str | None = None) -> None:
+        super().__init__(f"The request cannot be read as HTTP/1.1: {why}.", code=code)
 
 
 class UrlTooLong(ApiError):

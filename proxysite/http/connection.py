@@ -33,7 +33,7 @@ from openai_api.errors import (
 from proxysite.http.connections import Connections
 from proxysite.http.cycle import Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
-from proxysite.http.upgrade import asks_for_websocket, head_without_offer
+from proxysite.http.upgrade import asks_for_websocket, head_without_offer, unreadable
 
 MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_URL_BYTES: Final = 16 * 1024
@@ -123,7 +123,7 @@ class ClientConnection(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as upgrade:
                 self._read_without_upgrade(data, upgrade.args[0])
         except httptools.HttpParserError as error:
-            self._cannot_read(error)
+            self._cannot_read(error, data)
         else:
             if self._unused > MOST_HEAD_BYTES:
                 self._stop_reading(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
@@ -343,7 +343,7 @@ class ClientConnection(HttpToolsProtocol):
         self.flow.resume_reading()
         self.transport.write_eof()
 
-    def _cannot_read(self, failure: httptools.HttpParserError) -> None:
+    def _cannot_read(self, failure: httptools.HttpParserError, data: bytes) -> None:
         if self.is_ending:
             return
         cause = failure.__context__
@@ -352,7 +352,7 @@ class ClientConnection(HttpToolsProtocol):
         elif cause is not None:
             self._stop_reading(UnreadableRequest("its URL cannot be read"))
         else:
-            self._stop_reading(UnreadableRequest(str(failure)))
+            self._stop_reading(unreadable(data, str(failure)))
 
     def _stop_reading(self, error: ApiError) -> None:
         """What comes cannot be taken: the request that it belongs to gets `error`."""

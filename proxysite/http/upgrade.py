@@ -1,7 +1,10 @@
-"""Offers to speak another protocol (RFC 9110 section 7.8), and heads without them. Pure."""
+"""Offers to speak another protocol (RFC 9110 section 7.8), heads without them, and protocols that
+are spoken without an offer. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
+
+from openai_api.errors import UnreadableRequest
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -24,3 +27,22 @@ def head_without_offer(method: bytes, url: bytes, version: str, headers: Headers
         if value and name not in _OFFERS:
             lines.append(b"%b: %b" % (name, value))
     return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+# How a proxy or client begins that is set to speak something else, and what is to be done. The
+# codes stand in the log: such a client cannot read the answer.
+_SPOKEN: Final = (
+    (b"\x16\x03", "speaks_tls", "it is TLS, and this port takes http:// only"),
+    (b"PRI * HTTP/2", "speaks_http2", "it is HTTP/2 without TLS; let it speak HTTP/1.1"),
+    *(
+        (start, "speaks_proxy_protocol", "it is the PROXY protocol; turn that off where it is from")
+        for start in (b"PROXY ", b"\r\n\r\n\x00\r\nQUIT\n")
+    ),
+)
+
+
+def unreadable(data: bytes, why: str) -> UnreadableRequest:
+    for start, code, what in _SPOKEN:
+        if data.startswith(start):
+            return UnreadableRequest(what, code)
+    return UnreadableRequest(why)

@@ -179,3 +179,29 @@ def test_curl_can_use_the_gateway_when_told_to_speak_http_2(
     words += ["-d", CHAT.decode()]
     result = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert result.stdout.endswith("\n200 1.1"), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("begins", "code", "says"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500, "speaks_tls", b"is TLS"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "speaks_http2", b"speak HTTP/1.1"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "speaks_proxy_protocol", b"turn that off"),
+        (
+            b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + b"\x7f" * 12,
+            "speaks_proxy_protocol",
+            b"turn that off",
+        ),
+        (b"SSH-2.0-x\r\n", "invalid_http", b"cannot be read as HTTP/1.1"),
+    ],
+    ids=["TLS", "HTTP/2", "PROXY 1", "PROXY 2", "another"],
+)
+def test_a_proxy_that_speaks_another_protocol_is_told_in_the_log(
+    gateway: GatewayProcess, begins: bytes, code: str, says: bytes
+) -> None:
+    before = len(gateway.log)
+    with connected(gateway.url) as client:
+        client.send(begins)
+        response = client.response()
+    assert response.status == 400 and says in response.body
+    gateway.wait_until(lambda: f" note={code}" in gateway.log[before:], "the line of the log")
