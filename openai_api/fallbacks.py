@@ -26,6 +26,13 @@ logger = logging.getLogger(__name__)
 class Run(Protocol):
     """A request that can be planned for one model after the other."""
 
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether something is set aside for it."""
+
+    async def plan(self, model: ModelRecord) -> None:
+        """Plans it for the first model. Raises ApiError where that cannot do what is asked."""
+
     async def plan_again(self, model: ModelRecord) -> None:
         """Plans it for this model. Raises ApiError where the model cannot do what is asked, and
         LimitReached or BudgetUsedUp where there is no room for it."""
@@ -52,6 +59,28 @@ class Standbys:
         return catalog.standbys(
             self._name, endpoint=self._endpoint, allows=allows, tried=self._tried
         )
+
+    async def plan_first(self) -> None:
+        """Plans the request for the first model that can do what is asked. Raises what the alias's
+        own model cannot where none can."""
+        exchange, refusal = self._exchange, None
+        model = exchange.model
+        while model is not None:
+            try:
+                await self._run.plan(model)
+            except ApiError as error:
+                if self._run.is_paid_for:  # the same for every model
+                    raise
+                refusal = refusal or error
+            else:
+                exchange.model, exchange.ticket.model = model, model.name
+                exchange.others_stand_by = bool(self._left())
+                return
+            model = next(iter(self._left()), None)
+            if model is not None:
+                self._tried.append(model.name)
+        assert refusal is not None
+        raise refusal
 
     async def take_over(self, error: WorkersAIError) -> bool:
         """Plans the request for the next model that can do it; False where none shall answer."""

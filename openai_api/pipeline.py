@@ -184,9 +184,11 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     if endpoint.prepare is not None:
         await endpoint.prepare(asked)
     run = _Run(endpoint, exchange, asked)
-    await run.plan(model)
     if catalog.has_fallbacks(asked.model):
         exchange.standbys = Standbys(run, asked.model, endpoint.name, exchange)
+        await exchange.standbys.plan_first()
+    else:
+        await run.plan(model)
     while True:
         try:
             response = await run.response()
@@ -201,7 +203,7 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
 class _Run(Generic[AskedT, PlanT]):
     """A request, planned for the model that is asked."""
 
-    __slots__ = ("_asked", "_endpoint", "_exchange", "_plan")
+    __slots__ = ("_asked", "_endpoint", "_exchange", "_plan", "is_paid_for")
 
     def __init__(
         self, endpoint: Endpoint[AskedT, PlanT], exchange: Exchange, asked: AskedT
@@ -209,6 +211,7 @@ class _Run(Generic[AskedT, PlanT]):
         self._endpoint = endpoint
         self._exchange = exchange
         self._asked = asked
+        self.is_paid_for = False
 
     async def plan(self, model: ModelRecord, *, again: bool = False) -> None:
         """Translates the request and sets aside what it can use."""
@@ -216,6 +219,7 @@ class _Run(Generic[AskedT, PlanT]):
         plan = endpoint.plan(asked, model)
         most = endpoint.most(asked, plan, model)
         granted = await _reserve(endpoint, exchange, model, plan, most, again=again)
+        self.is_paid_for = True
         if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
             plan = endpoint.plan(asked, model)
         self._plan = _limited(endpoint, plan, granted)

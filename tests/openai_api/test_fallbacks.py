@@ -221,6 +221,26 @@ def test_a_model_that_cannot_do_what_is_asked_is_passed_over(
     tools = {"tools": [WEATHER_TOOL]}
     assert chat(client, name, new_id(), **tools) == VLLM
     assert chat(client, name, new_id()) == LEGACY
+    # Also now that the first model rests, and where it is the one that cannot.
+    assert chat(client, name, new_id(), **tools) == VLLM
+    request_id = new_id()
+    asked = len(aliases.asked())
+    assert streamed(client, aliases.make(LEGACY, VLLM), request_id, **tools) == VLLM
+    assert aliases.asked()[asked:] == [VLLM]
+    assert aliases.gateway.row(request_id).model == VLLM
+
+
+def test_what_no_model_of_an_alias_can_do_is_refused_as_its_own_model_does(
+    client: httpx.Client, aliases: Aliases
+) -> None:
+    name = aliases.make(OPENAI, VLLM)
+    too_long = {"max_tokens": 10_000_000}
+    refused = post(client, chat_body(model=name, **too_long))
+    direct = post(client, chat_body(model=OPENAI, **too_long))
+    assert refused.status_code == direct.status_code == 400
+    assert refused.json()["error"]["message"] == direct.json()["error"]["message"]
+    assert refused.headers["x-gateway-model"] == OPENAI
+    assert aliases.asked() == []
 
 
 def test_when_none_answers_the_last_failure_is_told(client: httpx.Client, aliases: Aliases) -> None:
