@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from keys.form_fields import LinesField
 from keys.sent_forms import SentBefore, take_form
 from management_api.models import USUAL_REQUESTS_PER_MINUTE, ServiceToken
-from management_api.scopes import SCOPES
+from management_api.scopes import PERMISSIONS, SCOPES
 from management_api.tokens import check_expiry, issue_token, revoke_token
 from theme.model_admin import ModelAdmin, moment_column
 from theme.shown import moment, noted, tag
@@ -24,8 +24,8 @@ SENT_BEFORE: Final = (
 
 
 class ServiceTokenForm(forms.ModelForm):
+    offered: ClassVar[list[str]] = []
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in SCOPES],
         widget=forms.CheckboxSelectMultiple,
         help_text="Changes need write, reading needs read; neither has the other in it.",
     )
@@ -39,6 +39,13 @@ class ServiceTokenForm(forms.ModelForm):
             *("name", "scopes", "expires_at", "allowed_networks", "requests_per_minute")
         ]
         labels: ClassVar = {"expires_at": "Expires at (UTC)"}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Not on the page of a token that is there, where nothing can be changed.
+        if "scopes" in self.fields:
+            choice: Any = self.fields["scopes"]
+            choice.choices = [(scope, scope) for scope in self.offered]
 
     def clean_expires_at(self) -> Any:
         check_expiry(self.cleaned_data["expires_at"])
@@ -80,6 +87,13 @@ class ServiceTokenAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ServiceToken | None = None) -> Any:
         return () if obj is None else self._FACTS
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        """Nobody gives a token more than they may do themselves."""
+        form = super().get_form(request, obj, **options)
+        may = request.user.has_perms
+        offered = [scope for scope in SCOPES if may(PERMISSIONS[scope])]
+        return type(form.__name__, (form,), {"offered": offered})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"requests_per_minute": USUAL_REQUESTS_PER_MINUTE}

@@ -15,6 +15,20 @@ FAMILIES: Final = {
     "catalog": ("read", "write"),
 }
 SCOPES: Final = tuple(f"{family}:{what}" for family, whats in FAMILIES.items() for what in whats)
+# What an operator has to be allowed in the admin, to let a token have the scope.
+PERMISSIONS: Final = {
+    "keys:read": ("keys.view_key", "keys.view_ownerlimits", "keys.view_raise"),
+    "keys:write": ("keys.add_key", "keys.change_key", "keys.change_ownerlimits", "keys.add_raise"),
+    "teams:read": ("keys.view_team",),
+    "teams:write": ("keys.add_team", "keys.change_team", "keys.delete_team"),
+    "usage:read": ("keys.view_requestlog",),
+    "logs:read": ("keys.view_requestlog",),
+    "catalog:read": ("catalog.view_catalogmodel", "catalog.view_alias"),
+    "catalog:write": (
+        *("catalog.change_catalogmodel", "catalog.add_alias"),
+        *("catalog.change_alias", "catalog.delete_alias"),
+    ),
+}
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -128,6 +128,7 @@ IMPORTED_LATE = {
     ("storage/apps.py", "storage.checks"): REGISTERS,
     ("proxysite/run.py", "catalog.models"): "it sets Django up itself, and models come after that",
     ("proxysite/run.py", "keys.models"): "it sets Django up itself, and models come after that",
+    ("theme/admin.py", "theme.identity_admin"): "its models are there with single sign-on only",
     (
         "alerts/other_hosts.py",
         "redis",

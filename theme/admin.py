@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -11,22 +12,39 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from theme.accounts_in_reach import is_superuser, is_within_reach
 from theme.model_admin import ModelAdmin, ReadOnlyAdmin, moment_column
 
 admin.site.unregister([User, Group])
 
+# What makes an operator, and says what one may do.
+ROLE: Final = ("is_staff", "is_superuser", "groups", "user_permissions")
 # Of what refers to an account, by the models' labels.
 ON_RECORD: Final = frozenset({"admin.LogEntry", "keys.Key"})
 
 
 @admin.register(User)
 class AccountAdmin(UserAdmin, ModelAdmin):
+    """Who may change accounts changes those of members. Operators, and what each may do, are a
+    superuser's: whoever else could change them would have all that they may do."""
+
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     # The two-sided chooser has labels that screen readers may not read.
     filter_horizontal = ()
     actions = ("make_inactive",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return () if is_superuser(request) else ROLE
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and is_within_reach(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and is_within_reach(request, obj)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
@@ -36,7 +54,8 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     @admin.action(description="Make the selected accounts inactive", permissions=["change"])
     def make_inactive(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Never oneself, who would be out with the next page."""
-        accounts = list(queryset.filter(is_active=True).exclude(pk=request.user.pk or 0))
+        others = queryset.filter(is_active=True).exclude(pk=request.user.pk or 0)
+        accounts = [account for account in others if is_within_reach(request, account)]
         for account in accounts:
             account.is_active = False
             account.save(update_fields=["is_active"])
@@ -75,7 +94,18 @@ def _is_on_record(account: User) -> bool:
 
 @admin.register(Group)
 class AccountGroupAdmin(GroupAdmin, ModelAdmin):
+    """Groups give permissions, so that superusers alone make and change them."""
+
     filter_horizontal = ()
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
 
 
 WHEN: Final = moment_column("action_time", "when")
@@ -108,3 +138,7 @@ class AuditAdmin(ReadOnlyAdmin):
     @admin.display(description="what changed")
     def change(self, entry: LogEntry) -> str:
         return str(entry.get_change_message())
+
+
+if apps.is_installed("allauth.socialaccount"):
+    from theme import identity_admin as identity_admin

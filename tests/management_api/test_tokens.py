@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError
 from django.test import Client
 from django.urls import reverse
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from keys import key_text
 from management_api.models import ServiceToken
+from management_api.scopes import SCOPES
 from tests.keys.factories import issued, user
 from tests.keys.operators.test_admin import signed_in, texts
 from tests.keys.test_commands import ran
@@ -87,6 +89,28 @@ def test_operators_issue_a_token_which_is_shown_once_and_revoke_it():
     token.refresh_from_db()
     assert token.revoked_at is not None
     assert history() == [f"Issued, {token.shown}, for usage:read.", "Revoked."]
+
+
+def test_an_operator_gives_a_token_no_scope_beyond_their_own_permissions():
+    clerk = user("clerk", is_staff=True)
+    codenames = ["add_servicetoken", "view_servicetoken", "view_requestlog"]
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    browser = signed_in(clerk)
+    add = reverse("admin:management_api_servicetoken_add")
+    sent = {
+        "name": "mine",
+        "expires_at_0": "2027-01-31",
+        "expires_at_1": "00:00:00",
+        "requests_per_minute": "5",
+    }
+    offered = set(re.findall(r'value="(\w+:\w+)"', browser.get(add).content.decode()))
+    assert offered == {"usage:read", "logs:read"}
+    for scope in set(SCOPES) - offered:
+        refused = browser.post(add, {**sent, "scopes": ["usage:read", scope]})
+        assert refused.status_code == 200 and "not one of the available" in texts(refused)
+    assert not ServiceToken.objects.exists()
+    assert browser.post(add, {**sent, "scopes": sorted(offered)}).status_code == 200
+    assert set(ServiceToken.objects.get().scopes) == offered
 
 
 def test_only_a_token_in_force_gets_in():
