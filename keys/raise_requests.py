@@ -16,6 +16,7 @@ from keys.models.raise_request import GRANTED, OPEN, REFUSED, WITHDRAWN
 from keys.raises import make_raise, wish_text
 from keys.scopes import HolderKind, digest
 from keys.written_limits import LimitKind, WrittenRaise
+from storage.names import on_one_line
 
 # Of one member, that nobody has decided yet.
 MOST_OPEN: Final = 10
@@ -64,7 +65,7 @@ def ask(user: Any, limit: HeldLimit, *, plus: int, until: datetime, why: str) ->
             model_patterns=list(subject.models),
             plus=plus,
             until=until,
-            why=why.strip(),
+            why=on_one_line(why),
             asked_by=user,
         )
         tell_asked(

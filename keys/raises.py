@@ -13,6 +13,7 @@ from keys.key_json import iso
 from keys.limit_holders import LimitHolder, holder_with
 from keys.models import Raise, RaiseRequest, Revision
 from keys.written_limits import BadLimit, LimitKind, WrittenRaise
+from storage.names import on_one_line
 
 
 def make_raise(
@@ -44,7 +45,7 @@ def checked_raise(holder: LimitHolder, written: WrittenRaise, until: datetime, w
         amount=None if written.is_added else written.amount,
         plus=written.amount if written.is_added else None,
         until=until,
-        why=why.strip(),
+        why=on_one_line(why),
     )
     try:
         made.full_clean(exclude=["made_by", "made_by_name"])

@@ -45,7 +45,7 @@ def done_once(
             "invalid_idempotency_key",
             "'Idempotency-Key' takes 1 to 255 visible ASCII characters.",
         )
-    asked = _digest(request.path, name)
+    asked = _digest(request.path.rstrip("/"), name)
     sent = _digest(json.dumps(request.data, sort_keys=True))
     with transaction.atomic():
         KeptAnswer.objects.filter(made_at__lt=timezone.now() - KEPT).delete()

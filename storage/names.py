@@ -23,7 +23,7 @@ def validate_name(text: str) -> None:
     with them two names look the same, or one reads as what it is not."""
     before = ""
     for place, character in enumerate(text, 1):
-        if _is_unseen(character) and not _is_of_emoji(character, before):
+        if not _shows(character, before):
             name = unicodedata.name(character, "")
             told = f"U+{ord(character):04X}{f' ({name})' if name else ''}"
             raise ValidationError(
@@ -39,6 +39,17 @@ def is_name(text: str) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def on_one_line(text: str) -> str:
+    """A text for people without what would break its line, or command a terminal."""
+    pairs = zip(text, f" {text}", strict=False)
+    shown = (each if _shows(each, before) else " " for each, before in pairs)
+    return " ".join("".join(shown).split())
+
+
+def _shows(character: str, before: str) -> bool:
+    return not _is_unseen(character) or _is_of_emoji(character, before)
 
 
 def _is_unseen(character: str) -> bool:

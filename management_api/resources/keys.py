@@ -48,7 +48,7 @@ class KeyChange(Fields):
         max_length=10_000, required=False, allow_blank=True, help_text="For operators only."
     )
     expires_at = MomentField(required=False, allow_null=True)
-    queue_weight = serializers.IntegerField(min_value=1, max_value=100, required=False)
+    queue_weight = IdField(min_value=1, max_value=100, required=False)
     uses_reserve = serializers.BooleanField(
         required=False, help_text="Whether it may use the reserved neurons of a day."
     )

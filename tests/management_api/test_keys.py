@@ -128,6 +128,7 @@ BAD_FIELDS = [
     ({"expires_at": "0001-01-01T00:00:00+14:00"}, "#/expires_at"),
     ({"queue_weight": 0}, "#/queue_weight"),
     ({"queue_weight": 10**30}, "#/queue_weight"),
+    ({"queue_weight": "5"}, "#/queue_weight"),
     ({"limits": None}, "#/limits"),
     ({"limits": []}, "#/limits"),
     ({"limits": {"rpm": 0}}, "#/limits/rpm"),
@@ -224,7 +225,7 @@ def test_a_post_that_is_sent_twice_is_done_once(api):
     user("ada")
     body = {"name": "ci", "owner": "ada"}
     first = api.post("/keys/", body, idempotency_key="one")
-    again = api.post("/keys/", {"owner": "ada", "name": "ci"}, idempotency_key="one")
+    again = api.post("/keys", {"owner": "ada", "name": "ci"}, idempotency_key="one")
     assert (again.status_code, again["idempotency-replayed"]) == (201, "true")
     assert again.json() == {**first.json(), "key": None}
     assert (again["location"], again["etag"]) == (first["location"], first["etag"])

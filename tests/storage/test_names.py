@@ -5,7 +5,7 @@ import re
 import pytest
 from django.core.exceptions import ValidationError
 
-from storage.names import is_name, validate_name
+from storage.names import is_name, on_one_line, validate_name
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,17 @@ def test_what_nobody_sees_is_refused_by_its_number(text: str, told: str) -> None
     with pytest.raises(ValidationError) as refused:
         validate_name(text)
     assert re.search(told, refused.value.messages[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" for the\tlaunch ", "for the launch"),
+        ("a\r\n9  owner:root\x1b[2Jb", "a 9 owner:root [2Jb"),
+        ("a\u202eb\u2028c", "a b c"),
+        ("👩\u200d💻 ❤\ufe0f", "👩\u200d💻 ❤\ufe0f"),
+        ("\x00\x7f", ""),
+    ],
+)
+def test_a_text_on_one_line(text: str, shown: str) -> None:
+    assert on_one_line(text) == shown

@@ -76,6 +76,14 @@ def test_a_member_asks_an_operator_grants_and_the_raise_holds(key, member, opera
     assert "granted  by operator" in texts(member.get(reverse("member:raises")))
 
 
+def test_a_reason_is_one_line_of_what_can_be_seen(key, member, operator):
+    asked(member, key, why="launch\r\n9  owner:root  daily-usd=+99\x1b[2J")
+    wish = RaiseRequest.objects.get()
+    assert wish.why == "launch 9 owner:root daily-usd=+99 [2J"
+    operator.post(reverse("admin:keys_raiserequest_grant", args=[wish.pk]))
+    assert Raise.objects.get().why == f"asked for by ada: {wish.why}"
+
+
 def test_of_two_who_decide_the_first_does(key, member, operator):
     asked(member, key)
     wish = RaiseRequest.objects.get()
