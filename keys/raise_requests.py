@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -118,21 +119,25 @@ def may_decide(asked: RaiseRequest, user: Any) -> bool:
     decide for themselves."""
     if user.is_staff and user.has_perm("keys.change_key"):
         return True
-    if asked.holder_kind not in _OF_LEADS or asked.asked_by_id == user.pk:
-        return False
-    led = Membership.objects.filter(user=user, is_lead=True).values("team_id")
-    return Membership.objects.filter(user_id=asked.asked_by_id, team_id__in=led).exists()
+    return _for_lead(user).filter(pk=asked.pk).exists()
 
 
 def waiting_for_lead(user: Any) -> list[RaiseRequest]:
     """Those of the user's team that the user may decide."""
+    return list(_for_lead(user).filter(state=OPEN).select_related("asked_by"))
+
+
+def _for_lead(user: Any) -> QuerySet[RaiseRequest]:
+    """What members of the user's team ask for. Of a key only while it is theirs: it may have gone
+    to somebody of another team meanwhile."""
     led = Membership.objects.filter(user=user, is_lead=True).values("team_id")
+    their_key = Key.objects.filter(pk=OuterRef("holder_id"), owner_id=OuterRef("asked_by_id"))
     asked = RaiseRequest.objects.filter(
-        state=OPEN,
+        Q(holder_kind="owner") | Exists(their_key),
         holder_kind__in=_OF_LEADS,
         asked_by__team_membership__team_id__in=led,
     )
-    return list(asked.exclude(asked_by=user).select_related("asked_by"))
+    return asked.exclude(asked_by=user)
 
 
 def _tell_answer(asked: RaiseRequest, holder: LimitHolder | None) -> None:

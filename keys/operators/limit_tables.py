@@ -49,7 +49,7 @@ class LimitTable(TabularInline):
     # Django makes a table for each request.
     _uses: dict[Subject, LimitUse] | None = None
 
-    @admin.display(description="used now")
+    @admin.display(description="Used now")
     def used(self, limit: Limit) -> SafeString | str:
         if limit.pk is None:
             return "–"

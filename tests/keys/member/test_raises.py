@@ -132,6 +132,20 @@ def test_a_lead_answers_for_the_team_s_members_and_for_nobody_else(key, member):
     assert Raise.objects.get().made_by_name == "lea"
 
 
+def test_a_lead_does_not_answer_for_a_key_that_has_left_the_team(key, member):
+    team = Team.objects.create(name="research")
+    for name, lead in (("ada", False), ("lea", True)):
+        Membership.objects.create(user=user(name), team=team, is_lead=lead)
+    asked(member, key)
+    key.owner = user("eve")
+    key.save()
+    lead = signed_in(user("lea"))
+    assert lead.get(reverse("member:raises")).context["waiting"] == []
+    decide = reverse("member:decide_raise", args=[RaiseRequest.objects.get().pk, "grant"])
+    assert lead.post(decide).status_code == 404
+    assert not Raise.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
