@@ -82,7 +82,7 @@ $(CLIENTS)/node/.installed: tests/clients/node/package.json
 $(CLIENTS)/vibe/.installed: PROGRAMS_PYTHON = $(firstword $(foreach name,$(PYTHON) python3.13 python3.12,$(shell $(name) -c 'import sys; sys.version_info >= (3, 12) and print("$(name)")' 2>/dev/null)) $(PYTHON))
 $(CLIENTS)/%/.installed: tests/clients/%.txt
 	@echo "Installing $* into $(@D) …"; \
-	$(or $(PROGRAMS_PYTHON),$(PYTHON)) -m venv $(@D) && \
+	$(or $(PROGRAMS_PYTHON),$(PYTHON)) -m venv --clear $(@D) && \
 	$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r $< 2>$(@D)/pip.log && touch $@ || \
 	echo "$* cannot be installed here ($$(tail -1 $(@D)/pip.log)): its tests are skipped."
 
