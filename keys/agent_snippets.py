@@ -107,13 +107,14 @@ export COPILOT_PROVIDER_MAX_PROMPT_TOKENS=%(prompt)d
 export COPILOT_PROVIDER_MAX_OUTPUT_TOKENS=%(answer)d
 """
 
+# A command: pi 0.73 takes a variable's bare name as well, pi 1 takes `$NAME` alone.
 _PI: Final = """\
 {
   "providers": {
     "workers-ai": {
       "baseUrl": "%(base_url)s",
       "api": "openai-completions",
-      "apiKey": "WORKERS_AI_KEY",
+      "apiKey": "!printenv WORKERS_AI_KEY",
       "models": [
         {
           "id": "%(model)s",
