@@ -28,7 +28,7 @@ _MESSAGES = {
     504: "Workers AI did not answer in time.",
 }
 _HEADERS = {
-    401: ("WWW-Authenticate",),
+    401: ("WWW-Authenticate", "x-should-retry"),
     405: ("Allow",),
     429: ("Retry-After", "x-should-retry"),
     503: ("Retry-After",),

@@ -57,9 +57,11 @@ _DATABASE = Rule(
     "The gateway's database cannot be asked at the moment. Please try again shortly.",
     headers=lambda error: {"retry-after": "5"}, operators=True, outage=True,
 )  # fmt: skip
+# Without the second header some clients ask again for minutes, as if a new token were on its way.
 _UNKNOWN_KEY = Rule(
-    401, INVALID, "invalid_api_key", headers=lambda e: {"WWW-Authenticate": "Bearer"}
-)
+    401, INVALID, "invalid_api_key",
+    headers=lambda error: {"WWW-Authenticate": "Bearer", "x-should-retry": "false"},
+)  # fmt: skip
 _NOT_FOUND = Rule(404, INVALID, "model_not_found", param="model")
 _WRONG_MODEL = Rule(400, INVALID, "model_not_supported", param="model")
 _LIMIT = Rule(429, "requests", "rate_limit_exceeded", headers=retry_after)

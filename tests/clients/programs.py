@@ -85,8 +85,8 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({**known, **change}))
 
-    def run(self, *words: str, stdin: str = "", **environment: str) -> str:
-        """What the program printed. It fails the test where it does not end well, or in time."""
+    def run(self, *words: str, stdin: str = "", ends_well: bool = True, **environment: str) -> str:
+        """What the program printed. It fails the test where it ends otherwise, or not in time."""
         folders = [str(Path(words[0]).parent), os.environ["PATH"]]
         settings = {
             "PATH": os.pathsep.join(folders),
@@ -110,7 +110,7 @@ class Place:
             )
         except subprocess.TimeoutExpired as late:
             pytest.fail(f"{words[0]} was not done in {TURN_S:g} s:\n{late.stdout}\n{late.stderr}")
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode == 0) is ends_well, done.stdout + done.stderr
         return done.stdout
 
 

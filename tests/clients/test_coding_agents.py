@@ -101,6 +101,15 @@ def test_claude_code_is_offered_aliases(
     assert offered["display_name"] == "claude-gpt-oss (gpt-oss-120b)"
 
 
+def test_claude_code_says_at_once_that_its_key_is_wrong(place: Place, target: Target) -> None:
+    """It would ask again for three minutes, longer than the bound of a turn."""
+    claude = installed("claude")
+    wrong = Target(target.origin, "sk-wai-wrong")
+    place.follow(snippet("Claude Code", with_model(wrong, VLLM)))
+    told = place.run(claude, "-p", "Hello", ends_well=False)
+    assert "Incorrect API key provided: it is not a key of this gateway." in told
+
+
 @pytest.mark.parametrize("model", DIALECTS)
 def test_codex(
     place: Place, target: Target, model: str, gateway: GatewayProcess, upstream: RunningSimulator

@@ -39,6 +39,22 @@ def test_no_valid_key_is_401_with_a_challenge(
     response = get(gateway, **headers)
     assert_openai_error(response, 401, code="invalid_api_key")
     assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/responses", "/v1/chat/completions"])
+def test_a_key_that_ended_is_not_worth_another_try(gateway: GatewayProcess, path: str) -> None:
+    """Claude Code asks again for three minutes before it shows a 401 that does not say so."""
+    record, key = gateway.issue("ended")
+    gateway.database(record.revoke)
+    headers = {"authorization": f"Bearer {key}"}
+    gateway.wait_until(
+        lambda: get(gateway, **headers).status_code == 401, "the key is no longer let in"
+    )
+    response = httpx.post(gateway.url + path, headers=headers, json={})
+    assert response.status_code == 401
+    assert "revoked" in response.json()["error"]["message"]
+    assert response.headers["x-should-retry"] == "false"
 
 
 def test_a_refused_key_is_not_echoed(gateway: GatewayProcess) -> None:

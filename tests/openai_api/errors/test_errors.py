@@ -152,7 +152,9 @@ def test_used_up_says_that_coming_back_today_is_useless() -> None:
 
 
 def test_an_unknown_key_is_challenged() -> None:
-    assert api_error(keys.MissingKey()).headers["WWW-Authenticate"] == "Bearer"
+    for error in (keys.MissingKey(), keys.ExpiredKey(), keys.OwnerInactive()):
+        headers = api_error(error).headers
+        assert headers == {"WWW-Authenticate": "Bearer", "x-should-retry": "false"}
 
 
 def test_a_wrong_endpoint_names_the_right_path() -> None:
