@@ -15,6 +15,14 @@ _MARK = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
 
 
+_BEGINNINGS = (b"data:", b"event:", b"id:", b"retry:", b": ")
+
+
+def looks_like_events(body: bytes) -> bool:
+    """Whether a body begins as a stream of events and not as JSON, whatever its content type is."""
+    return body[:64].removeprefix(_MARK).lstrip().startswith(_BEGINNINGS)
+
+
 @dataclass(slots=True)
 class Event:
     """One event: its `event:` name ("" when unnamed) and the bytes of its data lines."""

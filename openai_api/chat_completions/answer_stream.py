@@ -73,5 +73,9 @@ class AnswerStream(ABC):
         return self.normaliser.answered
 
     @property
+    def finished(self) -> bool:
+        return self._failure is None and self.normaliser.finished
+
+    @property
     def finish_reason(self) -> str:
         return self.normaliser.finish_reason

@@ -19,7 +19,6 @@ from openai_api.responses.normalise import (
     ResponseItems,
     ended,
     ending,
-    logprobs_of,
     skeleton,
     usage_of,
 )
@@ -120,9 +119,7 @@ class ResponseStream(AnswerStream):
 
     def _grows(self, block: Block, text: str, logprobs: list[Any]) -> bytes:
         if block.kind == "text":
-            return self._text_event(
-                block, "output_text.delta", delta=text, logprobs=logprobs_of(logprobs)
-            )
+            return self._text_event(block, "output_text.delta", delta=text, logprobs=logprobs)
         if self._items.is_custom(block):
             reader = self._inputs.setdefault(block.index, InputReader())
             return self._input_delta(block, reader.feed(text))
@@ -145,7 +142,7 @@ class ResponseStream(AnswerStream):
             )
         elif block.kind == "text":
             done = self._text_event(
-                block, "output_text.done", text=text, logprobs=logprobs_of(block.logprobs)
+                block, "output_text.done", text=text, logprobs=block.logprobs
             ) + self._part_event("done", block, text)
         else:
             name = "refusal" if block.kind == "refusal" else "text"

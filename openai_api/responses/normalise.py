@@ -9,8 +9,8 @@ from typing import Any
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.responses.request import OfferedTool, ResponsesRequest
 from openai_api.responses.sealed import sealed
+from openai_api.responses.request import OfferedTool, ResponsesRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import response_id, response_item_id
 
@@ -164,7 +164,7 @@ class ResponseItems:
         if block.kind == "reasoning":
             kind = "summary_text" if self.summarises else "reasoning_text"
             return {"type": kind, "text": text}
-        logprobs = logprobs_of(block.logprobs) if text else []
+        logprobs = block.logprobs if text else []
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs}
 
     def _filled(self, block: Block) -> dict[str, Any]:
@@ -195,31 +195,6 @@ def usage_of(usage: Usage) -> dict[str, Any]:
         "total_tokens": prompt + completion,
         **usage.shown_cost(),
     }
-
-
-def logprobs_of(entries: list[Any]) -> list[dict[str, Any]]:
-    """Upstream's log probabilities with all the fields that OpenAI's have."""
-    return [
-        {
-            **_logprob(entry),
-            "top_logprobs": [_logprob(top) for top in _dicts(entry, "top_logprobs")],
-        }
-        for entry in entries
-        if isinstance(entry, dict)
-    ]
-
-
-def _logprob(entry: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "token": entry.get("token", ""),
-        "bytes": entry.get("bytes") or [],
-        "logprob": entry.get("logprob", 0.0),
-    }
-
-
-def _dicts(entry: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    value = entry.get(name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _format(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class TranscriptStream:
     """
 
     finish_reason = ""
-    done = False
+    done = finished = False
 
     def __init__(self) -> None:
         self.heard: Transcript | None = None

@@ -74,6 +74,10 @@ class KeptStream:
         return self._writer.done
 
     @property
+    def finished(self) -> bool:
+        return self._writer.finished
+
+    @property
     def finish_reason(self) -> str:
         return self._writer.finish_reason
 

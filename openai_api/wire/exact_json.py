@@ -21,8 +21,19 @@ class NumberText(str):
 
 
 def parse_exact(raw: bytes | str) -> Any:
-    """Like json.loads, with each number as NumberText. Raises ValueError."""
-    return json.loads(raw, parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+    """Like json.loads, with each number as NumberText, and as lenient as `lenient`. Raises
+    ValueError."""
+    return lenient(raw, parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+
+
+def lenient(raw: bytes | str, **hooks: Any) -> Any:
+    """JSON, also with line breaks and tabs inside its texts, or with bytes that are no UTF-8.
+    Raises ValueError."""
+    try:
+        return json.loads(raw, strict=False, **hooks)
+    except UnicodeDecodeError:
+        assert isinstance(raw, bytes)
+        return json.loads(raw.decode("utf-8", "replace"), strict=False, **hooks)
 
 
 def dump_exact(value: Any) -> str:

@@ -20,6 +20,10 @@ class StreamWriter(Protocol):
         """Whether upstream has said that the answer is complete."""
 
     @property
+    def finished(self) -> bool:
+        """Whether the answer has come whole, though upstream may not have said so."""
+
+    @property
     def finish_reason(self) -> str:
         """How the answer ended, after `end`."""
 

@@ -22,7 +22,7 @@ from openai_api.wire.keep_alive import PING
 from openai_api.wire.live import LiveAnswer
 from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.answer import Answer, Begin, EventSource
-from workers_ai.errors import UnusableAnswer, WorkersAIError
+from workers_ai.errors import StreamCut, UnusableAnswer, WorkersAIError
 from workers_ai.sse import Event
 
 # After saying that it is done upstream may still send usage before it closes; it gets this long.
@@ -172,7 +172,7 @@ class LiveStream(LiveAnswer):
             if first:
                 yield first
             if self._events is not None and not self._writer.done:
-                await self._events.deliver(self._pass_on)
+                await self._rest(self._events)
             await self._late_usage()
             tail = self._writer.end()
             metered = self._exchange.priced(self._meter(self._writer, False, self._answer))
@@ -200,6 +200,15 @@ class LiveStream(LiveAnswer):
             async for block in blocks:
                 yield block
 
+    async def _rest(self, events: EventSource) -> None:
+        """Passes on what follows. A connection that breaks after the answer's end took nothing
+        from it but usage."""
+        try:
+            await events.deliver(self._pass_on)
+        except StreamCut:
+            if not (self._writer.finished or self._writer.done):
+                raise
+
     def _pass_on(self, events: list[Event]) -> Awaitable[None] | None:
         """Chunks of one network read, sent before this returns unless the client is slow."""
         assert isinstance(self.response, EventStreamResponse)
@@ -217,7 +226,7 @@ class LiveStream(LiveAnswer):
             async with asyncio.timeout(LATE_USAGE_S):
                 async for events in self._events:
                     self._writer.events(events)
-        except TimeoutError:
+        except (TimeoutError, StreamCut):
             return
 
     def used_so_far(self) -> Metered:

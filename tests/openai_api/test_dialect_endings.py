@@ -100,5 +100,5 @@ def test_log_probabilities_are_whole() -> None:
     entry = {"token": "Hi", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "Ho"}]}
     responded, _ = answered({"content": "Hi"}, "stop", logprobs={"content": [entry, 7]})
     [part] = responded["output"][0]["content"]
-    other = {"token": "Ho", "logprob": 0.0, "bytes": []}
-    assert part["logprobs"] == [{**entry, "bytes": [], "top_logprobs": [other]}]
+    other = {"token": "Ho", "logprob": -9999.0, "bytes": [72, 111]}
+    assert part["logprobs"] == [{**entry, "bytes": [72, 105], "top_logprobs": [other]}]

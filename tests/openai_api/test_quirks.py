@@ -100,6 +100,10 @@ STREAMS = [
     Quirk("8.20", "cut-without-finish", text="Hi, I was just", error="upstream_cut"),
     Quirk("8.20", "only-done"),
     Quirk("8.20", "double-done", text="Hi!", usage=(14, 16)),
+    Quirk("8.20", "cut-after-end after=finish", text="Hi!"),
+    Quirk("8.20", "cut-after-end after=DONE", text="Hi!", usage=(14, 16)),
+    Quirk("8.21", "wrong-content-type type=application/json"),
+    Quirk("8.21", "wrong-content-type type=text/plain"),
     Quirk("8.21", "json-for-stream shape=completion", text="Not a stream."),
     Quirk("8.21", "json-for-stream shape=legacy", text="Not a stream."),
     Quirk("8.21", "json-for-stream shape=empty"),
@@ -118,9 +122,18 @@ STREAMS = [
     Quirk("8.23", "split-bytes"),
     Quirk("8.23", "clumped"),
     Quirk("8.23", "huge-event"),
+    Quirk("8.23", "raw-text", text="one\ttwo!"),
     Quirk("8.24", "moondream-events", text="Network Settings"),
     Quirk("8.25", "reasoning-only", text="", reasoning=True, finish="length"),
     Quirk("8.26", "one-delta", text="All of it at once."),
+    tool("8.27", "garbled-tool-call form=shared-id", calls=LONDON * 2),
+    tool("8.27", "garbled-tool-call form=by-id", calls=LONDON * 2),
+    tool("8.27", "garbled-tool-call form=json-in-json"),
+    tool("8.27", "garbled-tool-call form=token"),
+    tool("8.27", "garbled-tool-call form=name-pieces"),
+    tool("8.27", "garbled-tool-call form=object"),
+    tool("8.27", "garbled-tool-call form=legacy"),
+    Quirk("8.28", "thought-parts", text="Hi!", reasoning=True),
 ]
 
 ANSWERS = [
@@ -139,6 +152,7 @@ ANSWERS = [
     Quirk("9.8", "odd-ids"),
     Quirk("9.9", "empty-success-once"),
     tool("9.10", "leaked-tool-call form=arguments", model=FORCED, reasoning=None),
+    Quirk("9.13", "wrong-content-type type=application/json", text="Hi!"),
 ]
 
 
@@ -275,7 +289,7 @@ def quirks_of_the_table() -> dict[str, list[str]]:
 
 def test_every_quirk_of_the_table_has_its_tests() -> None:
     table = quirks_of_the_table()
-    assert list(table) == [f"8.{n}" for n in range(1, 27)] + [f"9.{n}" for n in range(1, 13)]
+    assert list(table) == [f"8.{n}" for n in range(1, 29)] + [f"9.{n}" for n in range(1, 14)]
     known = {f"test_stream_quirk[{quirk}]": quirk.number for quirk in STREAMS}
     known |= {f"test_answer_quirk[{quirk}]": quirk.number for quirk in ANSWERS}
     for number, tests in table.items():

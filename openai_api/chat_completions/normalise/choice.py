@@ -60,7 +60,9 @@ class Choice:
     def __init__(self, index: int, expected: Expected) -> None:
         self.index = index
         self.expected = expected
-        self.calls = ToolCalls(only_one=expected.one_call)
+        self.calls = ToolCalls(
+            only_one=expected.one_call, offered=expected.offered_tools | expected.forced_tools
+        )
         self.characters = 0
         self.thought_characters = 0
         self.finish: str | None = None  # in upstream's words
@@ -157,8 +159,11 @@ class Choice:
         """Takes upstream's `tool_calls` list; `exact` has its numbers as text."""
         if not entries:
             return []
+        return self._of_calls(self.calls.take(entries, exact))
+
+    def _of_calls(self, parts: list[dict[str, Any]]) -> list[Delta]:
         deltas = []
-        for part in self.calls.take(entries, exact):
+        for part in parts:
             self.characters += len(part["function"].get("arguments", ""))
             deltas.append(Delta(self.index, {"tool_calls": [part]}))
         return deltas
@@ -198,5 +203,5 @@ class Choice:
         if self.cutter is not None:
             rest = self.cutter.end()
             deltas += [Delta(self.index, {"content": self._given(rest)})] if rest else []
-        deltas += [Delta(self.index, {"tool_calls": [part]}) for part in self.calls.end()]
+        deltas += self._of_calls(self.calls.end())
         return deltas

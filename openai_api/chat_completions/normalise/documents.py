@@ -9,17 +9,18 @@ from typing import Any
 
 import orjson
 
-from openai_api.wire.exact_json import Exact, NumberText, parse_exact
+from openai_api.wire.exact_json import Exact, NumberText, lenient, parse_exact
 from workers_ai.errors import UnusableAnswer
 
 
 def loads(content: bytes) -> Any:
-    """A whole body, also one with lone surrogates or NaN, which orjson refuses."""
+    """A whole body, also one that orjson refuses: with lone surrogates, NaN, line breaks in texts,
+    or bytes that are no UTF-8."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(content)
+            return lenient(content)
         except (ValueError, RecursionError):
             raise UnusableAnswer("Workers AI answered with something that is not JSON") from None
 
@@ -36,8 +37,10 @@ def lazily_exact(data: bytes) -> Exact:
     return exact
 
 
-_PLAIN = json.JSONDecoder()
-_EXACT = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+_PLAIN = json.JSONDecoder(strict=False)
+_EXACT = json.JSONDecoder(
+    parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText, strict=False
+)
 
 
 def documents(text: str) -> Iterator[tuple[Any, Any]]:

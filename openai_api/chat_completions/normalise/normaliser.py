@@ -16,12 +16,14 @@ from openai_api.chat_completions.normalise.choice import Choice, Delta
 from openai_api.chat_completions.normalise.documents import documents, lazily_exact, loads
 from openai_api.chat_completions.normalise.expected import Expected
 from openai_api.chat_completions.normalise.fast_path import plain_delta
+from openai_api.chat_completions.normalise.logprobs import logprobs_of
+from openai_api.chat_completions.normalise.thought_parts import without_thoughts
 from openai_api.use.usage import Usage, UsageMeter
 from openai_api.wire.exact_json import Exact, as_text, known, parse_exact, within
 from workers_ai.envelope import is_failure, opened
 from workers_ai.errors import ServerFault, StreamCut, UnusableAnswer
 from workers_ai.failures.reader import refusal
-from workers_ai.sse import Event
+from workers_ai.sse import Event, EventDecoder, looks_like_events
 
 # Where a message is in its event with numbers as text: that event, and the path in it.
 _At = tuple[Exact, str, int, str]
@@ -60,6 +62,11 @@ class ChatNormaliser:
         for choice in self.choices.values():
             thoughts += choice.thought_characters
         return usage.with_thoughts(thoughts, of=self.characters)
+
+    @property
+    def finished(self) -> bool:
+        """Whether upstream has said of all choices how they ended."""
+        return bool(self.choices) and all(state.finish for state in self.choices.values())
 
     @property
     def finish_reason(self) -> str:
@@ -127,7 +134,13 @@ class ChatNormaliser:
         return self._read(body, exact)
 
     def take_whole(self, content: bytes) -> list[Delta]:
-        """Deltas of an answer that came as one JSON body, in or out of its envelope."""
+        """Deltas of an answer that came as one JSON body, in or out of its envelope, or as events
+        under another content type.
+        """
+        if looks_like_events(content):
+            decoder = EventDecoder()
+            events = decoder.feed(content) + decoder.close()
+            return [delta for event in events for delta in self.take(event)]
         result = opened(loads(content))
         if isinstance(result, str):
             result = {"response": result}
@@ -187,22 +200,32 @@ class ChatNormaliser:
                     deltas += state.reasoning(reasoning)
                     break
         content = message.get("content")
-        if content is not None:
+        if isinstance(content, list) and not self.expected.in_json:
+            deltas += self._read_parts(state, content, at)
+        elif content is not None:
             deltas += state.content(self._text(content, *at, "content"))
         entries = message.get("tool_calls")
         if entries:
             deltas += state.take_calls(entries, within(*at, "tool_calls"))
         call = message.get("function_call")
-        if isinstance(call, dict) and call.get("name"):
+        if isinstance(call, dict):
             called = within(*at, "function_call")
             deltas += state.take_calls([{"index": 0, **call}], lambda: [called()])
         refusal_text = message.get("refusal")
         if isinstance(refusal_text, str) and refusal_text:
             deltas.append(Delta(state.index, {"refusal": refusal_text}))
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list) and deltas:
-            deltas[0].logprobs = {"content": logprobs["content"], "refusal": None}
+            deltas[0].logprobs = {"content": logprobs_of(logprobs["content"]), "refusal": None}
         self.answered = True
         return deltas
+
+    def _read_parts(self, state: Choice, parts: list[Any], at: _At) -> list[Delta]:
+        """Content in parts, some of which may be thoughts."""
+        thoughts, others = without_thoughts(parts)
+        if not thoughts:
+            return state.content(self._text(parts, *at, "content"))
+        text = self._text(others, known({"content": others}), "content")
+        return state.reasoning(thoughts) + state.content(text)
 
     def _read_legacy(self, body: dict[str, Any], exact: Exact) -> tuple[list[Delta], bool]:
         """Reads `{"response": …}` and related forms; also tells whether it was more than usage."""

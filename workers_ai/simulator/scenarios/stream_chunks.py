@@ -218,3 +218,25 @@ def one_delta(model: str, _params: Params) -> list[str]:
 def huge_event(model: str, params: Params) -> list[str]:
     text = "word " * (params.count("kilobytes") * 1024 // 5)
     return [role(model), *content(model, text), *ending(model)]
+
+
+@wire("thought-parts", "thoughts and text as parts of the content", "8.28")
+def thought_parts(model: str, _params: Params) -> list[str]:
+    thought = '{"type":"thinking","thinking":[{"type":"text","text":"We need to greet."}]}'
+    return [
+        role(model),
+        chunk(model, f'{{"content":[{thought}]}}'),
+        chunk(model, '{"content":[{"type":"text","text":"Hi"}]}'),
+        *content(model, "!"),
+        *ending(model),
+    ]
+
+
+@wire("raw-text", "line breaks inside the JSON's texts, as no JSON has them", "8.23")
+def raw_text(model: str, _params: Params) -> list[str]:
+    return [
+        role(model),
+        chunk(model, '{"content":"one\ttwo"}'),
+        *content(model, "!"),
+        *ending(model),
+    ]

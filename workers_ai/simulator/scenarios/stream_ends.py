@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import orjson
 
 from workers_ai.simulator.calls import Call
-from workers_ai.simulator.replies import AnyReply, StreamReply, bare, success
+from workers_ai.simulator.replies import AnyReply, Reply, StreamReply, bare, success
 from workers_ai.simulator.scenarios import chunks
 from workers_ai.simulator.scenarios.chunks import (
     DONE,
@@ -66,6 +66,44 @@ def only_done(_model: str, _params: Params) -> list[str]:
 def double_done(model: str, _params: Params) -> list[str]:
     texts = content(model, "Hi", "!")
     return [role(model), *texts, chunks.finish(model), DONE, TRAILING_USAGE, DONE]
+
+
+@scenario(
+    "cut-after-end", "a broken connection after the finish, or after [DONE]", "8.20", after="DONE"
+)
+async def cut_after_end(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    if params["after"] not in ("finish", "DONE"):
+        raise UnknownScenario("after is finish or DONE")
+    reply = await proceed()
+    if isinstance(reply, StreamReply):
+        model = call.model or "@cf/unnamed"
+        lines = [role(model), *content(model, "Hi", "!"), *ending(model)]
+        reply.pieces = _lines(lines if params["after"] == "DONE" else lines[:-2])
+        reply.broken = True
+    return reply
+
+
+async def _lines(lines: list[str]) -> AsyncIterator[bytes]:
+    for line in lines:
+        yield f"data: {line}\n\n".encode()
+
+
+@scenario(
+    "wrong-content-type",
+    "a stream under another content type, or a whole answer as a stream",
+    "8.21",
+    type="application/json",
+)
+async def wrong_content_type(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    reply = await proceed()
+    if isinstance(reply, StreamReply):
+        reply.content_type = params["type"]
+        return reply
+    if not isinstance(reply, Reply) or reply.status != 200:
+        return reply
+    model = call.model or "@cf/unnamed"
+    lines = [role(model), *content(model, "Hi", "!"), *ending(model)]
+    return StreamReply(_lines(lines), content_type=params["type"])
 
 
 _ERROR_LINES = {

@@ -3,6 +3,7 @@
 They call the tool that the request offers, or `get_weather` when it offers none.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,7 +16,13 @@ from workers_ai.simulator.replies import AnyReply, StreamReply
 from workers_ai.simulator.scenarios import chunks
 from workers_ai.simulator.scenarios.answers import choices_of
 from workers_ai.simulator.scenarios.chunks import DONE, TRAILING_USAGE, chunk, content, ending, role
-from workers_ai.simulator.scenarios.registry import Params, Proceed, scenario, whole
+from workers_ai.simulator.scenarios.registry import (
+    Params,
+    Proceed,
+    UnknownScenario,
+    scenario,
+    whole,
+)
 
 _WEATHER = ToolCall("get_weather", {"location": "SF"})
 
@@ -136,6 +143,85 @@ async def repeated_tool_id(call: Call, proceed: Proceed, _params: Params) -> Any
         *ending(model, "tool_calls"),
     ]
     return _as_stream(reply, lines, call)
+
+
+@scenario(
+    "garbled-tool-call",
+    "spoilt calls: shared-id, by-id, json-in-json, token, name-pieces, object or legacy",
+    "8.27",
+    form="shared-id",
+)
+async def garbled_tool_call(call: Call, proceed: Proceed, params: Params) -> AnyReply:
+    garbled = _GARBLED.get(params["form"])
+    if garbled is None:
+        raise UnknownScenario(f"form is {', '.join(_GARBLED)}")
+    reply = await proceed()
+    one, model = _offered(call)[0], call.model
+    deltas = garbled(one, _arguments(one))
+    lines = [role(model), *(chunk(model, delta) for delta in deltas), *ending(model, "tool_calls")]
+    return _as_stream(reply, lines, call)
+
+
+def _entry(one: ToolCall, arguments: str, **more: str) -> dict[str, Any]:
+    return {**more, "type": "function", "function": {"name": one.name, "arguments": arguments}}
+
+
+def _calls(*entries: Any) -> str:
+    return orjson.dumps({"tool_calls": list(entries)}).decode()
+
+
+def _shared_id(one: ToolCall, text: str) -> list[str]:
+    """Two whole calls under one id, without an index."""
+    return [_calls(_entry(one, text, id="call_0")), _calls(_entry(one, text, id="call_0"))]
+
+
+def _by_id(one: ToolCall, text: str) -> list[str]:
+    """Two calls piece by piece in turns, told apart by their ids alone."""
+    ids = ("a", "b")
+    return [
+        *(_calls(_entry(one, text[:4], id=name)) for name in ids),
+        *(_calls({"id": name, "function": {"arguments": text[4:]}}) for name in ids),
+    ]
+
+
+def _json_in_json(one: ToolCall, text: str) -> list[str]:
+    encoded = chunks.quoted(text)
+    rest = {"index": 0, "function": {"arguments": encoded[5:]}}
+    return [_calls({"index": 0, **_entry(one, encoded[:5], id="call_0")}), _calls(rest)]
+
+
+def _with_token(one: ToolCall, text: str) -> list[str]:
+    named = ToolCall(f"functions.{one.name}<|channel|>commentary", one.arguments)
+    return [_calls({"index": 0, **_entry(named, text, id="call_0")})]
+
+
+def _name_pieces(one: ToolCall, text: str) -> list[str]:
+    begun = ToolCall(one.name[:3], one.arguments)
+    return [
+        _calls({"index": 0, **_entry(begun, "", id="call_0")}),
+        _calls({"index": 0, "function": {"name": one.name[3:]}}),
+        _calls({"index": 0, "function": {"arguments": text}}),
+    ]
+
+
+def _object(one: ToolCall, text: str) -> list[str]:
+    return [orjson.dumps({"tool_calls": _entry(one, text, id="call_0")}).decode()]
+
+
+def _legacy(one: ToolCall, text: str) -> list[str]:
+    pieces = ({"name": one.name, "arguments": text[:4]}, {"arguments": text[4:]})
+    return [orjson.dumps({"function_call": piece}).decode() for piece in pieces]
+
+
+_GARBLED: dict[str, Callable[[ToolCall, str], list[str]]] = {
+    "shared-id": _shared_id,
+    "by-id": _by_id,
+    "json-in-json": _json_in_json,
+    "token": _with_token,
+    "name-pieces": _name_pieces,
+    "object": _object,
+    "legacy": _legacy,
+}
 
 
 @scenario(
