@@ -16,8 +16,14 @@ from openai_api.description.shapes import (
     thing,
     variant,
 )
-from openai_api.messages.request.messages import ASSISTANT_BLOCKS, CHANGED_TOOLS, TOOL_CHANGES
+from openai_api.messages.request.messages import (
+    ASSISTANT_BLOCKS,
+    CHANGED_TOOLS,
+    OF_SERVERS,
+    TOOL_CHANGES,
+)
 from openai_api.messages.request.messages import ROLES as ANTHROPIC_ROLES
+from openai_api.messages.request.messages_request import EFFORTS as ANTHROPIC_EFFORTS
 from openai_api.messages.request.tools import SERVER_TOOLS
 from openai_api.responses.request.items import HOSTED_ITEMS, ROLES
 from openai_api.wire.bounds import MOST_PARTS, MOST_TOOLS
@@ -89,13 +95,14 @@ _TEXTS = either(TEXT, listed(ANTHROPIC_TEXT, most=MOST_PARTS))
 _SOURCE_OF_PICTURE = either(
     variant("base64", media_type=TEXT, data=TEXT), variant("url", url=PICTURE)
 )
+_IMAGE = variant("image", source=_SOURCE_OF_PICTURE)
+_TEXT_OR_PICTURE = either(ANTHROPIC_TEXT, _IMAGE)
 _SOURCE_OF_DOCUMENT = either(
     variant("text", data=TEXT),
-    variant("content", content=_TEXTS),
+    variant("content", content=either(TEXT, listed(_TEXT_OR_PICTURE, most=MOST_PARTS))),
     variant("base64", media_type=TEXT, data=TEXT),
     variant("url", url={**NAME, "description": "An http(s) URL."}),
 )
-_IMAGE = variant("image", source=_SOURCE_OF_PICTURE)
 _DOCUMENT = variant("document", source=_SOURCE_OF_DOCUMENT)
 _SEARCH_RESULT = variant("search_result", content=_TEXTS)
 _RESULT = optional(
@@ -118,14 +125,20 @@ _CHANGE = thing(
         ),
     ),
 )
+_COMPACTION = optional(
+    variant("compaction"),
+    content=TEXT_OR_NULL,
+    tool_changes=or_null(listed(_CHANGE, most=MOST_PARTS)),
+)
 _SAID = {
+    "compaction": _COMPACTION,
     "text": ANTHROPIC_TEXT,
     "thinking": variant("thinking", thinking=TEXT),
     "tool_use": variant("tool_use", id=NAME, name=NAME, input=OBJECT),
 }
-_OF_A_SERVER = thing(type={**TEXT, "pattern": "^(?:server_tool_use|mcp_tool_use|.*_tool_result)$"})
+_OF_A_SERVER = thing(type={**TEXT, "pattern": f"^(?:{OF_SERVERS})$"})
 _OF_ASSISTANT = either(*(_SAID.get(kind, variant(kind)) for kind in ASSISTANT_BLOCKS), _OF_A_SERVER)
-_OF_USER = either(ANTHROPIC_TEXT, _IMAGE, _DOCUMENT, _SEARCH_RESULT, _RESULT, _CHANGE)
+_OF_USER = either(ANTHROPIC_TEXT, _IMAGE, _DOCUMENT, _SEARCH_RESULT, _RESULT, _CHANGE, _COMPACTION)
 
 
 def _message(role: Schema, block: Schema) -> Schema:
@@ -135,6 +148,17 @@ def _message(role: Schema, block: Schema) -> Schema:
 ANTHROPIC_MESSAGE = either(
     _message(one_of(role for role in ANTHROPIC_ROLES if role != "assistant"), _OF_USER),
     _message({"const": "assistant"}, _OF_ASSISTANT),
+    {
+        **thing(role={"const": "system"}, output_config=OBJECT),
+        "properties": {
+            "role": {"const": "system"},
+            "content": {"type": "null"},
+            "output_config": {
+                "type": "object",
+                "properties": {"effort": {"enum": [*ANTHROPIC_EFFORTS, None]}},
+            },
+        },
+    },
 )
 _OWN_TOOL = optional(
     thing(name=NAME, input_schema={**OBJECT, "description": "A JSON Schema."}),

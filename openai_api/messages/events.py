@@ -53,11 +53,11 @@ class MessageStream(AnswerStream):
 
     def written(self, delta: Delta) -> bytes:
         steps = self._blocks.take(shown(delta, self._asked))
-        return self.opening() + b"".join(map(_told, steps))
+        return self.opening() + b"".join(map(self._told, steps))
 
     def ended(self, deltas: list[Delta]) -> bytes:
         told = self.opening() + b"".join(map(self.written, deltas))
-        return told + b"".join(map(_told, self._blocks.end()))
+        return told + b"".join(map(self._told, self._blocks.end()))
 
     def last(self, usage: Usage) -> bytes:
         delta = ending(self._asked, self.normaliser, self._blocks)
@@ -67,18 +67,20 @@ class MessageStream(AnswerStream):
         _, body = in_words_of_anthropic(error, request_id=self._request_id)
         return b"event: error\ndata: " + body + b"\n\n"
 
-
-def _told(step: Step) -> bytes:
-    block = step.block
-    if step.what == "grows":
-        return _delta(block, step.text)
-    if step.what == "opens":
-        return _event("content_block_start", index=block.index, content_block=empty_block(block))
-    stop = _event("content_block_stop", index=block.index)
-    if block.kind == "reasoning":
-        signed = {"type": "signature_delta", "signature": signature(block)}
-        return _event("content_block_delta", index=block.index, delta=signed) + stop
-    return stop
+    def _told(self, step: Step) -> bytes:
+        block = step.block
+        if step.what == "grows":
+            is_omitted = self._asked.omits_thoughts and block.kind == "reasoning"
+            return b"" if is_omitted else _delta(block, step.text)
+        if step.what == "opens":
+            return _event(
+                "content_block_start", index=block.index, content_block=empty_block(block)
+            )
+        stop = _event("content_block_stop", index=block.index)
+        if block.kind == "reasoning":
+            signed = {"type": "signature_delta", "signature": signature(block, self._asked)}
+            return _event("content_block_delta", index=block.index, delta=signed) + stop
+        return stop
 
 
 def _delta(block: Block, text: str) -> bytes:

@@ -11,6 +11,7 @@ import orjson
 
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
+from openai_api.chat_completions.sealed import sealed
 from openai_api.messages.request import MessagesRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import message_id
@@ -32,7 +33,7 @@ def message(
         blocks.take(shown(delta, asked))
     return (
         skeleton(asked)
-        | {"content": [block_of(block) for block in blocks.all]}
+        | {"content": [block_of(block, asked) for block in blocks.all]}
         | ending(asked, normaliser, blocks)
         | {"usage": usage_of(usage)}
     )
@@ -73,10 +74,11 @@ def ending(asked: MessagesRequest, normaliser: ChatNormaliser, blocks: Blocks) -
     return {"stop_reason": _STOP_REASONS[reason], "stop_sequence": None}
 
 
-def block_of(block: Block) -> dict[str, Any]:
+def block_of(block: Block, asked: MessagesRequest) -> dict[str, Any]:
     """A complete block."""
     if block.kind == "reasoning":
-        return {"type": "thinking", "thinking": block.text, "signature": signature(block)}
+        thinking = "" if asked.omits_thoughts else block.text
+        return {"type": "thinking", "thinking": thinking, "signature": signature(block, asked)}
     if block.kind == "call":
         return {**_call(block), "input": _input(block.text)}
     return {"type": "text", "text": block.text}
@@ -91,8 +93,11 @@ def empty_block(block: Block) -> dict[str, Any]:
     return {"type": "text", "text": ""}
 
 
-def signature(block: Block) -> str:
-    """A value that clients send back with a thought. Nothing is signed: it only has to be there."""
+def signature(block: Block, asked: MessagesRequest) -> str:
+    """A value that clients send back with a thought. Nothing is signed: it only has to be there, or
+    to carry the thought where its text is left out."""
+    if asked.omits_thoughts:
+        return sealed(block.text)
     digest = hashlib.blake2b(block.text.encode("utf-8", "replace"), digest_size=24)
     return b64encode(digest.digest()).decode()
 

@@ -10,7 +10,14 @@ import orjson
 
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.messages.request import TOOL_CHANGES, Blocks, MessagesRequest, unreadable
+from openai_api.chat_completions.sealed import opened
+from openai_api.messages.request import (
+    PASSING,
+    TOOL_CHANGES,
+    Blocks,
+    MessagesRequest,
+    unreadable,
+)
 
 # Claude Code begins its system prompt with a billing line that differs in every request; with it a
 # model's prompt cache would never find the same beginning.
@@ -21,8 +28,10 @@ _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 
 def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
     conversation = _Conversation(asked.system)
+    spoke_last = max((n for n, m in enumerate(asked.messages) if m["role"] == "user"), default=0)
     for position, message in enumerate(asked.messages):
-        conversation.take(message, f"messages[{position}]")
+        if position > spoke_last or message.get("clear_at") != PASSING:
+            conversation.take(message, f"messages[{position}]")
     chat = ChatRequest(
         model=asked.model,
         messages=conversation.messages,
@@ -56,7 +65,8 @@ class _Conversation:
     def take(self, message: dict[str, Any], at: str) -> None:
         role, content = message["role"], message["content"]
         if isinstance(content, str):
-            self.messages.append({"role": role, "content": content})
+            if content or role != "system":
+                self.messages.append({"role": role, "content": content})
         elif role == "assistant":
             self._take_answer(content)
         else:
@@ -64,10 +74,10 @@ class _Conversation:
 
     def _take_answer(self, blocks: Blocks) -> None:
         out: dict[str, Any] = {"role": "assistant"}
-        out["content"] = "".join(b["text"] for b in blocks if b["type"] == "text") or None
-        thoughts = [b["thinking"] for b in blocks if b["type"] == "thinking" and b["thinking"]]
-        if thoughts:
-            out["reasoning_content"] = "\n".join(thoughts)
+        out["content"] = "".join(map(_said, blocks)) or None
+        thoughts = [_thought(block) for block in blocks if block["type"] == "thinking"]
+        if any(thoughts):
+            out["reasoning_content"] = "\n".join(filter(None, thoughts))
         calls = [_call(block) for block in blocks if block["type"] == "tool_use"]
         if calls:
             out["tool_calls"] = calls
@@ -80,7 +90,7 @@ class _Conversation:
             if block["type"] == "tool_result":
                 self._take_result(block, f"{at}[{number}].content")
             else:
-                said.append(self._part(block, f"{at}[{number}]"))
+                said += self._parts(block, f"{at}[{number}]")
         if said or not blocks:
             self.messages.append({"role": role, "content": said})
 
@@ -88,7 +98,11 @@ class _Conversation:
         """Adds the tool's message: a text, or parts where it is more than that."""
         content = block.get("content") or ""
         if isinstance(content, list):
-            content = [self._result_part(part, f"{at}[{n}]") for n, part in enumerate(content)]
+            content = [
+                part
+                for number, shown in enumerate(content)
+                for part in self._of_result(shown, f"{at}[{number}]")
+            ]
             if all(part["type"] == "text" for part in content):
                 content = "\n".join(part["text"] for part in content)
         if block.get("is_error"):
@@ -100,9 +114,40 @@ class _Conversation:
         message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
         self.messages.append(message)
 
-    def _result_part(self, block: dict[str, Any], at: str) -> dict[str, Any]:
+    def _of_result(self, block: dict[str, Any], at: str) -> Blocks:
         instead = unreadable(block)
-        return self._part(block, at) if instead is None else {"type": "text", "text": instead}
+        return self._parts(block, at) if instead is None else [{"type": "text", "text": instead}]
+
+    def _parts(self, block: dict[str, Any], at: str) -> Blocks:
+        if block["type"] != "document":
+            return [self._part(block, at)]
+        source = block["source"]
+        if source["type"] in ("base64", "url"):
+            about = _context(block)
+            return (
+                [{"type": "text", "text": about}, *self._file(block, at)]
+                if about
+                else self._file(block, at)
+            )
+        head = "\n".join(text for text in (_title(block), _context(block)) if text)
+        if source["type"] == "text":
+            return [{"type": "text", "text": f"{head}\n{source['data']}"}]
+        inside = source["content"]
+        if isinstance(inside, str) or all(part["type"] == "text" for part in inside):
+            return [{"type": "text", "text": f"{head}\n{_texts(inside)}"}]
+        shown = [self._part(p, f"{at}.source.content[{n}]") for n, p in enumerate(inside)]
+        return [{"type": "text", "text": head}, *shown]
+
+    def _file(self, block: dict[str, Any], at: str) -> Blocks:
+        source = block["source"]
+        is_url = source["type"] == "url"
+        name, data = block.get("title"), source.get("url")
+        if not is_url:
+            name = _title(block)
+            data = f"data:{source['media_type']};base64,{source['data']}"
+        read = {"type": "file", "file": {"file_data": data, "filename": name}}
+        self.attachments.append((read, f"{at}.source.{'url' if is_url else 'data'}"))
+        return [read]
 
     def _part(self, block: dict[str, Any], at: str) -> dict[str, Any]:
         if block["type"] == "image":
@@ -113,12 +158,6 @@ class _Conversation:
             part = {"type": "image_url", "image_url": {"url": url}}
             self.attachments.append((part, f"{at}.source.url"))
             return part
-        if block["type"] == "document":
-            read = _document(block)
-            if read["type"] == "file":
-                is_url = block["source"]["type"] == "url"
-                self.attachments.append((read, f"{at}.source.{'url' if is_url else 'data'}"))
-            return read
         if block["type"] == "tool_reference":
             return {"type": "text", "text": f"Loaded: {block['tool_name']}"}
         if block["type"] in TOOL_CHANGES:
@@ -126,7 +165,19 @@ class _Conversation:
         if block["type"] == "search_result":
             head = "\n".join(str(block[n]) for n in ("title", "source") if block.get(n))
             return {"type": "text", "text": f"{head}\n{_texts(block['content'])}".strip()}
-        return {"type": "text", "text": block["text"]}
+        return {"type": "text", "text": _said(block)}
+
+
+def _said(block: dict[str, Any]) -> str:
+    """The text of a block that is one, or the summary that stands for what was left out."""
+    if block["type"] == "compaction":
+        return f"{block['content']}\n" if block.get("content") else ""
+    return str(block["text"]) if block["type"] == "text" else ""
+
+
+def _thought(block: dict[str, Any]) -> str:
+    """A thought, also one whose text was left out of the answer that it comes from."""
+    return block["thinking"] or opened(block.get("signature"))
 
 
 def _change(block: dict[str, Any]) -> str:
@@ -136,23 +187,14 @@ def _change(block: dict[str, Any]) -> str:
     return f"Tool {'added' if block['type'] == 'tool_addition' else 'removed'}: {name}"
 
 
-def _document(block: dict[str, Any]) -> dict[str, Any]:
-    source = block["source"]
-    if source["type"] == "url":
-        return {
-            "type": "file",
-            "file": {"file_data": source["url"], "filename": block.get("title")},
-        }
-    if source["type"] == "base64":
-        data = f"data:{source['media_type']};base64,{source['data']}"
-        return {"type": "file", "file": {"file_data": data, "filename": _title(block)}}
-    text = source["data"] if source["type"] == "text" else _texts(source["content"])
-    return {"type": "text", "text": f"{_title(block)}\n{text}"}
-
-
 def _title(block: dict[str, Any]) -> str:
     title = block.get("title")
     return title if isinstance(title, str) and title else "document"
+
+
+def _context(block: dict[str, Any]) -> str:
+    context = block.get("context")
+    return context if isinstance(context, str) else ""
 
 
 def _texts(content: str | Blocks) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
-from openai_api.responses.sealed import sealed
+from openai_api.chat_completions.sealed import sealed
 from openai_api.responses.request import OfferedTool, ResponsesRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import response_id, response_item_id

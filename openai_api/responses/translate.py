@@ -9,8 +9,8 @@ from typing import Any
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.sealed import opened
 from openai_api.responses.request import OfferedTool, ResponsesRequest, Tools
-from openai_api.responses.sealed import opened
 
 Messages = list[dict[str, Any]]
 

@@ -24,12 +24,23 @@ TOOL_CHANGES = ("tool_addition", "tool_removal")
 CHANGED_TOOLS = (
     *("tool_reference", "tool_definition", "mcp_tool_reference", "mcp_toolset_reference"),
 )
+# Shown until the user speaks again.
+PASSING = "next_user_message"
 ROLES = ("user", "assistant", "system")
-USER_BLOCKS = ("text", "image", "document", "search_result", "tool_result", *TOOL_CHANGES)
-ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use")
+USER_BLOCKS = (
+    "text",
+    "image",
+    "document",
+    "search_result",
+    "tool_result",
+    "compaction",
+    *TOOL_CHANGES,
+)
+ASSISTANT_BLOCKS = ("text", "thinking", "redacted_thinking", "tool_use", "compaction")
 RESULT_BLOCKS = ("text", "image", "document", "search_result", "tool_reference")
 # What Anthropic's own tools left in a conversation that goes on here.
-SERVER_BLOCKS = re.compile(r"(?:server_tool_use|mcp_tool_use|\w{1,60}_tool_result)", re.ASCII)
+OF_SERVERS = r"(?:server_tool_use|mcp_tool_use|mcp_tool_listing|fallback|\w{1,60}_tool_result)"
+SERVER_BLOCKS = re.compile(OF_SERVERS, re.ASCII)
 
 MESSAGES = FilledArray(
     "message",
@@ -55,22 +66,26 @@ def system_of(body: dict[str, Any]) -> str | Blocks | None:
     return system
 
 
-def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
+def messages_of(body: dict[str, Any]) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """(the messages, the types of their blocks that are left out)"""
     messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     calls: set[str] = set()
+    left_out: dict[str, None] = {}
     for position, message in enumerate(messages):
-        _check_message(message, f"messages[{position}]", calls)
-    return messages
+        _check_message(message, f"messages[{position}]", calls, left_out)
+    return messages, tuple(left_out)
 
 
-def _check_message(message: Any, at: str, calls: set[str]) -> None:
+def _check_message(message: Any, at: str, calls: set[str], left_out: dict[str, None]) -> None:
     if not isinstance(message, dict):
         raise wrong_type(at, "an object", message)
     role = nested_fields.role(message, at, ROLES, takes="'user' or 'assistant'")
     content = message.get("content")
     if content is None:
-        raise missing(f"{at}.content")
+        if role != "system" or not isinstance(message.get("output_config"), dict):
+            raise missing(f"{at}.content")
+        content = message["content"] = ""  # it only sets the effort
     if isinstance(content, str):
         return
     if not isinstance(content, list):
@@ -80,6 +95,7 @@ def _check_message(message: Any, at: str, calls: set[str]) -> None:
     for number, block in enumerate(content):
         inner = f"{at}.content[{number}]"
         if role == "assistant" and _is_of_a_server(block):
+            left_out[block["type"]] = None
             continue
         _check_block(block, inner, types)
         if block["type"] == "tool_use":
@@ -131,7 +147,7 @@ def _check_document(block: dict[str, Any], at: str) -> None:
         check_file_url(url, f"{at}.source.url")
         return
     if source["type"] == "content":
-        _check_texts(source.get("content"), f"{at}.source.content")
+        _check_content(source.get("content"), f"{at}.source.content", ("text", "image"))
         return
     nested_fields.text(source, f"{at}.source", "data", may_be_empty=True)
     if source["type"] == "base64":
@@ -149,18 +165,18 @@ def _source(block: dict[str, Any], at: str, types: tuple[str, ...]) -> dict[str,
     return source
 
 
-def _check_texts(content: Any, at: str) -> None:
+def _check_content(content: Any, at: str, types: tuple[str, ...]) -> None:
     if isinstance(content, str):
         return
     if not isinstance(content, list):
-        raise wrong_type(at, "a string or an array of text blocks", content)
+        raise wrong_type(at, f"a string or an array of {' and '.join(types)} blocks", content)
     check_number(content, at, MOST_PARTS)
     for number, block in enumerate(content):
-        _check_block(block, f"{at}[{number}]", ("text",))
+        _check_block(block, f"{at}[{number}]", types)
 
 
 def _check_search_result(block: dict[str, Any], at: str) -> None:
-    _check_texts(block.get("content"), f"{at}.content")
+    _check_content(block.get("content"), f"{at}.content", ("text",))
 
 
 def _check_reference(block: dict[str, Any], at: str) -> None:
@@ -177,6 +193,15 @@ def _check_change(block: dict[str, Any], at: str) -> None:
             raise wrong_type(f"{at}.tool.definition", "an object", tool.get("definition"))
     elif kind != "mcp_toolset_reference":
         nested_fields.text(tool, f"{at}.tool", "name")
+
+
+def _check_compaction(block: dict[str, Any], at: str) -> None:
+    if block.get("content") is not None:
+        nested_fields.text(block, at, "content", may_be_empty=True)
+    changes = nested_fields.sequence(block, at, "tool_changes")
+    check_number(changes, f"{at}.tool_changes", MOST_PARTS)
+    for number, change in enumerate(changes):
+        _check_block(change, f"{at}.tool_changes[{number}]", TOOL_CHANGES)
 
 
 def _check_call(block: dict[str, Any], at: str) -> None:
@@ -196,6 +221,9 @@ def unreadable(part: Any) -> str | None:
         return unknown_part(part, RESULT_BLOCKS)
     named = source.get("type")
     if kind == "document":
+        inside = source.get("content") if named == "content" else None
+        if isinstance(inside, list) and any(unreadable(one) is not None for one in inside):
+            return NO_DOCUMENT
         is_lost = named == "url" and not (settings.DOCUMENTS and is_file_url(source.get("url")))
         return NO_DOCUMENT if named == "file" or is_lost else None
     if named == "base64":
@@ -226,6 +254,7 @@ _CHECKS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "search_result": _check_search_result,
     "tool_reference": _check_reference,
     **dict.fromkeys(TOOL_CHANGES, _check_change),
+    "compaction": _check_compaction,
     "tool_use": _check_call,
     "tool_result": _check_result,
 }

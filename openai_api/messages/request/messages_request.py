@@ -21,7 +21,7 @@ from openai_api.messages.request.tools import (
     tool_choice_of,
     tools_of,
 )
-from openai_api.wire import fields
+from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_PARTS
 from openai_api.wire.declared import (
     Array,
@@ -34,9 +34,10 @@ from openai_api.wire.declared import (
     declared,
     reference,
 )
-from openai_api.wire.fields import one_of, wrong_type, wrong_value
+from openai_api.wire.fields import wrong_type, wrong_value
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+DISPLAYS = ("summarized", "omitted", "updates")
 MAX_STOPS = 64
 # Thinking budgets up to these are low and medium effort.
 LOW_BUDGET_TOKENS, MEDIUM_BUDGET_TOKENS = 2048, 8192
@@ -47,7 +48,7 @@ class MessagesRequest:
     """The request's fields; `settings` holds those that are passed on as they are.
 
     `effort` is None when the model decides how much it thinks. `shows_thinking`: thoughts are part
-    of the answer, and not only of its usage.
+    of the answer, and not only of its usage; `omits_thoughts`: without their text.
     """
 
     model: str
@@ -59,6 +60,7 @@ class MessagesRequest:
     tool_choice: dict[str, Any] | None = None
     effort: str | None = None
     shows_thinking: bool = False
+    omits_thoughts: bool = False
     schema: dict[str, Any] | None = None
     stops: tuple[str, ...] = ()
     user: str = ""
@@ -104,6 +106,7 @@ class Fields(Passed):
             "properties": {
                 "type": {"enum": ["enabled", "adaptive", "between_tools", "disabled"]},
                 "budget_tokens": {"type": ["integer", "null"]},
+                "display": {"enum": [*DISPLAYS, None]},
             },
             "required": ["type"],
         },
@@ -137,6 +140,13 @@ _KEPT_ELSEWHERE = {
 
 def read(body: dict[str, Any]) -> MessagesRequest:
     """The request in `body`; raises BadRequest."""
+    if body.get("compaction") is not None:
+        raise BadRequest(
+            "'compaction' is not supported: no model here makes compaction blocks. Ask for a "
+            "summary in a message of your own.",
+            param="compaction",
+            code="unsupported_parameter",
+        )
     return read_prompt(body, max_tokens=Fields.max_tokens(body) or 1)
 
 
@@ -146,13 +156,14 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
     settings = checked_settings({name: body.get(name) for name in _PASSED_ON})
     _refuse_what_is_kept_elsewhere(body)
     tools = tools_of(body)
-    effort, shows_thinking = _thinking(body)
+    thinking = Fields.thinking(body) or {}
     metadata = Fields.metadata(body) or {}
     user = metadata.get("user_id")
     if user is not None and not isinstance(user, str):
         raise wrong_type("metadata.user_id", "a string", user)
     Fields.service_tier(body)
-    messages = messages_of(body)
+    messages, left_out = messages_of(body)
+    effort, shows_thinking = _thinking(body, messages)
     tools = changed(tools, messages)
     choice = tool_choice_of(body, tools)
     return MessagesRequest(
@@ -165,10 +176,11 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         tool_choice=choice,
         effort=effort,
         shows_thinking=shows_thinking,
+        omits_thoughts=nested_fields.choice(thinking, "thinking", "display", DISPLAYS) == "omitted",
         schema=_schema(body),
         stops=_stops(body),
         user=user or "",
-        ignored=tools.ignored + fields.asked_for(body, _LEFT_OUT),
+        ignored=tools.ignored + left_out + fields.asked_for(body, _LEFT_OUT),
         settings=settings,
     )
 
@@ -190,15 +202,27 @@ def _refuse_what_is_kept_elsewhere(body: dict[str, Any]) -> None:
             )
 
 
-def _thinking(body: dict[str, Any]) -> tuple[str | None, bool]:
-    """(effort, whether thoughts are shown). Without `thinking` the model is not to think."""
-    output = Fields.output_config(body) or {}
-    effort = output.get("effort")
-    if effort is not None and effort not in EFFORTS:
-        raise wrong_value("output_config.effort", one_of(EFFORTS), effort)
+def _effort(body: dict[str, Any], messages: list[dict[str, Any]]) -> str | None:
+    """The effort that a system message after the user's last one asks for, or else the body."""
+    at, output = "output_config", Fields.output_config(body) or {}
+    for position in reversed(range(len(messages))):
+        message = messages[position]
+        if message["role"] == "user":
+            break
+        said = message.get("output_config") if message["role"] == "system" else None
+        if isinstance(said, dict) and said.get("effort") is not None:
+            at, output = f"messages[{position}].output_config", said
+            break
+    return nested_fields.choice(output, at, "effort", EFFORTS)
+
+
+def _thinking(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str | None, bool]:
+    """(effort, whether thoughts are shown). With neither `thinking` nor an effort the model is not
+    to think."""
+    effort = _effort(body, messages)
     thinking = Fields.thinking(body)
     if thinking is None:
-        return "none", False
+        return effort or "none", False
     kind = thinking.get("type")
     if kind not in ("enabled", "adaptive", "between_tools", "disabled"):
         raise wrong_value("thinking.type", "'enabled', 'adaptive' or 'disabled'", kind)

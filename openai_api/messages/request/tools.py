@@ -105,8 +105,12 @@ def _changes(messages: Blocks) -> Iterator[tuple[dict[str, Any], str]]:
     for position, message in enumerate(messages):
         content = message["content"]
         for number, block in enumerate(content if isinstance(content, list) else ()):
+            at = f"messages[{position}].content[{number}]"
             if block["type"] in TOOL_CHANGES:
-                yield block, f"messages[{position}].content[{number}]"
+                yield block, at
+            elif block["type"] == "compaction":
+                for place, change in enumerate(block.get("tool_changes") or ()):
+                    yield change, f"{at}.tool_changes[{place}]"
 
 
 def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:
@@ -139,8 +143,8 @@ def tool_choice_of(body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
         raise wrong_value("tool_choice.type", "'auto', 'any', 'tool' or 'none'", kind)
     if tools.left_out and not tools.offered and kind != "none":
         raise BadRequest(
-            f"'tools' offers only what Anthropic runs ({_quoted(tools)}), and this gateway runs no "
-            "tools of its own. Beside other tools these are left out.",
+            f"'tools' offers only what Anthropic runs or its own models know ({_quoted(tools)}), "
+            "and no model here can call it. Beside other tools these are left out.",
             param="tools",
             code="unsupported_value",
         )

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from openai_api.chat_completions.sealed import MARK, opened, sealed
 from openai_api.responses.request import read
-from openai_api.responses.sealed import MARK, opened, sealed
 from openai_api.responses.translate import translate
 from tests.openai_api.chats import VLLM
 from tests.openai_api.event_rules import assert_response, assert_response_events, events_of
