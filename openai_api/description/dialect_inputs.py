@@ -25,8 +25,9 @@ from openai_api.messages.request.messages import (
 from openai_api.messages.request.messages import ROLES as ANTHROPIC_ROLES
 from openai_api.messages.request.messages_request import EFFORTS as ANTHROPIC_EFFORTS
 from openai_api.messages.request.tools import SERVER_TOOLS
-from openai_api.responses.request.items import HOSTED_ITEMS, ROLES
+from openai_api.responses.request.items import HOSTED_ITEMS, ROLES, TOOL_ITEMS, UPDATE
 from openai_api.wire.bounds import MOST_PARTS, MOST_TOOLS
+from openai_api.wire.declared import reference
 
 # --- Responses --------------------------------------------------------------------------------
 
@@ -60,6 +61,20 @@ RESPONSE_ITEM = either(
         "description": "An item of a recent answer, by its id.",
     },
     thing(type=one_of(HOSTED_ITEMS)),
+    optional(
+        thing(type=one_of(TOOL_ITEMS)),
+        tools=or_null(
+            {
+                **listed(reference("ResponseTool"), most=MOST_TOOLS),
+                "description": "Tools that come within the conversation.",
+            }
+        ),
+    ),
+    optional(
+        variant(UPDATE),
+        reasoning={"type": ["object", "null"], "description": "As the body's, from there on."},
+        text={"type": ["object", "null"], "description": "As the body's, from there on."},
+    ),
 )
 _FUNCTION_TOOL = optional(
     variant("function", name=NAME),

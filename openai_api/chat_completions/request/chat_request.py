@@ -150,8 +150,8 @@ class Settings:
 _PLACED = frozenset(declared(Fields))
 _SETTINGS: dict[str, Any] = declared(Settings)
 
-# OpenAI's search, and OpenRouter's ways to other models and tools.
-_LEFT_OUT = ("web_search_options", "plugins", "models")
+# OpenAI's search and judgement, and OpenRouter's ways to other models and tools.
+_LEFT_OUT = ("web_search_options", "moderation", "plugins", "models")
 
 
 # Those of which most requests have none: then they are not looked for one by one.

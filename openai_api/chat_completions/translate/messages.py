@@ -46,6 +46,8 @@ def messages_for(
             image = _image_url(content)
             content = [part for part in content or [] if part.get("type") != "image_url"]
         out["content"] = content if isinstance(content, str) else content_for(content)
+        if role == "assistant" and not out["content"] and message.get("refusal"):
+            out["content"] = str(message["refusal"])
         calls = message.get("tool_calls")
         if not calls and "function_call" in message:
             calls = _calls_of_function(message, position)
@@ -83,9 +85,16 @@ def content_for(content: Any) -> Any:
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:
-    if part.get("type") == "image_url" and isinstance(part["image_url"], str):
-        return {"type": "image_url", "image_url": {"url": part["image_url"]}}
-    return part
+    if part.get("type") != "image_url":
+        return part
+    image = part["image_url"]
+    if isinstance(image, str):
+        return {"type": "image_url", "image_url": {"url": image}}
+    # Nothing that tunes OpenAI's own services, which upstream does not know.
+    shown = {"url": image["url"]}
+    if image.get("detail") in ("auto", "low", "high"):
+        shown["detail"] = image["detail"]
+    return {"type": "image_url", "image_url": shown}
 
 
 def _image_url(content: Any) -> str:

@@ -11,7 +11,7 @@ NOT_FORWARDED = frozenset(
     {
         *("user", "metadata", "store", "service_tier", "safety_identifier", "verbosity"),
         *("prompt_cache_retention", "modalities", "audio", "prediction", "web_search_options"),
-        *("moderation", "functions", "function_call"),
+        *("moderation", "functions", "function_call", "prompt_cache_options", "access_programs"),
     }
 )
 # What the older models' schemas take, for models whose schema the catalog could not read.

@@ -18,7 +18,10 @@ from openai_api.wire.fields import missing, one_of, shown, wrong_type, wrong_val
 ROLES = ("user", "assistant", "system", "developer")
 CALLS = ("function_call", "custom_tool_call")
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
-ITEM_TYPES = ("message", *CALLS, *OUTPUTS, "reasoning")
+# Settings that hold from there on, and which of each field.
+UPDATE = "configuration_update"
+UPDATED = {"reasoning": "effort", "text": "format"}
+ITEM_TYPES = ("message", *CALLS, *OUTPUTS, "reasoning", UPDATE)
 THOUGHT_IDS = "rs_"
 # What tools that OpenAI runs left in an earlier answer. No model here knows them, so they are left
 # out.
@@ -27,8 +30,11 @@ HOSTED_ITEMS = (
     *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "mcp_call"),
     *("computer_call", "computer_call_output", "local_shell_call", "local_shell_call_output"),
     *("shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output"),
-    *("tool_search_call", "tool_search_output", "additional_tools", "program", "program_output"),
+    *("tool_search_call", "program", "program_output"),
 )
+# Tools that come within the conversation.
+TOOL_ITEMS = ("additional_tools", "tool_search_output")
+_OF_THE_BODY = frozenset((*TOOL_ITEMS, "configuration_update"))
 NO_FILE = "[document: it could not be shown to this model]"
 PART_TYPES = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
 
@@ -73,21 +79,32 @@ def _check_item(item: Any, at: str, calls: set[str]) -> None:
         )
     if kind in HOSTED_ITEMS:
         return
+    if kind in TOOL_ITEMS:
+        nested_fields.sequence(item, at, "tools")
+        return
+    if kind == UPDATE:
+        for name in UPDATED:
+            nested_fields.mapping(item, at, name)
+        return
     if kind not in ITEM_TYPES:
         raise wrong_value(f"{at}.type", one_of(ITEM_TYPES), kind)
     if kind == "message":
         _check_message(item, at)
     elif kind == "reasoning":
-        if item.get("encrypted_content") is not None:
-            nested_fields.text(item, at, "encrypted_content", may_be_empty=True)
-        for group in ("summary", "content"):
-            parts = nested_fields.sequence(item, at, group)
-            check_number(parts, f"{at}.{group}", MOST_PARTS)
-            for number, part in enumerate(parts):
-                if not isinstance(part, dict) or not isinstance(part.get("text"), str):
-                    raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
+        _check_thought(item, at)
     else:
         _check_call(kind, item, at, calls)
+
+
+def _check_thought(item: dict[str, Any], at: str) -> None:
+    if item.get("encrypted_content") is not None:
+        nested_fields.text(item, at, "encrypted_content", may_be_empty=True)
+    for group in ("summary", "content"):
+        parts = nested_fields.sequence(item, at, group)
+        check_number(parts, f"{at}.{group}", MOST_PARTS)
+        for number, part in enumerate(parts):
+            if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+                raise wrong_type(f"{at}.{group}[{number}].text", "a string", part)
 
 
 def is_reference(item: Any) -> bool:
@@ -100,8 +117,40 @@ def is_reference(item: Any) -> bool:
 
 
 def is_dropped(item: dict[str, Any]) -> bool:
-    """Whether an item says nothing to a model: of hosted tools, or a reference to a thought."""
+    """Whether an item is lost: of hosted tools, or a reference to a thought."""
     return item.get("type") in HOSTED_ITEMS or is_reference(item)
+
+
+def is_said(item: dict[str, Any]) -> bool:
+    """Whether an item says something to a model."""
+    return not is_dropped(item) and item.get("type") not in (*TOOL_ITEMS, UPDATE)
+
+
+def changes_the_body(items: Items) -> bool:
+    """Whether items bring tools or settings, as few conversations have them."""
+    return not _OF_THE_BODY.isdisjoint({item.get("type") for item in items})
+
+
+def tools_in(items: Items) -> list[tuple[Any, str]]:
+    """The tools that come within the conversation, with the place of each."""
+    return [
+        (tool, f"input[{position}].tools[{number}]")
+        for position, item in enumerate(items)
+        if item.get("type") in TOOL_ITEMS
+        for number, tool in enumerate(item.get("tools") or ())
+    ]
+
+
+def updated(body: dict[str, Any], items: Items) -> dict[str, Any]:
+    """The body with the settings that items of the conversation changed; the last word counts."""
+    for item in items:
+        if item.get("type") != UPDATE:
+            continue
+        for name, inner in UPDATED.items():
+            given, now = body.get(name), (item.get(name) or {}).get(inner)
+            if now is not None and (given is None or isinstance(given, dict)):
+                body = {**body, name: {**(given or {}), inner: now}}
+    return body
 
 
 def _check_reference(item_id: str, at: str) -> None:

@@ -57,6 +57,9 @@ class Tools:
         for tool in tools:
             self._add(OfferedTool(tool["name"], tool))
 
+    def has(self, name: str, namespace: str = "") -> bool:
+        return (namespace, name) in self._by_own_name
+
     def add_namespace(self, namespace: str, tools: Iterable[dict[str, Any]]) -> None:
         for tool in tools:
             sent = sent_name(namespace, tool["name"])

@@ -10,7 +10,15 @@ from typing import Any
 
 from openai_api.chat_completions.request import EFFORTS, Settings, checked_settings
 from openai_api.errors import BadRequest
-from openai_api.responses.request.items import Items, is_dropped, items_of
+from openai_api.responses.request.items import (
+    Items,
+    changes_the_body,
+    is_dropped,
+    is_said,
+    items_of,
+    tools_in,
+    updated,
+)
 from openai_api.responses.request.offered import Tools
 from openai_api.responses.request.tool_choice import Chosen, chosen_of
 from openai_api.responses.request.tools import TOOLS, tools_of
@@ -153,6 +161,7 @@ _PLACED = frozenset(
     {
         *declared(Fields),
         *("prompt_cache_options", "background_options", "context_management", "client_metadata"),
+        *("access_programs", "image", "generate"),
         # Fields of a chat request that have another name here.
         *("messages", "functions", "function_call", "response_format", "max_tokens", "stop", "n"),
         *("max_completion_tokens", "reasoning_effort", "logprobs", "verbosity"),
@@ -173,7 +182,11 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     """The request in `body`; raises BadRequest."""
     model = Fields.model(body)
     _refuse_what_needs_a_memory(body)
-    tools = tools_of(body)
+    items = items_of(body)
+    later: list[tuple[Any, str]] = []
+    if changes_the_body(items):
+        body, later = updated(body, items), tools_in(items)
+    tools = tools_of(body, later)
     text = Fields.text(body) or {}
     effort, summary = _reasoning(body)
     Fields.stream_options(body)
@@ -181,11 +194,10 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     Fields.prompt_cache_retention(body)
     settings = checked_settings({n: value for n, value in body.items() if n not in _PLACED})
     included = _included(body)
-    items = items_of(body)
     choice = body.get("tool_choice")
     return ResponsesRequest(
         model=model,
-        items=[item for item in items if not is_dropped(item)],
+        items=[item for item in items if is_said(item)],
         stream=bool(Fields.stream(body)),
         stores=Fields.store(body) is not False,
         instructions=Fields.instructions(body),
@@ -233,6 +245,14 @@ def _refuse_what_needs_a_memory(body: dict[str, Any]) -> None:
             "'prompt' is not supported: this gateway keeps no prompt templates. "
             "Send 'instructions' and 'input' instead.",
             param="prompt",
+            code="unsupported_parameter",
+        )
+    options = body.get("prompt_cache_options")
+    if isinstance(options, dict) and options.get("prewarm"):
+        raise BadRequest(
+            "'prompt_cache_options.prewarm' is not supported: models here read a prompt only to "
+            "answer it. Leave it out.",
+            param="prompt_cache_options.prewarm",
             code="unsupported_parameter",
         )
     if Fields.background(body):

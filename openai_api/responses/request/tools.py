@@ -22,7 +22,8 @@ TOOLS = Array(
 )
 
 
-def tools_of(body: dict[str, Any]) -> Tools:
+def tools_of(body: dict[str, Any], later: list[tuple[Any, str]]) -> Tools:
+    """The tools of the body and those that come `later`, each with its place."""
     given = TOOLS(body) or []
     check_number(given, "tools", MOST_TOOLS)
     tools = Tools()
@@ -32,12 +33,26 @@ def tools_of(body: dict[str, Any]) -> Tools:
             tools.shown.append(tool)
         else:
             ignored[tool["type"]] = None
+    added: list[dict[str, Any]] = []
+    for tool, at in later:
+        if _check_tool(tool, at):
+            added.append(tool)
+        else:
+            ignored[tool["type"]] = None
     tools.ignored = tuple(ignored)
     # Names outside of namespaces are the caller's own, so they are given first.
     tools.add_plain(tool for tool in tools.shown if tool["type"] != "namespace")
     for tool in tools.shown:
         if tool["type"] == "namespace":
             tools.add_namespace(tool["name"], tool["tools"])
+    for tool in added:
+        # A search gives tools again that were there before.
+        if tool["type"] == "namespace":
+            name = tool["name"]
+            new = [one for one in tool["tools"] if not tools.has(one["name"], name)]
+            tools.add_namespace(name, new)
+        elif not tools.has(tool["name"]):
+            tools.add_plain([tool])
     check_number(tools.offered, "tools", MOST_TOOLS)
     return tools
 
