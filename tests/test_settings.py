@@ -119,6 +119,8 @@ BAD = [
     ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "whole number"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "1m", "milliseconds"),
     ("CLOUDFLARE_API_BASE_URL", "https://api.cloudflare.com:99999/client/v4", "http"),
+    ("CLOUDFLARE_API_BASE_URL", "https://…@proxy.example.com", "without credentials"),
+    ("OIDC_ISSUER", "https://…@login.example.com", "https"),
     ("HOST", "*", "0.0.0.0 for all"),
     ("HOST", "localhost:8000", "without a port"),
     ("HOST", "http://0.0.0.0", "address or name"),
@@ -276,6 +278,15 @@ def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
     assert only_id.startswith("CLOUDFLARE_API_TOKEN is not set")
     assert only_token.startswith("CLOUDFLARE_ACCOUNT_ID is not set")
     assert "very-secret-token" not in only_token
+
+
+def test_no_message_quotes_credentials_in_a_url() -> None:
+    urls = ["https://me:very-secret@a.example:x", "https://very-secret@a.example"]
+    urls += ["ftp://me:very-secret@a.example", "//me:very-secret@a.example"]
+    names = ["CLOUDFLARE_API_BASE_URL", "OIDC_ISSUER", "PUBLIC_URL", "CSRF_TRUSTED_ORIGINS"]
+    names += ["CORS_ALLOWED_ORIGINS", "UPSTREAM_PROXY", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    for line in said_by([{name: url} for name in names for url in urls]):
+        assert "very-secret" not in line
 
 
 def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:

@@ -26,11 +26,15 @@ def url(name: str, default: str) -> str:
         parts = urlsplit(got)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise ValueError
+        if "@" in parts.netloc:  # nothing would send them, and pages and logs would show them
+            raise ValueError
         if parts.port == 0:  # of one that is no port at all urlsplit says so itself
             raise ValueError
         return got.rstrip("/")
 
-    return parsed(name, default, parse, "an http:// or https:// URL without a query")
+    return parsed(
+        name, default, parse, "an http:// or https:// URL without a query and without credentials"
+    )
 
 
 LONGEST_ISSUER = 200
@@ -43,6 +47,8 @@ def issuer(got: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(got)):
         raise ValueError
     if not parts.hostname or parts.query or parts.fragment or len(got) > LONGEST_ISSUER:
+        raise ValueError
+    if "@" in parts.netloc:
         raise ValueError
     return got.rstrip("/")
 

@@ -16,7 +16,9 @@ class SettingError(ImproperlyConfigured):
 
 
 def bad_setting(name: str, got: object, takes: str) -> SettingError:
-    return SettingError(f"{name} is {got!r}: it takes {takes}.")
+    # Whatever the variable is for: who writes a password into a URL does not want it in a log.
+    shown = re.sub(r"(?<=//)[^/?#]*@", "…@", got) if isinstance(got, str) else got
+    return SettingError(f"{name} is {shown!r}: it takes {takes}.")
 
 
 def text(name: str, default: str = "") -> str:

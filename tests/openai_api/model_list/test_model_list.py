@@ -176,6 +176,15 @@ def test_head_answers_like_get_without_a_body(client: httpx.Client, path: str) -
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
+@pytest.mark.parametrize("path", ["/models", "/models/no-such", "/key", "/key/usage", "/nowhere"])
+def test_no_cache_on_the_way_keeps_what_is_of_one_key(
+    gateway: GatewayProcess, key: str, path: str
+) -> None:
+    for headers in ({"x-api-key": key}, {"authorization": f"Bearer {key}"}, {}):
+        response = httpx.get(f"{gateway.url}/v1{path}", headers=headers)
+        assert response.headers["cache-control"] == "no-store", response.status_code
+
+
 def test_a_key_sees_and_uses_its_models_only(gateway: GatewayProcess) -> None:
     key = gateway.issue_key(allowed_models=["@cf/meta/llama-3*"])
     with httpx.Client(
