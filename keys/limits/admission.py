@@ -78,10 +78,13 @@ async def admit_unrecorded(
     counters: Counters = process_counters,
     writer: LedgerWriter = ledger,
 ) -> AsyncIterator[Hold | None]:
-    """Admit what runs no model and leaves no row: it counts as a request of the key, and takes a
-    slot while it lasts. Raises as `admit` does.
+    """Admit what runs no model and leaves no row: it counts as a request of the key, of one without
+    a rate as a read, and takes a slot while it lasts. Raises as `admit` does.
     """
     check_endpoint(key, endpoint)
+    if key.limits.requests_per_minute is None:
+        # It costs time and no money: neither a budget nor anything else would end it.
+        await admit_read(key, counters=counters)
     hold = await _taken(key, endpoint, time.time(), counters, writer)
     try:
         yield hold

@@ -186,6 +186,21 @@ async def test_what_is_not_recorded_counts_and_gives_its_slot_back(counters, led
     assert ledger.rows == []
 
 
+async def test_what_is_not_recorded_is_a_read_of_a_key_without_a_rate(counters, ledger):
+    key = record(Limits(concurrency=1))
+
+    async def count():
+        async with admit_unrecorded(key, endpoint="messages", counters=counters, writer=ledger):
+            pass
+
+    for _ in range(600):
+        await count()
+    with pytest.raises(errors.RequestRateReached, match="limit of 600 for reading"):
+        await count()
+    with pytest.raises(errors.RequestRateReached):
+        await admit_read(key, counters=counters)
+
+
 async def test_an_endpoint_that_is_not_allowed_is_named_with_those_that_are(enter):
     with pytest.raises(errors.EndpointNotAllowed, match=r"'images'.*: chat, embeddings"):
         await enter(record(endpoints=("chat", "embeddings")), endpoint="images")
