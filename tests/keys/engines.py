@@ -20,6 +20,7 @@ from tests import needs
 from tests.made_once import made_once
 
 START_S = 60
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
@@ -91,9 +92,8 @@ def _migrated(folder: Path) -> None:
     server.start()
     try:
         environment = {"DATABASE_URL": server.url, "DJANGO_SETTINGS_MODULE": "proxysite.settings"}
-        process = python("manage", environment, "migrate", "-v0")
-        printed, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, printed
+        migrated = finished("manage", environment, "migrate", "-v0")
+        assert migrated.returncode == 0, migrated.stdout
     finally:
         server.stop()
 
@@ -247,5 +247,20 @@ def python(module: str, environment: dict[str, str], *words: str) -> "subprocess
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
+    )
+
+
+def finished(
+    module: str, environment: dict[str, str], *words: str
+) -> "subprocess.CompletedProcess[str]":
+    """Such a process at its end. One that takes longer than a busy machine would is killed."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        timeout=600,
     )

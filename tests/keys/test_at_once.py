@@ -43,7 +43,7 @@ from keys.models import (
 )
 from keys.raise_requests import limits_to_raise
 from keys.sent_forms import NAME_OF_TOKEN
-from tests.keys.engines import postgres_server, python
+from tests.keys.engines import finished, postgres_server
 from tests.keys.operators.test_limit_tables import of_key, page_of, table
 
 AT_ONCE: Final = 4
@@ -261,8 +261,9 @@ def postgres_says() -> Iterator[dict[str, Any]]:
         environment = {"DJANGO_SETTINGS_MODULE": "proxysite.settings", "DATABASE_URL": url}
         # Its requests come without a proxy before it, for the host of Django's test client.
         environment |= {"HTTPS": "off", "ALLOWED_HOSTS": "testserver"}
-        out, _ = python("tests.keys.test_at_once", environment).communicate(timeout=120)
-        yield json.loads(out)
+        told = finished("tests.keys.test_at_once", environment)
+        assert told.returncode == 0, told.stdout
+        yield json.loads(told.stdout)
 
 
 @pytest.mark.parametrize("what", CASES)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.keys.engines import postgres_server, python, redis_server
+from tests.keys.engines import finished, postgres_server, python, redis_server
 
 MODULE = "tests.keys.limits.limits_worker"
 
@@ -23,9 +23,7 @@ class Engines:
         }
 
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        process = python("manage", self.environment, *words)
-        out, _ = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(words, process.returncode, out)
+        return finished("manage", self.environment, *words)
 
     def query(self, sql: str) -> list[tuple]:
         with psycopg.connect(self.database_url) as direct:

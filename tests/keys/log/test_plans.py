@@ -6,7 +6,7 @@ import re
 import pytest
 from django.db import connection
 
-from tests.keys.engines import postgres_server, python
+from tests.keys.engines import finished, postgres_server
 from tests.keys.log import plans
 
 
@@ -30,7 +30,6 @@ def test_on_sqlite_each_reading_goes_along_its_index() -> None:
 def test_on_postgresql_each_reading_goes_along_its_index() -> None:
     with postgres_server(migrated=True) as database_url:
         environment = {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "proxysite.settings"}
-        process = python("tests.keys.log.plans", environment)
-        printed, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, printed
-    assert_each_along_its_index(json.loads(printed))
+        told = finished("tests.keys.log.plans", environment)
+        assert told.returncode == 0, told.stdout
+    assert_each_along_its_index(json.loads(told.stdout))
