@@ -19,7 +19,7 @@ WINDOW_S: Final = 60.5
 CREDIT: Final = 1 / 3
 # How often a request that waits looks whether it is still wanted.
 LOOK_S: Final = 2.0
-# Of all lanes' waiting requests in this process: each holds its body in memory.
+# Of one lane's waiting requests in this process: each holds its body in memory.
 MOST_WAITING: Final = 2_000
 
 
@@ -69,10 +69,11 @@ class Lane:
         room: int = MOST_WAITING,
         look: Callable[[], None] = lambda: None,
     ) -> float:
-        """Waits for a turn; seconds waited. Raises TurnMissed after `wait_s`, or at once where as
-        many as `room` wait already; and whatever `look` raises, which is called now and then."""
+        """Waits for a turn; seconds waited. Raises TurnMissed after `wait_s`, or where as many as
+        `room` wait and none waits for a key with more of them; and whatever `look` raises, which is
+        called now and then."""
         began = self._clock()
-        if self.line.length >= room:
+        if self.line.length >= room and not self.line.make_room_for(asker):
             raise self._missed(0.0)
         turn: Turn = asyncio.get_running_loop().create_future()
         self.line.join(asker, turn, began)
@@ -89,6 +90,8 @@ class Lane:
                 raise self._missed(self._clock() - began) from None
         finally:
             self.line.leave(asker, turn)
+        if turn.cancelled():
+            raise self._missed(self._clock() - began)
         return self._clock() - began
 
     def serve(self) -> None:

@@ -73,6 +73,20 @@ class Line:
         if key is not None and turns is not None and turn in turns:
             self._remove(asker.key, key, asker.user, turns, turn)
 
+    def make_room_for(self, asker: Asker) -> bool:
+        """Takes out who came last for the key that waits with the most, so that nobody fills the
+        line for the others; False where the asker's own would have as many."""
+        name, most = max(self._keys.items(), key=lambda each: each[1].count / each[1].weight)
+        own = self._keys.get(asker.key)
+        count = 1 if own is None else own.count + 1
+        if count / asker.weight >= most.count / most.weight:
+            return False
+        user, turns = max(most.users.items(), key=lambda each: len(each[1]))
+        turn = next(reversed(turns))
+        self._remove(name, most, user, turns, turn)
+        turn.cancel()
+        return True
+
     def serve(self) -> None:
         """The next turn comes. There must be one."""
         while True:

@@ -96,6 +96,39 @@ async def test_no_more_wait_than_there_is_room_for() -> None:
     assert lane.line.length == 0
 
 
+async def test_a_full_line_has_room_for_keys_that_wait_with_less() -> None:
+    """Whoever has the most in it gives way, its user with the most and what came last."""
+    lane = Lane("model", 1, clock=Clock())
+    await lane.take(Asker("early"), wait_s=1)
+
+    def waiting(key: str, user: str = "") -> "asyncio.Task[float]":
+        return asyncio.ensure_future(lane.take(Asker(key, user=user), wait_s=60, room=4))
+
+    greedy = [waiting("greedy", user) for user in ("a", "b", "b", "b")]
+    await asyncio.sleep(0)
+    late = waiting("late")
+    with pytest.raises(TurnMissed):
+        await greedy[3]
+    with pytest.raises(TurnMissed):
+        await waiting("greedy", "c")
+    also_late = waiting("also late")
+    with pytest.raises(TurnMissed):
+        await greedy[2]
+    latest = waiting("latest")
+    done, left = await asyncio.wait(greedy[:2], return_when=asyncio.FIRST_COMPLETED)
+    assert [type(task.exception()) for task in done] == [TurnMissed]
+    # Now each key has one, and nobody gives way.
+    with pytest.raises(TurnMissed):
+        await waiting("too late")
+    still = [*left, late, also_late, latest]
+    assert lane.line.length == 4
+    assert not any(task.done() for task in still)
+    for task in still:
+        task.cancel()
+    await asyncio.gather(*still, return_exceptions=True)
+    assert lane.line.length == 0
+
+
 async def test_a_full_minute_opens_bit_by_bit() -> None:
     clock = Clock()
     lane = Lane("model", 6, full_at_first=True, clock=clock)
