@@ -24,6 +24,7 @@ from openai_api.errors.texts import (
     policy_text,
     quoted,
     retry_after,
+    retry_after_if_named,
     spend_limit_text,
     until_midnight,
     until_reset,
@@ -77,7 +78,10 @@ _OPERATOR = Rule(
     f"The gateway's own access to Workers AI was refused. {OPERATOR_NOTE}",
     headers=lambda error: {"x-should-retry": "false"}, operators=True,
 )  # fmt: skip
-_UPSTREAM = Rule(502, SERVER, "upstream_error", "Workers AI failed to answer this request.")
+_UPSTREAM = Rule(
+    502, SERVER, "upstream_error", "Workers AI failed to answer this request.",
+    headers=retry_after_if_named,
+)  # fmt: skip
 _TIMEOUT = Rule(504, SERVER, "upstream_timeout", "Workers AI did not answer in time.")
 
 # Limits of requests or of tokens, which the type of the error tells.

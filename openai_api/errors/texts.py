@@ -24,6 +24,11 @@ def retry_after(error: Exception) -> dict[str, str]:
     return {"retry-after": str(max(1, math.ceil(1 if seconds is None else seconds)))}
 
 
+def retry_after_if_named(error: Exception) -> dict[str, str]:
+    """When to come back, where upstream said so."""
+    return {} if getattr(error, "retry_after_s", None) is None else retry_after(error)
+
+
 def until_midnight(error: Exception) -> dict[str, str]:
     now = datetime.now(UTC)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -136,6 +136,7 @@ def test_upstreams_reason_is_quoted_where_it_is_about_the_request(
         (refused(upstream.NoCapacity), "1"),
         (refused(upstream.NoCapacity, retry_after_s=3.2), "4"),
         (refused(upstream.NoCapacity, retry_after_s=0), "1"),
+        (refused(upstream.ServerFault, retry_after_s=5), "5"),
         (keys.RequestRateReached(**LIMIT), "3"),
     ],
 )
