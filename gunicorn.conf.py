@@ -15,6 +15,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from alerts import shared_moments
+from proxysite import freed_memory
 from proxysite.http import open_files
 
 # Made before the workers are forked, so that they share it.
@@ -60,6 +61,7 @@ logconfig_dict = settings.LOGGING
 def on_starting(server: object) -> None:
     """Runs the system checks before any worker: errors stop the start, warnings are logged."""
     open_files.raise_limit()
+    freed_memory.keep()
     django.setup()
     problems = run_checks()
     for problem in problems:

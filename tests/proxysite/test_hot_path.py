@@ -2,12 +2,16 @@
 objects behind in circles.
 """
 
+import base64
+import io
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.gateway import GatewayProcess, running_gateway
 from tests.openai_api.chats import chat_body
@@ -159,3 +163,38 @@ def test_the_watch_sees_a_request_that_does_query(holder: httpx.Client, report_p
     told = report_path.read_text()[before:]
     assert "query: " in told
     assert "thread: " in told
+
+
+VISION_MODEL = "@cf/meta/llama-4-scout-17b-16e-instruct"
+LARGE_BYTES = 5_000_000
+
+
+def picture_chat(size_bytes: int) -> dict[str, Any]:
+    """A chat about a picture; what is behind its end no reader minds."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "PNG")
+    data = base64.b64encode(file.getvalue().ljust(size_bytes * 3 // 4, b"\0")).decode()
+    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}
+    return {"model": VISION_MODEL, "messages": [{"role": "user", "content": [part]}]}
+
+
+def faults(pid: int) -> int:
+    """Pages that the process has been given by the system so far."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
+def test_memory_of_large_bodies_is_used_again(
+    holder: httpx.Client, watched_gateway: GatewayProcess
+) -> None:
+    """Each new page of it costs more than all that is done with the bytes in it."""
+    (pid,) = watched_gateway.worker_pids
+    body = picture_chat(LARGE_BYTES)
+    for _ in range(3):
+        answer = holder.post("/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+    before, count = faults(pid), 10
+    for _ in range(count):
+        answer = holder.post("/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+    pages = (faults(pid) - before) / count
+    assert pages < 3.2 * LARGE_BYTES / resource.getpagesize()
