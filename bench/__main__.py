@@ -99,9 +99,8 @@ def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str
         for number in range(rounds):
             note(result, report.DIRECT, number, measure.direct_figures(mock, cores, plan))
             for server in servers if number % 2 == 0 else servers[::-1]:
-                first = measure.first_streams(server, result["rounds"])
                 try:
-                    figures = measure.figures_of(server, mock, cores, plan, first)
+                    figures = measure.figures_of(server, mock, cores, plan.of_round(number))
                 except (DidNotStart, measure.LoadFailed, RuntimeError) as error:
                     print(f"{server.title}: {error}", file=sys.stderr, flush=True)
                     result["missing"][server.name] = f"round {number + 1} failed: {error}"

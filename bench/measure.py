@@ -250,20 +250,24 @@ def _failures(found: dict[str, Any]) -> Figures:
 class Plan:
     """What a round measures."""
 
-    seconds: float = 4
+    seconds: float = 3
     large_bodies: bool = True
     memory: bool = True
     streams_held: bool = True
     tls: bool = True
 
+    def of_round(self, number: int) -> "Plan":
+        """What takes longest, and varies least beside the rest, is measured in the first one."""
+        return replace(self, memory=False, streams_held=False, tls=False) if number else self
+
 
 QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False, tls=False)
 
 
-def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int) -> Figures:
+def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
     if server.is_brief:
         plan = replace(plan, large_bodies=False, memory=False, streams_held=False, tls=False)
-    figures = _over_plain_http(server, mock, cores, plan, first_streams)
+    figures = _over_plain_http(server, mock, cores, plan)
     return figures | (over_tls(server, mock, cores, plan) if plan.tls and mock.tls_url else {})
 
 
@@ -281,9 +285,7 @@ def over_tls(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
     return told | ({"failures": found["failures"]} if "failures" in found else {})
 
 
-def _over_plain_http(
-    server: Server, mock: Mock, cores: Cores, plan: Plan, first_streams: int
-) -> Figures:
+def _over_plain_http(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         place = Place(Path(name), mock.url, cores.server, cores.load)
         Path(name).chmod(0o755)  # nginx's worker runs as another user
@@ -297,7 +299,7 @@ def _over_plain_http(
             if plan.memory:
                 figures |= memory(bench)
             if plan.streams_held:
-                figures |= streams_held(bench, first_streams)
+                figures |= streams_held(bench, server.first_streams)
             return figures
 
 
@@ -307,13 +309,3 @@ def direct_figures(mock: Mock, cores: Cores, plan: Plan) -> Figures:
     bench = Bench(running, mock, cores, plan.seconds)
     bench.warm_up()
     return low_load(bench)
-
-
-def first_streams(server: Server, rounds: list[dict[str, Any]]) -> int:
-    """Where the search begins: at what an earlier round found."""
-    found = [
-        int(one["figures"]["streams_held"])
-        for one in rounds
-        if one["server"] == server.name and one["figures"].get("streams_held")
-    ]
-    return found[-1] if found else server.first_streams
