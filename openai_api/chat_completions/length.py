@@ -3,7 +3,7 @@ Pure.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,7 +12,7 @@ from catalog import learnt
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
-from openai_api.use.token_estimate import generous_tokens, likely_tokens, most_tokens
+from openai_api.use.token_estimate import estimates, most_tokens
 
 # For prompts that certainly do not fit: runs of blanks are what tokenizers shorten most.
 CHARACTERS_PER_TOKEN_AT_MOST: Final = 16
@@ -58,14 +58,16 @@ def room_for_an_answer(
     window = learnt.window_of(model)
     if window is None:
         return None
+    texts, others = _texts_of(payload)
     if characters > window // LONG_PROMPT:
-        likely = math.ceil(_tokens_of(payload, likely_tokens) * LIKELY_AND_SPARE)
-        generous = max(likely, _tokens_of(payload, generous_tokens))
+        likely, generous = estimates(texts)
+        likely = math.ceil((others + likely) * LIKELY_AND_SPARE)
+        generous = max(likely, others + generous)
         room = window - generous
         if room < window // LONG_PROMPT:
             room = window - likely
     else:
-        room = window - _tokens_of(payload, most_tokens)
+        room = window - others - sum(map(most_tokens, texts))
     return max(room, LEAST_ROOM)
 
 
@@ -124,38 +126,40 @@ def usual_picture_tokens(payload: Mapping[str, Any]) -> int:
 
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:
     """The most tokens of what is sent upstream, tools and schemas included."""
-    return _tokens_of(payload, most_tokens)
+    texts, others = _texts_of(payload)
+    return others + sum(map(most_tokens, texts))
 
 
-def _tokens_of(payload: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
-    """Tokens of all texts in the payload by `reckon`, and those of the template around them."""
-    total = TOKENS_AROUND_A_PROMPT
+def _texts_of(payload: Mapping[str, Any]) -> tuple[list[str], int]:
+    """All texts in the payload, and the tokens of pictures and of the template around it all."""
+    texts: list[str] = []
+    others = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":
             for message in value:
-                total += _tokens_of_message(message, reckon)
+                others += _add_message(message, texts)
         elif name == "image":
-            total += MOST_TOKENS_OF_A_PICTURE
+            others += MOST_TOKENS_OF_A_PICTURE
         elif isinstance(value, dict | list):
-            total += reckon(orjson.dumps(value).decode())
-    return total
+            texts.append(orjson.dumps(value).decode())
+    return texts, others
 
 
-def _tokens_of_message(message: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
-    total = TOKENS_AROUND_A_MESSAGE
+def _add_message(message: Mapping[str, Any], texts: list[str]) -> int:
+    """Adds its texts; returns the tokens of its pictures, and those around it."""
+    others = TOKENS_AROUND_A_MESSAGE
     for name, value in message.items():
         if isinstance(value, str):
-            total += 0 if name == "role" else reckon(value)
+            if name != "role":
+                texts.append(value)
         elif name == "content" and isinstance(value, list):
-            total += sum(_tokens_of_part(part, reckon) for part in value)
+            for part in value:
+                if part["type"] == "text":
+                    texts.append(part["text"])
+                elif part["type"] == "image_url":
+                    others += MOST_TOKENS_OF_A_PICTURE
+                else:
+                    texts.append(orjson.dumps(part).decode())
         elif value is not None:
-            total += reckon(orjson.dumps(value).decode())
-    return total
-
-
-def _tokens_of_part(part: Mapping[str, Any], reckon: Callable[[str], int]) -> int:
-    if part["type"] == "text":
-        return reckon(part["text"])
-    if part["type"] == "image_url":
-        return MOST_TOKENS_OF_A_PICTURE
-    return reckon(orjson.dumps(part).decode())
+            texts.append(orjson.dumps(value).decode())
+    return others

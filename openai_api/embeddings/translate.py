@@ -16,7 +16,7 @@ from catalog.snapshot import ModelRecord
 from openai_api.embeddings.families import family_of
 from openai_api.embeddings.request import EmbeddingsRequest
 from openai_api.errors import BadRequest
-from openai_api.use.token_estimate import likely_tokens
+from openai_api.use.token_estimate import estimates
 from openai_api.wire.fields import wrong_value
 
 # For models whose schema names no limit: the lowest limit of any other.
@@ -137,7 +137,7 @@ def _batches(
         while end < len(texts) and end - first < most_texts:
             characters += len(texts[end])
             if most_tokens is not None:
-                tokens += likely_tokens(texts[end])
+                tokens += estimates(texts[end : end + 1])[0]
             if end > first and (
                 characters > MOST_CHARACTERS or (most_tokens is not None and tokens > most_tokens)
             ):

@@ -26,18 +26,21 @@ MOST_UNKNOWN_CHARACTERS: Final = 16_384
 # Every value but the first of its list or object has a comma before it.
 _SEPARATORS: Final = b",[{"
 # Fewer of one kind are found by a search that passes pictures at the speed of memory; more are
-# counted byte by byte.
+# counted byte by byte, as all are in a body without much of a picture.
 _FEW: Final = 1_000
+_COUNTED_BYTES: Final = 1024 * 1024
 _DEEPEST_SHOWN: Final = 4
 
 
 def check_values(body: bytes) -> None:
     """Refuses JSON of more than MOST_VALUES values before it is parsed; raises TooManyValues."""
     # Each takes two bytes at least.
-    if len(body) <= 2 * MOST_VALUES or not any(has_more(body, s, _FEW) for s in _SEPARATORS):
+    if len(body) <= 2 * MOST_VALUES:
+        return
+    if len(body) > _COUNTED_BYTES and not any(has_more(body, s, _FEW) for s in _SEPARATORS):
         return
     # What is far beyond the bound shows it early.
-    for end in (1 << 20, 1 << 23, len(body)):
+    for end in (_COUNTED_BYTES, 1 << 23, len(body)):
         part = body[:end]
         if _separators(part) >= MOST_VALUES and _has_too_many(part):
             raise TooManyValues(MOST_VALUES)

@@ -20,6 +20,7 @@ from openai_api.chat_completions.request.messages import (
     check_picture_url,
     have_parts,
     is_file_url,
+    is_result_in_text,
     says_only_text,
 )
 from openai_api.chat_completions.request.results import (
@@ -48,6 +49,7 @@ __all__ = [
     "is_broken_picture",
     "is_file_url",
     "is_hosted",
+    "is_result_in_text",
     "read",
     "says_only_text",
     "unknown_part",

@@ -30,7 +30,7 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     for position, message in enumerate(messages):
-        if not says_only_text(message):
+        if not says_only_text(message) and not is_result_in_text(message):
             _check_message(message, f"messages[{position}]")
     return messages
 
@@ -44,6 +44,19 @@ def says_only_text(message: Any) -> bool:
         and len(message) == 2
         and isinstance(message.get("content"), str)
         and message.get("role") in SPEAKERS
+    )
+
+
+def is_result_in_text(message: Any) -> bool:
+    """Whether a message is what a tool gave, as text, and nothing else, as half of an agent's are:
+    then it is valid, and every model takes it as it is.
+    """
+    return (
+        isinstance(message, dict)
+        and len(message) == 3
+        and message.get("role") == "tool"
+        and isinstance(message.get("content"), str)
+        and isinstance(message.get("tool_call_id"), str)
     )
 
 
@@ -70,7 +83,9 @@ def _check_message(message: Any, at: str) -> None:
             raise missing(f"{at}.content")
     elif not isinstance(content, str):
         raise wrong_type(f"{at}.content", "a string or an array of parts", content)
-    _check_calls(message.get("tool_calls"), f"{at}.tool_calls")
+    calls = message.get("tool_calls")
+    if calls is not None:
+        _check_calls(calls, f"{at}.tool_calls")
     call = message.get("function_call")
     if call is not None:
         _check_called(call, f"{at}.function_call")
@@ -143,12 +158,12 @@ def check_file_url(url: str, param: str) -> None:
 
 
 def _check_calls(calls: Any, at: str) -> None:
-    if calls is None:
-        return
     if not isinstance(calls, list):
         raise wrong_type(at, "an array", calls)
     check_number(calls, at, MOST_TOOLS)
     for number, call in enumerate(calls):
+        if _is_usual_call(call):
+            continue
         if isinstance(call, dict) and call.get("type") == "custom":
             _check_custom_call(call.get("custom"), f"{at}[{number}].custom")
         else:
@@ -156,6 +171,19 @@ def _check_calls(calls: Any, at: str) -> None:
             _check_called(function, f"{at}[{number}].function")
         if call.get("id") is not None and not isinstance(call["id"], str):
             raise wrong_type(f"{at}[{number}].id", "a string", call["id"])
+
+
+def _is_usual_call(call: Any) -> bool:
+    """Whether a call is as the gateway gives them, which needs no further check."""
+    if not isinstance(call, dict) or call.get("type") != "function":
+        return False
+    function = call.get("function")
+    return (
+        isinstance(function, dict)
+        and isinstance(call.get("id"), str)
+        and isinstance(function.get("name"), str)
+        and isinstance(function.get("arguments"), str)
+    )
 
 
 def _check_custom_call(custom: Any, at: str) -> None:

@@ -56,16 +56,16 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
         kind = tool.get("type", "function")
-        if is_hosted(kind):
+        if kind == "function":
+            given = tool.get("function", tool if "name" in tool else None)
+            _check_function(given, f"{at}.function")
+            read.tools.append(tool)
+        elif is_hosted(kind):
             ignored[kind] = None
         elif kind == "custom":
             function = _custom_function(tool, at)
             custom.add(function["name"])
             read.tools.append({"type": "function", "function": function})
-        elif kind == "function":
-            given = tool.get("function", tool if "name" in tool else None)
-            _check_function(given, f"{at}.function")
-            read.tools.append(tool)
         else:
             raise wrong_value(f"{at}.type", "'function' or 'custom'", kind)
     read.custom, read.ignored = frozenset(custom), tuple(ignored)

@@ -7,7 +7,7 @@ import orjson
 
 from catalog.classify.facts import ChatFacts
 from openai_api.chat_completions import custom_tools
-from openai_api.chat_completions.request import says_only_text
+from openai_api.chat_completions.request import is_result_in_text, says_only_text
 from openai_api.chat_completions.translate.families import Family
 from openai_api.errors import BadRequest
 
@@ -33,7 +33,7 @@ def messages_for(
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
-        if says_only_text(message):
+        if says_only_text(message) or is_result_in_text(message):
             if role not in ("system", "developer"):
                 sent.append(message)
             elif _is_instructions_alone(sent):

@@ -41,12 +41,21 @@ def _complete_parameters(parameters: dict[str, Any], *, typed: bool) -> dict[str
     properties = parameters.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     complete = {
-        name: {"description": "", **prop, **_one_type(prop, typed=typed)}
-        if isinstance(prop, dict)
-        else prop
+        name: prop if _is_complete(prop) else _completed(prop, typed=typed)
         for name, prop in properties.items()
     }
     return {**parameters, "type": "object", "properties": complete}
+
+
+def _is_complete(prop: Any) -> bool:
+    """Whether a property is to be sent as it is, as most are."""
+    if not isinstance(prop, dict):
+        return True
+    return "description" in prop and isinstance(prop.get("type"), str)
+
+
+def _completed(prop: dict[str, Any], *, typed: bool) -> dict[str, Any]:
+    return {"description": "", **prop, **_one_type(prop, typed=typed)}
 
 
 def _one_type(prop: dict[str, Any], *, typed: bool) -> dict[str, str]:
