@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from alerts import links, store
-from alerts.channels import configured
+from alerts.channels import named
 from alerts.findings import EVENTS
 from alerts.models import Alert
 from theme.model_admin import ReadOnlyAdmin, moment_column
@@ -85,7 +85,7 @@ class AlertAdmin(ReadOnlyAdmin):
         ]
 
     def list_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {"channels": [channel.label for channel in configured.channels()]}
+        return {"channels": [channel.label for channel in named.channels()]}
 
     def object_context(self, request: HttpRequest, obj: Alert) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from alerts import links
 from alerts.channels import configured
-from alerts.channels.configured import Channel
+from alerts.channels.named import Channel, channels
 from alerts.channels.outcome import Outcome
 from alerts.delivery import FIRST_WAIT_S
 from alerts.findings import CRITICAL, Holder
@@ -90,7 +90,7 @@ class OutageTeller:
                 return
             self._telling = _Telling(_message(problem))
             nothing = Outcome(False, "")
-            self._telling.outcomes = dict.fromkeys(configured.channels(), nothing)
+            self._telling.outcomes = dict.fromkeys(channels(), nothing)
             logger.error("The ledger cannot write (%s): told by alert.", problem)
         if now >= self._telling.next_try_at:
             self._try(self._telling)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from alerts.channels.configured import Channel, channels, mail_channel
+from alerts.channels.named import Channel, channels, mail_channel
 from alerts.channels.outcome import Outcome
 from alerts.findings import INFO, Finding
 from alerts.messages import Message, plain

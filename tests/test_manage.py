@@ -58,3 +58,18 @@ def test_names_that_the_terminal_lacks_are_shown_all_the_same() -> None:
 def test_control_c_leaves_no_traceback() -> None:
     result = manage("shell", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     assert (result.returncode, result.stderr) == (130, "")
+
+
+def test_a_start_imports_no_client_of_http_or_of_a_database_that_is_not_asked() -> None:
+    """Every command pays for what the applications import."""
+    script = "import django; django.setup(); import sys; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(DJANGO_SETTINGS_MODULE="proxysite.settings"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert {"httpx", "psycopg", "requests"} & {*result.stdout.split()} == set()

@@ -4,7 +4,6 @@ Redirects are not followed, and private addresses only reached within ALERT_WEBH
 """
 
 import asyncio
-import hashlib
 import ssl
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import cache
@@ -25,16 +24,6 @@ TOTAL_S: Final = 10.0
 LONGEST_ANSWER: Final = 4096
 LONGEST_QUOTE: Final = 100
 LONGEST_WAIT_S: Final = 3600.0
-
-
-def channel_of(url: str) -> str:
-    """Names the channel in the database, where the URL itself has no place."""
-    return f"webhook:{hashlib.sha256(url.encode()).hexdigest()[:24]}"
-
-
-def label_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"webhook {parts.hostname}" + (f":{parts.port}" if parts.port else "")
 
 
 async def send(url: str, message: Message) -> Outcome:

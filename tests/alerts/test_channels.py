@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alerts.channels import configured, mail, webhook
+from alerts.channels import configured, mail, named, webhook
 from alerts.messages import mail_subject, plain, webhook_body
 from tests.alerts.messages import message
 from tests.alerts.receivers import Handler, Mailbox, Receiver
@@ -120,7 +120,7 @@ async def test_a_mail_arrives_and_a_refusal_is_told(mailbox: Mailbox, settings: 
     settings.ALERT_EMAILS = ["ops@example.com", "gone@example.com"]
     mailbox.refuses = {"gone@example.com"}
     sent = message(figures={"percent": 85})
-    names = [channel.name for channel in configured.channels()]
+    names = [channel.name for channel in named.channels()]
     good, bad = [await configured.send(name, sent) for name in names]
     assert good.arrived and mailbox.to == ["ops@example.com"]
     (mail_,) = mailbox.mails

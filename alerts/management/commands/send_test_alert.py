@@ -10,7 +10,7 @@ from django.db.utils import Error
 from django.utils import timezone
 
 from alerts import links
-from alerts.channels import configured
+from alerts.channels import configured, named
 from alerts.channels.outcome import Outcome
 from alerts.findings import INFO, Holder
 from alerts.messages import Message
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        channels = list(configured.channels())
+        channels = list(named.channels())
         if not channels:
             raise CommandError(
                 "No channel is set: set ALERT_WEBHOOKS, or ALERT_EMAILS with EMAIL_URL."
