@@ -31,7 +31,7 @@ from openai_api.errors import (
     UrlTooLong,
 )
 from proxysite.http.connections import Connections
-from proxysite.http.cycle import Cycle, Lingering, OldCycle
+from proxysite.http.cycle import MOST_SKIPPED_BYTES, Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
 from proxysite.http.upgrade import asks_for_websocket, head_without_offer, unreadable
 
@@ -47,8 +47,7 @@ PATIENCE_IN_GAPS: Final = 10
 # A body may come in chunks of a few bytes, each of which costs as much as a large one.
 FREE_PARTS: Final = 50_000
 LEAST_PART_BYTES: Final = 256
-# What is read of a body that nobody wants, to keep the connection or to let its client read why.
-MOST_SKIPPED_BYTES: Final = 1024 * 1024
+# For how long a body that nobody wants is read, to let its client read why.
 LINGER_S: Final = 30.0
 
 
@@ -85,7 +84,7 @@ class ClientConnection(HttpToolsProtocol):
         # Bytes since the last that were of use: a head's, or those between a body's parts.
         self._unused = 0
         self._body_until = 0.0
-        self._body_bytes = 0
+        self.body_bytes = 0
         self._parts = 0
         self._skipped = 0
         self._is_upgrade = False
@@ -127,7 +126,7 @@ class ClientConnection(HttpToolsProtocol):
         else:
             if self._unused > MOST_HEAD_BYTES:
                 self._stop_reading(HeadTooLarge(MOST_HEAD_BYTES, MOST_HEADERS))
-            elif self._parts > FREE_PARTS + self._body_bytes // LEAST_PART_BYTES:
+            elif self._parts > FREE_PARTS + self.body_bytes // LEAST_PART_BYTES:
                 self._stop_reading(UnreadableRequest("its body comes in too many tiny chunks"))
 
     # --- the parser's calls -------------------------------------------------------------------
@@ -181,7 +180,7 @@ class ClientConnection(HttpToolsProtocol):
         if self._wants_websocket and scope["method"] == "GET":
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
-        self._body_bytes = self._parts = self._skipped = 0
+        self.body_bytes = self._parts = self._skipped = 0
         now, self.active_at = self.server_state.now, monotonic()
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
@@ -195,7 +194,7 @@ class ClientConnection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._unused = 0
         self._parts += 1
-        self._body_bytes += len(body)
+        self.body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
             self._skipped += len(body)

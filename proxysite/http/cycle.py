@@ -10,7 +10,7 @@ leaves together with its body or the first block of it; and a block is written w
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -23,6 +23,8 @@ from proxysite.http.connections import Connections
 _CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\r\n"))
 # Shorter bodies are joined with their head.
 _JOINED_BYTES: Final = 64 * 1024
+# What is read of a body that nobody wants, to keep the connection.
+MOST_SKIPPED_BYTES: Final = 1024 * 1024
 
 
 class Connection(Protocol):
@@ -31,6 +33,8 @@ class Connection(Protocol):
     server_state: Connections
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
+    # Of the body of the request that came last.
+    body_bytes: int
 
     def body_is_asked_for(self) -> None: ...
 
@@ -132,6 +136,8 @@ class Cycle(RequestResponseCycle):
     def _begin(self, status: int, headers: Any) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
+        if self.more_body and self.keep_alive and self._leaves_a_body():
+            self.keep_alive, self.transport = False, cast("Any", Lingering(self.connection))
         lines = [STATUS_LINE[status]]
         closes = False
         for name, value in (*self.default_headers, *headers):
@@ -158,6 +164,13 @@ class Cycle(RequestResponseCycle):
         self._head = head + b"\r\n"
         if self.chunked_encoding:
             self.connection.loop.call_soon(self._write_head)
+
+    def _leaves_a_body(self) -> bool:
+        """Whether more may come of the body than is read of one that nobody wants. A client that is
+        not told that the connection ends with the answer sends its next request into the end."""
+        announced = dict(self.scope["headers"]).get(b"content-length")
+        come = self.connection.body_bytes
+        return announced is None or int(announced) - come > MOST_SKIPPED_BYTES
 
     def _write_head(self) -> None:
         if self._head and not self.disconnected:

@@ -144,6 +144,30 @@ def test_a_body_that_was_not_wanted_does_not_end_the_connection(
         assert client.response().status == 200
 
 
+@pytest.mark.parametrize("large", [b"content-length: 2000000", b"transfer-encoding: chunked"])
+def test_who_still_sends_a_large_body_is_told_that_the_connection_ends(
+    gateway: GatewayProcess, large: bytes
+) -> None:
+    with connected(gateway.url) as client:
+        client.send(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n%b\r\n\r\n" % large)
+        response = client.response()
+        assert (response.status, response.headers["connection"]) == (401, "close")
+
+
+@pytest.mark.parametrize("authorized", [True, False])
+def test_a_client_goes_on_after_a_large_body_was_refused(
+    gateway: GatewayProcess, key: str, authorized: bool
+) -> None:
+    """Of 40 MB, which is more than a request may have."""
+    sent = {"authorization": f"Bearer {key if authorized else 'wrong'}"}
+    with httpx.Client(base_url=gateway.url, timeout=60) as client:
+        for _ in range(3):
+            refused = client.post("/v1/chat/completions", content=MEBIBYTE * 40, headers=sent)
+            assert refused.status_code == (413 if authorized else 401)
+            assert refused.headers["connection"] == "close"
+            assert client.get("/healthz").status_code == 200
+
+
 def test_requests_that_wait_on_one_connection_are_bounded(gateway: GatewayProcess) -> None:
     with connected(gateway.url) as client:
         client.send(head("GET", "/v1/models") * 1000)
