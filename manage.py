@@ -9,9 +9,10 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db.utils import Error as DatabaseError
+from django.db.utils import IntegrityError
 
 from storage.failure import in_one_line
-from storage.words import is_outage
+from storage.words import engine_words, is_outage
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -25,6 +26,11 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # A setting that cannot be used: one line says more than a traceback.
         sys.exit(str(error))
+    except IntegrityError as error:
+        # Django's own commands look first and then make.
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"Somebody made or changed the same at this moment: {engine_words(error)}")
     except DatabaseError as error:
         if "--traceback" in sys.argv or not is_outage(error):
             raise

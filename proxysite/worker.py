@@ -86,6 +86,13 @@ class GatewayWorker(UvicornWorker):
         "log_config": None,
     }
 
+    def init_signals(self) -> None:
+        """These are for the master, but reach workers too when a terminal closes or somebody
+        signals every process of the name: they would end a worker in the middle of its streams."""
+        super().init_signals()
+        for each in (signal.SIGHUP, signal.SIGUSR2, signal.SIGWINCH):
+            signal.signal(each, signal.SIG_IGN)
+
     async def _serve(self) -> None:
         """As the base class has it, with our server."""
         self.config.app = self.wsgi

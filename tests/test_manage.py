@@ -73,3 +73,10 @@ def test_a_start_imports_no_client_of_http_or_of_a_database_that_is_not_asked() 
         check=True,
     )
     assert {"httpx", "psycopg", "requests"} & {*result.stdout.split()} == set()
+
+
+def test_what_two_make_at_once_is_told_in_one_line() -> None:
+    made = "UNIQUE constraint failed: auth_user.username"
+    result = manage("shell", "-c", f"from django.db.utils import *; raise IntegrityError({made!r})")
+    assert result.returncode == 1
+    assert result.stderr == f"Somebody made or changed the same at this moment: {made}\n"

@@ -1,6 +1,8 @@
 """How a gateway ends: streams in flight finish, and no answer is ever without its row."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -129,3 +131,22 @@ def test_without_a_delay_a_stop_begins_at_once(start_gateway: Start) -> None:
     assert gateway.stop() == 0
     assert time.monotonic() - began < 20
     assert "Traceback" not in gateway.log
+
+
+def test_a_signal_for_the_master_ends_no_stream_of_a_worker(start_gateway: Start) -> None:
+    """As when the terminal closes, or somebody signals all processes of that name."""
+    gateway = start_gateway()
+    key = gateway.issue_key()
+    workers = gateway.worker_pids
+    with (
+        httpx.Client(
+            base_url=gateway.url + "/v1", headers={"authorization": f"Bearer {key}"}, timeout=40
+        ) as client,
+        opened(client, chat_body("hello")) as (response, seen),
+    ):
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH):
+            os.kill(workers[0], number)
+        for _ in events(response, seen):
+            pass
+    assert seen.dones == 1
+    assert gateway.worker_pids == workers
