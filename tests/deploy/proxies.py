@@ -156,6 +156,31 @@ def caddy(folder: Path, gateway_port: int) -> Iterator[Proxy]:
             yield Proxy(port, is_https=True)
 
 
+# --- HAProxy ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def haproxy(folder: Path, gateway_port: int) -> Iterator[Proxy]:
+    port, http_port = free_port(), free_port()
+    with certificate(folder) as (chain, key):
+        together = folder / "gateway.pem"
+        together.write_text(chain.read_text() + key.read_text())
+        conf = folder / "haproxy.cfg"
+        conf.write_text(
+            replaced(
+                block("haproxy"),
+                {
+                    ":::80 v4v6": f"127.0.0.1:{http_port}",
+                    ":::443 v4v6": f"127.0.0.1:{port}",
+                    "/etc/haproxy/gateway.example.com.pem": str(together),
+                    "127.0.0.1:8000": f"127.0.0.1:{gateway_port}",
+                },
+            )
+        )
+        with running([program("haproxy"), "-db", "-f", str(conf)], folder / "haproxy.log", port):
+            yield Proxy(port, is_https=True, http_port=http_port)
+
+
 # --- Traefik ----------------------------------------------------------------------------------
 
 
@@ -265,6 +290,7 @@ PROXIES = {
     "nginx without TLS": nginx_plain,
     "nginx below a path": nginx_below,
     "Caddy": caddy,
+    "HAProxy": haproxy,
     "Traefik": traefik,
 }
 
