@@ -254,7 +254,7 @@ def test_the_arrows_of_the_packages_are_their_folders(block: Block) -> None:
 def test_no_block_goes_unchecked() -> None:
     known = {"python", "js", "sh", "sh make", "sh serve", "sh docker", "ini", *CLIENT_BLOCKS}
     # tests/deploy/ runs them, or reads them as their programs do.
-    known |= {"nginx tls", "nginx plain", "nginx below", "caddyfile", "yaml traefik"}
+    known |= {"nginx tls", "nginx plain", "nginx below", "caddyfile", "haproxy", "yaml traefik"}
     known |= {
         "yaml cloudflared",
         "json alert",
