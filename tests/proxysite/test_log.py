@@ -92,13 +92,20 @@ def test_a_secret_in_a_path_is_hidden(gateway: GatewayProcess, path: str, secret
     assert not any(longest in line for line in lines)
 
 
-def test_what_is_no_http_is_one_line(gateway: GatewayProcess) -> None:
+@pytest.mark.parametrize(
+    ("sent", "note"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", "note=speaks_tls"),
+        (b"\x00\x01\x02\r\n\r\n", "note=invalid_http"),
+    ],
+)
+def test_what_is_no_http_is_one_line(gateway: GatewayProcess, sent: bytes, note: str) -> None:
     before = len(gateway.log)
     with connected(gateway.url) as client:
-        client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n")
+        client.send(sent)
         assert client.response().status == 400
-    gateway.wait_until(lambda: "note=invalid_http" in gateway.log[before:], "a line")
-    told = [line for line in gateway.log[before:].splitlines() if "invalid_http" in line]
+    gateway.wait_until(lambda: note in gateway.log[before:], "a line")
+    told = [line for line in gateway.log[before:].splitlines() if note in line]
     assert len(told) == 1
     assert " INFO gateway.access: GET - 400 " in told[0]
     assert "client_ip=127.0.0.1" in told[0]
