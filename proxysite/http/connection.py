@@ -31,7 +31,7 @@ from openai_api.errors import (
     UrlTooLong,
 )
 from proxysite.http.connections import Connections
-from proxysite.http.cycle import MOST_SKIPPED_BYTES, Cycle, Lingering, OldCycle
+from proxysite.http.cycle import Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
 from proxysite.http.upgrade import asks_for_websocket, head_without_offer, unreadable
 
@@ -86,7 +86,6 @@ class ClientConnection(HttpToolsProtocol):
         self._body_until = 0.0
         self.body_bytes = 0
         self._parts = 0
-        self._skipped = 0
         self._is_upgrade = False
         self._wants_websocket = False
 
@@ -180,7 +179,7 @@ class ClientConnection(HttpToolsProtocol):
         if self._wants_websocket and scope["method"] == "GET":
             scope["extensions"] = {"gateway.websocket": {}}
         self._in_head = False
-        self.body_bytes = self._parts = self._skipped = 0
+        self.body_bytes = self._parts = 0
         now, self.active_at = self.server_state.now, monotonic()
         self.deadline = now + self.bounds.body_s
         self._body_until = now + self.bounds.body_s * PATIENCE_IN_GAPS
@@ -197,10 +196,7 @@ class ClientConnection(HttpToolsProtocol):
         self.body_bytes += len(body)
         cycle = self.cycle
         if cycle.response_complete:
-            self._skipped += len(body)
-            if self._skipped > MOST_SKIPPED_BYTES:
-                self.end()
-            return
+            return  # little enough to keep the connection, or the answer would have ended it
         cycle.parts.append(body)
         cycle.unread_bytes += len(body)
         if cycle.unread_bytes > cycle.most_unread:

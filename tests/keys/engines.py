@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -242,12 +243,7 @@ def pause() -> None:
 def python(module: str, environment: dict[str, str], *words: str) -> "subprocess.Popen[str]":
     """A process of its own, which reads its settings from `environment`."""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *words],
-        env={**os.environ, **environment},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
+        [sys.executable, "-m", module, *words], stdin=subprocess.PIPE, **_process(environment)
     )
 
 
@@ -257,10 +253,12 @@ def finished(
     """Such a process at its end. One that takes longer than a busy machine would is killed."""
     return subprocess.run(
         [sys.executable, "-m", module, *words],
-        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
         timeout=600,
+        **_process(environment),
     )
+
+
+def _process(environment: dict[str, str]) -> dict[str, Any]:
+    env = {**os.environ, **environment}
+    return {"env": env, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
