@@ -57,7 +57,8 @@ conformity: $(VENV)/.installed-dev tools
 	@$(BIN)/python -m pytest tests/conformity -m conformity $(ARGS)
 
 # QUICK=1: one short round, under 3 minutes, large peers only where they are installed already.
-# GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores.
+# GROWTH=1: how the gateway's own cost grows. Needs Linux and two cores. ARGS='--only NAME[,…]'
+# measures some servers alone, and leaves the page as it is.
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
 

@@ -6,10 +6,12 @@ import os
 import platform
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,13 @@ from bench.server import ROOT, Server
 from bench.servers import MORE, SERVERS, machine
 
 PAGE = ROOT / "docs" / "benchmarks.md"
-RESULT = Path(__file__).resolve().parent / ".cache" / "result.json"
+RESULT = peers.CACHE / "result.json"
+# Of a quick run, or of some servers: no page is written from these.
+PART = peers.CACHE / "part.json"
 FULL_ROUNDS = 3
 LOG_ROWS = 5_000_000
+# By which one server's row fails, and no other.
+FAILURES = (DidNotStart, measure.LoadFailed, RuntimeError, OSError, subprocess.SubprocessError)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,13 +41,17 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--growth", action="store_true", help="how this gateway's cost grows")
     options.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS} unless told, 1 when quick")
     options.add_argument(
-        "--only", default="", metavar="NAME[,…]", help=", ".join(s.name for s in all_servers())
+        "--only",
+        default=[],
+        type=named_servers,
+        metavar="NAME[,…]",
+        help="these servers alone: " + ", ".join(server.name for server in all_servers()),
     )
     options.add_argument(
         "--log-rows", type=int, default=LOG_ROWS, help="rows of the large log (--growth)"
     )
     options.add_argument("--cores", default="0,1", metavar="SERVER,LOAD")
-    options.add_argument("--result", type=Path, default=RESULT, help="where the figures are kept")
+    options.add_argument("--result", type=Path, help="where the figures are kept")
     options.add_argument(
         "--report", action="store_true", help="only write the page again, from the kept figures"
     )
@@ -52,8 +62,18 @@ def all_servers() -> tuple[Server, ...]:
     return (*SERVERS, *MORE)
 
 
+def named_servers(names: str) -> list[Server]:
+    there = {server.name: server for server in all_servers()}
+    unknown = [name for name in names.split(",") if name not in there]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no server is named {', '.join(unknown)}")
+    return [server for server in all_servers() if server.name in names.split(",")]
+
+
 def main() -> int:
     arguments = parser().parse_args()
+    is_part = arguments.quick or arguments.only
+    arguments.result = arguments.result or (PART if is_part else RESULT)
     if arguments.report:
         result = json.loads(arguments.result.read_text())
         write_page(result)
@@ -70,14 +90,16 @@ def main() -> int:
         return measure_growth(arguments, cores)
     result = measure_all(arguments, cores)
     print("\n" + report.summary(result))
-    if not arguments.quick and not arguments.only:
+    if not is_part:
         write_page(result)
-    return 0 if any(one["server"] == GATEWAY.name for one in result["rounds"]) else 1
+    measured = {one["server"] for one in result["rounds"]}
+    wanted = arguments.only or [GATEWAY]
+    return 0 if all(server.name in measured for server in wanted) else 1
 
 
 def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str, Any]:
     not_installed = peers.install(large=not arguments.quick)
-    chosen = chosen_servers(arguments)
+    chosen = arguments.only or list(SERVERS if arguments.quick else all_servers())
     result = new_result(chosen)
     servers = []
     for server in chosen:
@@ -98,23 +120,28 @@ def measure_all(arguments: argparse.Namespace, cores: measure.Cores) -> dict[str
     ):
         for number in range(rounds):
             note(result, report.DIRECT, number, measure.direct_figures(mock, cores, plan))
-            for server in servers if number % 2 == 0 else servers[::-1]:
+            for server in in_round(servers, number):
+                tell = partial(failed, result, server, number)
                 try:
-                    figures = measure.figures_of(server, mock, cores, plan.of_round(number))
-                except (DidNotStart, measure.LoadFailed, RuntimeError) as error:
-                    print(f"{server.title}: {error}", file=sys.stderr, flush=True)
-                    result["missing"][server.name] = f"round {number + 1} failed: {error}"
+                    figures = measure.figures_of(server, mock, cores, plan.of_round(number), tell)
+                except FAILURES as error:
+                    tell(str(error))
                     continue
                 note(result, server.name, number, figures)
             keep(result, arguments.result)
     return result
 
 
-def chosen_servers(arguments: argparse.Namespace) -> list[Server]:
-    if arguments.only:
-        names = arguments.only.split(",")
-        return [server for server in all_servers() if server.name in names]
-    return list(SERVERS if arguments.quick else all_servers())
+def in_round(servers: list[Server], number: int) -> list[Server]:
+    """Every second round goes backwards, and leaves those out that one round is enough for."""
+    if number % 2:
+        servers = servers[::-1]
+    return [server for server in servers if not (number and server.once)]
+
+
+def failed(result: dict[str, Any], server: Server, number: int, why: str) -> None:
+    print(f"{server.title}: {why}", file=sys.stderr, flush=True)
+    result["missing"][server.name] = f"in round {number + 1} not all: {why}"
 
 
 def new_result(servers: list[Server]) -> dict[str, Any]:
@@ -125,6 +152,7 @@ def new_result(servers: list[Server]) -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 2),
         "titles": {server.name: server.title for server in servers},
         "does": {server.name: server.does for server in servers},
+        "features": {server.name: server.feature for server in servers if server.feature},
         "versions": {},
         "missing": {},
         "rounds": [],

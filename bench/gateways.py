@@ -5,39 +5,43 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version as package_version
-from typing import Literal
 
 from bench import services
 from bench.mock_upstream import ACCOUNT_ID, API_TOKEN
 from bench.processes import free_port
-from bench.server import ROOT, Place, Running, Server, serving
+from bench.server import ROOT, Place, Running, Server, Started, serving
 
 RATES = ("--rpm", "1000000000", "--tpm", "1000000000000", "--concurrency", "1000000")
 BUDGETS = (
     *("--daily-usd", "1000000", "--monthly-usd", "1000000", "--total-usd", "1000000"),
     *("--daily-neurons", "1000000000"),
 )
+# Every limit that a key can have of itself, each too high to be reached.
+ALL_LIMITS = (*RATES, *BUDGETS, "--models", "@cf/*", "--endpoints", "chat,images")
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway(Server):
     """Everything on: a key with every limit, the durable ledger, the access log.
 
-    `limits` are those of the requests' key: "all" that a key can have of itself, "none", or
-    "teams": these, those of its team and of everybody, and some on its models.
+    `key` are the words of `issue_key` for the requests' key, `commands` are carried out after it;
+    `headers` and `names` of models are those of the requests. In `settings` MOCK is the mock's URL.
     """
 
     workers: int = 1
     with_services: bool = False
-    limits: Literal["all", "none", "teams"] = "all"
-    # Spans and metrics go to the mock, which takes them.
-    traced: bool = False
-    # What the database holds before the start, and other settings.
+    # Its workers share all cores with the load and the services, or have one of their own.
+    on_all_cores: bool = False
+    key: tuple[str, ...] = ALL_LIMITS
+    commands: tuple[tuple[str, ...], ...] = ()
+    headers: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    # What the database holds before the start.
     keys: int = 0
     log_rows: int = 0
-    settings: dict[str, str] = field(default_factory=dict)
 
     def missing(self) -> str:
         return services.missing() if self.with_services else ""
@@ -48,28 +52,18 @@ class Gateway(Server):
 
     @contextmanager
     def running(self, place: Place) -> Iterator[Running]:
+        if self.on_all_cores:
+            place = replace(place, server_core=f"{place.server_core},{place.load_core}")
         with ExitStack() as stack:
-            port = free_port()
-            environment = self._environment(place, port)
-            if self.with_services:
-                environment["DATABASE_URL"] = stack.enter_context(
-                    services.postgres(place.load_core)
-                )
-                environment["REDIS_URL"] = stack.enter_context(services.redis(place.load_core))
-            manage(environment, "migrate", "-v0")
-            manage(environment, "refresh_catalog")
-            key = self._issue_key(environment)
-            if self.keys or self.log_rows:
-                words = ["--keys", str(self.keys), "--rows", str(self.log_rows)]
-                python(environment, "-m", "bench.seed", *words)
-            url = f"http://127.0.0.1:{port}"
-            command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-            started = stack.enter_context(
-                serving(place, command, url, environment=environment, folder=ROOT)
-            )
-            yield Running(started, url + "/v1", (f"Authorization: Bearer {key}",))
+            environment = self.environment(place)
+            environment |= self.services(place, stack)
+            headers = (f"Authorization: Bearer {self.prepared(environment)}", *self.headers)
+            started, url = stack.enter_context(self.one_gateway(place, environment))
+            yield Running(started, url + "/v1", headers, names=self.names)
 
-    def _environment(self, place: Place, port: int) -> dict[str, str]:
+    def environment(self, place: Place) -> dict[str, str]:
+        mock = place.mock_url
+        settings = {name: text.replace("MOCK", mock) for name, text in self.settings.items()}
         return {
             **os.environ,
             **place.trusting,
@@ -79,27 +73,44 @@ class Gateway(Server):
             "DATABASE_URL": f"sqlite:///{place.folder / 'gateway.sqlite3'}",
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
             "CLOUDFLARE_API_TOKEN": API_TOKEN,
-            "CLOUDFLARE_API_BASE_URL": place.mock_url + "/client/v4",
-            "PORT": str(port),
+            "CLOUDFLARE_API_BASE_URL": mock + "/client/v4",
             "WEB_CONCURRENCY": str(self.workers),
-            **({"OTEL_EXPORTER_OTLP_ENDPOINT": place.mock_url} if self.traced else {}),
-            **self.settings,
+            **settings,
         }
 
-    def _issue_key(self, environment: dict[str, str]) -> str:
-        """A key whose limits are each too high to be reached."""
-        words = ["issue_key", "bench", "--owner", "bench"]
-        if self.limits != "none":
-            words += [*RATES, *BUDGETS, "--models", "@cf/*", "--endpoints", "chat,images"]
-        if self.limits == "teams":
-            words += ["--limit", "rpm=1000000000 @cf/bench/*"]
-            words += ["--limit", "daily-usd=1000000 @cf/bench/*"]
+    def services(self, place: Place, stack: ExitStack) -> dict[str, str]:
+        """The settings that lead to PostgreSQL and Redis, on the core of the load."""
+        if not self.with_services:
+            return {}
+        return {
+            "DATABASE_URL": stack.enter_context(services.postgres(place.load_core)),
+            "REDIS_URL": stack.enter_context(services.redis(place.load_core)),
+        }
+
+    def prepared(self, environment: dict[str, str]) -> str:
+        """A key, once the database has all that it should."""
+        manage(environment, "migrate", "-v0")
+        manage(environment, "refresh_catalog")
+        words = ["issue_key", "bench", "--owner", "bench", *self.key]
         key = manage(environment, *words).strip().splitlines()[-1]
-        if self.limits == "teams":
-            manage(environment, "issue_team", "bench", *RATES, *BUDGETS)
-            manage(environment, "team_members", "bench", "--add", "bench")
-            manage(environment, "change_everybody", *BUDGETS)
+        for command in self.commands:
+            manage(environment, *command)
+        if self.keys or self.log_rows:
+            rows = ["--keys", str(self.keys), "--rows", str(self.log_rows)]
+            python(environment, "-m", "bench.seed", *rows)
         return key
+
+    @contextmanager
+    def one_gateway(
+        self, place: Place, environment: dict[str, str]
+    ) -> Iterator[tuple[Started, str]]:
+        """A gateway on a port of its own, and its URL."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
+        environment = {**environment, "PORT": str(port)}
+        with serving(place, command, url, environment=environment, folder=ROOT) as started:
+            yield started, url
 
 
 def manage(environment: dict[str, str], *words: str) -> str:
@@ -121,34 +132,6 @@ GATEWAY = Gateway(
     "key, limits, strict parsing and writing of every chunk, durable row, access log",
     first_streams=400,
 )
-# What limits and traces cost: only CPU and latency.
-VARIANTS = (
-    Gateway(
-        "gateway-free",
-        "this gateway, a key without limits",
-        "as this gateway, and nothing is counted for limits or set aside for budgets",
-        first_streams=400,
-        is_brief=True,
-        limits="none",
-    ),
-    Gateway(
-        "gateway-teams",
-        "this gateway, limits of a team and on models too",
-        "as this gateway, with as many limits of the key's team, budgets of everybody, and a rate "
-        "and a budget on the model",
-        first_streams=400,
-        is_brief=True,
-        limits="teams",
-    ),
-    Gateway(
-        "gateway-traced",
-        "this gateway, with traces and metrics",
-        "as this gateway, and every request is traced and measured for a collector",
-        first_streams=400,
-        is_brief=True,
-        traced=True,
-    ),
-)
 TWO_WORKERS = Gateway(
     "gateway-2",
     "this gateway, 2 workers, PostgreSQL, Redis",
@@ -156,4 +139,19 @@ TWO_WORKERS = Gateway(
     first_streams=400,
     workers=2,
     with_services=True,
+)
+# Here the load, the mock and the services run on the workers' cores too, so that only CPU is
+# measured. It tells what workers that run at the same time cost each other.
+ON_ALL_CORES = tuple(
+    Gateway(
+        f"gateway-{number}-cores",
+        f"this gateway, {number} workers on two cores, PostgreSQL, Redis",
+        "as above, and the workers run at the same time, on the cores of the load as well",
+        first_streams=400,
+        extent="cpu",
+        workers=number,
+        with_services=True,
+        on_all_cores=True,
+    )
+    for number in (2, 4)
 )

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gateways import GATEWAY, Gateway
-from bench.measure import FAST, Bench, Cores, low_load, requests, running_mock
-from bench.server import Place
+from bench.measure import FAST, Cores, benched, low_load, requests, running_mock
 
 CLIENTS = (1, 8, 64, 512)
 KEYS = (10, 1000, 100_000)
@@ -33,19 +32,15 @@ def measure(cores: Cores, seconds: float, log_rows: int) -> list[dict[str, Any]]
 
 def _clients_and_bodies(cores: Cores, folder: Path, seconds: float) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    with running_mock(cores, folder) as mock, tempfile.TemporaryDirectory() as name:
-        place = Place(Path(name), mock.url, cores.server, cores.load)
-        with GATEWAY.running(place) as running:
-            bench = Bench(running, mock, cores, seconds)
-            bench.warm_up()
-            for clients in CLIENTS:
-                what = f"{clients} client{'s' if clients > 1 else ''}"
-                found.append({"what": what, **requests(bench, clients)})
-            for body_bytes in BODY_BYTES:
-                words = ["--model", FAST, "--body-bytes", str(body_bytes)]
-                cost = bench.closed(4, *words)
-                what = f"bodies of {body_bytes / 1000:,.0f} KB"
-                found.append({"what": what, "cpu_ms_per_request": cost.get("cpu_ms_per_request")})
+    with running_mock(cores, folder) as mock, benched(GATEWAY, mock, cores, seconds) as bench:
+        for clients in CLIENTS:
+            what = f"{clients} client{'s' if clients > 1 else ''}"
+            found.append({"what": what, **requests(bench, clients)})
+        for body_bytes in BODY_BYTES:
+            words = ["--model", FAST, "--body-bytes", str(body_bytes)]
+            cost = bench.closed(4, *words)
+            what = f"bodies of {body_bytes / 1000:,.0f} KB"
+            found.append({"what": what, "cpu_ms_per_request": cost.get("cpu_ms_per_request")})
     return found
 
 
@@ -54,10 +49,6 @@ def _one(
 ) -> dict[str, Any]:
     with (
         running_mock(cores, folder, models=models) as mock,
-        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        benched(gateway, mock, cores, seconds) as bench,
     ):
-        place = Place(Path(name), mock.url, cores.server, cores.load)
-        with gateway.running(place) as running:
-            bench = Bench(running, mock, cores, seconds)
-            bench.warm_up()
-            return {"what": what, **low_load(bench), **requests(bench)}
+        return {"what": what, **low_load(bench), **requests(bench)}

@@ -237,7 +237,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     before = _readings(arguments)
     await asyncio.sleep(max(0.0, window.closes - time.monotonic()))
     after = _readings(arguments)
-    memory_mib = rss_mib(arguments.server_pid) if arguments.server_pid else None
+    memory_mib = rss_mib(*arguments.server_pid) if arguments.server_pid else None
     for task in tasks:  # what is unfinished is counted up to here
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -247,7 +247,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _readings(arguments: argparse.Namespace) -> dict[str, float]:
     readings = {"clock": time.monotonic(), "load": time.process_time()}
     if arguments.server_pid:
-        readings["server"] = cpu_s(arguments.server_pid)
+        readings["server"] = cpu_s(*arguments.server_pid)
     if arguments.mock_pid:
         readings["mock"] = cpu_s(arguments.mock_pid)
     return readings
@@ -311,7 +311,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--warm", type=float, default=0.5, help="seconds before the window")
     options.add_argument("--ramp", type=float, default=0, help="seconds to start all clients")
     options.add_argument("--timeout", type=float, default=60)
-    options.add_argument("--server-pid", type=int, default=0)
+    options.add_argument("--server-pid", type=int, nargs="*", default=[], help="all that serve")
     options.add_argument("--mock-pid", type=int, default=0)
     return options
 

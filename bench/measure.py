@@ -8,14 +8,15 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.mock_upstream import API_PATH, IMAGE_MODEL, MODELS, model_name
-from bench.processes import end, free_port, rss_mib, start, wait_until_listening
+from bench.processes import DidNotStart, end, free_port, rss_mib, start, wait_until_listening
 from bench.server import ROOT, Place, Running, Server, Started
 
 Figures = dict[str, float]
@@ -33,6 +34,8 @@ LONGEST_GAP_MS = 100
 CHUNKS_DUE_PER_S = 50
 DELIVERED_SHARE = 0.97
 MOST_STREAMS = 1200
+# The window once nothing came in the usual one: on a busy machine an answer takes seconds.
+PATIENT_S = 15
 # Above this the generator or the mock may be the bottleneck, not the server.
 BUSY_CORE = 0.95
 
@@ -54,7 +57,7 @@ class Mock:
 
 
 class LoadFailed(Exception):
-    """The load generator got no answer at all; the text is what it printed."""
+    """The load generator got no answer at all; the text says what it got instead."""
 
 
 @contextmanager
@@ -102,13 +105,15 @@ class Bench:
         command = [
             *("taskset", "-c", str(self._cores.load), sys.executable, "-m", "bench.load"),
             *("--url", url or self.server.chat_url),
-            *("--server-pid", str(self.server.pid), "--mock-pid", str(self._mock.pid)),
+            *("--server-pid", *map(str, self.server.pids), "--mock-pid", str(self._mock.pid)),
         ]
         for header in self.server.headers:
             command += ["--header", header]
-        done = subprocess.run(
-            [*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=180
-        )
+        command += [self.server.names.get(word, word) for word in words]
+        try:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+        except subprocess.TimeoutExpired as error:
+            raise LoadFailed("the load did not end within 180 s") from error
         if done.returncode:
             raise LoadFailed(done.stderr[-500:])
         found: dict[str, Any] = json.loads(done.stdout)
@@ -144,11 +149,13 @@ class Bench:
 
 def low_load(bench: Bench) -> Figures:
     """Latency and time to the first chunk at a rate without queueing; upstream's part included."""
-    window = ["--seconds", str(bench.seconds)]
-    rate = ["--rate", str(LOW_RATE_PER_S), "--model", FAST]
-    whole = _answered(bench.load(*rate, *window))["latency_ms"]
-    rate = ["--rate", str(LOW_STREAM_RATE_PER_S), "--model", SHORT_PACED, "--stream"]
-    streamed = _answered(bench.load(*rate, *window))["first_chunk_ms"]
+
+    def at_rate(rate: int, model: str, *words: str) -> dict[str, Any]:
+        rated = ["--rate", str(rate), "--model", model, *words]
+        return _answered(bench, lambda seconds: bench.load(*rated, "--seconds", str(seconds)))
+
+    whole = at_rate(LOW_RATE_PER_S, FAST)["latency_ms"]
+    streamed = at_rate(LOW_STREAM_RATE_PER_S, SHORT_PACED, "--stream")["first_chunk_ms"]
     return {
         "latency_p50_ms": whole["p50"],
         "latency_p99_ms": whole["p99"],
@@ -158,7 +165,9 @@ def low_load(bench: Bench) -> Figures:
 
 
 def requests(bench: Bench, clients: int = 32) -> Figures:
-    found = _answered(bench.closed(clients, "--model", FAST))
+    found = _answered(
+        bench, lambda seconds: bench.closed(clients, "--model", FAST, seconds=seconds)
+    )
     return {
         "cpu_ms_per_request": found["cpu_ms_per_request"],
         "requests_per_s": found["requests_per_s"],
@@ -167,9 +176,11 @@ def requests(bench: Bench, clients: int = 32) -> Figures:
 
 
 def chunks(bench: Bench) -> Figures:
-    found = bench.streams(PACED_STREAMS, PACED)
-    if not found["chunks"]:
-        raise LoadFailed(f"no chunk came: {found['errors']}")
+    found = _answered(
+        bench,
+        lambda seconds: bench.streams(PACED_STREAMS, PACED, seconds=seconds),
+        counted="chunks",
+    )
     return {
         "cpu_us_per_chunk": found["cpu_us_per_chunk"],
         "transit_p99_ms": found["transit_ms"]["p99"],
@@ -201,9 +212,17 @@ def large_bodies(bench: Bench) -> Figures:
     return figures
 
 
+def over_tls(bench: Bench) -> Figures:
+    """CPU of requests and chunks once more, where the upstream speaks TLS."""
+    found = {**requests(bench), **chunks(bench)}
+    names = {"cpu_ms_per_request": "tls_cpu_ms", "cpu_us_per_chunk": "tls_cpu_us_per_chunk"}
+    told = {new: found[old] for old, new in names.items()}
+    return told | ({"failures": found["failures"]} if "failures" in found else {})
+
+
 def memory(bench: Bench, numbers: tuple[int, ...] = (200, 1000)) -> Figures:
     """Resident memory with nothing open, and with many slow streams open at once."""
-    figures = {"rss_mib": rss_mib(bench.server.pid)}
+    figures = {"rss_mib": rss_mib(*bench.server.pids)}
     for number in numbers:
         found = bench.streams(number, SLOW, ramp_s=2 + number / 500, seconds=2)
         figures[f"rss_{number}_mib"] = found["rss_mib"]
@@ -232,10 +251,15 @@ def streams_held(bench: Bench, first: int) -> Figures:
     return {"streams_held": held, "streams_load_limited": float(load_limited)}
 
 
-def _answered(found: dict[str, Any]) -> dict[str, Any]:
-    if not found["requests"]:
-        raise LoadFailed(f"no good answer: {found['errors']}")
-    return found
+def _answered(
+    bench: Bench, ask: Callable[[float], dict[str, Any]], counted: str = "requests"
+) -> dict[str, Any]:
+    """What was found in a window that has answers: a longer one where the usual has none."""
+    for seconds in (bench.seconds, PATIENT_S):
+        found = ask(seconds)
+        if found[counted]:
+            return found
+    raise LoadFailed(f"no good answer within {PATIENT_S} s: {found['errors'] or 'only silence'}")
 
 
 def _failures(found: dict[str, Any]) -> Figures:
@@ -251,6 +275,8 @@ class Plan:
     """What a round measures."""
 
     seconds: float = 3
+    # All but CPU of requests and chunks.
+    other_figures: bool = True
     large_bodies: bool = True
     memory: bool = True
     streams_held: bool = True
@@ -260,47 +286,73 @@ class Plan:
         """What takes longest, and varies least beside the rest, is measured in the first one."""
         return replace(self, memory=False, streams_held=False, tls=False) if number else self
 
+    def of_server(self, server: Server) -> "Plan":
+        """What of it that server's row has."""
+        plan = self
+        if server.extent != "all":
+            plan = replace(plan, memory=False, streams_held=False, tls=False)
+        if server.extent == "cpu":
+            plan = replace(plan, other_figures=False, large_bodies=False)
+        return plan
+
 
 QUICK = Plan(seconds=2, large_bodies=False, memory=False, streams_held=False, tls=False)
 
 
-def figures_of(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
-    if server.is_brief:
-        plan = replace(plan, large_bodies=False, memory=False, streams_held=False, tls=False)
-    figures = _over_plain_http(server, mock, cores, plan)
-    return figures | (over_tls(server, mock, cores, plan) if plan.tls and mock.tls_url else {})
+def figures_of(
+    server: Server, mock: Mock, cores: Cores, plan: Plan, tell: Callable[[str], None]
+) -> Figures:
+    """All figures that could be had; `tell` hears why another could not."""
+    plan = plan.of_server(server)
+    with benched(server, mock, cores, plan.seconds) as bench:
+        figures = _all_of(_steps(bench, server, plan), tell)
+    if plan.tls and mock.tls_url:
+        try:
+            with benched(server, mock, cores, plan.seconds, tls=True) as bench:
+                figures |= over_tls(bench)
+        except (DidNotStart, LoadFailed) as error:
+            tell(f"with TLS: {error}")
+    return figures
 
 
-def over_tls(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
-    """CPU of requests and chunks once more, with TLS between server and upstream."""
+@contextmanager
+def benched(
+    server: Server, mock: Mock, cores: Cores, seconds: float, *, tls: bool = False
+) -> Iterator[Bench]:
+    """The server, running and warmed up."""
+    url, authority = (mock.tls_url, mock.authority) if tls else (mock.url, None)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        place = Place(Path(name), mock.tls_url, cores.server, cores.load, mock.authority)
-        Path(name).chmod(0o755)
-        with server.running(place) as running:
-            bench = Bench(running, mock, cores, plan.seconds)
-            bench.warm_up()
-            found = {**requests(bench), **chunks(bench)}
-    names = {"cpu_ms_per_request": "tls_cpu_ms", "cpu_us_per_chunk": "tls_cpu_us_per_chunk"}
-    told = {new: found[old] for old, new in names.items()}
-    return told | ({"failures": found["failures"]} if "failures" in found else {})
-
-
-def _over_plain_http(server: Server, mock: Mock, cores: Cores, plan: Plan) -> Figures:
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        place = Place(Path(name), mock.url, cores.server, cores.load)
         Path(name).chmod(0o755)  # nginx's worker runs as another user
+        place = Place(Path(name), url, cores.server, cores.load, authority)
         with server.running(place) as running:
-            bench = Bench(running, mock, cores, plan.seconds)
+            bench = Bench(running, mock, cores, seconds)
             bench.warm_up()
-            figures = {**low_load(bench), **requests(bench), **images(bench), **chunks(bench)}
-            figures["start_s"] = running.started.after_s
-            if plan.large_bodies:
-                figures |= large_bodies(bench)
-            if plan.memory:
-                figures |= memory(bench)
-            if plan.streams_held:
-                figures |= streams_held(bench, server.first_streams)
-            return figures
+            yield bench
+
+
+def _steps(bench: Bench, server: Server, plan: Plan) -> list[Callable[[], Figures]]:
+    steps: list[Callable[[], Figures]] = [partial(requests, bench), partial(chunks, bench)]
+    if plan.other_figures:
+        steps += [partial(low_load, bench), partial(images, bench)]
+        steps.append(lambda: {"start_s": bench.server.started.after_s})
+    if plan.large_bodies:
+        steps.append(partial(large_bodies, bench))
+    if plan.memory:
+        steps.append(partial(memory, bench))
+    if plan.streams_held:
+        steps.append(partial(streams_held, bench, server.first_streams))
+    return steps
+
+
+def _all_of(steps: Iterable[Callable[[], Figures]], tell: Callable[[str], None]) -> Figures:
+    """One that fails takes no other with it."""
+    figures: Figures = {}
+    for step in steps:
+        try:
+            figures |= step()
+        except LoadFailed as error:
+            tell(str(error))
+    return figures
 
 
 def direct_figures(mock: Mock, cores: Cores, plan: Plan) -> Figures:

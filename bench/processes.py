@@ -28,12 +28,12 @@ def free_port() -> int:
 def start(
     command: Sequence[str],
     *,
-    core: int,
+    core: int | str,
     log_path: Path,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Runs the command on one core; its output goes into the log."""
+    """Runs the command on one core, or on several ("0,1"); its output goes into the log."""
     with log_path.open("ab") as log:
         return subprocess.Popen(
             ["taskset", "-c", str(core), *command],
@@ -129,19 +129,23 @@ def parent_of(pid: int) -> int | None:
     return int(fields[1]) if fields else None
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, that the tree has used so far, ended processes included."""
+def cpu_s(*pids: int) -> float:
+    """CPU seconds, user and system, that the trees have used so far, ended processes included."""
     ticks = 0
-    for member in process_tree(pid):
+    for member in _trees(pids):
         fields = _stat(member)
         if fields:
             ticks += sum(map(int, fields[11:15]))
     return ticks / TICKS_PER_S
 
 
-def rss_mib(pid: int) -> float:
-    """Resident memory of the largest process of the tree: of the worker, not of its supervisor."""
-    return max((_rss_mib(member) for member in process_tree(pid)), default=0.0)
+def rss_mib(*pids: int) -> float:
+    """Resident memory of the trees' largest process: of the worker, not of its supervisor."""
+    return max(map(_rss_mib, _trees(pids)), default=0.0)
+
+
+def _trees(pids: Sequence[int]) -> list[int]:
+    return [member for pid in pids for member in process_tree(pid)]
 
 
 def _rss_mib(pid: int) -> float:

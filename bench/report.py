@@ -40,6 +40,8 @@ RATIOS = (
     "image_cpu_ms",
     "rss_1000_mib",
 )
+# What a feature costs is told in these.
+COSTS = ("cpu_ms_per_request", "cpu_us_per_chunk")
 MEASURED = "gateway"
 DIRECT = "direct"
 
@@ -181,6 +183,38 @@ def targets_table(medians: Medians) -> str:
     return table(["target", "limit", "reached", ""], rows)
 
 
+def features_table(result: dict[str, Any]) -> str:
+    """What a gateway with one more feature, or one less, takes more than the one of its round."""
+    own = {one["round"]: one["figures"] for one in result["rounds"] if one["server"] == MEASURED}
+    rows = []
+    for name, told in result.get("features", {}).items():
+        found = [one for one in result["rounds"] if one["server"] == name and one["round"] in own]
+        cells = []
+        for figure in COSTS:
+            more = [
+                one["figures"][figure] - own[one["round"]][figure]
+                for one in found
+                if figure in one["figures"] and figure in own[one["round"]]
+            ]
+            cells.append(with_spread(more))
+        rows.append([told, *cells])
+    return table(["", *(f"{FIGURES[figure]}, more" for figure in COSTS)], rows)
+
+
+def with_spread(values: Sequence[float]) -> str:
+    """The median with its sign and, of several, the least and the most."""
+    if not values:
+        return "–"
+    middle = signed(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({signed(min(values))} to {signed(max(values))})"
+
+
+def signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'}{rounded(abs(value))}"
+
+
 def figures_table(medians: Medians, titles: dict[str, str]) -> str:
     names = [name for name in titles if name in medians]
     rows = [
@@ -191,9 +225,16 @@ def figures_table(medians: Medians, titles: dict[str, str]) -> str:
     return table(["", *(titles[name] for name in names)], rows)
 
 
+def titles_of(result: dict[str, Any]) -> dict[str, str]:
+    """The servers that stand beside each other; features have a table of their own."""
+    features = result.get("features", {})
+    return {name: title for name, title in result["titles"].items() if name not in features}
+
+
 def summary(result: dict[str, Any]) -> str:
     """What is printed after a run."""
-    medians, titles = medians_of(result["rounds"]), result["titles"]
+    medians, titles = medians_of(result["rounds"]), titles_of(result)
+    missing = result["missing"].items()
     parts = [
         "How many times better this gateway is:",
         ratios_table(medians, titles),
@@ -201,7 +242,8 @@ def summary(result: dict[str, Any]) -> str:
         targets_table(medians),
         "Figures:",
         figures_table(medians, titles),
-        *(f"Not measured: {titles[name]}: {why}." for name, why in result["missing"].items()),
+        *(["What each feature costs:", features_table(result)] if result.get("features") else []),
+        *(f"Not measured: {result['titles'][name]}: {why}." for name, why in missing),
         *doubts(result, medians),
     ]
     return "\n\n".join(parts)
@@ -235,14 +277,16 @@ def doubts(result: dict[str, Any], medians: Medians) -> list[str]:
 
 def page(result: dict[str, Any]) -> str:
     """docs/benchmarks.md."""
-    medians, titles = medians_of(result["rounds"]), result["titles"]
+    medians, titles = medians_of(result["rounds"]), titles_of(result)
     rounds = 1 + max(one["round"] for one in result["rounds"])
     does = "\n".join(
         f"- {titles[name]} ({result['versions'].get(name) or 'from this checkout'}): {text}"
         for name, text in result["does"].items()
-        if name in medians
+        if name in medians and name in titles
     )
-    missing = "\n".join(f"- {titles[name]}: {why}" for name, why in result["missing"].items())
+    missing = "\n".join(
+        f"- {result['titles'][name]}: {why}" for name, why in result["missing"].items()
+    )
     notes = "\n".join(f"- {line}" for line in doubts(result, medians))
     sections = [
         "# Benchmarks",
@@ -259,6 +303,11 @@ def page(result: dict[str, Any]) -> str:
         "says why.",
         "## Figures",
         figures_table(medians, titles),
+        *(
+            ["## What each feature costs", features_table(result), FEATURES.strip()]
+            if result.get("features")
+            else []
+        ),
         "## What each does for a request",
         does,
         *(["Not measured:", missing] if missing else []),
@@ -269,13 +318,21 @@ def page(result: dict[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+FEATURES = """
+Each row is a gateway like the first one in the tables above but for what it names, measured beside
+that one in every round: the difference, and in brackets the least and the most of the rounds. What
+is smaller than that spread is not told apart from nothing.
+"""
+
 METHOD = """
 ## Method
 
 The server's whole process tree is pinned to one core; the mock upstream and the load generator,
 both of this project (`bench/`), share another. Each server runs with one worker as its own
-documents recommend for production. Rounds go through the servers in turn, every second one
-backwards, so that a slow minute of the machine does not fall on one of them alone.
+documents recommend for production, but for the rows that name more: those are all on the server's
+core, with PostgreSQL and Redis on the other; "on two cores" they run on both, beside the load, so
+that only CPU is told. Rounds go through the servers in turn, every second one backwards, so that a
+slow minute of the machine does not fall on one of them alone.
 
 - CPU is user and system time of the whole tree, from `/proc`, over the same window in which answers
   are counted.
@@ -288,7 +345,8 @@ backwards, so that a slow minute of the machine does not fall on one of them alo
   with a picture of 5 MB as base64, 4 clients. One client: each request waits for the last answer.
 - First answer: from the start of the command, its supervisor included, to the first byte of any
   answer.
-- Memory, streams held and TLS are measured in the first round alone.
+- Memory, streams held, TLS and all of LiteLLM, which takes longest, are measured in the first round
+  alone.
 - Memory: the largest process, after the load above, with streams of a chunk a second open.
 - Image: a picture of 1 MB as base64, 4 clients. The gateway translates Workers AI's own form; the
   others pass OpenAI's on.

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench.mock_upstream import API_PATH
 from bench.processes import end as end_process
@@ -22,7 +22,8 @@ class Place:
 
     folder: Path
     mock_url: str
-    server_core: int
+    # A core, or several as taskset writes them: "0,1".
+    server_core: int | str
     load_core: int
     # The certificate of an upstream behind TLS, in a file.
     authority: Path | None = None
@@ -54,13 +55,17 @@ class Started(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Running:
+    """`beside` are the processes that serve with it; `names` are those that models have there."""
+
     started: Started
     base_url: str
     headers: tuple[str, ...] = ()
+    beside: tuple[int, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
-    def pid(self) -> int:
-        return self.started.pid
+    def pids(self) -> tuple[int, ...]:
+        return (self.started.pid, *self.beside)
 
     @property
     def chat_url(self) -> str:
@@ -73,15 +78,20 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`first_streams` is the number at which the search for the most streams begins. `is_brief`
-    leaves out what is the same for all rows of its kind: memory, streams held, large bodies, TLS.
+    """`first_streams` is the number at which the search for the most streams begins.
+
+    `extent` is what is measured: "all"; "some", which leaves out memory, streams held and TLS; or
+    "cpu" of requests and chunks. One `once` is not in the rounds after the first. A row with a
+    `feature` stands in a table of its own, which tells what that costs.
     """
 
     name: str
     title: str
     does: str
     first_streams: int
-    is_brief: bool = False
+    extent: Literal["all", "some", "cpu"] = "all"
+    once: bool = False
+    feature: str = ""
 
     def missing(self) -> str:
         """Why it cannot be run here; empty when it can."""

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import peers
-from bench.gateways import GATEWAY, TWO_WORKERS, VARIANTS
+from bench.features import FEATURES
+from bench.gateways import GATEWAY, ON_ALL_CORES, TWO_WORKERS
+from bench.hosts import THREE_HOSTS
 from bench.mock_upstream import API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
 from bench.processes import free_port
 from bench.server import ROOT, SHARED_KEY, Place, Running, Server, serving
@@ -253,7 +255,9 @@ class Portkey(Server):
 SERVERS: tuple[Server, ...] = (
     GATEWAY,
     Portkey("portkey", "Portkey", "no key check, no record", first_streams=200),
-    LiteLLM("litellm", "LiteLLM", "master key, no database, no record", first_streams=16),
+    LiteLLM(
+        "litellm", "LiteLLM", "master key, no database, no record", first_streams=16, once=True
+    ),
     Worker(
         "worker",
         "single-file Worker in workerd",
@@ -262,8 +266,9 @@ SERVERS: tuple[Server, ...] = (
     ),
     BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
     Nginx("nginx", "nginx", "bytes only", first_streams=800),
-)  # Beside them in a full run.
-MORE: tuple[Server, ...] = (*VARIANTS, TWO_WORKERS)
+)
+# Beside them in a full run.
+MORE: tuple[Server, ...] = (TWO_WORKERS, THREE_HOSTS, *ON_ALL_CORES, *FEATURES)
 
 
 def machine() -> str:
