@@ -65,6 +65,7 @@ class Lifespan:
             await asyncio.to_thread(self.refresher.stop)
         if self.alerts is not None:
             await asyncio.to_thread(self.alerts.stop)
+        ledger.shares.close_all()
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
         await lanes.close()

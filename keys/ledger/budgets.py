@@ -14,13 +14,14 @@ concurrently is seen in one of the two, never in neither.
 
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from keys.ledger import reservations
-from keys.ledger.claims import Claim, Decision, Granted, Shortfall
+from keys.ledger.claims import Claim, Decision, Granted, Shared, Shortfall
 from keys.ledger.closed_days import ClosedDays
-from keys.ledger.spending import Spending, read_spending, scopes_of
+from keys.ledger.spending import ScopeName, Spending, read_spending, scopes_of
 from keys.ledger.transaction import GroupTransaction
 from keys.request_scopes import BudgetScope
 from keys.scopes import HolderKind, digest
@@ -70,16 +71,19 @@ def decide(
         if short is not None:
             continue
         held = claim
-        if claim.wishes:
+        if claim.shared_by:
+            requests = min(each.shareable(scope, claim) for scope, each in mine)
+            decisions[claim.id] = Shared(requests)
+            held = claim.times(requests)
+        elif claim.wishes:
             part = min(each.grantable(scope, claim) for scope, each in mine)
             decisions[claim.id] = Granted(part)
             held = claim.with_part_of_wish(part)
         for _, each in mine:
             each.add(held)
         reserved[held.id] = held
-    reservations.insert(
-        list(reserved.values()), transaction, writer=writer, expires_at=now + reservations.LEASE
-    )
+    reservations.insert(list(reserved.values()), transaction, writer=writer, now=now)
+    _note_shares_of_others(claims, decisions, transaction, writer=writer, now=now)
     return decisions, reserved
 
 
@@ -91,6 +95,33 @@ def _first_shortfall(
         if short is not None:
             return short
     return None
+
+
+def _note_shares_of_others(
+    claims: Sequence[Claim],
+    decisions: dict[uuid.UUID, Decision],
+    transaction: GroupTransaction,
+    *,
+    writer: uuid.UUID,
+    now: datetime,
+) -> None:
+    """Adds to shortfalls for how long other workers' shares of the budget last at most."""
+    short: dict[ScopeName, list[tuple[Claim, Shortfall]]] = {}
+    for claim in claims:
+        decision = decisions[claim.id]
+        if isinstance(decision, Shortfall) and not claim.shared_by:
+            short.setdefault(decision.scope.counted_as, []).append((claim, decision))
+    if not short:
+        return
+    scopes = [found[0][1].scope for found in short.values()]
+    shares = reservations.shares_of_others(scopes, transaction, writer=writer, now=now)
+    for found, lasting in zip(short.values(), shares, strict=True):
+        for claim, shortfall in found:
+            counts = shortfall.budget.subject.counts
+            ends = [end for model, end in lasting.items() if counts(model)]
+            if ends:
+                left_s = (max(ends) - now).total_seconds()
+                decisions[claim.id] = replace(shortfall, shared_for_s=left_s)
 
 
 def _lock_of(scope: BudgetScope) -> int:

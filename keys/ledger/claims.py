@@ -12,6 +12,10 @@ from keys.limit_texts import amount_text, kind_text
 from keys.request_scopes import BudgetScope
 
 MILLION: Final = 1_000_000
+# For how long a share of budgets is taken from (`shares.py`).
+SHARE_LIFE_S: Final = 2.0
+# Within what time after that its worker gives back what is left of it.
+SHARE_ENDS_WITHIN_S: Final = 0.5
 # The highest amount of one request, far above any cost, so that sums fit into 64 bits.
 _HIGHEST: Final = 10**15
 
@@ -31,6 +35,14 @@ class Amounts(NamedTuple):
             self.requests + other.requests,
             self.tokens + other.tokens,
         )
+
+    def minus(self, other: "Amounts") -> "Amounts | None":
+        """What is left; None where that is not enough."""
+        usd, neurons = self.usd - other.usd, self.neurons - other.neurons
+        requests, tokens = self.requests - other.requests, self.tokens - other.tokens
+        if usd < 0 or neurons < 0 or requests < 0 or tokens < 0:
+            return None
+        return Amounts(usd, neurons, requests, tokens)
 
 
 PLACE_OF: Final[dict[What, int]] = {"usd": 0, "neurons": 1, "requests": 2, "tokens": 3}
@@ -60,6 +72,10 @@ class Claim:
     model: str = ""
     team_id: int | None = None
     user: str = ""
+    # How many requests the amounts are for.
+    requests: int = 1
+    # Not of one request, but for a share (`shares.py`) of at most so many like it.
+    shared_by: int = 0
     # Of each thing that budgets count, at its place of PLACE_OF; None for an unknown cost.
     needed: tuple[int | None, int | None, int, int] = field(init=False)
 
@@ -68,7 +84,7 @@ class Claim:
         self.needed = (
             usd if usd is None or 0 <= usd <= _HIGHEST else _fit(usd),
             neurons if neurons is None or 0 <= neurons <= _HIGHEST else _fit(neurons),
-            1,
+            self.requests,
             tokens if 0 <= tokens <= _HIGHEST else _fit(tokens),
         )
 
@@ -99,6 +115,17 @@ class Claim:
             wished_tokens=None,
         )
 
+    def times(self, requests: int) -> "Claim":
+        """The claim of a share for so many requests, each with the amounts of this one."""
+        usd, neurons, tokens = self.cost_nano_usd, self.neurons_micro, self.tokens
+        return replace(
+            self,
+            cost_nano_usd=None if usd is None else usd * requests,
+            neurons_micro=None if neurons is None else neurons * requests,
+            tokens=tokens * requests,
+            requests=requests,
+        )
+
     def _part(self, what: What, millionths: int) -> int | None:
         amount, wished = self.amount(what), self.wished(what)
         if amount is None or wished is None or wished <= amount:
@@ -124,6 +151,13 @@ class Granted:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A share is reserved, for so many requests."""
+
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shortfall:
     """Which budget had too little left for a claim."""
 
@@ -131,6 +165,14 @@ class Shortfall:
     budget: HeldLimit
     left: int
     asked: int | None
+    # Other workers hold shares of it, for so long at most.
+    shared_for_s: float = 0.0
+
+    def counts(self, claim: Claim) -> bool:
+        """Whether what a claim reserved counts against the budget."""
+        return self.budget.subject.counts(claim.model) and any(
+            scope.counted_as == self.scope.counted_as for scope in claim.scopes
+        )
 
     def error(self, day: date) -> BudgetUsedUp:
         what, name = self.budget.subject.what, self.budget.subject.window
@@ -148,4 +190,4 @@ class Shortfall:
 
 
 # None: exactly what the claim asked for is reserved.
-Decision = Shortfall | Granted | None
+Decision = Shortfall | Granted | Shared | None

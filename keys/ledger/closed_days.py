@@ -49,6 +49,11 @@ class Source:
     # Whether what named persons used of it is left out.
     is_of_nobody: bool = False
 
+    @property
+    def of_reservations(self) -> str:
+        """Which reservations are the scope's, with `values`."""
+        return f"{self.whose} AND \"user\" = ''" if self.is_of_nobody else self.whose
+
     def sums(self, by_model: bool, beside: str = "", *, ends: bool = False) -> str:
         """A statement for sums by day, and by model if asked. `beside` are further rows of the same
         columns; with `ends` they are those before a day."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from keys.ledger import account_totals, budgets, month_totals, reservations
 from keys.ledger import rows as ledger_rows
+from keys.ledger.claims import Amounts
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.connection import LedgerConnection
 from keys.ledger.leases import Leases
@@ -20,6 +21,7 @@ from keys.ledger.waiting import Waiting
 from keys.ledger.windows import utc_day
 
 LAST_USED_EVERY_S: Final = 60.0
+NOTHING: Final = Amounts()
 
 
 class GroupWriter:
@@ -45,6 +47,8 @@ class GroupWriter:
         durable: list[Waiting] = []
         claims: list[Waiting] = []
         released: list[uuid.UUID] = []
+        unshared: dict[uuid.UUID, Amounts] = {}
+        ended: list[uuid.UUID] = []
         for waiting in group:
             if waiting.is_durable:
                 durable.append(waiting)
@@ -52,6 +56,11 @@ class GroupWriter:
                 claims.append(waiting)
             if waiting.released is not None:
                 released.append(waiting.released)
+            if waiting.unshared is not None:
+                share, amounts = waiting.unshared
+                unshared[share] = amounts.plus(unshared.get(share, NOTHING))
+                if waiting.ends_share:
+                    ended.append(share)
         if not (durable or claims or released):
             return
         django = self._connection.prepare()
@@ -65,6 +74,10 @@ class GroupWriter:
                     return
                 used = self._write_rows(durable, transaction)
             # Release first, so that claims of this group can use what is free again.
+            if unshared:
+                reservations.take_out(unshared, transaction)
+            if ended:
+                reservations.end_shares(ended, transaction)
             if released:
                 reservations.release(released, transaction)
             if claims:
@@ -113,7 +126,7 @@ class GroupWriter:
         )
         for waiting, claim in zip(group, claims, strict=True):
             waiting.decision = decisions[claim.id]
-            waiting.claim = held.get(claim.id, claim)
+            waiting.held = held.get(claim.id)
 
     def _touch_keys(self, rows: list[LedgerRow], transaction: GroupTransaction) -> dict[int, float]:
         """Updates `last_used_at`, at most once a minute for a key and without a new revision."""

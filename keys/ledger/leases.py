@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from keys.ledger import reservations
-from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.claims import Claim
 from keys.ledger.mark import WriterMark
 from keys.ledger.transaction import GroupTransaction
 from keys.ledger.waiting import Waiting
@@ -58,8 +58,8 @@ class Leases:
             self.extend_at = time.monotonic() + reservations.HEARTBEAT_S
         self.note_reachable()
         for waiting in group:
-            if waiting.claim is not None and not isinstance(waiting.decision, Shortfall):
-                self._held[waiting.claim.id] = waiting.claim
+            if waiting.held is not None:
+                self._held[waiting.held.id] = waiting.held
             if waiting.released is not None:
                 self._held.pop(waiting.released, None)
 

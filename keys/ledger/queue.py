@@ -59,10 +59,12 @@ class LedgerQueue:
                 self._claims.pop(waiting.released, None)
             self._arrived.notify()
 
-    def put_claim(self, id: uuid.UUID, waiting: Waiting) -> None:
+    def put_claim(self, id: uuid.UUID, waiting: Waiting, *, wake: bool = True) -> None:
+        """Without `wake` it is written with the next group that something else asks for."""
         with self._arrived:
             self._claims[id] = waiting
-            self._arrived.notify()
+            if wake:
+                self._arrived.notify()
 
     def release(self, reservation: uuid.UUID) -> None:
         """Release what a claim reserved, or remove the claim if it is not decided yet."""

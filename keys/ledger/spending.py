@@ -20,6 +20,9 @@ ANY_MODEL: Final = "*"
 # A request that wishes more than it needs is granted at most one part in this many of what a budget
 # has left, so that concurrent requests find room as well.
 WISH_SHARE: Final = 8
+# A share for several requests takes at most one part in so many, and is for no fewer than these.
+SHARED_PART: Final = 32
+FEWEST_SHARED: Final = 4
 
 
 class _Room:
@@ -66,6 +69,8 @@ class Spending:
                 # Estimates are usually far above the use, and a key with a limit below the usual
                 # max_tokens could otherwise never be used.
                 asked = max(1, min(claim.needed[3], room.budget.amount))
+            if claim.shared_by and asked is not None:
+                asked *= SHARED_PART * FEWEST_SHARED
             if (asked is None and room.left <= 0) or (asked and asked > room.left):
                 return Shortfall(scope, room.budget, room.left, asked)
         return None
@@ -82,6 +87,17 @@ class Spending:
                 more = min(wished, max(needed, room.left // WISH_SHARE)) - needed
                 part = min(part, more * MILLION // (wished - needed))
         return part
+
+    def shareable(self, scope: BudgetScope, claim: Claim) -> int:
+        """For how many requests a share is reserved, with the claim's amounts each. For one that
+        does not fall short.
+        """
+        requests = claim.shared_by
+        for room in self._rooms_for(scope, claim):
+            asked = claim.needed[room.place]
+            if asked:
+                requests = min(requests, room.left // (SHARED_PART * asked))
+        return requests
 
     def add(self, held: Claim) -> None:
         by_model, added = self.days.setdefault(held.day, {}), held.set_aside
@@ -147,10 +163,8 @@ def read_spending(
         known, first = closed.read(scope, first, first_claimed, transaction)
         spent[name] = Spending(known)
         source = source_of(scope)
-        model, whose, whom = _BY_MODEL[scope.is_on_some_models], source.whose, source.values
-        if source.is_of_nobody:
-            whose += " AND \"user\" = ''"
-        reserved = _RESERVED.format(model=model, whose=whose)
+        model, whom = _BY_MODEL[scope.is_on_some_models], source.values
+        reserved = _RESERVED.format(model=model, whose=source.of_reservations)
         day = transaction.day(first)
         values = (*source.values_with(day), *whom, day, moment)
         questions.append((source.sums(scope.is_on_some_models, reserved), values))

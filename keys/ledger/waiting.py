@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from keys.ledger.claims import Claim, Decision
+from keys.ledger.claims import Amounts, Claim, Decision
 from keys.ledger.rows import LedgerRow
 from keys.ledger.totals import Names, Place
 
@@ -25,7 +25,12 @@ class Waiting:
     values: tuple[Any, ...] | None = None
     claim: Claim | None = None
     decision: Decision = None
+    # The claim as it was reserved.
+    held: Claim | None = None
     released: uuid.UUID | None = None
+    # What leaves a share (`shares.py`), by its id; and whether nobody takes from it any more.
+    unshared: tuple[uuid.UUID, Amounts] | None = None
+    ends_share: bool = False
     refusals: Refusals | None = None
     # An earlier try had an unknown outcome.
     tried: bool = False
@@ -36,8 +41,8 @@ class Waiting:
 
         Reservations need neither. They survive the end of a process, and a crash of the machine
         ends their requests as well, so a request with a budget waits for the disk once and not
-        twice. Reserving or releasing is idempotent."""
-        return self.values is not None or self.refusals is not None
+        twice. Reserving or releasing is idempotent; to take something out of a share is not."""
+        return self.values is not None or self.unshared is not None or self.refusals is not None
 
 
 Told = list[tuple["asyncio.Future[Any]", Decision]]

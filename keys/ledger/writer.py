@@ -33,11 +33,15 @@ from keys.ledger.leases import Leases
 from keys.ledger.mark import WriterMark
 from keys.ledger.queue import LedgerQueue
 from keys.ledger.rows import LedgerRow
+from keys.ledger.shares import Part, Shares
 from keys.ledger.totals import Names, Place
 from keys.ledger.waiting import Waiting, resolve_futures
 from storage.words import engine_words, public_words
 
 logger = logging.getLogger(__name__)
+
+# What a request has reserved of budgets: by itself, or as a part of a share.
+Held = uuid.UUID | Part | None
 
 
 class LedgerWriter:
@@ -57,6 +61,7 @@ class LedgerWriter:
             full_rows=queue_rows or settings.LEDGER_QUEUE_ROWS,
             group_rows=group_rows or settings.LEDGER_GROUP_ROWS,
         )
+        self._shares = Shares(self._queue)
         self._mark = WriterMark()
         self._connection = LedgerConnection(self._mark)
         self._leases = Leases(self._mark, clock)
@@ -92,23 +97,35 @@ class LedgerWriter:
         self,
         row: LedgerRow,
         loop: asyncio.AbstractEventLoop,
-        reservation: uuid.UUID | None = None,
+        held: Held = None,
     ) -> "asyncio.Future[None]":
         """Queue a row. The future resolves on `loop`, the running one, after the commit, which also
-        releases `reservation`."""
+        releases what the request held."""
         future: asyncio.Future[None] = loop.create_future()
-        self._queue.put(Waiting(future, row=row, released=reservation))
+        self._put_row(Waiting(future, row=row), held)
         return future
 
-    def put_nowait(self, row: LedgerRow, reservation: uuid.UUID | None = None) -> None:
+    def put_nowait(self, row: LedgerRow, held: Held = None) -> None:
         """Queue a row that nobody waits for. Needs no event loop."""
-        self._queue.put(Waiting(row=row, released=reservation))
+        self._put_row(Waiting(row=row), held)
+
+    def _put_row(self, waiting: Waiting, held: Held) -> None:
+        if isinstance(held, Part):
+            self._shares.settle(held, waiting)
+        else:
+            waiting.released = held
+        self._queue.put(waiting)
 
     def written(self) -> "asyncio.Future[None]":
         """Resolves when every row that is queued now is committed."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put(Waiting(future))
         return future
+
+    @property
+    def shares(self) -> Shares:
+        """For requests that need not claim what they use."""
+        return self._shares
 
     def claim(self, claim: Claim) -> "asyncio.Future[Decision]":
         """Queue a claim. The future resolves to None once exactly the claim is reserved, to a
@@ -118,9 +135,12 @@ class LedgerWriter:
         self._queue.put_claim(claim.id, Waiting(future, claim=claim))
         return future
 
-    def release(self, reservation: uuid.UUID) -> None:
-        """Release what a claim reserved, if anything."""
-        self._queue.release(reservation)
+    def release(self, held: uuid.UUID | Part) -> None:
+        """Release what a request holds that leaves no row, if anything."""
+        if isinstance(held, Part):
+            self._shares.give_back(held)
+        else:
+            self._queue.release(held)
 
     def count_refusal(self, place: Place, names: Names, kind: str) -> None:
         """`kind` is one of `totals.REFUSED`. Nobody waits for it. Memory is bounded by the number
@@ -255,9 +275,12 @@ class LedgerWriter:
     def _refuse(self, waiting: Waiting, error: Exception) -> None:
         request_id = waiting.row.request_id if waiting.row else ""
         self._queue.rows_done(waiting.row is not None)
-        if waiting.row is not None and waiting.released is not None:
+        if waiting.row is not None:
             # Still release what the request had reserved.
-            self.release(waiting.released)
+            if waiting.released is not None:
+                self._queue.release(waiting.released)
+            if waiting.unshared is not None:
+                self._queue.put(Waiting(unshared=waiting.unshared))
         self._last_error = type(error).__name__
         logger.error("The ledger cannot store the row of %s: %s", request_id, engine_words(error))
         resolve_futures([waiting], lambda: RowRefused("The request's row cannot be stored."))

@@ -14,17 +14,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from django.conf import settings
-
 from keys import errors
 from keys.access.key_record import KeyRecord
 from keys.ledger.captured import Capture
-from keys.ledger.claims import MILLION, Claim, Decision, Shortfall
+from keys.ledger.claims import (
+    MILLION,
+    Amounts,
+    Claim,
+    Granted,
+    Shortfall,
+)
 from keys.ledger.rows import LedgerRow, fit_text
 from keys.ledger.totals import CLIENT_GONE_STATUS
 from keys.ledger.windows import utc_day
-from keys.ledger.writer import LedgerWriter
+from keys.ledger.writer import Held, LedgerWriter
 from keys.limits import budget_refusals
+from keys.limits.claiming import claimed
 from keys.limits.counters import Counters, Denial, Hold
 from keys.limits.headers import ratelimit_headers
 from keys.limits.refusals import REFUSED_COLUMNS, limit_reached, place_of
@@ -130,7 +135,7 @@ class Ticket:
         self._later: Hold | None = None
         self._counters = counters
         self._ledger = ledger
-        self._reservation: uuid.UUID | None = None
+        self._reservation: Held = None
         # Whose budgets this person meets with this model, once somebody has asked.
         self._met: tuple[str, str, tuple[BudgetScope, ...]] = ("", "", ())
         self._settled = False
@@ -189,13 +194,26 @@ class Ticket:
         budgets = self.budgets(model)
         if not budgets:
             return MILLION
+        day = utc_day(self.started_at)
+        if cost_nano_usd is not None and neurons_micro is not None:
+            amounts = Amounts(
+                cost_nano_usd if wished_cost_nano_usd is None else wished_cost_nano_usd,
+                neurons_micro if wished_neurons_micro is None else wished_neurons_micro,
+                1,
+                tokens if wished_tokens is None else wished_tokens,
+            )
+            shares = self._ledger.shares
+            part = shares.take(self._loop, self.key, model, self._person, day, amounts)
+            if part is not None:
+                self._reservation = part
+                return MILLION
         claim = Claim(
             # Not a secret. `uuid4` makes a system call, which gives the GIL to the ledger's thread.
             id=uuid.UUID(int=random.getrandbits(128)),
             scopes=budgets,
             key_id=self.key.id,
             owner_id=self.key.owner_id,
-            day=utc_day(self.started_at),
+            day=day,
             cost_nano_usd=cost_nano_usd,
             neurons_micro=neurons_micro,
             tokens=tokens,
@@ -242,16 +260,11 @@ class Ticket:
     async def _claimed(self, claim: Claim, *, again: bool) -> int:
         # Set before the decision: a request that is cancelled meanwhile releases it.
         self._reservation = claim.id
-        decided = self._ledger.claim(claim)
-        limit_s = settings.BUDGET_TIMEOUT
-        timer = self._loop.call_later(limit_s, _give_up, decided, limit_s)
         try:
-            decision = await decided
+            decision = await claimed(claim, self.key, self._ledger)
         except (errors.LedgerUnavailable, errors.RowRefused):
             self.withdraw()
             raise
-        finally:
-            timer.cancel()
         if isinstance(decision, Shortfall):
             if again:
                 self._reservation = None
@@ -260,7 +273,7 @@ class Ticket:
                 self._count_refusal(f"refused_{decision.budget.subject.what}")
                 budget_refusals.note(decision, claim.day)
             raise decision.error(claim.day)
-        return MILLION if decision is None else decision.millionths
+        return decision.millionths if isinstance(decision, Granted) else MILLION
 
     def _count_refusal(self, kind: str) -> None:
         place, names = place_of(self.key, self.endpoint, self.model, self.started_at)
@@ -367,12 +380,3 @@ class Ticket:
             self.settle_nowait(outcome)
         else:
             self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
-
-
-def _give_up(decided: "asyncio.Future[Decision]", after_s: float) -> None:
-    if not decided.done():
-        decided.set_exception(
-            errors.LedgerUnavailable(
-                f"The database did not confirm a reservation within {after_s:g} s."
-            )
-        )

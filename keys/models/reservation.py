@@ -1,15 +1,25 @@
 """What running requests have reserved of budgets."""
 
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Self
 
 from django.db import models
 
 
+class ReservationQuerySet(models.QuerySet["Reservation"]):
+    def of_running_requests(self, now: datetime) -> Self:
+        """Without shares that may be taken from: which part of one is idle, its worker knows."""
+        is_no_share = models.Q(share_until=None) | models.Q(share_until__lte=now)
+        return self.filter(is_no_share, expires_at__gt=now)
+
+
 class Reservation(models.Model):
-    """The most that a running request may cost, until its row has the actual cost.
+    """The most that a running request may cost, until its row has the actual cost; or that of
+    several requests of a busy key, as its worker's share.
 
     Counts against budgets until its lease expires; a live worker extends the leases of its own
-    requests. There are only as many rows as running requests, so few indexes are needed.
+    requests. There are at most as many rows as running requests and busy keys, so few indexes are
+    needed.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -26,6 +36,10 @@ class Reservation(models.Model):
     team_id = models.BigIntegerField(null=True)
     user = models.CharField(max_length=200, db_default="")
     expires_at = models.DateTimeField()
+    # Of a share: until when more requests may take a part of it. Null in that of one request.
+    share_until = models.DateTimeField(null=True)
+
+    objects = ReservationQuerySet.as_manager()
 
     class Meta:
         indexes: ClassVar = [

@@ -109,7 +109,7 @@ def _use(
 
 def _running(now: datetime) -> dict[HolderKind, dict[Place, list[dict[str, Any]]]]:
     """Reservations by their holders. There are only as many as running requests."""
-    rows = Reservation.objects.filter(expires_at__gt=now).values(
+    rows = Reservation.objects.of_running_requests(now).values(
         *("key_id", "owner_id", "team_id", "user", "model", "day", "requests", "tokens"),
         usd=F("cost_nano_usd"),
         neurons=F("neurons_micro"),

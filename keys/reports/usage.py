@@ -101,7 +101,7 @@ def _usage(whose: Q, now: datetime | None) -> KeyUsage:
 def _reserved_and_used(whose: Q, now: datetime) -> tuple[QuerySet[Reservation], QuerySet[DayTotal]]:
     """Reservations and totals, to be read in this order: a request that settles in between is then
     counted twice, rather than not at all."""
-    running = Reservation.objects.filter(whose, expires_at__gt=now)
+    running = Reservation.objects.of_running_requests(now).filter(whose)
     return running, DayTotal.objects.filter(whose)
 
 

@@ -152,7 +152,7 @@ def ledger_context(now: datetime) -> dict[str, Any]:
     return {
         "problem": health.problem,
         "waiting": health.depth,
-        "reserved": Reservation.objects.filter(expires_at__gt=now).count(),
+        "reserved": Reservation.objects.of_running_requests(now).count(),
         "newest": RequestLog.objects.order_by("-started_at", "-id").first(),
         "pruned_before": PruneMark.current(),
     }

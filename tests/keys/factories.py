@@ -9,7 +9,10 @@ from django.contrib.auth import get_user_model
 
 from keys.access.key_record import KeyRecord
 from keys.ledger.claims import Claim, Shortfall
+from keys.ledger.queue import LedgerQueue
 from keys.ledger.rows import LedgerRow
+from keys.ledger.shares import Part, Shares
+from keys.ledger.writer import Held
 from keys.models import Key, RequestLog
 from keys.scopes import NO_LIMITS, Limits
 
@@ -75,6 +78,7 @@ class MemoryLedger:
         self.claims: list[Claim] = []
         self.released: list[uuid.UUID] = []
         self.refusals: list[str] = []
+        self.shares = Shares(LedgerQueue(full_rows=1, group_rows=1))
 
     def check_room(self) -> None:
         pass
@@ -83,15 +87,15 @@ class MemoryLedger:
         self,
         row: LedgerRow,
         loop: asyncio.AbstractEventLoop,
-        reservation: uuid.UUID | None = None,
+        held: Held = None,
     ) -> "asyncio.Future[None]":
-        self.put_nowait(row, reservation)
+        self.put_nowait(row, held)
         return self.written()
 
-    def put_nowait(self, row: LedgerRow, reservation: uuid.UUID | None = None) -> None:
+    def put_nowait(self, row: LedgerRow, held: Held = None) -> None:
         self.rows.append(row)
-        if reservation is not None:
-            self.released.append(reservation)
+        if held is not None:
+            self.release(held)
 
     def claim(self, claim: Claim) -> "asyncio.Future[Shortfall | None]":
         self.claims.append(claim)
@@ -99,8 +103,9 @@ class MemoryLedger:
         future.set_result(None)
         return future
 
-    def release(self, reservation: uuid.UUID) -> None:
-        self.released.append(reservation)
+    def release(self, held: uuid.UUID | Part) -> None:
+        assert isinstance(held, uuid.UUID), "there are no shares"
+        self.released.append(held)
 
     def count_refusal(self, place: Any, names: Any, kind: str) -> None:
         self.refusals.append(kind)

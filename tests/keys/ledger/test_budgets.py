@@ -353,6 +353,8 @@ def test_settling_is_once_however_often_it_is_cancelled(writers):
     async def main():
         key = record(Limits(daily_budget_nano_usd=100_000))
         await asyncio.gather(*(one(key) for _ in range(40)))
+        writer.shares.close_all()
+        await writer.written()
 
     run(main())
     assert DayTotal.objects.get().cost_nano_usd == 40 * 30

@@ -1,9 +1,11 @@
 """A gateway's worker without its HTTP, in a process of its own: admits, reserves and settles.
 
 Each line it reads is an order: `try LIMIT KEY COUNT` makes so many requests at once and answers how
-many passed; `settle` settles those; `ahead SECONDS` moves its clock; `lose COUNT` loses the answers
-to so many commits; `log TEXT` writes a row of a user called that, in JSON; `patience` answers how
-many milliseconds the server waits for the next statement of a group. At the end of input it stops.
+many passed; `settle` settles those; `spend KEY COUNT` makes eight at once, again and again, until a
+daily budget for so many is used up, and answers how many passed; `ahead SECONDS` moves its clock;
+`lose COUNT` loses the answers to so many commits; `log TEXT` writes a row of a user called that, in
+JSON; `patience` answers how many milliseconds the server waits for the next statement of a group.
+At the end of input it stops.
 """
 
 import asyncio
@@ -51,6 +53,8 @@ class Worker:
         elif order == "log":
             row = ledger_row("odd", user=json.loads(words[0]), started_at=time.time())
             await self.writer.put(row, asyncio.get_running_loop())
+        elif order == "spend":
+            return await self.spend(int(words[0]), int(words[1]))
         elif order == "patience":
             return await asyncio.to_thread(patience_ms)
         else:
@@ -76,6 +80,21 @@ class Worker:
         tickets = await asyncio.gather(*(self.request(key) for _ in range(count)))
         self.tickets = [ticket for ticket in tickets if ticket is not None]
 
+    async def spend(self, key_id: int, count: int) -> int:
+        from keys.scopes import Limits
+        from tests.keys.factories import record
+
+        key = record(Limits(daily_budget_nano_usd=count * 100), id=key_id)
+
+        async def until_refused() -> int:
+            passed = 0
+            while (ticket := await self.request(key)) is not None:
+                await ticket.settle(outcome(100))
+                passed += 1
+            return passed
+
+        return sum(await asyncio.gather(*(until_refused() for _ in range(8))))
+
     async def request(self, key: Any) -> Any:
         from keys import errors
         from keys.limits.admission import admit
@@ -97,12 +116,19 @@ class Worker:
         return ticket
 
     async def settle(self) -> None:
-        from keys.limits.ticket import Outcome
+        await asyncio.gather(*(ticket.settle(outcome(60)) for ticket in self.tickets))
 
-        outcome = Outcome(
-            status=200, end_reason="complete", cost_nano_usd=60, neurons_micro=60, prompt_tokens=60
-        )
-        await asyncio.gather(*(ticket.settle(outcome) for ticket in self.tickets))
+
+def outcome(used: int) -> Any:
+    from keys.limits.ticket import Outcome
+
+    return Outcome(
+        status=200,
+        end_reason="complete",
+        cost_nano_usd=used,
+        neurons_micro=used,
+        prompt_tokens=used,
+    )
 
 
 def patience_ms() -> int:

@@ -89,6 +89,17 @@ def test_of_fifty_at_once_over_three_workers_seven_pass(servers, workers, limit)
     assert servers.query(f"SELECT count(*) FROM keys_reservation {where}") == [(0,)]
 
 
+def test_busy_keys_spend_a_budget_to_the_last_request_over_three_workers(servers, workers):
+    for worker in workers:
+        worker.order("spend 400 1000")
+    passed = [worker.answer() for worker in workers]
+    assert sum(passed) == 1000, passed
+    where = "WHERE key_id = 400"
+    spent = f"SELECT sum(cost_nano_usd), sum(requests) FROM keys_daytotal {where}"
+    assert servers.query(spent) == [(1000 * 100, 1000)]
+    assert servers.query(f"SELECT count(*) FROM keys_reservation {where}") == [(0,)]
+
+
 def test_a_worker_killed_with_reservations_frees_them_when_their_lease_ends(servers, workers):
     survivor, _, victim = workers
     assert victim.obey("try total_budget_nano_usd 200 10") == 7
