@@ -62,6 +62,12 @@ def cheap_hashes() -> None:
     ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_budgets() -> None:
+    """Hundreds of claims at once take a busy machine longer than a request should wait for one."""
+    settings.BUDGET_TIMEOUT = 60
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """A file for the tests' own database: SQLite in memory has neither WAL nor real locks."""

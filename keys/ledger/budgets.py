@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Final
 
 from keys.ledger import reservations
-from keys.ledger.claims import Claim, Decision, Granted, Shared, Shortfall
+from keys.ledger.claims import PLACE_OF, Claim, Decision, Granted, Shared, Shortfall
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.spending import ScopeName, Spending, read_spending, scopes_of
 from keys.ledger.transaction import GroupTransaction
@@ -83,7 +83,7 @@ def decide(
             each.add(held)
         reserved[held.id] = held
     reservations.insert(list(reserved.values()), transaction, writer=writer, now=now)
-    _note_shares_of_others(claims, decisions, transaction, writer=writer, now=now)
+    _note_shares(claims, decisions, transaction, now=now)
     return decisions, reserved
 
 
@@ -97,15 +97,14 @@ def _first_shortfall(
     return None
 
 
-def _note_shares_of_others(
+def _note_shares(
     claims: Sequence[Claim],
     decisions: dict[uuid.UUID, Decision],
     transaction: GroupTransaction,
     *,
-    writer: uuid.UUID,
     now: datetime,
 ) -> None:
-    """Adds to shortfalls for how long other workers' shares of the budget last at most."""
+    """Adds to shortfalls what all workers hold of the budget in shares."""
     short: dict[ScopeName, list[tuple[Claim, Shortfall]]] = {}
     for claim in claims:
         decision = decisions[claim.id]
@@ -114,14 +113,17 @@ def _note_shares_of_others(
     if not short:
         return
     scopes = [found[0][1].scope for found in short.values()]
-    shares = reservations.shares_of_others(scopes, transaction, writer=writer, now=now)
+    shares = reservations.shares_of(scopes, transaction, now=now)
     for found, lasting in zip(short.values(), shares, strict=True):
         for claim, shortfall in found:
-            counts = shortfall.budget.subject.counts
-            ends = [end for model, end in lasting.items() if counts(model)]
-            if ends:
-                left_s = (max(ends) - now).total_seconds()
-                decisions[claim.id] = replace(shortfall, shared_for_s=left_s)
+            subject = shortfall.budget.subject
+            counted = [each for model, each in lasting.items() if subject.counts(model)]
+            if counted:
+                decisions[claim.id] = replace(
+                    shortfall,
+                    shared=sum(amounts[PLACE_OF[subject.what]] for _, amounts in counted),
+                    shared_for_s=(max(end for end, _ in counted) - now).total_seconds(),
+                )
 
 
 def _lock_of(scope: BudgetScope) -> int:

@@ -165,8 +165,14 @@ class Shortfall:
     budget: HeldLimit
     left: int
     asked: int | None
-    # Other workers hold shares of it, for so long at most.
+    # What all workers hold of it in shares, for so long at most.
+    shared: int = 0
     shared_for_s: float = 0.0
+
+    @property
+    def lacks(self) -> int:
+        """What would have to be left in addition."""
+        return (1 if self.asked is None else self.asked) - self.left
 
     def counts(self, claim: Claim) -> bool:
         """Whether what a claim reserved counts against the budget."""

@@ -30,8 +30,9 @@ _RESERVATIONS: Final = Insert(
 )
 
 _SHARES: Final = """
-    SELECT model, MAX(share_until) FROM keys_reservation
-    WHERE {whose} AND writer <> ? AND share_until > ? GROUP BY model
+    SELECT model, MAX(share_until), SUM(cost_nano_usd), SUM(neurons_micro), SUM(requests),
+    SUM(tokens) FROM keys_reservation
+    WHERE {whose} AND share_until > ? GROUP BY model
 """
 
 
@@ -63,23 +64,22 @@ def release(ids: Collection[uuid.UUID], transaction: GroupTransaction) -> None:
     )
 
 
-def shares_of_others(
-    scopes: Sequence[BudgetScope],
-    transaction: GroupTransaction,
-    *,
-    writer: uuid.UUID,
-    now: datetime,
-) -> list[dict[str, datetime]]:
-    """By when other writers have given back their shares of each scope, by model."""
+def shares_of(
+    scopes: Sequence[BudgetScope], transaction: GroupTransaction, *, now: datetime
+) -> list[dict[str, tuple[datetime, Amounts]]]:
+    """By when shares of each scope are given back, and what they hold, by model."""
     last = transaction.moment(now - SHARE_ENDS_WITHIN)
     questions: list[tuple[str, tuple[Any, ...]]] = []
     for scope in scopes:
         source = source_of(scope)
         sql = _SHARES.format(whose=source.of_reservations)
-        values = (*source.values, transaction.id(writer), last)
+        values = (*source.values, last)
         questions.append((sql, values))
     return [
-        {model: _moment(until) + SHARE_ENDS_WITHIN for model, until in rows}
+        {
+            model: (_moment(until) + SHARE_ENDS_WITHIN, Amounts(*map(int, amounts)))
+            for model, until, *amounts in rows
+        }
         for rows in transaction.select(questions)
     ]
 

@@ -23,7 +23,15 @@ from datetime import date
 from typing import Final
 
 from keys.access.key_record import KeyRecord
-from keys.ledger.claims import MILLION, SHARE_LIFE_S, Amounts, Claim, Decision, Shared, Shortfall
+from keys.ledger.claims import (
+    MILLION,
+    SHARE_LIFE_S,
+    Amounts,
+    Claim,
+    Decision,
+    Shared,
+    Shortfall,
+)
 from keys.ledger.queue import LedgerQueue
 from keys.ledger.waiting import Waiting
 
@@ -35,6 +43,8 @@ FIRST_SIZE: Final = 8
 LARGEST_SIZE: Final = 256
 SOON_S: Final = 0.5
 MOST_KINDS: Final = 10_000
+# While shares of others are about to end, or this worker's are being given back.
+LOOK_EVERY_S: Final = 0.05
 
 # Whose requests share: the loop that they run on, the key, the model, and the person behind it.
 Kind = tuple[asyncio.AbstractEventLoop, int, str, str]
@@ -153,7 +163,8 @@ class Shares:
         """
         share = part.share
         share.running -= 1
-        if share.is_closed and not share.running:
+        if share.running == share.left.requests == 0:
+            self._end(share)
             waiting.released = share.claim.id
         else:
             waiting.unshared = share.claim.id, part.amounts
@@ -169,10 +180,13 @@ class Shares:
             share.running -= 1
             share.left = share.left.plus(part.amounts)
 
-    def make_room(self, loop: asyncio.AbstractEventLoop, short: Shortfall) -> bool:
-        """Close the shares whose idle room counts against a budget that is too short for a claim.
-        Returns whether there were any.
+    def make_room(self, loop: asyncio.AbstractEventLoop, short: Shortfall) -> float:
+        """Let a budget that is too short for a claim have what is idle in shares, if that can be
+        enough: those of this worker are closed, those of others end soon. Returns after how many
+        seconds to claim again; a negative number where it would be of no use.
         """
+        if short.shared < short.lacks:
+            return -1.0
         found = [
             demand.share
             for (of_loop, *_), demand in self._demands.items()
@@ -180,7 +194,7 @@ class Shares:
         ]
         for share in found:
             self._close(share)
-        return bool(found)
+        return 0.0 if found else min(short.shared_for_s, LOOK_EVERY_S)
 
     def close_all(self) -> None:
         """Give back what no request has taken, and make no more. For the end of the process."""
@@ -244,16 +258,20 @@ class Shares:
     def _close(self, share: Share) -> None:
         if share.is_closed:
             return
-        share.is_closed = True
-        if share.timer is not None:
-            share.timer.cancel()
-        if share.demand.share is share:
-            share.demand.share = None
+        self._end(share)
         if share.running:
             self._queue.put(Waiting(unshared=(share.claim.id, share.left), ends_share=True))
         else:
             self._queue.put(Waiting(released=share.claim.id))
         share.left = Amounts()
+
+    def _end(self, share: Share) -> None:
+        """Let nobody take from it any more."""
+        share.is_closed = True
+        if share.timer is not None:
+            share.timer.cancel()
+        if share.demand.share is share:
+            share.demand.share = None
 
     def _forget_idle(self) -> None:
         self._demands = {

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import Final
 
 from django.conf import settings
 
@@ -10,9 +9,6 @@ from keys import errors
 from keys.access.key_record import KeyRecord
 from keys.ledger.claims import SHARE_ENDS_WITHIN_S, SHARE_LIFE_S, Claim, Decision, Shortfall
 from keys.ledger.writer import LedgerWriter
-
-# While other workers' shares are about to end.
-LOOK_AT_SHARES_EVERY_S: Final = 0.1
 
 
 async def claimed(claim: Claim, key: KeyRecord, ledger: LedgerWriter) -> Decision:
@@ -43,12 +39,12 @@ async def _without_shares(
 ) -> Decision:
     give_up_at = time.monotonic() + SHARE_LIFE_S + SHARE_ENDS_WITHIN_S
     decision: Decision = short
-    while isinstance(decision, Shortfall):
-        if not ledger.shares.make_room(loop, decision):
-            left_s = min(decision.shared_for_s, give_up_at - time.monotonic())
-            if left_s <= 0:
-                break
-            await asyncio.sleep(min(left_s, LOOK_AT_SHARES_EVERY_S))
+    while isinstance(decision, Shortfall) and time.monotonic() < give_up_at:
+        wait_s = ledger.shares.make_room(loop, decision)
+        if wait_s < 0:
+            break
+        if wait_s:
+            await asyncio.sleep(wait_s)
         decision = await _decided(claim, loop, ledger)
     return decision
 

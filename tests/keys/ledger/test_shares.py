@@ -129,7 +129,7 @@ def test_a_key_that_is_not_busy_reserves_for_each_request(writers):
     writer = writers()
 
     async def main():
-        await spend(writer, budget(), BUSY_CLAIMS - 1)
+        await spend(writer, budget(), BUSY_CLAIMS - 2)
         ticket = await reserved(writer, budget())
         assert await Reservation.objects.acount() == 1
         ticket.settle_nowait(done())
@@ -238,6 +238,25 @@ def test_who_is_refused_for_what_runs_is_refused_in_time(writers):
         refused = await reserved(other, key, 1000 * COST - spent)
         assert isinstance(refused, errors.BudgetUsedUp)
         running.settle_nowait(done())
+
+    run(main())
+
+
+def test_who_asks_for_more_than_all_shares_hold_does_not_wait_and_closes_none(writers):
+    busy, other = writers(), writers()
+    key = budget(1000)
+
+    async def main():
+        running = await with_a_share(busy, key)
+        began = time.monotonic()
+        for writer in (busy, other):
+            refused = await reserved(writer, key, 1500 * COST)
+            assert isinstance(refused, errors.BudgetUsedUp)
+        assert time.monotonic() - began < SHARE_LIFE_S
+        another = await reserved(busy, key)
+        assert isinstance(another._reservation, Part)
+        for ticket in (running, another):
+            ticket.settle_nowait(done())
 
     run(main())
 
