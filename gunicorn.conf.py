@@ -11,13 +11,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
 import django
 from django.conf import settings
-from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from alerts import shared_moments
-from proxysite import freed_memory
+from proxysite import freed_memory, garbage, start_checks
 from proxysite.http import open_files
 
+garbage.rest()
 # Made before the workers are forked, so that they share it.
 assert shared_moments.shared_outage
 
@@ -59,11 +59,11 @@ logconfig_dict = settings.LOGGING
 
 
 def on_starting(server: object) -> None:
-    """Runs the system checks before any worker: errors stop the start, warnings are logged."""
+    """Runs the checks of settings before any worker: errors stop the start, warnings are logged."""
     open_files.raise_limit()
     freed_memory.keep()
     django.setup()
-    problems = run_checks()
+    problems = start_checks.run()
     for problem in problems:
         logging.getLogger("gateway.checks").warning("%s", " ".join(str(problem).split()))
     if any(problem.is_serious() for problem in problems):

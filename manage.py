@@ -11,6 +11,7 @@ from django.core.management import execute_from_command_line
 from django.db.utils import Error as DatabaseError
 from django.db.utils import IntegrityError
 
+from proxysite import garbage
 from storage.failure import in_one_line
 from storage.words import engine_words, is_outage
 
@@ -19,6 +20,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
+    garbage.rest()
     prepare_output()
     try:
         execute_from_command_line(sys.argv)

@@ -1,5 +1,4 @@
-"""The paths below `/api/`, with and without a slash at their ends. Imported with the first request
-that asks for a page, not at the start of a worker."""
+"""The paths below `/api/`, with and without a slash at their ends."""
 
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter

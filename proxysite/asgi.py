@@ -23,6 +23,7 @@ from proxysite.api_handler import ApiHandler, Send, api_path  # noqa: E402
 from proxysite.api_request import Receive  # noqa: E402
 from proxysite.lifespan import lifespan  # noqa: E402
 from proxysite.page_body import PageBodies  # noqa: E402
+from proxysite.pages import pages  # noqa: E402
 from proxysite.refusal_words import refusal_words  # noqa: E402
 from proxysite.request_id import request_id_for  # noqa: E402
 
@@ -119,6 +120,7 @@ async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> Non
         await send(message)
 
     try:
+        await pages.imported()
         with page_bodies.reading(scope, receive) as bounded:
             await site(scope, bounded, send_with_id)  # type: ignore[arg-type]
     except ApiError as error:

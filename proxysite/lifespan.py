@@ -1,7 +1,6 @@
 """What a worker starts before its first request and ends after its last."""
 
 import asyncio
-import gc
 import logging
 
 from django.conf import settings
@@ -11,14 +10,14 @@ from keys.ledger.writer import ledger
 from keys.limits.process_counters import process_counters
 from keys.sharing.process_lanes import lanes
 from openai_api.upstream import close_client
+from proxysite import garbage
 from proxysite.alert_watch import AlertWatch
+from proxysite.pages import pages
 from proxysite.refresher import Refresher
 from proxysite.telemetry import switch
 
 logger = logging.getLogger(__name__)
 
-# New objects between two collections of the youngest generation; Python's default is 700.
-COLLECT_AFTER = 50_000
 # Between two looks for answers that wait for their rows for too long.
 LEDGER_LOOK_S = 1.0
 
@@ -43,10 +42,8 @@ class Lifespan:
         self._look_at_ledger(loop)
         # A Redis that cannot be used is told in the log now, not by the first key with a limit.
         await process_counters.look()
-        # What exists now stays for good: scanning it in every collection would cost each request.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECT_AFTER)
+        garbage.collect_what_is_new()
+        pages.start(loop)
         if snapshot.current().is_empty:
             logger.warning(
                 "The model catalog is empty: run manage.py refresh_catalog when Workers AI answers."
@@ -66,6 +63,7 @@ class Lifespan:
         if self.alerts is not None:
             await asyncio.to_thread(self.alerts.stop)
         ledger.shares.close_all()
+        await asyncio.to_thread(pages.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
         await lanes.close()

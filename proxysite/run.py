@@ -22,12 +22,13 @@ from pathlib import Path
 import django
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import ERROR, run_checks
+from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.utils import Error
 
+from proxysite import garbage, start_checks
 from proxysite.setting_readers.env_file import read_settings_file
 from storage.failure import in_one_line
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
@@ -44,6 +45,7 @@ UPSTREAM_FILE = VAR_DIR / "upstream"
 
 
 def main() -> int:
+    garbage.rest()
     os.chdir(BASE_DIR)
     simulator = None
     try:
@@ -105,7 +107,7 @@ def check_settings() -> None:
         django.setup()
     except ImproperlyConfigured as error:
         raise Stop(str(error)) from None
-    for found in run_checks():
+    for found in start_checks.run():
         if found.level >= ERROR:
             raise Stop(found.msg)
         print(found.msg, file=sys.stderr)

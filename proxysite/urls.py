@@ -1,4 +1,7 @@
-"""The pages. `/v1` and health do not come here: see `asgi.py`."""
+"""The pages. `/v1` and health do not come here: see `asgi.py`.
+
+A worker imports this when it serves already (`pages.py`).
+"""
 
 from django.conf import settings
 from django.contrib import admin
@@ -14,8 +17,7 @@ handler500 = "proxysite.failure_pages.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", icon),
-    # By its name, so that it is imported when it is asked for.
-    path("api/", ("management_api.urls", None, None)),  # type: ignore[arg-type]
+    path("api/", include("management_api.urls")),
     path("", include("keys.member.urls")),
 ]
 
