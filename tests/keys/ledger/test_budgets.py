@@ -30,29 +30,9 @@ from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage, owner_usage
 from keys.scopes import Limits
 from tests.keys.factories import Clock, ledger_row, record
+from tests.keys.ledger.conftest import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-NOON = datetime(2027, 5, 10, 12, tzinfo=UTC).timestamp()
-
-
-@pytest.fixture
-def clock():
-    return Clock(NOON)
-
-
-@pytest.fixture
-def writers(clock):
-    made = []
-
-    def make(kind=LedgerWriter, **options):
-        made.append(kind(clock=clock, **options))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for writer in made:
-        writer.stop(5)
 
 
 async def enter(writer, key, now=NOON):

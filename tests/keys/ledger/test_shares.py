@@ -20,33 +20,13 @@ from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage
 from keys.scopes import Limits
-from tests.keys.factories import Clock, record
+from tests.keys.factories import record
+from tests.keys.ledger.conftest import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-NOON = datetime(2027, 5, 10, 12, tzinfo=UTC).timestamp()
 COST = 100
 # With room for so many requests of COST there is a share of any size.
 PLENTY = 10**9
-
-
-@pytest.fixture
-def clock():
-    return Clock(NOON)
-
-
-@pytest.fixture
-def writers(clock):
-    made = []
-
-    def make(kind=LedgerWriter):
-        made.append(kind(clock=clock))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for writer in made:
-        writer.stop(5)
 
 
 def run(coroutine):
