@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from asyncio import sleep
 
 from django.conf import settings
 
@@ -44,7 +45,7 @@ async def _without_shares(
         if wait_s < 0:
             break
         if wait_s:
-            await asyncio.sleep(wait_s)
+            await sleep(wait_s)
         decision = await _decided(claim, loop, ledger)
     return decision
 

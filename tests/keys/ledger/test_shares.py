@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError
@@ -10,10 +10,12 @@ from django.db.models import Sum
 
 from keys import errors
 from keys.held_limits import HeldLimit, Subject
+from keys.ledger import reservations, shares
 from keys.ledger.claims import SHARE_LIFE_S
 from keys.ledger.reservations import LEASE
 from keys.ledger.shares import BUSY_CLAIMS, Part
 from keys.ledger.writer import LedgerWriter
+from keys.limits import claiming
 from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
@@ -27,6 +29,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 COST = 100
 # With room for so many requests of COST there is a share of any size.
 PLENTY = 10**9
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch):
+    """A busy machine takes longer for few requests."""
+    monkeypatch.setattr(shares, "BUSY_S", 60.0)
+    monkeypatch.setattr(shares, "SHARE_LIFE_S", 30.0)
+
+
+@pytest.fixture
+def short_lives(monkeypatch):
+    """As in production, but that a busy machine has longer to give back what is left."""
+    monkeypatch.setattr(shares, "SHARE_LIFE_S", SHARE_LIFE_S)
+    monkeypatch.setattr(claiming, "SHARE_ENDS_WITHIN_S", 20.0)
+    monkeypatch.setattr(reservations, "SHARE_ENDS_WITHIN", timedelta(seconds=20))
+
+
+@pytest.fixture
+def nobody_waits(monkeypatch):
+    async def wait(seconds):
+        raise AssertionError(f"{seconds} s for other workers' shares")
+
+    monkeypatch.setattr(claiming, "sleep", wait)
 
 
 def run(coroutine):
@@ -74,7 +99,7 @@ async def with_a_share(writer, key, **how):
 
 async def nothing_reserved():
     """Until no reservation is left, which nothing but time brings."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while await Reservation.objects.aexists():
         assert time.monotonic() < until
         await asyncio.sleep(0.01)
@@ -92,7 +117,7 @@ def budget(units=PLENTY):
     return record(Limits(daily_budget_nano_usd=units * COST))
 
 
-def test_a_busy_key_asks_the_database_for_few_of_its_requests(writers):
+def test_a_busy_key_asks_the_database_for_few_of_its_requests(writers, short_lives):
     writer = writers()
 
     async def main():
@@ -130,6 +155,7 @@ def test_the_database_has_at_all_times_what_requests_may_use(writers):
             # Nothing is counted twice: what was reserved for the request is not any more.
             assert await asyncio.to_thread(used) == booked + cost
             assert await asyncio.to_thread(held_in_database) <= held
+        writer.shares.close_all()
         await nothing_reserved()
 
     run(main())
@@ -162,7 +188,7 @@ def test_a_budget_is_used_up_to_the_last_request_over_workers(writers, holder):
     assert used() == units * COST
 
 
-def test_what_another_worker_has_idle_is_waited_for(writers):
+def test_what_another_worker_has_idle_is_waited_for(writers, short_lives):
     busy, other = writers(), writers()
     key = budget(1000)
 
@@ -176,7 +202,7 @@ def test_what_another_worker_has_idle_is_waited_for(writers):
     run(main())
 
 
-def test_what_this_worker_has_idle_for_another_model_is_given_back_at_once(writers):
+def test_what_this_worker_has_idle_for_another_model_is_given_back_at_once(writers, nobody_waits):
     writer = writers()
     key = budget(1000)
 
@@ -184,25 +210,21 @@ def test_what_this_worker_has_idle_for_another_model_is_given_back_at_once(write
         ticket = await with_a_share(writer, key)
         await ticket.settle(done())
         spent = await asyncio.to_thread(used)
-        began = time.monotonic()
         ticket = await reserved(writer, key, 1000 * COST - spent, model="@cf/test/other")
-        assert time.monotonic() - began < SHARE_LIFE_S
         ticket.settle_nowait(done())
 
     run(main())
 
 
-def test_shares_for_models_that_do_not_count_are_nobodys_hindrance(writers):
+def test_shares_for_models_that_do_not_count_are_nobodys_hindrance(writers, nobody_waits):
     busy, other = writers(), writers()
     on_one_model = HeldLimit(Subject("key", 1, "usd", "day", ("@cf/test/other",)), 10 * COST)
     key = record(Limits(daily_budget_nano_usd=PLENTY * COST), more_limits=(on_one_model,))
 
     async def main():
         running = await with_a_share(busy, key)
-        began = time.monotonic()
         refused = await reserved(other, key, 11 * COST, model="@cf/test/other")
         assert isinstance(refused, errors.BudgetUsedUp)
-        assert time.monotonic() - began < SHARE_LIFE_S
         running.settle_nowait(done())
 
     run(main())
@@ -222,17 +244,15 @@ def test_who_is_refused_for_what_runs_is_refused_in_time(writers):
     run(main())
 
 
-def test_who_asks_for_more_than_all_shares_hold_does_not_wait_and_closes_none(writers):
+def test_who_asks_for_more_than_all_shares_hold_closes_none(writers, nobody_waits):
     busy, other = writers(), writers()
     key = budget(1000)
 
     async def main():
         running = await with_a_share(busy, key)
-        began = time.monotonic()
         for writer in (busy, other):
             refused = await reserved(writer, key, 1500 * COST)
             assert isinstance(refused, errors.BudgetUsedUp)
-        assert time.monotonic() - began < SHARE_LIFE_S
         another = await reserved(busy, key)
         assert isinstance(another._reservation, Part)
         for ticket in (running, another):
@@ -264,6 +284,7 @@ def test_a_new_day_has_shares_of_its_own(writers, clock):
         assert days == {"2027-05-10", "2027-05-11"}
         for each in (ticket, later):
             await each.settle(done())
+        writer.shares.close_all()
         await nothing_reserved()
 
     run(main())

@@ -20,6 +20,7 @@ class Engines:
             "DJANGO_SETTINGS_MODULE": "proxysite.settings",
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
+            "BUDGET_TIMEOUT": "60",
         }
 
     def manage(self, *words: str) -> "subprocess.CompletedProcess[str]":
