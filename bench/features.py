@@ -1,6 +1,7 @@
 """Rows that differ from the gateway's own in one feature each: what that costs.
 
-They have only CPU, of requests and of chunks, and stand beside the gateway of the same round.
+They have only CPU, of requests and where it may differ of chunks, and stand beside the gateway of
+the same round.
 """
 
 from typing import Any
@@ -26,24 +27,25 @@ SESSION = (
 )
 
 
-def feature(name: str, told: str, **different: Any) -> Gateway:
+def feature(name: str, told: str, *, touches_chunks: bool = False, **different: Any) -> Gateway:
     return Gateway(
         f"gateway-{name}",
         f"this gateway: {told}",
         f"as this gateway: {told}",
         first_streams=400,
-        extent="cpu",
+        extent="cpu" if touches_chunks else "requests",
         feature=told,
         **different,
     )
 
 
 FEATURES = (
-    feature("free", "a key without limits", key=()),
+    feature("free", "a key without limits", touches_chunks=True, key=()),
     feature("rates", "a key with rates and no budget", key=RATES),
     feature(
         "teams",
         "limits of a team, of everybody and on models too",
+        touches_chunks=True,
         key=(*ALL_LIMITS, *MODEL_LIMITS),
         commands=TEAM,
     ),
@@ -82,7 +84,13 @@ FEATURES = (
     feature(
         "traced",
         "traces and metrics for a collector",
+        touches_chunks=True,
         settings={"OTEL_EXPORTER_OTLP_ENDPOINT": "MOCK"},
     ),
-    feature("services", "PostgreSQL and Redis in place of SQLite", with_services=True),
+    feature(
+        "services",
+        "PostgreSQL and Redis in place of SQLite",
+        touches_chunks=True,
+        with_services=True,
+    ),
 )

@@ -1,12 +1,16 @@
 """This gateway, with other limits, services and settings in each row."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import version as package_version
+from pathlib import Path
 
 from bench import services
 from bench.mock_upstream import ACCOUNT_ID, API_TOKEN
@@ -20,6 +24,13 @@ BUDGETS = (
 )
 # Every limit that a key can have of itself, each too high to be reached.
 ALL_LIMITS = (*RATES, *BUDGETS, "--models", "@cf/*", "--endpoints", "chat,images")
+
+DATABASE = "gateway.sqlite3"
+SETTINGS = {
+    "ENV_FILE": os.devnull,
+    "SECRET_KEY": "only-for-the-benchmark-which-signs-nothing",
+    "HTTPS": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,8 @@ class Gateway(Server):
         with ExitStack() as stack:
             environment = self.environment(place)
             environment |= self.services(place, stack)
-            headers = (f"Authorization: Bearer {self.prepared(environment)}", *self.headers)
+            key = self.prepared(place, environment)
+            headers = (f"Authorization: Bearer {key}", *self.headers)
             started, url = stack.enter_context(self.one_gateway(place, environment))
             yield Running(started, url + "/v1", headers, names=self.names)
 
@@ -67,10 +79,8 @@ class Gateway(Server):
         return {
             **os.environ,
             **place.trusting,
-            "ENV_FILE": os.devnull,
-            "SECRET_KEY": "only-for-the-benchmark-which-signs-nothing",
-            "HTTPS": "off",
-            "DATABASE_URL": f"sqlite:///{place.folder / 'gateway.sqlite3'}",
+            **SETTINGS,
+            "DATABASE_URL": f"sqlite:///{place.folder / DATABASE}",
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
             "CLOUDFLARE_API_TOKEN": API_TOKEN,
             "CLOUDFLARE_API_BASE_URL": mock + "/client/v4",
@@ -87,9 +97,12 @@ class Gateway(Server):
             "REDIS_URL": stack.enter_context(services.redis(place.load_core)),
         }
 
-    def prepared(self, environment: dict[str, str]) -> str:
+    def prepared(self, place: Place, environment: dict[str, str]) -> str:
         """A key, once the database has all that it should."""
-        manage(environment, "migrate", "-v0")
+        if self.with_services:
+            manage(environment, "migrate", "-v0")
+        else:
+            (place.folder / DATABASE).write_bytes(empty_database())
         manage(environment, "refresh_catalog")
         words = ["issue_key", "bench", "--owner", "bench", *self.key]
         key = manage(environment, *words).strip().splitlines()[-1]
@@ -111,6 +124,19 @@ class Gateway(Server):
         environment = {**environment, "PORT": str(port)}
         with serving(place, command, url, environment=environment, folder=ROOT) as started:
             yield started, url
+
+
+@cache
+def empty_database() -> bytes:
+    """SQLite's file with all tables, made once for all rows."""
+    with tempfile.TemporaryDirectory(prefix="bench-database-") as name:
+        file = Path(name) / DATABASE
+        url = f"sqlite:///{file}"
+        manage({**os.environ, **SETTINGS, "DATABASE_URL": url}, "migrate", "-v0")
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return file.read_bytes()
 
 
 def manage(environment: dict[str, str], *words: str) -> str:

@@ -29,7 +29,7 @@ class Balanced(Gateway):
         with ExitStack() as stack:
             environment = self.environment(place) | self.services(place, stack)
             environment["FORWARDED_ALLOW_IPS"] = LOCAL
-            headers = (f"Authorization: Bearer {self.prepared(environment)}",)
+            headers = (f"Authorization: Bearer {self.prepared(place, environment)}",)
             gateways = [
                 stack.enter_context(self.one_gateway(place, environment)) for _ in range(HOSTS)
             ]

@@ -247,7 +247,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _readings(arguments: argparse.Namespace) -> dict[str, float]:
     readings = {"clock": time.monotonic(), "load": time.process_time()}
     if arguments.server_pid:
-        readings["server"] = cpu_s(*arguments.server_pid)
+        readings["server"] = cpu_s(*arguments.server_pid) - cpu_s(*arguments.apart_pid)
     if arguments.mock_pid:
         readings["mock"] = cpu_s(arguments.mock_pid)
     return readings
@@ -312,6 +312,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--ramp", type=float, default=0, help="seconds to start all clients")
     options.add_argument("--timeout", type=float, default=60)
     options.add_argument("--server-pid", type=int, nargs="*", default=[], help="all that serve")
+    options.add_argument("--apart-pid", type=int, nargs="*", default=[], help="not to be counted")
     options.add_argument("--mock-pid", type=int, default=0)
     return options
 

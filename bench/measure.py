@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -105,7 +105,9 @@ class Bench:
         command = [
             *("taskset", "-c", str(self._cores.load), sys.executable, "-m", "bench.load"),
             *("--url", url or self.server.chat_url),
-            *("--server-pid", *map(str, self.server.pids), "--mock-pid", str(self._mock.pid)),
+            *("--server-pid", *map(str, self.server.pids)),
+            *("--apart-pid", *map(str, self.server.apart)),
+            *("--mock-pid", str(self._mock.pid)),
         ]
         for header in self.server.headers:
             command += ["--header", header]
@@ -129,7 +131,7 @@ class Bench:
         words = ["--stream", "--model", model, "--ramp", str(ramp_s), "--warm", "1"]
         return self.closed(number, *words, seconds=seconds)
 
-    def warm_up(self) -> None:
+    def warm_up(self, models: Sequence[str] = MODELS[:3]) -> None:
         """Waits until the application answers; calls each model once, as first uses are slow."""
         found: dict[str, Any] = {}
         for _ in range(60):
@@ -138,7 +140,7 @@ class Bench:
                 break
         else:
             raise LoadFailed(f"no good answer: {found['errors']}")
-        for model in MODELS[:3]:
+        for model in models:
             words = ["--stream", "--model", model, "--warm", "0.3"]
             self.closed(4, *words, seconds=0.8)
         self.closed(16, "--model", FAST, seconds=1)
@@ -275,7 +277,8 @@ class Plan:
     """What a round measures."""
 
     seconds: float = 3
-    # All but CPU of requests and chunks.
+    chunks: bool = True
+    # All others that take no longer than these.
     other_figures: bool = True
     large_bodies: bool = True
     memory: bool = True
@@ -291,8 +294,10 @@ class Plan:
         plan = self
         if server.extent != "all":
             plan = replace(plan, memory=False, streams_held=False, tls=False)
-        if server.extent == "cpu":
+        if server.extent in ("cpu", "requests"):
             plan = replace(plan, other_figures=False, large_bodies=False)
+        if server.extent == "requests":
+            plan = replace(plan, chunks=False)
         return plan
 
 
@@ -325,13 +330,15 @@ def benched(
         Path(name).chmod(0o755)  # nginx's worker runs as another user
         place = Place(Path(name), url, cores.server, cores.load, authority)
         with server.running(place) as running:
-            bench = Bench(running, mock, cores, seconds)
-            bench.warm_up()
+            bench = Bench(running, mock, cores, max(seconds, server.window_s))
+            bench.warm_up(MODELS[:3] if server.extent in ("all", "some") else MODELS[:2])
             yield bench
 
 
 def _steps(bench: Bench, server: Server, plan: Plan) -> list[Callable[[], Figures]]:
-    steps: list[Callable[[], Figures]] = [partial(requests, bench), partial(chunks, bench)]
+    steps: list[Callable[[], Figures]] = [partial(requests, bench)]
+    if plan.chunks:
+        steps.append(partial(chunks, bench))
     if plan.other_figures:
         steps += [partial(low_load, bench), partial(images, bench)]
         steps.append(lambda: {"start_s": bench.server.started.after_s})

@@ -14,6 +14,7 @@ import asyncio
 import base64
 import functools
 import gc
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,8 @@ import time
 from typing import Any
 
 import uvloop
+
+from bench.mock_catalog import CHAT_SCHEMA, IMAGE_SCHEMA, catalog
 
 ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
 API_TOKEN = "bench-upstream-token"
@@ -62,9 +65,18 @@ def event(body: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n"
 
 
+# In its place each answer has a number of its own: LiteLLM keeps one row for each id.
+ID = b"id-1791402397000"
+_ids = itertools.count(1_791_402_397_001)
+
+
+def next_id() -> bytes:
+    return b"id-%d" % next(_ids)
+
+
 def chunk_of(choices: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {
-        "id": "id-1791402397000",
+        "id": ID.decode(),
         "object": "chat.completion.chunk",
         "created": 1791402397,
         "model": "@cf/meta/llama-3.1-8b-instruct-fp8",
@@ -101,7 +113,7 @@ WHOLE = {
     "object": "chat.completion",
 }
 _CLOCK = "@clock@"
-_CHUNK_BEFORE, _CHUNK_AFTER = event(
+_CHUNK_START, _CHUNK_AFTER = event(
     chunk_of(
         [
             {
@@ -114,6 +126,7 @@ _CHUNK_BEFORE, _CHUNK_AFTER = event(
         p="abdefghijklmno",
     )
 ).split(_CLOCK.encode())
+_CHUNK_BEFORE_ID, _CHUNK_BEFORE = _CHUNK_START.split(ID)
 _END = (
     event(
         chunk_of(
@@ -130,122 +143,9 @@ STREAM_HEAD = (
 STREAM_END = b"".join(chunked(part) for part in _END) + b"0\r\n\r\n"
 
 
-def chunk_bytes(now_s: float) -> bytes:
-    return chunked(_CHUNK_BEFORE + b"%.6f" % now_s + _CHUNK_AFTER)
-
-
-# --- catalog ----------------------------------------------------------------------------------
-
-CHAT_SCHEMA = {
-    "input": {
-        "type": "object",
-        "oneOf": [
-            {
-                "title": "Prompt",
-                "properties": {"prompt": {"type": "string"}},
-                "required": ["prompt"],
-            },
-            {
-                "title": "Messages",
-                "properties": {
-                    "messages": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "properties": {
-                                "role": {"type": "string"},
-                                "content": {
-                                    "oneOf": [
-                                        {"type": "string"},
-                                        {
-                                            "type": "array",
-                                            "items": {
-                                                "type": "object",
-                                                "properties": {
-                                                    "type": {"type": "string"},
-                                                    "text": {"type": "string"},
-                                                    "image_url": {
-                                                        "type": "object",
-                                                        "properties": {"url": {"type": "string"}},
-                                                    },
-                                                },
-                                            },
-                                        },
-                                    ]
-                                },
-                            },
-                        },
-                    },
-                    "max_tokens": {"type": "integer", "default": 256},
-                    "max_completion_tokens": {"type": "integer"},
-                    "stream": {"type": "boolean"},
-                    "stream_options": {"type": "object"},
-                    "temperature": {"type": "number"},
-                    "tools": {"type": "array", "items": {"type": "object"}},
-                    "tool_choice": {"type": "string"},
-                },
-                "required": ["messages"],
-            },
-        ],
-    },
-    "output": {
-        "oneOf": [
-            {"type": "object", "properties": {"choices": {"type": "array"}}},
-            {"type": "string", "contentType": "text/event-stream", "format": "binary"},
-        ]
-    },
-}
-IMAGE_SCHEMA = {
-    "input": {
-        "type": "object",
-        "properties": {
-            "prompt": {"type": "string", "minLength": 1, "maxLength": 2048},
-            "steps": {"type": "integer", "default": 4, "maximum": 8},
-        },
-        "required": ["prompt"],
-        "additionalProperties": False,
-    },
-    "output": {"type": "object", "properties": {"image": {"type": "string"}}},
-}
-
-
-def catalog(models: int) -> list[dict[str, Any]]:
-    """The entries of models/search: the paced models first, then others up to the number."""
-    names = list(MODELS) + [f"@cf/bench/more-{n}" for n in range(models - len(MODELS) - 1)]
-    prices = [
-        {"unit": "per M input tokens", "price": 0.1, "currency": "USD"},
-        {"unit": "per M output tokens", "price": 0.4, "currency": "USD"},
-    ]
-    entries = [
-        entry(
-            name,
-            ("c329a1f9-323d-4e91-b2aa-582dd4188d34", "Text Generation"),
-            [
-                {"property_id": "context_window", "value": "1000000"},
-                {"property_id": "vision", "value": "true"},
-                {"property_id": "function_calling", "value": "true"},
-                {"property_id": "price", "value": prices},
-            ],
-        )
-        for name in names
-    ]
-    return [
-        *entries,
-        entry(IMAGE_MODEL, ("3d6e1f35-341b-4915-a6c8-9a7142a9033a", "Text-to-Image"), []),
-    ]
-
-
-def entry(name: str, task: tuple[str, str], properties: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": f"bench-{name.rpartition('/')[2]}",
-        "source": 1,
-        "name": name,
-        "description": "A model of the benchmark.",
-        "task": {"id": task[0], "name": task[1], "description": ""},
-        "created_at": "2026-01-01 00:00:00.000",
-        "tags": [],
-        "properties": properties,
-    }
+def chunk_bytes(answer_id: bytes, now_s: float) -> bytes:
+    parts = (_CHUNK_BEFORE_ID, answer_id, _CHUNK_BEFORE, b"%.6f" % now_s, _CHUNK_AFTER)
+    return chunked(b"".join(parts))
 
 
 class Answers:
@@ -256,16 +156,21 @@ class Answers:
         picture = b"\xff\xd8\xff\xe0" + os.urandom(image_base64_chars * 3 // 4 - 4)
         image = base64.b64encode(picture).decode()
         openai_image = {"created": 1791402397, "data": [{"b64_json": image}]}
-        self.chat = answer_bytes("200 OK", json.dumps(WHOLE, separators=(",", ":")).encode())
+        chat = answer_bytes("200 OK", json.dumps(WHOLE, separators=(",", ":")).encode())
+        self._chat_start, self._chat_end = chat.split(ID)
         self.image = enveloped({"image": image})
         self.openai_image = answer_bytes("200 OK", json.dumps(openai_image).encode())
-        self.catalog = enveloped(catalog(models))
+        more = (f"@cf/bench/more-{n}" for n in range(models - len(MODELS) - 1))
+        self.catalog = enveloped(catalog([*MODELS, *more], IMAGE_MODEL))
         self.no_more_pages = enveloped([])
         self.chat_schema = enveloped(CHAT_SCHEMA)
         self.image_schema = enveloped(IMAGE_SCHEMA)
         self.taken = answer_bytes("200 OK", b"")
         missing = b'{"result":null,"success":false,"errors":[{"code":7000,"message":"No route"}]}'
         self.missing = answer_bytes("404 Not Found", missing)
+
+    def chat(self) -> bytes:
+        return self._chat_start + next_id() + self._chat_end
 
     def fixed(self, path: bytes) -> bytes | None:
         """The answer to anything but a chat."""
@@ -340,7 +245,7 @@ class Connection(asyncio.Protocol):
         if _STREAMED.search(telling):
             self._later(delay_ms, self._begin_stream, chunks, gap_ms / 1000)
         else:
-            self._later(delay_ms, self.transport.write, self.answers.chat)
+            self._later(delay_ms, self.transport.write, self.answers.chat())
 
     def _later(self, delay_ms: int, act: Any, *arguments: Any) -> None:
         if delay_ms:
@@ -350,19 +255,19 @@ class Connection(asyncio.Protocol):
 
     def _begin_stream(self, chunks: int, gap_s: float) -> None:
         self.transport.write(STREAM_HEAD)
-        self._next_chunk(chunks, gap_s, self._loop.time())
+        self._next_chunk(next_id(), chunks, gap_s, self._loop.time())
 
-    def _next_chunk(self, left: int, gap_s: float, due: float) -> None:
+    def _next_chunk(self, answer_id: bytes, left: int, gap_s: float, due: float) -> None:
         if left == 0:
-            self.transport.write(STREAM_END)
+            self.transport.write(STREAM_END.replace(ID, answer_id))
             return
-        self.transport.write(chunk_bytes(time.monotonic()))
+        self.transport.write(chunk_bytes(answer_id, time.monotonic()))
         if gap_s:
             # From when it was due, not from now, or a late timer would delay all that follows.
             due += gap_s
-            self._timer = self._loop.call_at(due, self._next_chunk, left - 1, gap_s, due)
+            self._timer = self._loop.call_at(due, self._next_chunk, answer_id, left - 1, gap_s, due)
         else:
-            self._timer = self._loop.call_soon(self._next_chunk, left - 1, gap_s, due)
+            self._timer = self._loop.call_soon(self._next_chunk, answer_id, left - 1, gap_s, due)
 
 
 async def serve(port: int, answers: Answers, tls_port: int, certificate: str) -> None:

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MIB = 1024 * 1024
+# LiteLLM takes 8 s of CPU to start, and on a busy machine has taken more than two minutes.
+START_LIMIT_S = 300
 
 
 class DidNotStart(Exception):
@@ -47,7 +49,7 @@ def start(
 
 
 def wait_until_listening(
-    url: str, process: "subprocess.Popen[bytes]", log_path: Path, limit_s: float = 120
+    url: str, process: "subprocess.Popen[bytes]", log_path: Path, limit_s: float = START_LIMIT_S
 ) -> None:
     address = urlsplit(url)
     deadline = time.monotonic() + limit_s
@@ -63,7 +65,7 @@ def wait_until_listening(
 
 
 def wait_until_answering(
-    url: str, process: "subprocess.Popen[bytes]", log_path: Path, limit_s: float = 120
+    url: str, process: "subprocess.Popen[bytes]", log_path: Path, limit_s: float = START_LIMIT_S
 ) -> None:
     """Until something answers a request, whatever it says. Who listens may not serve yet: a
     supervisor listens for its workers."""

@@ -345,8 +345,7 @@ slow minute of the machine does not fall on one of them alone.
   with a picture of 5 MB as base64, 4 clients. One client: each request waits for the last answer.
 - First answer: from the start of the command, its supervisor included, to the first byte of any
   answer.
-- Memory, streams held, TLS and all of LiteLLM, which takes longest, are measured in the first round
-  alone.
+- Memory, streams held, TLS, and all of LiteLLM and of nginx are measured in the first round alone.
 - Memory: the largest process, after the load above, with streams of a chunk a second open.
 - Image: a picture of 1 MB as base64, 4 clients. The gateway translates Workers AI's own form; the
   others pass OpenAI's on.

@@ -55,12 +55,14 @@ class Started(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`beside` are the processes that serve with it; `names` are those that models have there."""
+    """`beside` are the processes that serve with it, `apart` those below it that do not count;
+    `names` are those that models have there."""
 
     started: Started
     base_url: str
     headers: tuple[str, ...] = ()
     beside: tuple[int, ...] = ()
+    apart: tuple[int, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -80,18 +82,20 @@ class Running:
 class Server:
     """`first_streams` is the number at which the search for the most streams begins.
 
-    `extent` is what is measured: "all"; "some", which leaves out memory, streams held and TLS; or
-    "cpu" of requests and chunks. One `once` is not in the rounds after the first. A row with a
-    `feature` stands in a table of its own, which tells what that costs.
+    `extent` is what is measured: "all"; "some", which leaves out memory, streams held and TLS;
+    "cpu" of requests and chunks; or that of "requests" alone. One `once` is not in the rounds after
+    the first. A row with a `feature` stands in a table of its own, which tells what that costs. No
+    window is shorter than `window_s`.
     """
 
     name: str
     title: str
     does: str
     first_streams: int
-    extent: Literal["all", "some", "cpu"] = "all"
+    extent: Literal["all", "some", "cpu", "requests"] = "all"
     once: bool = False
     feature: str = ""
+    window_s: float = 0
 
     def missing(self) -> str:
         """Why it cannot be run here; empty when it can."""

@@ -18,7 +18,8 @@ from bench import peers
 from bench.features import FEATURES
 from bench.gateways import GATEWAY, ON_ALL_CORES, TWO_WORKERS
 from bench.hosts import THREE_HOSTS
-from bench.mock_upstream import API_PATH, API_TOKEN, IMAGE_MODEL, MODELS
+from bench.litellm import LITELLM, LITELLM_OF_A_TEAM
+from bench.mock_upstream import API_PATH, API_TOKEN
 from bench.processes import free_port
 from bench.server import ROOT, SHARED_KEY, Place, Running, Server, serving
 
@@ -179,46 +180,6 @@ class Worker(Server):
 
 
 @dataclass(frozen=True, slots=True)
-class LiteLLM(Server):
-    def missing(self) -> str:
-        return "" if peers.litellm_program().exists() else "it is not installed"
-
-    def version(self) -> str:
-        return peers.litellm_version()
-
-    @contextmanager
-    def running(self, place: Place) -> Iterator[Running]:
-        port = free_port()
-        config = place.folder / "litellm.yaml"
-        config.write_text(litellm_config(place.openai_base_url))
-        environment = {
-            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-            "LITELLM_MODE": "PRODUCTION",
-            "LITELLM_LOG": "ERROR",
-            "DO_NOT_TRACK": "1",
-        }
-        words = ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
-        command = [str(peers.litellm_program()), "--config", str(config), *words]
-        url = f"http://127.0.0.1:{port}"
-        with serving(place, command, url, environment=environment) as started:
-            yield Running(started, url + "/v1", (f"Authorization: Bearer {SHARED_KEY}",))
-
-
-def litellm_config(base_url: str) -> str:
-    """Lists models one by one: a wildcard would add a search to every request."""
-    models = "".join(
-        f'  - {{model_name: "{name}", litellm_params: {{model: "openai/{name}", '
-        f'api_base: "{base_url}", api_key: "{API_TOKEN}"}}}}\n'
-        for name in (*MODELS, IMAGE_MODEL)
-    )
-    return (
-        f"model_list:\n{models}"
-        f"general_settings:\n  master_key: {SHARED_KEY}\n"
-        "litellm_settings:\n  drop_params: true\n"
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Portkey(Server):
     def missing(self) -> str:
         if not shutil.which("node"):
@@ -255,9 +216,7 @@ class Portkey(Server):
 SERVERS: tuple[Server, ...] = (
     GATEWAY,
     Portkey("portkey", "Portkey", "no key check, no record", first_streams=200),
-    LiteLLM(
-        "litellm", "LiteLLM", "master key, no database, no record", first_streams=16, once=True
-    ),
+    LITELLM,
     Worker(
         "worker",
         "single-file Worker in workerd",
@@ -265,10 +224,10 @@ SERVERS: tuple[Server, ...] = (
         first_streams=400,
     ),
     BareForwarder("forwarder", "bare ASGI + aiohttp", "bytes only", first_streams=600),
-    Nginx("nginx", "nginx", "bytes only", first_streams=800),
+    Nginx("nginx", "nginx", "bytes only", first_streams=800, once=True),
 )
 # Beside them in a full run.
-MORE: tuple[Server, ...] = (TWO_WORKERS, THREE_HOSTS, *ON_ALL_CORES, *FEATURES)
+MORE: tuple[Server, ...] = (LITELLM_OF_A_TEAM, TWO_WORKERS, THREE_HOSTS, *ON_ALL_CORES, *FEATURES)
 
 
 def machine() -> str:

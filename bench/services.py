@@ -31,6 +31,12 @@ def _postgres_programs() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
+def postgres_program(name: str) -> str:
+    programs = _postgres_programs()
+    assert programs is not None
+    return str(programs / name)
+
+
 @contextmanager
 def postgres(core: int) -> Iterator[str]:
     """A DATABASE_URL. PostgreSQL refuses to run as root and then runs as `postgres`."""

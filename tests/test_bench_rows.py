@@ -1,6 +1,9 @@
 """The benchmark's rows: which there are, what each has, what becomes of one that fails."""
 
 import argparse
+import json
+import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +13,10 @@ from typing import Any
 import pytest
 
 from bench import __main__ as command
-from bench import hosts, measure, report
+from bench import hosts, litellm, measure, peers, report, services
 from bench.features import FEATURES
 from bench.gateways import GATEWAY
+from bench.mock_upstream import IMAGE_MODEL, MODELS
 from bench.processes import cpu_s, rss_mib
 from bench.server import Place, Running, Server, Started
 
@@ -24,6 +28,7 @@ def test_a_feature_has_cpu_alone_and_a_further_round_no_more_than_the_first() ->
     plan = measure.Plan()
     assert plan.of_server(GATEWAY) == plan
     cpu = plan.of_server(FEATURES[0])
+    assert cpu.chunks and not plan.of_server(FEATURES[1]).chunks
     assert not (cpu.other_figures or cpu.large_bodies or cpu.memory or cpu.streams_held or cpu.tls)
     some = plan.of_server(hosts.THREE_HOSTS)
     assert some.other_figures and some.large_bodies and not (some.memory or some.tls)
@@ -65,6 +70,58 @@ def test_several_processes_are_measured_as_one(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("bench.processes._stat", lambda pid: ["0"] * 11 + [str(pid), "0", "0", "0"])
     assert cpu_s(10, 20) == 10 + 11 + 20 + 21
     assert rss_mib(10, 20) == 21
+
+
+def test_what_is_apart_is_told_to_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(Started(7, 0.5), "http://127.0.0.1:2/v1", apart=(8,))
+    asked = asked_of_the_load(monkeypatch, running)
+    assert asked[asked.index("--apart-pid") :][:3] == ["--apart-pid", "8", "--mock-pid"]
+
+
+def asked_of_the_load(monkeypatch: pytest.MonkeyPatch, running: Running) -> list[str]:
+    asked: list[str] = []
+
+    def run(command: list[str], **how: Any) -> Any:
+        asked.extend(command)
+        return argparse.Namespace(returncode=0, stdout="{}")
+
+    monkeypatch.setattr(measure.subprocess, "run", run)
+    measure.Bench(running, MOCK, CORES, 2).closed(2, "--model", measure.FAST)
+    return asked
+
+
+# --- LiteLLM ----------------------------------------------------------------------------------
+
+
+def test_litellm_has_each_model_with_a_price_and_writes_its_rows_within_a_window() -> None:
+    bare = json.loads(litellm.config("http://127.0.0.1:1/v1"))
+    assert [one["model_name"] for one in bare["model_list"]] == [*MODELS, IMAGE_MODEL]
+    assert "proxy_batch_write_at" not in bare["general_settings"]
+    team = json.loads(litellm.config("http://127.0.0.1:1/v1", writes_every_s=1))
+    assert team["general_settings"]["proxy_batch_write_at"] == 1
+    assert all(one["litellm_params"]["input_cost_per_token"] > 0 for one in team["model_list"])
+
+
+def test_prismas_engine_tells_its_process_and_gets_the_words_it_is_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = min(os.sched_getaffinity(0))
+    monkeypatch.setattr(litellm.shutil, "which", lambda name: "/bin/echo")
+    engine = litellm.EngineProgram(Place(tmp_path, "http://127.0.0.1:1", core, core))
+    done = subprocess.run([engine.program, "-p", "8123"], capture_output=True, text=True)
+    assert done.stdout.split()[1:] == ["-p", "8123"]
+    assert engine.pid() > 1
+
+
+def test_litellm_of_a_team_says_in_a_line_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "CACHE", tmp_path)
+    monkeypatch.setattr(services, "has_postgres", lambda: True)
+    row = litellm.LITELLM_OF_A_TEAM
+    assert row.missing() == "Prisma, by which LiteLLM asks its database, is not installed"
+    monkeypatch.setattr(services, "has_postgres", lambda: False)
+    assert row.missing() == "PostgreSQL is not installed"
 
 
 # --- what fails -------------------------------------------------------------------------------
@@ -133,17 +190,10 @@ def test_a_load_that_does_not_end_fails_that_figure(monkeypatch: pytest.MonkeyPa
 def test_the_load_asks_all_that_serve_for_the_names_that_models_have_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[str] = []
-
-    def run(command: list[str], **how: Any) -> Any:
-        asked.extend(command)
-        return argparse.Namespace(returncode=0, stdout="{}")
-
-    monkeypatch.setattr(measure.subprocess, "run", run)
     running = Running(
         Started(7, 0.5), "http://127.0.0.1:2/v1", beside=(8, 9), names={measure.FAST: "fast"}
     )
-    measure.Bench(running, MOCK, CORES, 2).closed(2, "--model", measure.FAST)
+    asked = asked_of_the_load(monkeypatch, running)
     assert asked[asked.index("--server-pid") :][:4] == ["--server-pid", "7", "8", "9"]
     assert asked[asked.index("--model") + 1] == "fast"
 

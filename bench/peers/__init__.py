@@ -1,6 +1,7 @@
 """Installs the peers, in exact versions, into a folder apart from the gateway's environment."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,9 @@ LITELLM_PINS = HERE / "litellm.txt"
 PORTKEY_PINS = HERE / "portkey"
 # A Worker in one file, beside the pins of what it runs in.
 WORKER = HERE / "worker"
+# LiteLLM asks its database through Prisma's engine. No registry of packages has its native form;
+# npm has the same version as WebAssembly.
+PRISMA = HERE / "prisma"
 INSTALL_LIMIT_S = 900
 
 
@@ -24,6 +28,24 @@ def forwarder_python() -> Path:
 
 def litellm_program() -> Path:
     return CACHE / "litellm" / "bin" / "litellm"
+
+
+def litellm_package() -> Path:
+    return _in_litellm("litellm")
+
+
+def litellm_migrations() -> list[Path]:
+    """What makes the tables, in its order."""
+    return sorted(_in_litellm("litellm_proxy_extras").glob("migrations/*/migration.sql"))
+
+
+def _in_litellm(package: str) -> Path:
+    folders = CACHE / "litellm" / "lib"
+    return next(folders.glob(f"python3*/site-packages/{package}"), folders / package)
+
+
+def prisma_engine() -> Path:
+    return CACHE / "prisma" / "engine.mjs"
 
 
 def portkey_script() -> Path:
@@ -61,6 +83,7 @@ def install(*, large: bool) -> dict[str, str]:
     if large:
         wanted |= {
             "litellm": install_litellm,
+            "litellm-team": install_prisma,
             "portkey": install_portkey,
             "worker": install_workerd,
         }
@@ -84,6 +107,32 @@ def install_litellm() -> None:
     if not litellm_program().exists() or not _is_fresh(CACHE / "litellm", LITELLM_PINS):
         print("Installing LiteLLM's proxy …", flush=True)
         _install_pinned(CACHE / "litellm", LITELLM_PINS)
+
+
+def install_prisma() -> None:
+    """Prisma's command and engine, and the client that the command writes into LiteLLM's own."""
+    folder = CACHE / "prisma"
+    client = _in_litellm("prisma") / "client.py"
+    if client.exists() and _is_fresh(folder, _lock(PRISMA)):
+        return
+    print("Installing Prisma for LiteLLM's database …", flush=True)
+    _install_with_npm(folder, PRISMA)
+    shutil.copy(PRISMA / "engine.mjs", folder)
+    told = {
+        # The command finds the client's generator there.
+        "PATH": f"{litellm_program().parent}{os.pathsep}{os.environ['PATH']}",
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1/nothing",
+        # It would fetch what is not named; none of these is run.
+        "PRISMA_CLI_QUERY_ENGINE_TYPE": "binary",
+        "PRISMA_QUERY_ENGINE_BINARY": str(prisma_engine()),
+        "PRISMA_QUERY_ENGINE_LIBRARY": str(prisma_engine()),
+        "PRISMA_SCHEMA_ENGINE_BINARY": str(prisma_engine()),
+        "CHECKPOINT_DISABLE": "1",
+    }
+    command = ["node", str(folder / "node_modules" / "prisma" / "build" / "index.js"), "generate"]
+    schema = litellm_package() / "proxy" / "schema.prisma"
+    _run([*command, "--schema", str(schema)], folder, {**os.environ, **told})
+    _mark_fresh(folder, _lock(PRISMA))
 
 
 def _install_pinned(folder: Path, pins: Path) -> None:
@@ -122,8 +171,17 @@ def _install_with_npm(folder: Path, pins: Path) -> None:
     _mark_fresh(folder, _lock(pins))
 
 
-def _run(command: list[str], folder: Path | None = None) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=INSTALL_LIMIT_S)
+def _run(
+    command: list[str], folder: Path | None = None, environment: dict[str, str] | None = None
+) -> None:
+    subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=INSTALL_LIMIT_S,
+    )
 
 
 def _is_fresh(folder: Path, pins: Path) -> bool:
