@@ -242,14 +242,20 @@ async def outage_under_load(
     """`count` callers, and a quarter of that with a budget. Their requests, and how many events a
     stream brought while the database was away."""
     free = gateway.issue_key()
-    limited = gateway.issue_key(daily_budget_nano_usd=MUCH_NANO_USD)
-    async with callers(gateway, free) as client, callers(gateway, limited) as limited_client:
+    limited, idle = (gateway.issue_key(daily_budget_nano_usd=MUCH_NANO_USD) for _ in range(2))
+    async with (
+        callers(gateway, free) as client,
+        callers(gateway, limited) as limited_client,
+        callers(gateway, idle) as idle_client,
+    ):
+        # A key that was never asked with cannot be looked up while the database is away.
+        (await idle_client.get("/models")).raise_for_status()
         async with Load((client, count), (limited_client, count // 4)) as load:
             await load.until_whole(60)
             streaming = asyncio.Event()
             running = asyncio.create_task(_long_stream(client, streaming))
             await asyncio.wait_for(streaming.wait(), 30)
-            begun_at, ended_at = await _away(gateway, load, begin, end, lasts_s, limited_client)
+            begun_at, ended_at = await _away(gateway, load, begin, end, lasts_s, idle_client)
             await load.until_whole(60)
         stream_at, stream_whole = await running
         gateway.wait_until(lambda: _ready_status(gateway) == 200, "the gateway is ready again")
@@ -268,7 +274,8 @@ async def _away(
 ) -> tuple[float, float]:
     await asyncio.to_thread(begin)
     begun_at = time.monotonic()
-    # Should all who ask already be waiting for their rows, nobody would be left to be refused.
+    # Should all who ask already be waiting for their rows, nobody would be left to be refused. Of
+    # a key that is not busy, and so has no share of its budget: it must reserve.
     load.join(late)
     try:
         await load.until(lambda asked: any(one.status == 503 for one in asked), "a 503")
@@ -314,7 +321,7 @@ def assert_nothing_was_lost(gateway: GatewayProcess, asked: list[Asked]) -> None
     )
     recorded = {row.request_id for row in gateway.rows()}
     assert not recorded & {one.request_id for one in refused}
-    running = Reservation.objects.filter(expires_at__gt=timezone.now())
+    running = Reservation.objects.of_running_requests(timezone.now())
     assert gateway.database(running.count) == 0
     assert_ledger_is_clean(gateway)
 
