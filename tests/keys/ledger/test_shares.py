@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models import Sum
 
 from keys import errors
@@ -97,10 +97,22 @@ async def with_a_share(writer, key, **how):
     raise AssertionError("no share was made")
 
 
+async def read(what, *about):
+    """From the database, on a thread that leaves no connection behind."""
+
+    def reading():
+        try:
+            return what(*about)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(reading)
+
+
 async def nothing_reserved():
     """Until no reservation is left, which nothing but time brings."""
     until = time.monotonic() + 30
-    while await Reservation.objects.aexists():
+    while await read(Reservation.objects.exists):
         assert time.monotonic() < until
         await asyncio.sleep(0.01)
 
@@ -136,7 +148,7 @@ def test_a_key_that_is_not_busy_reserves_for_each_request(writers):
     async def main():
         await spend(writer, budget(), BUSY_CLAIMS - 2)
         ticket = await reserved(writer, budget())
-        assert await Reservation.objects.acount() == 1
+        assert await read(Reservation.objects.count) == 1
         ticket.settle_nowait(done())
 
     run(main())
@@ -148,13 +160,13 @@ def test_the_database_has_at_all_times_what_requests_may_use(writers):
     async def main():
         running = [await with_a_share(writer, key) for _ in range(5)]
         for cost in (0, 40, COST, COST, 60):
-            booked = await asyncio.to_thread(used)
-            held = await asyncio.to_thread(held_in_database)
+            booked = await read(used)
+            held = await read(held_in_database)
             assert held >= len(running) * COST
             await running.pop().settle(done(cost))
             # Nothing is counted twice: what was reserved for the request is not any more.
-            assert await asyncio.to_thread(used) == booked + cost
-            assert await asyncio.to_thread(held_in_database) <= held
+            assert await read(used) == booked + cost
+            assert await read(held_in_database) <= held
         writer.shares.close_all()
         await nothing_reserved()
 
@@ -195,7 +207,7 @@ def test_what_another_worker_has_idle_is_waited_for(writers, short_lives):
     async def main():
         ticket = await with_a_share(busy, key)
         await ticket.settle(done())
-        spent = await asyncio.to_thread(used)
+        spent = await read(used)
         all_the_rest = await reserved(other, key, 1000 * COST - spent)
         all_the_rest.settle_nowait(done())
 
@@ -209,7 +221,7 @@ def test_what_this_worker_has_idle_for_another_model_is_given_back_at_once(write
     async def main():
         ticket = await with_a_share(writer, key)
         await ticket.settle(done())
-        spent = await asyncio.to_thread(used)
+        spent = await read(used)
         ticket = await reserved(writer, key, 1000 * COST - spent, model="@cf/test/other")
         ticket.settle_nowait(done())
 
@@ -236,7 +248,7 @@ def test_who_is_refused_for_what_runs_is_refused_in_time(writers):
 
     async def main():
         running = await with_a_share(busy, key)
-        spent = await asyncio.to_thread(used)
+        spent = await read(used)
         refused = await reserved(other, key, 1000 * COST - spent)
         assert isinstance(refused, errors.BudgetUsedUp)
         running.settle_nowait(done())
@@ -280,8 +292,8 @@ def test_a_new_day_has_shares_of_its_own(writers, clock):
         ticket = await with_a_share(writer, key)
         clock.now = tomorrow
         later = await reserved(writer, key, now=tomorrow)
-        days = {str(day) async for day in Reservation.objects.values_list("day", flat=True)}
-        assert days == {"2027-05-10", "2027-05-11"}
+        days = await read(list, Reservation.objects.values_list("day", flat=True))
+        assert {str(day) for day in days} == {"2027-05-10", "2027-05-11"}
         for each in (ticket, later):
             await each.settle(done())
         writer.shares.close_all()
@@ -297,7 +309,7 @@ def test_what_a_crash_left_in_a_share_is_free_when_its_lease_ends(writers, clock
     async def crash():
         ticket = await with_a_share(crashed, key)
         # Kept, so that it is not settled as that of a client who left.
-        return ticket, await asyncio.to_thread(used)
+        return ticket, await read(used)
 
     ticket, spent = run(crash())
     assert isinstance(run(reserved(writers(), key, 1000 * COST - spent)), errors.BudgetUsedUp)
@@ -317,7 +329,7 @@ def test_a_request_that_does_not_run_gives_its_part_back(writers):
         assert share.left.usd == left + COST
         writer.shares.close_all()
         await writer.written()
-        assert await asyncio.to_thread(held_in_database) == COST
+        assert await read(held_in_database) == COST
         after_its_end.withdraw()
         await nothing_reserved()
 
@@ -342,11 +354,11 @@ def test_a_commit_whose_answer_was_lost_takes_a_part_out_once(writers):
         writer.shares.close_all()
         await writer.written()
         assert not writer.loses
-        assert await asyncio.to_thread(held_in_database) == 3 * COST
+        assert await read(held_in_database) == 3 * COST
         writer.loses = True
         await tickets.pop().settle(done())
         assert not writer.loses
-        assert await asyncio.to_thread(held_in_database) == 2 * COST
+        assert await read(held_in_database) == 2 * COST
         for ticket in tickets:
             await ticket.settle(done())
         await nothing_reserved()
@@ -372,7 +384,7 @@ def test_a_busy_key_is_granted_all_that_it_wishes(writers):
 
     async def main():
         tickets = [await with_a_share(writer, key, **wishes) for _ in range(3)]
-        held = await asyncio.to_thread(held_in_database)
+        held = await read(held_in_database)
         assert held >= 3 * 50 * COST
         for ticket in tickets:
             await ticket.settle(done())
@@ -393,7 +405,7 @@ def test_only_running_requests_are_told_as_reserved(writers, clock):
 
     async def told():
         now = datetime.fromtimestamp(clock.now, UTC)
-        return (await asyncio.to_thread(key_usage, key.id, now)).day
+        return (await read(key_usage, key.id, now)).day
 
     run(main())
 
@@ -403,8 +415,8 @@ def test_a_share_that_may_be_taken_from_is_not_told_as_reserved(writers):
 
     async def main():
         await (await with_a_share(writer, key)).settle(done())
-        assert await Reservation.objects.aexists()
+        assert await read(Reservation.objects.exists)
         now = datetime.fromtimestamp(NOON, UTC)
-        return await asyncio.to_thread(key_usage, key.id, now)
+        return await read(key_usage, key.id, now)
 
     assert run(main()).day.reserved_nano_usd == 0
