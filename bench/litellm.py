@@ -1,6 +1,7 @@
 """LiteLLM's proxy: bare, and with the database and the keys that a team would give it."""
 
 import json
+import os
 import shutil
 import subprocess
 import urllib.request
@@ -36,7 +37,7 @@ class LiteLLM(Server):
 
 @dataclass(frozen=True, slots=True)
 class LiteLLMOfATeam(LiteLLM):
-    """With PostgreSQL and a virtual key in a team, both with budgets and rates.
+    """With PostgreSQL and a virtual key that has a budget and rates.
 
     Prisma's engine is on the core of the load, and its CPU is not counted: a team's would be the
     native one, which takes less.
@@ -55,6 +56,8 @@ class LiteLLMOfATeam(LiteLLM):
             make_tables(database_url)
             engine = EngineProgram(place)
             environment = {
+                # It looks there for Prisma's command, and without that uses no database.
+                "PATH": f"{peers.litellm_program().parent}{os.pathsep}{os.environ['PATH']}",
                 "DATABASE_URL": database_url.replace("postgres://", "postgresql://", 1),
                 # The tables are there; without this it would look for a native engine to make them.
                 "DISABLE_SCHEMA_UPDATE": "True",
@@ -63,7 +66,7 @@ class LiteLLMOfATeam(LiteLLM):
             }
             text = config(place.openai_base_url, writes_every_s=1)
             with litellm(place, text, environment) as (started, url):
-                headers = (f"Authorization: Bearer {team_key(url)}",)
+                headers = (f"Authorization: Bearer {virtual_key(url)}",)
                 yield Running(started, url + "/v1", headers, apart=(engine.pid(),))
 
 
@@ -124,11 +127,9 @@ class EngineProgram:
         return int(self._pid_file.read_text())
 
 
-def team_key(url: str) -> str:
-    """A virtual key in a team, each with a budget and rates too high to be reached."""
-    team = _told(url + "/team/new", {"team_alias": "bench", **BUDGET, **RATES})
-    asked = {"key_alias": "bench", "team_id": team["team_id"], **BUDGET, **RATES}
-    return str(_told(url + "/key/generate", asked)["key"])
+def virtual_key(url: str) -> str:
+    """A key with a budget and rates too high to be reached."""
+    return str(_told(url + "/key/generate", {"key_alias": "bench", **BUDGET, **RATES})["key"])
 
 
 def _told(url: str, asked: dict[str, Any]) -> Any:
@@ -144,7 +145,7 @@ LITELLM = LiteLLM(
 LITELLM_OF_A_TEAM = LiteLLMOfATeam(
     "litellm-team",
     "LiteLLM, PostgreSQL, virtual keys",
-    "a key in a team, each with a budget and rates, and a row for each request, written every few "
+    "a key with a budget and rates, and a row for each request, written every few "
     "seconds instead of every 10 so that the window has its share of them; what Prisma's engine "
     "takes is not counted, since it runs as WebAssembly here",
     first_streams=16,

@@ -113,11 +113,14 @@ def install_prisma() -> None:
     """Prisma's command and engine, and the client that the command writes into LiteLLM's own."""
     folder = CACHE / "prisma"
     client = _in_litellm("prisma") / "client.py"
-    if client.exists() and _is_fresh(folder, _lock(PRISMA)):
-        return
-    print("Installing Prisma for LiteLLM's database …", flush=True)
-    _install_with_npm(folder, PRISMA)
+    is_there = client.exists() and _is_fresh(folder, _lock(PRISMA))
+    if not is_there:
+        print("Installing Prisma for LiteLLM's database …", flush=True)
+        _install_with_npm(folder, PRISMA)
+    # With its mode: the client runs it to ask for its version.
     shutil.copy(PRISMA / "engine.mjs", folder)
+    if is_there:
+        return
     told = {
         # The command finds the client's generator there.
         "PATH": f"{litellm_program().parent}{os.pathsep}{os.environ['PATH']}",
@@ -132,7 +135,8 @@ def install_prisma() -> None:
     command = ["node", str(folder / "node_modules" / "prisma" / "build" / "index.js"), "generate"]
     schema = litellm_package() / "proxy" / "schema.prisma"
     _run([*command, "--schema", str(schema)], folder, {**os.environ, **told})
-    _mark_fresh(folder, _lock(PRISMA))
+    # 16 MB of Python, which each start would compile anew where it may keep nothing.
+    _run([str(litellm_program().parent / "python"), "-m", "compileall", "-q", str(client.parent)])
 
 
 def _install_pinned(folder: Path, pins: Path) -> None:

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // Prisma's query engine as its Python client starts it, from packages alone: the same engine as the
 // native one, compiled to WebAssembly. The client speaks GraphQL, this engine only JSON, so that
 // queries and answers are translated.
