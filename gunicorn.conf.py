@@ -17,7 +17,7 @@ from alerts import shared_moments
 from proxysite import freed_memory, garbage, start_checks
 from proxysite.http import open_files
 
-garbage.rest()
+garbage.look_seldom()
 # Made before the workers are forked, so that they share it.
 assert shared_moments.shared_outage
 

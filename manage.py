@@ -20,7 +20,7 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
-    garbage.rest()
+    garbage.look_seldom()
     prepare_output()
     try:
         execute_from_command_line(sys.argv)

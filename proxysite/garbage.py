@@ -7,18 +7,15 @@ and looking through it time and again is an eighth of a start.
 import gc
 from typing import Final
 
-# More new objects than a start makes.
-START: Final = 1_000_000
-# New objects between two looks at the youngest ones, while a worker serves.
-SERVING: Final = 50_000
+# New objects between two looks at the youngest ones.
+LOOK_AFTER: Final = 50_000
 
 
-def rest() -> None:
-    """For the start of a process."""
-    gc.set_threshold(START)
+def look_seldom() -> None:
+    gc.set_threshold(LOOK_AFTER)
 
 
-def collect_what_is_new() -> None:
+def keep_what_exists() -> None:
     """What exists now stays for good: looking through it again would cost each request."""
     gc.freeze()
-    gc.set_threshold(SERVING)
+    look_seldom()

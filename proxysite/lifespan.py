@@ -42,7 +42,7 @@ class Lifespan:
         self._look_at_ledger(loop)
         # A Redis that cannot be used is told in the log now, not by the first key with a limit.
         await process_counters.look()
-        garbage.collect_what_is_new()
+        garbage.keep_what_exists()
         pages.start(loop)
         if snapshot.current().is_empty:
             logger.warning(

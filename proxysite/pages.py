@@ -6,12 +6,13 @@ on the event loop, in the way of everybody.
 """
 
 import asyncio
-import gc
 import logging
 import threading
 from typing import Final
 
 from django.urls import get_resolver
+
+from proxysite import garbage
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +54,7 @@ class Pages:
             _ = get_resolver().url_patterns
         except Exception:
             logger.exception("The pages cannot be imported, and will fail.")
-        # For good too, as what the start imported.
-        gc.freeze()
+        garbage.keep_what_exists()
         loop.call_soon_threadsafe(self._imported.set)
 
 

@@ -45,7 +45,7 @@ UPSTREAM_FILE = VAR_DIR / "upstream"
 
 
 def main() -> int:
-    garbage.rest()
+    garbage.look_seldom()
     os.chdir(BASE_DIR)
     simulator = None
     try:

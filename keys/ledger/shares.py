@@ -53,9 +53,7 @@ Kind = tuple[asyncio.AbstractEventLoop, int, str, str]
 class Share:
     """What is left of one share, and how many running requests have taken a part of it."""
 
-    __slots__ = (
-        *("claim", "demand", "is_closed", "key", "left", "made_at", "running", "size", "timer"),
-    )
+    __slots__ = ("claim", "demand", "is_closed", "key", "left", "made_at", "running", "timer")
 
     def __init__(self, claim: Claim, key: KeyRecord, demand: "_Demand", made_at: float) -> None:
         # As it was reserved: with the amounts of all of its requests.
@@ -64,7 +62,6 @@ class Share:
         self.demand = demand
         self.made_at = made_at
         self.left = claim.set_aside
-        self.size = claim.requests
         self.running = 0
         self.is_closed = False
         self.timer: asyncio.TimerHandle | None = None
@@ -130,13 +127,13 @@ class Shares:
             return None
         share.left = left
         share.running += 1
-        is_low = left.requests * 2 < share.size
+        is_low = left.requests * 2 < share.claim.requests
         is_due = is_low or age_s * 2 > SHARE_LIFE_S
         if is_due and not demand.is_asking and now >= demand.not_before:
             if not is_low:
-                demand.size = max(share.size // 2, FIRST_SIZE)
+                demand.size = max(share.claim.requests // 2, FIRST_SIZE)
             elif age_s < SOON_S:
-                demand.size = min(share.size * 2, LARGEST_SIZE)
+                demand.size = min(share.claim.requests * 2, LARGEST_SIZE)
             self._ask(demand, kind, share.claim, key, amounts)
         return Part(share, amounts)
 

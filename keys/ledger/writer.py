@@ -61,7 +61,8 @@ class LedgerWriter:
             full_rows=queue_rows or settings.LEDGER_QUEUE_ROWS,
             group_rows=group_rows or settings.LEDGER_GROUP_ROWS,
         )
-        self._shares = Shares(self._queue)
+        # For requests that need not claim what they use.
+        self.shares = Shares(self._queue)
         self._mark = WriterMark()
         self._connection = LedgerConnection(self._mark)
         self._leases = Leases(self._mark, clock)
@@ -111,7 +112,7 @@ class LedgerWriter:
 
     def _put_row(self, waiting: Waiting, held: Held) -> None:
         if isinstance(held, Part):
-            self._shares.settle(held, waiting)
+            self.shares.settle(held, waiting)
         else:
             waiting.released = held
         self._queue.put(waiting)
@@ -121,11 +122,6 @@ class LedgerWriter:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put(Waiting(future))
         return future
-
-    @property
-    def shares(self) -> Shares:
-        """For requests that need not claim what they use."""
-        return self._shares
 
     def claim(self, claim: Claim) -> "asyncio.Future[Decision]":
         """Queue a claim. The future resolves to None once exactly the claim is reserved, to a
@@ -138,7 +134,7 @@ class LedgerWriter:
     def release(self, held: uuid.UUID | Part) -> None:
         """Release what a request holds that leaves no row, if anything."""
         if isinstance(held, Part):
-            self._shares.give_back(held)
+            self.shares.give_back(held)
         else:
             self._queue.release(held)
 

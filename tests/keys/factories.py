@@ -13,6 +13,8 @@ from keys.ledger.queue import LedgerQueue
 from keys.ledger.rows import LedgerRow
 from keys.ledger.shares import Part, Shares
 from keys.ledger.writer import Held
+from keys.limits.admission import admit
+from keys.limits.ticket import Ticket
 from keys.models import Key, RequestLog
 from keys.scopes import NO_LIMITS, Limits
 
@@ -42,6 +44,16 @@ def record(limits: Limits = NO_LIMITS, **fields: Any) -> KeyRecord:
         "limits": limits,
     }
     return KeyRecord(**{**values, **fields})
+
+
+async def admitted(key: KeyRecord, **fields: Any) -> Ticket:
+    values: dict[str, Any] = {
+        "endpoint": "chat",
+        "request_id": "req-1",
+        "client_ip": "10.0.0.1",
+        "user_agent": "test",
+    }
+    return await admit(key, **{**values, **fields})
 
 
 def ledger_row(request_id: str = "req-1", **fields: Any) -> LedgerRow:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from proxysite import garbage
 from proxysite import pages as pages_module
 from proxysite.pages import Pages
 from tests.gateway import GatewayProcess
@@ -52,7 +53,7 @@ async def started(
 ) -> AsyncIterator[Callable[[Urls, float], Pages]]:
     running: list[tuple[Pages, Urls]] = []
     # Or all that this process of tests has made would stay for good.
-    monkeypatch.setattr(pages_module.gc, "freeze", lambda: None)
+    monkeypatch.setattr(garbage, "keep_what_exists", lambda: None)
 
     def start(urls: Urls, after_s: float) -> Pages:
         monkeypatch.setattr(pages_module, "get_resolver", urls)

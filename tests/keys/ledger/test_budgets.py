@@ -23,29 +23,19 @@ from keys.ledger.spending import Spending
 from keys.ledger.transaction import group_transaction
 from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
-from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage, owner_usage
 from keys.scopes import Limits
-from tests.keys.factories import Clock, ledger_row, record
+from tests.keys.factories import Clock, admitted, ledger_row, record
 from tests.keys.ledger.conftest import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def enter(writer, key, now=NOON):
-    return await admit(
-        key,
-        endpoint="images",
-        request_id="req-1",
-        client_ip="10.0.0.1",
-        user_agent="test",
-        now=now,
-        counters=MemoryCounters(),
-        writer=writer,
-    )
+    return await admitted(key, now=now, counters=MemoryCounters(), writer=writer)
 
 
 async def reserved(writer, key, cost=100, neurons=0, now=NOON):
@@ -499,14 +489,8 @@ def test_somebody_who_hammers_at_a_limit_does_not_cost_a_commit_each(writers):
         counters, key = MemoryCounters(), record(Limits(requests_per_minute=1))
         for number in range(500):
             try:
-                ticket = await admit(
-                    key,
-                    endpoint="chat",
-                    request_id=str(number),
-                    client_ip="",
-                    user_agent="",
-                    counters=counters,
-                    writer=writer,
+                ticket = await admitted(
+                    key, request_id=str(number), counters=counters, writer=writer
                 )
             except errors.RequestRateReached:
                 continue

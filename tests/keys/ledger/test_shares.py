@@ -16,13 +16,12 @@ from keys.ledger.reservations import LEASE
 from keys.ledger.shares import BUSY_CLAIMS, Part
 from keys.ledger.writer import LedgerWriter
 from keys.limits import claiming
-from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.models import DayTotal, RequestLog, Reservation
 from keys.reports.usage import key_usage
 from keys.scopes import Limits
-from tests.keys.factories import record
+from tests.keys.factories import admitted, record
 from tests.keys.ledger.conftest import NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,16 +59,7 @@ def run(coroutine):
 
 async def reserved(writer, key, cost=COST, *, model="@cf/test/chat", now=NOON, **wishes):
     """A ticket that has reserved its cost; the error where it was refused."""
-    ticket = await admit(
-        key,
-        endpoint="chat",
-        request_id="req-1",
-        client_ip="10.0.0.1",
-        user_agent="test",
-        now=now,
-        counters=MemoryCounters(),
-        writer=writer,
-    )
+    ticket = await admitted(key, now=now, counters=MemoryCounters(), writer=writer)
     ticket.model = model
     try:
         await ticket.reserve(tokens=0, cost_nano_usd=cost, neurons_micro=0, **wishes)

@@ -97,18 +97,10 @@ class Worker:
 
     async def request(self, key: Any) -> Any:
         from keys import errors
-        from keys.limits.admission import admit
+        from tests.keys.factories import admitted
 
         try:
-            ticket = await admit(
-                key,
-                endpoint="images",
-                request_id="req-1",
-                client_ip="10.0.0.1",
-                user_agent="test",
-                counters=self.counters,
-                writer=self.writer,
-            )
+            ticket = await admitted(key, counters=self.counters, writer=self.writer)
             ticket.model, ticket.user = f"@cf/meta/{key.id}", "ada"
             await ticket.reserve(tokens=100, cost_nano_usd=100, neurons_micro=100)
         except (errors.LimitReached, errors.BudgetUsedUp):

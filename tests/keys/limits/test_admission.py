@@ -5,12 +5,12 @@ import ipaddress
 import pytest
 
 from keys import errors
-from keys.limits.admission import admit, admit_read, admit_unrecorded, check_address
+from keys.limits.admission import admit_read, admit_unrecorded, check_address
 from keys.limits.headers import duration_text
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome
 from keys.scopes import Limits
-from tests.keys.factories import MemoryLedger, record
+from tests.keys.factories import MemoryLedger, admitted, record
 
 DONE = Outcome(status=200, end_reason="complete", prompt_tokens=3, completion_tokens=4)
 
@@ -28,15 +28,7 @@ def ledger():
 @pytest.fixture
 def enter(counters, ledger):
     async def enter(key=None, **fields):
-        values = {
-            "endpoint": "chat",
-            "request_id": "req-1",
-            "client_ip": "10.1.2.3",
-            "user_agent": "test",
-        }
-        return await admit(
-            key or record(), counters=counters, writer=ledger, **{**values, **fields}
-        )
+        return await admitted(key or record(), counters=counters, writer=ledger, **fields)
 
     return enter
 

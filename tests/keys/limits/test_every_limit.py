@@ -12,14 +12,13 @@ from keys import errors
 from keys.access.key_reading import read_records
 from keys.held_limits import WINDOWS_OF, HeldLimit, Subject
 from keys.ledger.writer import LedgerWriter
-from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.redis_counters import RedisCounters
 from keys.limits.ticket import Outcome
 from keys.models import DayTotal, Limit, Reservation, Team, TeamTotal
 from keys.teams import join, leave
 from tests.keys.engines import redis_server
-from tests.keys.factories import Clock, issued, record
+from tests.keys.factories import Clock, admitted, issued, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,16 +70,7 @@ class Tries:
 
     async def one(self, key, model, user):
         try:
-            ticket = await admit(
-                key,
-                endpoint="chat",
-                request_id="req-1",
-                client_ip="10.0.0.1",
-                user_agent="test",
-                now=self.now,
-                counters=self.counters,
-                writer=self.writer,
-            )
+            ticket = await admitted(key, now=self.now, counters=self.counters, writer=self.writer)
             ticket.model, ticket.user = model, user
             await ticket.reserve(tokens=100, cost_nano_usd=100, neurons_micro=100)
         except (errors.LimitReached, errors.BudgetUsedUp) as error:

@@ -19,11 +19,10 @@ from keys.held_limits import WINDOWS_OF, HeldLimit, Raised, Subject
 from keys.ledger import reservations
 from keys.ledger.writer import LedgerWriter
 from keys.limits import ticket
-from keys.limits.admission import admit
 from keys.limits.memory_counters import MemoryCounters
 from keys.limits.ticket import Outcome, Ticket
 from keys.models import DayTotal, RequestLog, Reservation, TeamTotal
-from tests.keys.factories import Clock, record
+from tests.keys.factories import Clock, admitted, record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -243,15 +242,8 @@ class Compared:
         new = Request(key, model, user, self.clock.now, tokens, cost, cost // 2)
         rates, budgets = self.plain.broken(new, True), self.plain.broken(new, False)
         try:
-            ticket = await admit(
-                key,
-                endpoint="chat",
-                request_id="req-1",
-                client_ip="10.0.0.1",
-                user_agent="test",
-                now=self.clock.now,
-                counters=self.counters,
-                writer=self.writer,
+            ticket = await admitted(
+                key, now=self.clock.now, counters=self.counters, writer=self.writer
             )
             ticket.model, ticket.user = model, user
             await ticket.reserve(tokens=tokens, cost_nano_usd=cost, neurons_micro=cost // 2)
