@@ -68,12 +68,13 @@ class DecisionRequest:
 def read(body: dict[str, Any]) -> DecisionRequest:
     """The request in `body`; raises BadRequest."""
     pictures: list[NamedPart] = []
+    person, older_name = Fields.safety_identifier(body), Fields.user(body)
     return DecisionRequest(
         model=Fields.model(body),
         state=_state(body.get("input"), pictures),
         questions=tuple(_questions(body)),
         pictures=pictures,
-        user=Fields.safety_identifier(body) or Fields.user(body) or "",
+        user=person or older_name or "",
     )
 
 

@@ -22,8 +22,7 @@ from openai_api.messages.request.messages import (
     OF_SERVERS,
     TOOL_CHANGES,
 )
-from openai_api.messages.request.messages import ROLES as ANTHROPIC_ROLES
-from openai_api.messages.request.messages_request import EFFORTS as ANTHROPIC_EFFORTS
+from openai_api.messages.request.messages import EFFORTS as ANTHROPIC_EFFORTS
 from openai_api.messages.request.tools import SERVER_TOOLS
 from openai_api.responses.request.items import HOSTED_ITEMS, ROLES, TOOL_ITEMS, UPDATE
 from openai_api.wire.bounds import MOST_PARTS, MOST_TOOLS
@@ -156,24 +155,18 @@ _OF_ASSISTANT = either(*(_SAID.get(kind, variant(kind)) for kind in ASSISTANT_BL
 _OF_USER = either(ANTHROPIC_TEXT, _IMAGE, _DOCUMENT, _SEARCH_RESULT, _RESULT, _CHANGE, _COMPACTION)
 
 
-def _message(role: Schema, block: Schema) -> Schema:
-    return thing(role=role, content=either(TEXT, listed(block, most=MOST_PARTS)))
+def _message(role: str, block: Schema) -> Schema:
+    return thing(role={"const": role}, content=either(TEXT, listed(block, most=MOST_PARTS)))
 
 
+_OUTPUT_CONFIG = optional(OBJECT, effort=one_of((*ANTHROPIC_EFFORTS, None)))
 ANTHROPIC_MESSAGE = either(
-    _message(one_of(role for role in ANTHROPIC_ROLES if role != "assistant"), _OF_USER),
-    _message({"const": "assistant"}, _OF_ASSISTANT),
-    {
-        **thing(role={"const": "system"}, output_config=OBJECT),
-        "properties": {
-            "role": {"const": "system"},
-            "content": {"type": "null"},
-            "output_config": {
-                "type": "object",
-                "properties": {"effort": {"enum": [*ANTHROPIC_EFFORTS, None]}},
-            },
-        },
-    },
+    _message("user", _OF_USER),
+    _message("assistant", _OF_ASSISTANT),
+    optional(_message("system", _OF_USER), output_config=or_null(_OUTPUT_CONFIG)),
+    optional(
+        thing(role={"const": "system"}, output_config=_OUTPUT_CONFIG), content={"type": "null"}
+    ),
 )
 _OWN_TOOL = optional(
     thing(name=NAME, input_schema={**OBJECT, "description": "A JSON Schema."}),

@@ -49,13 +49,19 @@ class Field:
         examples: Collection[Any] = (),
     ) -> None:
         self.name = ""
+        # The name as errors tell it: with that of the object which holds the field.
+        self.path = ""
         self.about = about
         self.is_required = required
         self.narrowed = narrowed or {}
         self.examples = list(examples)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.name = self.path = name
+
+    def __call__(self, body: Body) -> Any:
+        """The value in the body, None where it is not given; each kind of field checks it."""
+        return body.get(self.name)
 
     def of_form(self, text: str) -> Any:
         """What JSON would have in place of a form's text; the text itself where it is no such
@@ -135,7 +141,7 @@ class Text(Field):
     def __call__(self, body: Body) -> str | None:
         value = body.get(self.name)
         if value is not None and not isinstance(value, str):
-            raise wrong_type(self.name, "a string", value)
+            raise wrong_type(self.path, "a string", value)
         return value
 
     def shape(self) -> Schema:
@@ -151,11 +157,11 @@ class FilledText(Field):
     def __call__(self, body: Body) -> str:
         value = body.get(self.name)
         if value is None:
-            raise missing(self.name)
+            raise missing(self.path)
         if not isinstance(value, str):
-            raise wrong_type(self.name, "a string", value)
+            raise wrong_type(self.path, "a string", value)
         if not value.strip():
-            raise wrong_value(self.name, "a string that is not empty", value)
+            raise wrong_value(self.path, "a string that is not empty", value)
         return value
 
     def shape(self) -> Schema:
@@ -170,11 +176,13 @@ class Choice(Field):
     def __call__(self, body: Body) -> str | None:
         value = body.get(self.name)
         if value is None:
+            if self.is_required:
+                raise missing(self.path)
             return None
         if not isinstance(value, str):
-            raise wrong_type(self.name, "a string", value)
+            raise wrong_type(self.path, "a string", value)
         if value not in self.choices:
-            raise wrong_value(self.name, one_of(self.choices), value)
+            raise wrong_value(self.path, one_of(self.choices), value)
         return value
 
     def shape(self) -> Schema:
@@ -203,7 +211,7 @@ class _Bounded(Field):
                 takes = f"{self.noun} of at most {high}"
             else:
                 takes = f"{self.noun} from {low} to {high}"
-            raise wrong_value(self.name, takes, value)
+            raise wrong_value(self.path, takes, value)
 
     def _bounds(self) -> Schema:
         bounds = {"minimum": self.low, "maximum": self.high}
@@ -217,15 +225,15 @@ class WholeNumber(_Bounded):
         value = body.get(self.name)
         if value is None:
             if self.is_required:
-                raise missing(self.name)
+                raise missing(self.path)
             return None
         if isinstance(value, float) and value.is_integer():
             # Whole numbers beyond 64 bits are rounded when JSON is read.
             if abs(value) >= _BEYOND_64_BITS:
-                raise wrong_value(self.name, "a whole number of at most 64 bits", value)
+                raise wrong_value(self.path, "a whole number of at most 64 bits", value)
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise wrong_type(self.name, "an integer", value)
+            raise wrong_type(self.path, "an integer", value)
         high = self.high
         if high is None and value > LARGEST_NUMBER:
             high = LARGEST_NUMBER
@@ -247,7 +255,7 @@ class Number(_Bounded):
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise wrong_type(self.name, "a number", value)
+            raise wrong_type(self.path, "a number", value)
         self._check_range(value, self.high)
         return value
 
@@ -262,7 +270,7 @@ class Boolean(Field):
     def __call__(self, body: Body) -> bool | None:
         value = body.get(self.name)
         if value is not None and not isinstance(value, bool):
-            raise wrong_type(self.name, "a boolean", value)
+            raise wrong_type(self.path, "a boolean", value)
         return value
 
     def of_form(self, text: str) -> Any:
@@ -273,14 +281,37 @@ class Boolean(Field):
 
 
 class Object(Field):
+    """An object. `members` is a class of fields as a reader's own: all of them are checked with the
+    object, whichever of them the reader goes on to use.
+    """
+
+    def __init__(self, about: str = "", *, members: type | None = None, **more: Any) -> None:
+        super().__init__(about, **more)
+        self._members = declared(members) if members is not None else {}
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        for inner in self._members.values():
+            inner.path = f"{self.path}.{inner.name}"
+
     def __call__(self, body: Body) -> dict[str, Any] | None:
         value = body.get(self.name)
-        if value is not None and not isinstance(value, dict):
-            raise wrong_type(self.name, "an object", value)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise wrong_type(self.path, "an object", value)
+        for member in self._members.values():
+            member(value)
         return value
 
     def shape(self) -> Schema:
-        return {"type": "object"}
+        shape: Schema = {"type": "object"}
+        if self._members:
+            shape["properties"] = {name: one.schema() for name, one in self._members.items()}
+            required = [name for name, one in self._members.items() if one.is_required]
+            if required:
+                shape["required"] = required
+        return shape
 
 
 class Array(Field):
@@ -289,7 +320,7 @@ class Array(Field):
     def __call__(self, body: Body) -> list[Any] | None:
         value = body.get(self.name)
         if value is not None and not isinstance(value, list):
-            raise wrong_type(self.name, "an array", value)
+            raise wrong_type(self.path, "an array", value)
         return value
 
     def shape(self) -> Schema:
@@ -306,11 +337,11 @@ class FilledArray(Field):
     def __call__(self, body: Body) -> list[Any]:
         value = body.get(self.name)
         if value is None:
-            raise missing(self.name)
+            raise missing(self.path)
         if not isinstance(value, list):
-            raise wrong_type(self.name, "an array", value)
+            raise wrong_type(self.path, "an array", value)
         if not value:
-            raise empty_array(self.name, self._noun)
+            raise empty_array(self.path, self._noun)
         return value
 
     def shape(self) -> Schema:
@@ -329,7 +360,7 @@ class Texts(Field):
         self._of_tokens = of_tokens
 
     def __call__(self, body: Body) -> tuple[str, ...]:
-        param, value = self.name, body.get(self.name)
+        param, value = self.path, body.get(self.name)
         if value is None:
             raise missing(param)
         if isinstance(value, str):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
-from tests.openai_api.chats import LEGACY, OPENAI, chat_body, new_id, post
+from tests.openai_api.chats import LEGACY, OPENAI, WEATHER_TOOL, chat_body, new_id, post
 from workers_ai.simulator.serve import RunningSimulator
 
 CHAT = "/chat/completions"
@@ -228,6 +228,22 @@ def test_a_wrong_chat_field_is_named_before_upstream_is_called(
 ) -> None:
     response = post(client, {**chat_body(), field: value})
     assert_openai_error(response, 400, param=param)
+    assert not upstream.requests
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"reasoning_effort": "low", "reasoning": {"effort": "wild"}}, "reasoning.effort"),
+        ({"tools": [WEATHER_TOOL], "functions": [{"name": 5}]}, "functions[0].name"),
+        ({"tools": [WEATHER_TOOL], "function_call": 5}, "function_call"),
+        ({"functions": [WEATHER_TOOL["function"]], "tool_choice": 5}, "tool_choice"),
+    ],
+)
+def test_a_wrong_chat_field_is_named_though_another_goes_before_it(
+    client: httpx.Client, upstream: RunningSimulator, fields: dict[str, Any], param: str
+) -> None:
+    assert_openai_error(post(client, {**chat_body(), **fields}), 400, param=param)
     assert not upstream.requests
 
 

@@ -62,6 +62,8 @@ def example(name: str, schema: Schema) -> Any:
         return schema["enum"][0]
     if name in VALUES:
         return VALUES[name]
+    if "const" in schema:
+        return schema["const"]
     kind = schema.get("type")
     kind = kind[0] if isinstance(kind, list) else kind
     by_type: dict[Any, Any] = {
@@ -170,6 +172,8 @@ def test_each_field_is_taken_as_described(
         answered(client, operation, {**needed, **dict.fromkeys(fields)})
         for name, field in fields.items():
             refused_if_wrong(client, operation, {**needed, **WITH.get(name, {})}, name, field)
+            # Beside all others too, of which one may decide in its place.
+            refused_if_wrong(client, operation, {**needed, **examples}, name, field)
 
 
 def answered(client: httpx.Client, operation: Operation, body: dict[str, Any]) -> None:
@@ -178,15 +182,51 @@ def answered(client: httpx.Client, operation: Operation, body: dict[str, Any]) -
     check(response, operation)
 
 
+def wrong_for(field: Schema) -> Any:
+    """A value that the field may not have."""
+    return next(value for value in ({"a": 1}, 5, "") if not is_valid(value, field))
+
+
 def refused_if_wrong(
     client: httpx.Client, operation: Operation, body: dict[str, Any], name: str, field: Schema
 ) -> None:
     """A value of another type is refused, by the name of the field."""
-    wrong = next(value for value in ({"a": 1}, 5, "") if not is_valid(value, field))
-    response = send(client, operation, {**body, name: wrong})
+    response = send(client, operation, {**body, name: wrong_for(field)})
     assert response.status_code == 400, f"{name}: {response.text}"
     assert name in response.text
     check(response, operation)
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in RUN if not one.is_form], ids=lambda operation: operation.id
+)
+def test_each_field_inside_of_another_is_refused_where_it_is_wrong_whatever_stands_beside_it(
+    client: httpx.Client, operation: Operation
+) -> None:
+    needed = least(operation)
+    for name, field in body_schema(operation)["properties"].items():
+        members = field.get("properties", {})
+        required = {one: example(one, members[one]) for one in field.get("required", ())}
+        for member, described in members.items():
+            if "json_schema" in (name, member):
+                continue  # only described beside the type that uses it
+            for beside in [{}, *alternatives(members, member)]:
+                inside = {**required, **beside}
+                wrong = {member: wrong_for(described)}
+                response = send(client, operation, {**needed, name: {**inside, **wrong}})
+                assert response.status_code == 400, f"{name}: {inside} and {wrong}"
+                assert f"{name}.{member}" in response.text
+                check(response, operation)
+
+
+def alternatives(members: Schema, but: str) -> list[dict[str, Any]]:
+    """One other member each, with each of the values that it may have."""
+    values: list[dict[str, Any]] = []
+    for name, schema in members.items():
+        if name != but:
+            of_type = [True, False] if "boolean" in schema.get("type", ()) else []
+            values += [{name: value} for value in schema.get("enum", of_type)]
+    return values
 
 
 @pytest.mark.parametrize("operation", READ, ids=lambda operation: operation.id)

@@ -10,10 +10,9 @@ from typing import Any
 from openai_api.chat_completions.request.messages import MESSAGES, messages_of
 from openai_api.chat_completions.request.tools import FUNCTIONS, TOOLS, tools_of
 from openai_api.errors import BadRequest
-from openai_api.wire import fields, nested_fields
+from openai_api.wire import fields
 from openai_api.wire.bounds import check_unknown
 from openai_api.wire.declared import (
-    BOOLEAN_OR_NULL,
     Array,
     Boolean,
     Choice,
@@ -26,7 +25,7 @@ from openai_api.wire.declared import (
     declared,
     reference,
 )
-from openai_api.wire.fields import kind_of, missing, one_of, wrong_type, wrong_value
+from openai_api.wire.fields import kind_of, missing, wrong_type, wrong_value
 
 MAX_STOPS = 16
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -59,7 +58,14 @@ class ChatRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-_EFFORT = {"enum": [*EFFORTS, None]}
+class StreamOptions:
+    include_usage = Boolean()
+
+
+class Reasoning:
+    effort = Choice(EFFORTS)
+    enabled = Boolean()
+    exclude = Boolean()
 
 
 class Fields:
@@ -68,7 +74,7 @@ class Fields:
     model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
     messages = MESSAGES
     stream = Boolean("Whether the answer comes as server-sent events.")
-    stream_options = Object(narrowed={"properties": {"include_usage": BOOLEAN_OR_NULL}})
+    stream_options = Object(members=StreamOptions)
     max_completion_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
     max_tokens = WholeNumber(1, about="The older name of `max_completion_tokens`.")
     tools = TOOLS
@@ -99,16 +105,7 @@ class Fields:
         }
     )
     reasoning_effort = Choice(EFFORTS, "Translated to what the model knows.")
-    reasoning = Object(
-        "OpenRouter's form of `reasoning_effort`.",
-        narrowed={
-            "properties": {
-                "effort": _EFFORT,
-                "enabled": BOOLEAN_OR_NULL,
-                "exclude": BOOLEAN_OR_NULL,
-            }
-        },
-    )
+    reasoning = Object("OpenRouter's form of `reasoning_effort`.", members=Reasoning)
     include_reasoning = Boolean("False leaves thoughts out of the answer.")
     user = Text("A person behind the key, for the log and for limits of each user.")
     prompt_cache_key = Text("Names the conversation, so that prompt caching works.")
@@ -178,10 +175,7 @@ def read(body: dict[str, Any]) -> ChatRequest:
     )
     options = Fields.stream_options(body)
     if options:
-        include_usage = options.get("include_usage")
-        if include_usage is not None and not isinstance(include_usage, bool):
-            raise wrong_type("stream_options.include_usage", "a boolean", include_usage)
-        asked.include_usage = bool(include_usage)
+        asked.include_usage = bool(options.get("include_usage"))
     if not _RARE.isdisjoint(body):
         _read_rare(asked, body)
     return asked
@@ -239,18 +233,14 @@ def _reasoning_effort(body: dict[str, Any]) -> str | None:
         return effort
     if reasoning.get("enabled") is False:
         return "none"
-    effort = reasoning.get("effort")
-    if effort is not None and effort not in EFFORTS:
-        raise wrong_value("reasoning.effort", one_of(EFFORTS), effort)
-    return effort
+    return Reasoning.effort(reasoning)
 
 
 def _hides_thoughts(body: dict[str, Any]) -> bool:
     """Whether the caller wants no thoughts: vLLM's `include_reasoning`, OpenRouter's `exclude`."""
     included = Fields.include_reasoning(body)
     reasoning = Fields.reasoning(body) or {}
-    excluded = nested_fields.boolean(reasoning, "reasoning", "exclude")
-    return included is False or bool(excluded)
+    return included is False or bool(reasoning.get("exclude"))
 
 
 def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:

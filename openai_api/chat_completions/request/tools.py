@@ -46,8 +46,12 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     functions = FUNCTIONS(body)
     check_number(tools or (), "tools", MOST_TOOLS)
     check_number(functions or (), "functions", MOST_TOOLS)
+    for number, function in enumerate(functions or ()):
+        _check_function(function, f"functions[{number}]")
+    forced = _forced_function(body.get("function_call"))
     if functions and not tools:
-        return _of_functions(body, functions)
+        _check_choice(body.get("tool_choice"))
+        return _of_functions(functions, forced)
     read = ChatTools()
     ignored: dict[str, None] = {}
     custom: set[str] = set()
@@ -73,18 +77,22 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     return read
 
 
-def _of_functions(body: dict[str, Any], functions: list[Any]) -> ChatTools:
-    for number, function in enumerate(functions):
-        _check_function(function, f"functions[{number}]")
+def _forced_function(choice: Any) -> Any:
+    """`function_call` as a `tool_choice`."""
+    if isinstance(choice, dict):
+        name = nested_fields.text(choice, "function_call", "name")
+        return {"type": "function", "function": {"name": name}}
+    if choice not in (None, "none", "auto"):
+        raise wrong_value("function_call", "'none', 'auto' or a function", choice)
+    return choice
+
+
+def _of_functions(functions: list[Any], choice: Any) -> ChatTools:
     read = ChatTools([{"type": "function", "function": f} for f in functions])
     read.legacy_functions = True
-    read.choice = body.get("function_call")
-    if isinstance(read.choice, dict):
-        name = nested_fields.text(read.choice, "function_call", "name")
-        _check_offered(name, "function_call.name", read)
-        read.choice = {"type": "function", "function": {"name": name}}
-    elif read.choice not in (None, "none", "auto"):
-        raise wrong_value("function_call", "'none', 'auto' or a function", read.choice)
+    read.choice = choice
+    if isinstance(choice, dict):
+        _check_offered(choice["function"]["name"], "function_call.name", read)
     return read
 
 
@@ -118,18 +126,23 @@ def _check_function(function: Any, at: str) -> None:
         raise wrong_type(f"{at}.parameters", "an object", parameters)
 
 
-def _choose(read: ChatTools, choice: Any) -> None:
-    """Takes in `tool_choice`: which tools are offered, and whether one is forced."""
-    if choice is None:
-        return
+def _check_choice(choice: Any) -> None:
     if isinstance(choice, str):
         if choice not in ("none", "auto", "required", "any"):
             raise wrong_value("tool_choice", "'none', 'auto', 'required' or a function", choice)
+    elif choice is not None and not isinstance(choice, dict):
+        raise wrong_type("tool_choice", "a string or an object", choice)
+
+
+def _choose(read: ChatTools, choice: Any) -> None:
+    """Takes in `tool_choice`: which tools are offered, and whether one is forced."""
+    _check_choice(choice)
+    if choice is None:
+        return
+    if isinstance(choice, str):
         if choice in ("required", "any"):
             check_any(read.tools, read.ignored)
         read.choice = choice
-    elif not isinstance(choice, dict):
-        raise wrong_type("tool_choice", "a string or an object", choice)
     elif choice.get("type") == "allowed_tools":
         _allow(read, choice)
     else:

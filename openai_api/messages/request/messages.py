@@ -27,6 +27,7 @@ CHANGED_TOOLS = (
 # Shown until the user speaks again.
 PASSING = "next_user_message"
 ROLES = ("user", "assistant", "system")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
 USER_BLOCKS = (
     "text",
     "image",
@@ -82,8 +83,11 @@ def _check_message(message: Any, at: str, calls: set[str], left_out: dict[str, N
         raise wrong_type(at, "an object", message)
     role = nested_fields.role(message, at, ROLES, takes="'user' or 'assistant'")
     content = message.get("content")
+    output = nested_fields.mapping(message, at, "output_config") if role == "system" else None
+    if output is not None:
+        nested_fields.choice(output, f"{at}.output_config", "effort", EFFORTS)
     if content is None:
-        if role != "system" or not isinstance(message.get("output_config"), dict):
+        if output is None:
             raise missing(f"{at}.content")
         content = message["content"] = ""  # it only sets the effort
     if isinstance(content, str):

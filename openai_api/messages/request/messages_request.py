@@ -12,7 +12,7 @@ from typing import Any
 
 from openai_api.chat_completions.request import Settings, checked_settings
 from openai_api.errors import BadRequest
-from openai_api.messages.request.messages import MESSAGES, Blocks, messages_of, system_of
+from openai_api.messages.request.messages import EFFORTS, MESSAGES, Blocks, messages_of, system_of
 from openai_api.messages.request.tools import (
     TOOL_CHOICE,
     TOOLS,
@@ -21,11 +21,12 @@ from openai_api.messages.request.tools import (
     tool_choice_of,
     tools_of,
 )
-from openai_api.wire import fields, nested_fields
+from openai_api.wire import fields
 from openai_api.wire.bounds import MOST_PARTS
 from openai_api.wire.declared import (
     Array,
     Boolean,
+    Choice,
     Described,
     FilledText,
     Object,
@@ -36,7 +37,6 @@ from openai_api.wire.declared import (
 )
 from openai_api.wire.fields import wrong_type, wrong_value
 
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
 DISPLAYS = ("summarized", "omitted", "updates")
 MAX_STOPS = 64
 # Thinking budgets up to these are low and medium effort.
@@ -86,6 +86,21 @@ class Passed:
     chat_template_kwargs = Settings.chat_template_kwargs
 
 
+class Thinking:
+    type = Choice(("enabled", "adaptive", "between_tools", "disabled"), required=True)
+    budget_tokens = WholeNumber()
+    display = Choice(DISPLAYS)
+
+
+class OutputConfig:
+    effort = Choice(EFFORTS)
+    format = Described(_FORMAT)
+
+
+class Metadata:
+    user_id = Text()
+
+
 class Fields(Passed):
     model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
     max_tokens = WholeNumber(1, required=True)
@@ -102,27 +117,13 @@ class Fields(Passed):
     tools = TOOLS
     tool_choice = TOOL_CHOICE
     thinking = Object(
-        narrowed={
-            "properties": {
-                "type": {"enum": ["enabled", "adaptive", "between_tools", "disabled"]},
-                "budget_tokens": {"type": ["integer", "null"]},
-                "display": {"enum": [*DISPLAYS, None]},
-            },
-            "required": ["type"],
-        },
+        members=Thinking,
         examples=[{"type": "enabled", "budget_tokens": 1024}],
     )
-    output_config = Object(
-        narrowed={
-            "properties": {
-                "effort": {"enum": [*EFFORTS, None]},
-                "format": {"anyOf": [_FORMAT, {"type": "null"}]},
-            }
-        }
-    )
+    output_config = Object(members=OutputConfig)
     output_format = Described(_FORMAT, "The older name of `output_config.format`.")
     stop_sequences = Array(narrowed={"items": {"type": "string"}, "maxItems": MAX_STOPS})
-    metadata = Object(narrowed={"properties": {"user_id": {"type": ["string", "null"]}}})
+    metadata = Object(members=Metadata)
     service_tier = Text("Ignored.")
 
 
@@ -158,9 +159,6 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
     tools = tools_of(body)
     thinking = Fields.thinking(body) or {}
     metadata = Fields.metadata(body) or {}
-    user = metadata.get("user_id")
-    if user is not None and not isinstance(user, str):
-        raise wrong_type("metadata.user_id", "a string", user)
     Fields.service_tier(body)
     messages, left_out = messages_of(body)
     effort, shows_thinking = _thinking(body, messages)
@@ -176,10 +174,10 @@ def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest
         tool_choice=choice,
         effort=effort,
         shows_thinking=shows_thinking,
-        omits_thoughts=nested_fields.choice(thinking, "thinking", "display", DISPLAYS) == "omitted",
+        omits_thoughts=thinking.get("display") == "omitted",
         schema=_schema(body),
         stops=_stops(body),
-        user=user or "",
+        user=metadata.get("user_id") or "",
         ignored=tools.ignored + left_out + fields.asked_for(body, _LEFT_OUT),
         settings=settings,
     )
@@ -204,16 +202,16 @@ def _refuse_what_is_kept_elsewhere(body: dict[str, Any]) -> None:
 
 def _effort(body: dict[str, Any], messages: list[dict[str, Any]]) -> str | None:
     """The effort that a system message after the user's last one asks for, or else the body."""
-    at, output = "output_config", Fields.output_config(body) or {}
+    output = Fields.output_config(body) or {}
     for position in reversed(range(len(messages))):
         message = messages[position]
         if message["role"] == "user":
             break
         said = message.get("output_config") if message["role"] == "system" else None
-        if isinstance(said, dict) and said.get("effort") is not None:
-            at, output = f"messages[{position}].output_config", said
+        if said and said.get("effort") is not None:
+            output = said
             break
-    return nested_fields.choice(output, at, "effort", EFFORTS)
+    return output.get("effort")
 
 
 def _thinking(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str | None, bool]:
@@ -223,18 +221,14 @@ def _thinking(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str
     thinking = Fields.thinking(body)
     if thinking is None:
         return effort or "none", False
-    kind = thinking.get("type")
-    if kind not in ("enabled", "adaptive", "between_tools", "disabled"):
-        raise wrong_value("thinking.type", "'enabled', 'adaptive' or 'disabled'", kind)
+    kind = thinking["type"]
     if kind == "disabled":
         return "none", False
     if kind != "enabled":
         return effort, True
-    budget = thinking.get("budget_tokens")
+    budget = Thinking.budget_tokens(thinking)
     if budget is None:
         return effort, True
-    if isinstance(budget, bool) or not isinstance(budget, int):
-        raise wrong_type("thinking.budget_tokens", "an integer", budget)
     if effort is None:
         effort = (
             "low"
@@ -251,9 +245,12 @@ def _schema(body: dict[str, Any]) -> dict[str, Any] | None:
     one.
     """
     output = Fields.output_config(body) or {}
-    at, wanted = "output_config.format", output.get("format")
-    if wanted is None:
-        at, wanted = "output_format", body.get("output_format")
+    schema = _schema_in(output.get("format"), "output_config.format")
+    older = _schema_in(Fields.output_format(body), "output_format")
+    return schema if schema is not None else older
+
+
+def _schema_in(wanted: Any, at: str) -> dict[str, Any] | None:
     if wanted is None:
         return None
     if not isinstance(wanted, dict):

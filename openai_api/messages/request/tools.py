@@ -11,7 +11,7 @@ from openai_api.messages.request.client_tools import described
 from openai_api.messages.request.messages import TOOL_CHANGES, Blocks
 from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
-from openai_api.wire.declared import BOOLEAN_OR_NULL, Array, Object, reference
+from openai_api.wire.declared import Array, Boolean, Choice, Object, reference
 from openai_api.wire.fields import missing, wrong_type, wrong_value
 
 # Tools that Anthropic runs, or that come as a family of its own models: `web_search_20250305`.
@@ -27,13 +27,16 @@ TOOLS = Array(
     "in `x-gateway-ignored`.",
     narrowed={"maxItems": MOST_TOOLS, "items": reference("AnthropicTool")},
 )
+
+
+class ToolChoice:
+    type = Choice(("auto", "any", "tool", "none"), required=True)
+    disable_parallel_tool_use = Boolean()
+
+
 TOOL_CHOICE = Object(
+    members=ToolChoice,
     narrowed={
-        "properties": {
-            "type": {"enum": ["auto", "any", "tool", "none"]},
-            "disable_parallel_tool_use": BOOLEAN_OR_NULL,
-        },
-        "required": ["type"],
         "if": {"properties": {"type": {"const": "tool"}}},
         "then": {"properties": {"name": {"type": "string"}}, "required": ["name"]},
     },
@@ -138,9 +141,7 @@ def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:
 
 def tool_choice_of(body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
     choice = TOOL_CHOICE(body)
-    kind = choice.get("type") if choice is not None else "auto"
-    if kind not in ("auto", "any", "tool", "none"):
-        raise wrong_value("tool_choice.type", "'auto', 'any', 'tool' or 'none'", kind)
+    kind = choice["type"] if choice is not None else "auto"
     if tools.left_out and not tools.offered and kind != "none":
         raise BadRequest(
             f"'tools' offers only what Anthropic runs or its own models know ({_quoted(tools)}), "
@@ -161,7 +162,6 @@ def tool_choice_of(body: dict[str, Any], tools: Tools) -> dict[str, Any] | None:
             )
         if name not in [tool["name"] for tool in tools.offered]:
             raise wrong_value("tool_choice.name", "the name of one of 'tools'", name)
-    nested_fields.boolean(choice, "tool_choice", "disable_parallel_tool_use")
     if kind == "any" and not tools.offered:
         raise choice_without_tools()
     return choice

@@ -83,7 +83,15 @@ class ResponsesRequest:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-_SUMMARY = {"enum": [*SUMMARIES, "none", None]}
+class TextOptions:
+    format = Described(reference("ResponseTextFormat"))
+    verbosity = Choice(("low", "medium", "high"))
+
+
+class Reasoning:
+    effort = Choice(EFFORTS)
+    summary = Choice((*SUMMARIES, "none"))
+    generate_summary = Choice(SUMMARIES)
 
 
 class Fields:
@@ -112,23 +120,8 @@ class Fields:
     tools = TOOLS
     tool_choice = Described(reference("ResponseToolChoice"), examples=["auto"])
     parallel_tool_calls = Boolean()
-    text = Object(
-        narrowed={
-            "properties": {
-                "format": {"anyOf": [reference("ResponseTextFormat"), {"type": "null"}]},
-                "verbosity": {"enum": ["low", "medium", "high", None]},
-            }
-        }
-    )
-    reasoning = Object(
-        narrowed={
-            "properties": {
-                "effort": {"enum": [*EFFORTS, None]},
-                "summary": _SUMMARY,
-                "generate_summary": {"enum": [*SUMMARIES, None]},
-            }
-        }
-    )
+    text = Object(members=TextOptions)
+    reasoning = Object(members=Reasoning)
     max_output_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
     max_tool_calls = WholeNumber(1)
     temperature = Number(0, 5)
@@ -185,6 +178,8 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     items = items_of(body)
     later: list[tuple[Any, str]] = []
     if changes_the_body(items):
+        _text_format(body)
+        _reasoning(body)
         body, later = updated(body, items), tools_in(items)
     tools = tools_of(body, later)
     text = Fields.text(body) or {}
@@ -206,8 +201,8 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
         chosen=chosen_of(choice, tools),
         ignored=_ignored(tools, items) + fields.asked_for(body, _LEFT_OUT),
         parallel_tool_calls=Fields.parallel_tool_calls(body),
-        text_format=_text_format(text),
-        verbosity=nested_fields.choice(text, "text", "verbosity", ("low", "medium", "high")),
+        text_format=_text_format(body),
+        verbosity=text.get("verbosity"),
         effort=effort,
         summary=summary,
         max_output_tokens=Fields.max_output_tokens(body),
@@ -263,8 +258,8 @@ def _refuse_what_needs_a_memory(body: dict[str, Any]) -> None:
         )
 
 
-def _text_format(text: dict[str, Any]) -> dict[str, Any]:
-    wanted = text.get("format")
+def _text_format(body: dict[str, Any]) -> dict[str, Any]:
+    wanted = (Fields.text(body) or {}).get("format")
     if wanted is None:
         return {"type": "text"}
     if not isinstance(wanted, dict):
@@ -285,11 +280,8 @@ def _text_format(text: dict[str, Any]) -> dict[str, Any]:
 def _reasoning(body: dict[str, Any]) -> tuple[str | None, str | None]:
     """(effort, summary)"""
     reasoning = Fields.reasoning(body) or {}
-    effort = nested_fields.choice(reasoning, "reasoning", "effort", EFFORTS)
-    summary = nested_fields.choice(reasoning, "reasoning", "summary", (*SUMMARIES, "none"))
-    older = nested_fields.choice(reasoning, "reasoning", "generate_summary", SUMMARIES)
-    summary = summary or older
-    return effort, None if summary == "none" else summary
+    summary = reasoning.get("summary") or reasoning.get("generate_summary")
+    return reasoning.get("effort"), None if summary == "none" else summary
 
 
 def _included(body: dict[str, Any]) -> list[str]:

@@ -124,7 +124,12 @@ def test_it_takes(fields: dict[str, Any]) -> None:
         ({"thinking": True}, "thinking"),
         ({"thinking": {"type": "on"}}, "thinking.type"),
         ({"thinking": {"type": "enabled", "budget_tokens": "x"}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "disabled", "budget_tokens": "x"}}, "thinking.budget_tokens"),
         ({"output_config": {"effort": "huge"}}, "output_config.effort"),
+        (
+            {"messages": [*of_user(), {"role": "system", "output_config": {"effort": 1}}]},
+            "messages[1].output_config.effort",
+        ),
         ({"output_config": {"format": {"type": "xml"}}}, "output_config.format.type"),
         ({"output_format": {"type": "json_schema"}}, "output_format.schema"),
         ({"stop_sequences": "x"}, "stop_sequences"),
