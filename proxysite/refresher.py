@@ -2,7 +2,7 @@
 
 It polls every POLL_S seconds (a few tiny queries), which keeps the promise that a revoked key or a
 disabled model is out of use on every worker within five seconds. Once a minute it also deletes
-captured text and sessions whose time is over.
+captured text and sessions whose time is over, and it gives memory back that large bodies used.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from keys.access.signed_out import signed_out
 from keys.ledger.captured_retention import CapturedSweep
 from keys.reports.usage import neurons_by_account
 from openai_api.wire.http_response import stop_streams_of_dead_keys
+from proxysite.freed_memory import large_bodies
 from proxysite.session_sweep import SessionSweep
 from storage import migrated
 from storage.words import engine_words
@@ -64,6 +65,7 @@ class Refresher:
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_S):
+            large_bodies.look()
             if not self._loaded:
                 self.load()
                 continue

@@ -30,6 +30,7 @@ from openai_api.errors import (
     UnreadableRequest,
     UrlTooLong,
 )
+from proxysite.freed_memory import LARGE_BYTES, large_bodies
 from proxysite.http.connections import Connections
 from proxysite.http.cycle import Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
@@ -101,6 +102,8 @@ class ClientConnection(HttpToolsProtocol):
             self.server_state.make_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.body_bytes >= LARGE_BYTES:
+            large_bodies.note()
         self._running, running = None, self._running
         if running is not None and not running.response_complete:
             running.disconnected = True
@@ -269,6 +272,8 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
+        if self.body_bytes >= LARGE_BYTES:
+            large_bodies.note()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

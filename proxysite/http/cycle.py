@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from openai_api.errors import ApiError
 from openai_api.wire.sending import begun
+from proxysite.freed_memory import LARGE_BYTES, large_bodies
 from proxysite.http.connections import Connections
 
 # What no head may hold, beside the two that end its lines.
@@ -187,6 +188,8 @@ class Cycle(RequestResponseCycle):
         else:
             self.transport.write(self._head)
             self.transport.write(body)
+            if len(body) >= LARGE_BYTES:
+                large_bodies.note()
 
 
 def _has_controls(head: bytes) -> bool:

@@ -4,6 +4,7 @@ objects behind in circles.
 
 import base64
 import io
+import platform
 import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,3 +199,23 @@ def test_memory_of_large_bodies_is_used_again(
         assert answer.status_code == 200, answer.text
     pages = (faults(pid) - before) / count
     assert pages < 3.2 * LARGE_BYTES / resource.getpagesize()
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep less")
+def test_it_is_given_back_once_no_large_body_comes(
+    holder: httpx.Client, watched_gateway: GatewayProcess
+) -> None:
+    (pid,) = watched_gateway.worker_pids
+    body = picture_chat(LARGE_BYTES)
+    most = 0
+    for _ in range(3):
+        answer = holder.post("/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        most = max(most, resident_bytes(pid))
+    watched_gateway.wait_until(
+        lambda: resident_bytes(pid) < most - 2 * LARGE_BYTES, "memory is given back"
+    )
