@@ -33,6 +33,7 @@ from workers_ai.errors import (
 )
 from workers_ai.failures.reader import refusal
 from workers_ai.http.codings import ACCEPT_ENCODING
+from workers_ai.http.connection import Content
 from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.http.proxy import Proxy
@@ -87,7 +88,7 @@ class Call(NamedTuple):
     method: Literal[b"GET", b"POST"]
     target: bytes
     headers: Sequence[tuple[bytes, bytes]] = ()
-    content: bytes = b""
+    content: Content = b""
     most_bytes: int = MOST_TEXT_BYTES
     repeatable: bool = True
     caller: Caller = NOBODY
@@ -139,7 +140,7 @@ class WorkersAIClient:
 
     def chat(
         self,
-        payload: bytes,
+        payload: Content,
         *,
         caller: Caller,
         affinity: str = "",
@@ -200,14 +201,7 @@ class WorkersAIClient:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
         headers = [*self._routed(caller), (b"content-type", b"application/json")]
         target = self._run_target(model)
-        call = Call(
-            b"POST",
-            target,
-            headers,
-            payload,
-            MOST_MEDIA_BYTES,
-            caller=caller,
-        )
+        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller)
         return await self._send(call, live=ByteSource)
 
     async def to_markdown(self, form: bytes, *, content_type: str, caller: Caller) -> Answer:

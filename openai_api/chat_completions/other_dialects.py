@@ -17,6 +17,7 @@ from openai_api.chat_completions.translate import ChatPlan
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result
 from openai_api.use.usage import Usage
+from openai_api.wire.body import chat_body
 from openai_api.wire.http_response import EventStreamResponse
 from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.client import WorkersAIClient
@@ -103,6 +104,7 @@ def endpoint(
 
     return Endpoint(
         name=name,
+        body=chat_body,
         read=read,
         recall=recall,
         ignored=lambda asked: asked.chat.ignored,

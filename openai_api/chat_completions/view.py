@@ -18,7 +18,9 @@ from openai_api.use import token_estimate
 from openai_api.use.in_flight import InFlight
 from openai_api.use.recording import Metered, metered_tokens
 from openai_api.wire import streaming
+from openai_api.wire.body import chat_body
 from openai_api.wire.http_response import EventStreamResponse
+from openai_api.wire.left_in_body import put_back
 from openai_api.wire.stream_writer import StreamWriter
 from workers_ai.answer import Answer, Begin, EventSource
 from workers_ai.client import WorkersAIClient
@@ -70,9 +72,10 @@ async def ask(
     )
     while True:
         streamed = begin is not None and not repairs.unstreamed
+        body = body_of(repairs.payload, stream=streamed)
         try:
             answer = await client.chat(
-                body_of(repairs.payload, stream=streamed),
+                put_back(body, plan_.left) if plan_.left else body,
                 caller=exchange.caller,
                 affinity=affinity,
                 stream=streamed,
@@ -190,6 +193,7 @@ def metered(
 
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     name="chat",
+    body=chat_body,
     read=chat_request.read,
     ignored=lambda asked: asked.ignored,
     fetch=read_of_chat,

@@ -18,6 +18,7 @@ from openai_api.messages.request import (
     MessagesRequest,
     unreadable,
 )
+from openai_api.wire.left_in_body import behind
 
 # Claude Code begins its system prompt with a billing line that differs in every request; with it a
 # model's prompt cache would never find the same beginning.
@@ -154,7 +155,7 @@ class _Conversation:
             source = block["source"]
             url = source.get("url")
             if source["type"] == "base64":
-                url = f"data:{source['media_type']};base64,{source['data']}"
+                url = behind(f"data:{source['media_type']};base64,", source["data"])
             part = {"type": "image_url", "image_url": {"url": url}}
             self.attachments.append((part, f"{at}.source.url"))
             return part

@@ -5,6 +5,7 @@ read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from openai_api.errors import WrongMediaType
 from openai_api.exchange import GatewayRequest
 from openai_api.wire.fields import json_object
+from openai_api.wire.left_in_body import chat_object
 
 # Parsing takes a millisecond or two for each megabyte. One at a time, since a large body takes
 # several times its size while it is parsed.
@@ -20,7 +22,14 @@ PARSED_ON_THE_LOOP_BYTES: Final = 4 * 1024 * 1024
 _large_bodies: Final = ThreadPoolExecutor(1, "json")
 
 
-async def json_body(request: GatewayRequest) -> dict[str, Any]:
+async def chat_body(request: GatewayRequest) -> dict[str, Any]:
+    """The body of a chat in any dialect: long pictures of its messages are LeftInBody."""
+    return await json_body(request, chat_object)
+
+
+async def json_body(
+    request: GatewayRequest, parse: Callable[[bytes], dict[str, Any]] = json_object
+) -> dict[str, Any]:
     """JSON is accepted under any media type, as curl sends another by default; what is clearly
     something else is refused.
     """
@@ -32,8 +41,8 @@ async def json_body(request: GatewayRequest) -> dict[str, Any]:
         )
     body = await request.read_body(settings.MAX_BODY_BYTES)
     if len(body) > PARSED_ON_THE_LOOP_BYTES:
-        return await asyncio.get_running_loop().run_in_executor(_large_bodies, json_object, body)
-    return json_object(body)
+        return await asyncio.get_running_loop().run_in_executor(_large_bodies, parse, body)
+    return parse(body)
 
 
 def media_type(request: GatewayRequest) -> bytes:

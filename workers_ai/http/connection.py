@@ -22,6 +22,14 @@ MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_HEADERS: Final = 256
 
 
+# The body of a request, whole or in pieces.
+Content = bytes | tuple[bytes | memoryview, ...]
+
+
+def length_of(content: Content) -> int:
+    return sum(map(len, content)) if isinstance(content, tuple) else len(content)
+
+
 class Owner(Protocol):
     """Who keeps a connection between two requests."""
 
@@ -66,14 +74,16 @@ class Connection(asyncio.Protocol):
     def is_usable(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, content: bytes) -> Response:
+    def send(self, head: bytes, content: Content) -> Response:
         """Sends a request; `head` is all up to the blank line and with it."""
         assert self._transport is not None
         assert self._response is None
         response = self._response = Response(self)
         self._is_complete = False
         self._without_body = 0
-        if content:
+        if isinstance(content, tuple):
+            self._transport.writelines((head, *content))
+        elif content:
             self._transport.writelines((head, content))
         else:
             self._transport.write(head)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import httpx
 
-from workers_ai.http.connection import Connection
+from workers_ai.http.connection import Connection, Content, length_of
 from workers_ai.http.decoded import AnyResponse, decoded
 from workers_ai.http.fair_semaphore import FairSemaphore
 from workers_ai.http.proxy import Proxy
@@ -54,7 +54,7 @@ class ConnectionPool:
         method: Literal[b"GET", b"POST"],
         target: bytes,
         headers: Sequence[tuple[bytes, bytes]],
-        content: bytes = b"",
+        content: Content = b"",
         *,
         caller: str = "",
     ) -> AnyResponse:
@@ -67,7 +67,7 @@ class ConnectionPool:
         lines = [b"%b %b HTTP/1.1" % (method, target)]
         lines += [b"%b: %b" % header for header in headers]
         if content or method != b"GET":
-            lines.append(b"content-length: %d" % len(content))
+            lines.append(b"content-length: %d" % length_of(content))
         if not self._slots.try_acquire(caller):
             await self._turn(caller)
         connection = self._idle_one() or await self._opened(caller)

@@ -10,6 +10,7 @@ from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.request import is_result_in_text, says_only_text
 from openai_api.chat_completions.translate.families import Family
 from openai_api.errors import BadRequest
+from openai_api.wire.left_in_body import whole
 
 
 def types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
@@ -103,7 +104,7 @@ def _image_url(content: Any) -> str:
         for part in content
         if part.get("type") == "image_url"
     ]
-    return str(urls[-1])
+    return whole(urls[-1])
 
 
 def _picture(url: str | None) -> list[int] | None:

@@ -35,6 +35,7 @@ from openai_api.chat_completions.translate.text_files import read_text_files
 from openai_api.chat_completions.translate.tool_results import fit_results, pictures_after_results
 from openai_api.chat_completions.translate.tools import forced_tools, offered_tools, tools_for
 from openai_api.errors import BadRequest
+from openai_api.wire.left_in_body import LeftInBody, left_in
 
 # Of an answer without a limit: far more than most have, and far less than a window.
 USUAL_TOKENS: Final = 4_096
@@ -58,6 +59,8 @@ class ChatPlan:
     limit_field: str
     limit_may_shrink: bool
     usual_tokens: int
+    # Pictures of which the payload has the beginnings alone.
+    left: tuple[LeftInBody, ...]
     # Documents that are not in the payload yet: it is made anew once they are read.
     unread: Unread
 
@@ -149,6 +152,7 @@ def translate(
         ),
         prompt_characters=characters + unread.likely_bytes,
         conversation=conversation_of(asked),
+        left=left_in(messages) if "image_url" in kinds else (),
         limit_field=family.limit_field,
         limit_may_shrink=asked.max_tokens is None or asked.limit_may_shrink,
         usual_tokens=limit if asked.max_tokens is not None else min(limit, USUAL_TOKENS),

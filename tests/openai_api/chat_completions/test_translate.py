@@ -1,5 +1,6 @@
 """OpenAI's requests in the form each kind of model takes: the repairs before anything is sent."""
 
+import base64
 import hashlib
 from itertools import product
 from typing import Any
@@ -14,6 +15,7 @@ from openai_api.chat_completions.request import messages as request_messages
 from openai_api.chat_completions.translate import ChatPlan, body_of, translate
 from openai_api.chat_completions.translate import messages as translation
 from openai_api.errors import BadRequest
+from openai_api.wire.left_in_body import LEAST_BYTES, chat_object
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 WEATHER = {"type": "function", "function": {"name": "get_weather"}}
@@ -118,6 +120,15 @@ def test_the_older_vision_model_gets_the_picture_beside_the_messages() -> None:
     )
     assert payload["messages"][0]["content"] == "What?"
     assert payload["image"] == [0, 0, 0]
+
+
+def test_it_gets_all_of_a_picture_that_was_left_in_the_body() -> None:
+    url = f"data:image/png;base64,iVBORw0KGgoA{'AAAA' * LEAST_BYTES}"
+    parts = [{"type": "image_url", "image_url": {"url": url}}]
+    body = orjson.dumps({"messages": [{"role": "user", "content": parts}]})
+    to = model(dialect="legacy", vision=True, image_input="top_level")
+    payload = sent(to, messages=chat_object(body)["messages"])
+    assert bytes(payload["image"]) == base64.b64decode(url.partition(",")[2])
 
 
 @pytest.mark.parametrize("message", [{"content": None}, {}])

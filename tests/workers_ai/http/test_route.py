@@ -15,10 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 
 from tests.workers_ai.clients import NO_RETRY, Client, chat
 from tests.workers_ai.http.certificates import DAY, NOW, Authority
-from tests.workers_ai.http.pools import FINE, asked, pool_of, whole, writing
+from tests.workers_ai.http.pools import FINE, HEADERS, asked, pool_of, whole, writing
 from tests.workers_ai.raw_server import listening, raw_server
 from workers_ai import errors
 from workers_ai.client import Account
@@ -68,6 +69,23 @@ async def test_tls_is_spoken_with_whom_a_trusted_authority_vouches_for(trusted: 
             async with pool_of(reached) as pool:
                 for _ in range(2):
                     assert await whole(await asked(pool)) == b'{"answer": 1}'
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_body_in_pieces_arrives_whole(trusted: Authority, run: Any, tls: bool) -> None:
+    pieces = (b"a" * 10, memoryview(b"b" * 3_000_000), memoryview(b""), b"c")
+
+    async def sent() -> bytes:
+        answer, _ = writing(FINE)
+        context = trusted.server("localhost", "127.0.0.1") if tls else None
+        async with raw_server(answer, context) as server, pool_of(server.url) as pool:
+            response = await pool.request(b"POST", b"/", HEADERS, pieces)
+            assert await whole(response) == b'{"answer": 1}'
+            return server.requests[0]
+
+    request = run(sent())
+    assert request.partition(b"\r\n\r\n")[2] == b"".join(pieces)
 
 
 async def test_a_folder_of_authorities_is_trusted_too(
