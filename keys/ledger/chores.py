@@ -9,8 +9,8 @@ from typing import Final
 
 from keys.ledger import month_totals, reservations
 from keys.ledger.connection import LONGEST_RETRY_S, LedgerConnection
+from keys.ledger.engine import group_transaction
 from keys.ledger.leases import Leases
-from keys.ledger.transaction import group_transaction
 from storage.words import engine_words
 
 logger = logging.getLogger(__name__)

@@ -11,12 +11,13 @@ from keys.ledger import rows as ledger_rows
 from keys.ledger.claims import Amounts
 from keys.ledger.closed_days import ClosedDays
 from keys.ledger.connection import LedgerConnection
+from keys.ledger.engine import group_transaction
 from keys.ledger.leases import Leases
 from keys.ledger.mark import WriterMark
 from keys.ledger.rows import LedgerRow
 from keys.ledger.team_totals import TeamSums
 from keys.ledger.totals import Sums
-from keys.ledger.transaction import GroupTransaction, group_transaction
+from keys.ledger.transaction import GroupTransaction
 from keys.ledger.waiting import Waiting
 from keys.ledger.windows import utc_day
 

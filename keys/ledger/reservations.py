@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from keys.ledger.claims import SHARE_ENDS_WITHIN_S, SHARE_LIFE_S, Amounts, Claim
 from keys.ledger.closed_days import source_of
-from keys.ledger.transaction import GroupTransaction, Insert, group_transaction
+from keys.ledger.engine import group_transaction
+from keys.ledger.transaction import GroupTransaction, Insert
 from keys.models import Reservation
 from keys.request_scopes import BudgetScope
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 from keys.ledger import account_totals
 from keys.ledger.account_totals import AccountPlace, AccountSums
 from keys.ledger.captured import CapturedTexts
+from keys.ledger.engine import engine
 from keys.ledger.team_totals import TeamNames, TeamPlace, TeamSums
 from keys.ledger.totals import SUMMED, Names, Place, Sums
-from keys.ledger.transaction import GroupTransaction, Insert, engine
+from keys.ledger.transaction import GroupTransaction, Insert
 from keys.ledger.windows import utc_day
 from keys.models import CapturedText, RequestLog
 

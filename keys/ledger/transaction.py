@@ -1,9 +1,8 @@
 """The transaction of a group of the ledger, with as few round trips as its engine allows.
 
 It is on the way of each request, and Django's cursors and `atomic` cost more than most statements.
-So statements go to the driver directly: to SQLite one by one, with values in its own types; to
-PostgreSQL in one message, where statements without a result are sent together with the next
-statement that has one.
+So statements go to the driver directly: `sqlite.py` and `postgresql.py` beside this say how, and
+`engine.py` which of them it is.
 
 Django is told that a transaction runs, so rare work may use the ORM in it, after `flush`. Errors
 are the driver's: use `connection.wrap_database_errors` to get Django's.
@@ -14,14 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import orjson
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.sql import quote
 
 Values = Sequence[Any]
 
@@ -139,147 +136,3 @@ class GroupTransaction(ABC):
     @staticmethod
     @abstractmethod
     def id(value: uuid.UUID) -> Any: ...
-
-
-_FULL: Final = "PRAGMA synchronous=FULL"
-_NORMAL: Final = "PRAGMA synchronous=NORMAL"
-# Where Django's object for a connection keeps what was set last, and on which connection.
-_SET: Final = "ledger_synchronous"
-
-
-class SqliteTransaction(GroupTransaction):
-    def change(self, sql: str, many: Iterable[Values]) -> None:
-        self._cursor.executemany(sql, many)
-
-    def insert(self, into: Insert, rows: Sequence[Values]) -> None:
-        self._cursor.executemany(into.sqlite, rows)
-
-    def count_changed(self, sql: str, values: Values) -> int:
-        return int(self._cursor.execute(sql, values).rowcount)
-
-    def select(self, questions: Sequence[tuple[str, Values]]) -> list[list[Any]]:
-        return [self._cursor.execute(sql, values).fetchall() for sql, values in questions]
-
-    def lock(self, numbers: Callable[[], Iterable[int]]) -> None:
-        pass
-
-    def flush(self) -> None:
-        pass
-
-    def _begin(self) -> None:
-        is_set = (self._django.connection, self._durable)
-        if vars(self._django).get(_SET) != is_set:
-            self._cursor.execute(_FULL if self._durable else _NORMAL)
-            vars(self._django)[_SET] = is_set
-        # Take the write lock at once: upgrading a read transaction later could fail.
-        self._cursor.execute("BEGIN IMMEDIATE")
-
-    def _commit(self) -> None:
-        self._cursor.execute("COMMIT")
-
-    @staticmethod
-    def moment(value: datetime) -> str:
-        return str(value)[:-6]
-
-    @staticmethod
-    def day(value: date) -> str:
-        return str(value)
-
-    @staticmethod
-    def id(value: uuid.UUID) -> str:
-        return value.hex
-
-
-# If this machine loses its network within a group, the server must not hold the group's locks for
-# hours: other workers wait for them, and so does the next try. Longer than LEDGER_COMMIT_DELAY_MS.
-_GIVE_UP_SILENT_CLIENT_MS: Final = 20_000
-
-
-class PostgresqlTransaction(GroupTransaction):
-    def __init__(self, durable: bool, on: BaseDatabaseWrapper | None = None) -> None:
-        super().__init__(durable, on)
-        self._statements: list[str] = []
-
-    def change(self, sql: str, many: Iterable[Values]) -> None:
-        self._statements += [self._filled(sql, values) for values in many]
-
-    def insert(self, into: Insert, rows: Sequence[Values]) -> None:
-        before, after = into.postgresql
-        text = orjson.dumps([dict(zip(into.columns, row, strict=True)) for row in rows]).decode()
-        self._statements.append(before + self._literal(text) + after)
-
-    def count_changed(self, sql: str, values: Values) -> int:
-        self._statements.append(self._filled(sql, values))
-        self.flush()
-        self._cursor.set_result(-1)
-        return int(self._cursor.rowcount)
-
-    def select(self, questions: Sequence[tuple[str, Values]]) -> list[list[Any]]:
-        self._statements += [self._filled(sql, values) for sql, values in questions]
-        self.flush()
-        count = len(questions)
-        return [self._cursor.set_result(at - count).fetchall() for at in range(count)]
-
-    def lock(self, numbers: Callable[[], Iterable[int]]) -> None:
-        # Always in the same order, so that two writers cannot deadlock.
-        locks = [(number,) for number in sorted(set(numbers()))]
-        self.change("SELECT pg_advisory_xact_lock(?)", locks)
-
-    def flush(self) -> None:
-        if self._statements:
-            script = ";\n".join(self._statements)
-            self._statements = []
-            self._cursor.execute(script)
-
-    def _begin(self) -> None:
-        # For this transaction only: with a pooler, a session's settings reach other clients.
-        self._statements.append(
-            f"BEGIN;\nSET LOCAL idle_in_transaction_session_timeout TO {_GIVE_UP_SILENT_CLIENT_MS}"
-        )
-        if not self._durable:
-            self._statements.append("SET LOCAL synchronous_commit TO OFF")
-
-    def _commit(self) -> None:
-        self._statements.append("COMMIT")
-        self.flush()
-
-    @staticmethod
-    def moment(value: datetime) -> datetime:
-        return value
-
-    @staticmethod
-    def day(value: date) -> date:
-        return value
-
-    @staticmethod
-    def id(value: uuid.UUID) -> uuid.UUID:
-        return value
-
-    def _filled(self, sql: str, values: Values) -> str:
-        return sql.replace("?", "%s") % tuple([self._literal(value) for value in values])
-
-    def _literal(self, value: Any) -> str:
-        if isinstance(value, int):
-            return str(value)
-        if isinstance(value, uuid.UUID | date):
-            return f"'{value}'"
-        return quote(value, self._cursor)
-
-
-_ENGINES: Final[dict[str, type[GroupTransaction]]] = {
-    "sqlite": SqliteTransaction,
-    "postgresql": PostgresqlTransaction,
-}
-
-
-@cache
-def engine() -> type[GroupTransaction]:
-    """The transaction class for the configured database."""
-    return _ENGINES[connection.vendor]
-
-
-def group_transaction(
-    *, durable: bool = True, on: BaseDatabaseWrapper | None = None
-) -> GroupTransaction:
-    """`on`: this thread's connection, for who has it at hand."""
-    return engine()(durable, on)

@@ -18,9 +18,9 @@ from keys.ledger import leases, reservations
 from keys.ledger.budgets import decide
 from keys.ledger.claims import Amounts, Claim
 from keys.ledger.closed_days import ClosedDays
+from keys.ledger.engine import group_transaction
 from keys.ledger.reservations import LEASE
 from keys.ledger.spending import Spending
-from keys.ledger.transaction import group_transaction
 from keys.ledger.windows import Window
 from keys.ledger.writer import LedgerWriter
 from keys.limits.memory_counters import MemoryCounters

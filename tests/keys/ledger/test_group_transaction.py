@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
-from keys.ledger.transaction import Insert, group_transaction
+from keys.ledger.engine import group_transaction
+from keys.ledger.transaction import Insert
 from keys.models import LedgerMark, Reservation
 
 pytestmark = pytest.mark.django_db(transaction=True)

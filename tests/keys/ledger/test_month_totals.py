@@ -14,9 +14,9 @@ from keys.held_limits import HeldLimit, Subject
 from keys.ledger import month_totals
 from keys.ledger.check import month_differences
 from keys.ledger.closed_days import ClosedDays
+from keys.ledger.engine import group_transaction
 from keys.ledger.persons import erase_persons
 from keys.ledger.totals import ADDED
-from keys.ledger.transaction import group_transaction
 from keys.ledger.writer import LedgerWriter
 from keys.models import DURATION_COUNTS, DayTotal, MonthTotal, TeamMonthTotal, TeamTotal
 from keys.reports.limit_use import read_use

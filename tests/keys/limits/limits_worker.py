@@ -126,7 +126,7 @@ def outcome(used: int) -> Any:
 def patience_ms() -> int:
     from django.db import connection
 
-    from keys.ledger.transaction import group_transaction
+    from keys.ledger.engine import group_transaction
 
     connection.ensure_connection()
     name = "idle_in_transaction_session_timeout"

@@ -9,8 +9,8 @@ import pytest
 from keys.held_limits import HOLDER_KINDS, WINDOWS_OF, HeldLimit, Subject
 from keys.ledger.claims import Claim
 from keys.ledger.closed_days import ClosedDays
+from keys.ledger.engine import group_transaction
 from keys.ledger.spending import read_spending
-from keys.ledger.transaction import group_transaction
 from keys.models import DayTotal, Limit, OwnerLimits, Reservation, Team, TeamTotal
 from keys.reports.limit_use import read_use
 from keys.reports.limits_in_force import limits_of_one
