@@ -3,7 +3,7 @@ Pure.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -31,44 +31,23 @@ MOST_TOKENS_OF_A_PICTURE: Final = 8_000
 USUAL_TOKENS_OF_A_PICTURE: Final = 1_000
 
 
-def characters_of(messages: Iterable[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """Characters of text that a model will read; pictures are counted by upstream."""
-    total = len(orjson.dumps(tools)) if tools else 0
+def characters_of(messages: Iterable[dict[str, Any]], tools: bytes = b"") -> int:
+    """Characters of text that a model will read, with those of its tools as JSON; pictures are
+    counted by upstream.
+    """
+    total = len(tools)
     for message in messages:
         content = message["content"]
         if isinstance(content, str):
             total += len(content)
         elif content is not None:
             total += sum(len(part["text"]) for part in content if part["type"] == "text")
-        for call in message.get("tool_calls", ()):
-            total += len(call["function"]["arguments"])
-        # Earlier thoughts, which are sent again.
-        total += len(message.get("reasoning") or "")
+        if len(message) > 2:
+            for call in message.get("tool_calls", ()):
+                total += len(call["function"]["arguments"])
+            # Earlier thoughts, which are sent again.
+            total += len(message.get("reasoning") or "")
     return total
-
-
-def room_for_an_answer(
-    model: ModelRecord, payload: Mapping[str, Any], characters: int
-) -> int | None:
-    """Tokens that the window leaves beside the prompt; None for a model without a known window.
-
-    The prompt is estimated high, so that upstream does not refuse prompt and limit together; a
-    prompt that may fill the window is taken at its likely length.
-    """
-    window = learnt.window_of(model)
-    if window is None:
-        return None
-    texts, others = _texts_of(payload)
-    if characters > window // LONG_PROMPT:
-        likely, generous = estimates(texts)
-        likely = math.ceil((others + likely) * LIKELY_AND_SPARE)
-        generous = max(likely, others + generous)
-        room = window - generous
-        if room < window // LONG_PROMPT:
-            room = window - likely
-    else:
-        room = window - others - sum(map(most_tokens, texts))
-    return max(room, LEAST_ROOM)
 
 
 def output_limit(
@@ -78,21 +57,44 @@ def output_limit(
     characters: int,
     *,
     default: int | None,
-) -> int:
-    """The output limit to send.
+    tools: bytes = b"",
+) -> tuple[int, int | None]:
+    """(the output limit to send, the most tokens of the prompt where they were counted for it).
 
     A client's own limit is kept, unless its dialect lets an answer end with the window. Without one
     it is `default`, or else as much as the model gives and the window leaves: upstream's own
-    default would be 256 tokens.
+    default would be 256 tokens. `tools`: as in `_texts_of`.
     """
     if asked.max_tokens is not None and not asked.limit_may_shrink:
-        return asked.max_tokens
-    limits = (
-        asked.max_tokens or default,
-        learnt.most_output_of(model),
-        room_for_an_answer(model, payload, characters),
-    )
-    return min((limit for limit in limits if limit), default=LIMIT_IN_AN_UNKNOWN_WINDOW)
+        return asked.max_tokens, None
+    limits = (asked.max_tokens or default, learnt.most_output_of(model))
+    limit = min((limit for limit in limits if limit), default=None)
+    window = learnt.window_of(model)
+    if window is None:
+        return limit or LIMIT_IN_AN_UNKNOWN_WINDOW, None
+    texts, others = _texts_of(payload, tools)
+    most = others + most_tokens(texts)
+    if characters <= window // LONG_PROMPT:
+        room = window - most
+    elif limit is not None and math.ceil(most * LIKELY_AND_SPARE) + limit <= window:
+        # It fits beside any estimate.
+        return limit, most
+    else:
+        room = _estimated_room(window, texts, others)
+    room = max(room, LEAST_ROOM)
+    return room if limit is None else min(limit, room), most
+
+
+def _estimated_room(window: int, texts: list[str], others: int) -> int:
+    """Tokens that the window leaves beside the prompt.
+
+    The prompt is estimated high, so that upstream does not refuse prompt and limit together; a
+    prompt that may fill the window is taken at its likely length.
+    """
+    likely, generous = estimates(texts)
+    likely = math.ceil((others + likely) * LIKELY_AND_SPARE)
+    room = window - max(likely, others + generous)
+    return room if room >= window // LONG_PROMPT else window - likely
 
 
 def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> None:
@@ -127,39 +129,44 @@ def usual_picture_tokens(payload: Mapping[str, Any]) -> int:
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:
     """The most tokens of what is sent upstream, tools and schemas included."""
     texts, others = _texts_of(payload)
-    return others + sum(map(most_tokens, texts))
+    return others + most_tokens(texts)
 
 
-def _texts_of(payload: Mapping[str, Any]) -> tuple[list[str], int]:
-    """All texts in the payload, and the tokens of pictures and of the template around it all."""
+def _texts_of(payload: Mapping[str, Any], tools: bytes = b"") -> tuple[list[str], int]:
+    """All texts in the payload, and the tokens of pictures and of the template around it all.
+
+    `tools`: those of the payload as JSON, where that is at hand.
+    """
     texts: list[str] = []
     others = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":
-            for message in value:
-                others += _add_message(message, texts)
+            others += _add_messages(value, texts)
         elif name == "image":
             others += MOST_TOKENS_OF_A_PICTURE
+        elif name == "tools" and tools:
+            texts.append(tools.decode())
         elif isinstance(value, dict | list):
             texts.append(orjson.dumps(value).decode())
     return texts, others
 
 
-def _add_message(message: Mapping[str, Any], texts: list[str]) -> int:
-    """Adds its texts; returns the tokens of its pictures, and those around it."""
-    others = TOKENS_AROUND_A_MESSAGE
-    for name, value in message.items():
-        if isinstance(value, str):
-            if name != "role":
-                texts.append(value)
-        elif name == "content" and isinstance(value, list):
-            for part in value:
-                if part["type"] == "text":
-                    texts.append(part["text"])
-                elif part["type"] == "image_url":
-                    others += MOST_TOKENS_OF_A_PICTURE
-                else:
-                    texts.append(orjson.dumps(part).decode())
-        elif value is not None:
-            texts.append(orjson.dumps(value).decode())
+def _add_messages(messages: list[dict[str, Any]], texts: list[str]) -> int:
+    """Adds their texts; returns the tokens of their pictures, and those around each of them."""
+    others = TOKENS_AROUND_A_MESSAGE * len(messages)
+    for message in messages:
+        for name, value in message.items():
+            if isinstance(value, str):
+                if name != "role":
+                    texts.append(value)
+            elif name == "content" and isinstance(value, list):
+                for part in value:
+                    if part["type"] == "text":
+                        texts.append(part["text"])
+                    elif part["type"] == "image_url":
+                        others += MOST_TOKENS_OF_A_PICTURE
+                    else:
+                        texts.append(orjson.dumps(part).decode())
+            elif value is not None:
+                texts.append(orjson.dumps(value).decode())
     return others

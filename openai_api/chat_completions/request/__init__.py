@@ -20,8 +20,7 @@ from openai_api.chat_completions.request.messages import (
     check_picture_url,
     have_parts,
     is_file_url,
-    is_result_in_text,
-    says_only_text,
+    is_usual_call,
 )
 from openai_api.chat_completions.request.results import (
     PICTURE_TYPES,
@@ -49,9 +48,8 @@ __all__ = [
     "is_broken_picture",
     "is_file_url",
     "is_hosted",
-    "is_result_in_text",
+    "is_usual_call",
     "read",
-    "says_only_text",
     "unknown_part",
     "unreadable_picture",
 ]

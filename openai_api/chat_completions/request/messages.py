@@ -30,33 +30,50 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     for position, message in enumerate(messages):
-        if not says_only_text(message) and not is_result_in_text(message):
+        if not _is_plain(message) and not _has_usual_calls(message):
             _check_message(message, f"messages[{position}]")
     return messages
 
 
-def says_only_text(message: Any) -> bool:
-    """Whether a message has a role, a text and no other field, as nearly all have: then it is
-    valid, and only its role may have to be translated.
+def _is_plain(message: Any) -> bool:
+    """Whether a message has a text, and beside it who says it, or of which call a tool gave it, as
+    nearly all have: then it is valid.
     """
+    # What is parsed has these very types, and `isinstance` takes longer.
+    if type(message) is not dict or type(message.get("content")) is not str:
+        return False
+    if len(message) == 2:
+        return message.get("role") in SPEAKERS
     return (
-        isinstance(message, dict)
-        and len(message) == 2
-        and isinstance(message.get("content"), str)
-        and message.get("role") in SPEAKERS
+        len(message) == 3
+        and message.get("role") == "tool"
+        and type(message.get("tool_call_id")) is str
     )
 
 
-def is_result_in_text(message: Any) -> bool:
-    """Whether a message is what a tool gave, as text, and nothing else, as half of an agent's are:
-    then it is valid, and every model takes it as it is.
+def _has_usual_calls(message: Any) -> bool:
+    """Whether a message has calls of functions as the gateway gives them, a text or none, and
+    nothing else: then it is valid.
     """
+    if type(message) is not dict or len(message) != 3 or message.get("role") != "assistant":
+        return False
+    content, calls = message.get("content", ...), message.get("tool_calls")
+    if type(calls) is not list or len(calls) > MOST_TOOLS:
+        return False
+    return (content is None or type(content) is str) and all(map(is_usual_call, calls))
+
+
+def is_usual_call(call: Any) -> bool:
+    """Whether a call of a function is as the gateway gives them, with nothing else."""
+    if type(call) is not dict or len(call) != 3 or call.get("type") != "function":
+        return False
+    function = call.get("function")
     return (
-        isinstance(message, dict)
-        and len(message) == 3
-        and message.get("role") == "tool"
-        and isinstance(message.get("content"), str)
-        and isinstance(message.get("tool_call_id"), str)
+        type(function) is dict
+        and len(function) == 2
+        and type(function.get("name")) is str
+        and type(function.get("arguments")) is str
+        and type(call.get("id")) is str
     )
 
 
@@ -162,7 +179,7 @@ def _check_calls(calls: Any, at: str) -> None:
         raise wrong_type(at, "an array", calls)
     check_number(calls, at, MOST_TOOLS)
     for number, call in enumerate(calls):
-        if _is_usual_call(call):
+        if is_usual_call(call):
             continue
         if isinstance(call, dict) and call.get("type") == "custom":
             _check_custom_call(call.get("custom"), f"{at}[{number}].custom")
@@ -171,19 +188,6 @@ def _check_calls(calls: Any, at: str) -> None:
             _check_called(function, f"{at}[{number}].function")
         if call.get("id") is not None and not isinstance(call["id"], str):
             raise wrong_type(f"{at}[{number}].id", "a string", call["id"])
-
-
-def _is_usual_call(call: Any) -> bool:
-    """Whether a call is as the gateway gives them, which needs no further check."""
-    if not isinstance(call, dict) or call.get("type") != "function":
-        return False
-    function = call.get("function")
-    return (
-        isinstance(function, dict)
-        and isinstance(call.get("id"), str)
-        and isinstance(function.get("name"), str)
-        and isinstance(function.get("arguments"), str)
-    )
 
 
 def _check_custom_call(custom: Any, at: str) -> None:

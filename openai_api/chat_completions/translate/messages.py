@@ -1,16 +1,19 @@
 """A chat's messages as a model takes them: texts, pictures, and earlier calls. Pure."""
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from catalog.classify.facts import ChatFacts
 from openai_api.chat_completions import custom_tools
-from openai_api.chat_completions.request import is_result_in_text, says_only_text
+from openai_api.chat_completions.request import is_usual_call
 from openai_api.chat_completions.translate.families import Family
 from openai_api.errors import BadRequest
 from openai_api.wire.left_in_body import whole
+
+# The words of models for the roles that they do not know.
+_ROLES: Final = {"developer": "system", "function": "tool"}
 
 
 def types_of_parts(messages: list[dict[str, Any]]) -> set[str]:
@@ -34,44 +37,79 @@ def messages_for(
     last_call_ids: list[str] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
-        if says_only_text(message) or is_result_in_text(message):
+        # Nothing but a text, and who says it or of which call a tool gave it, as nearly all are.
+        if (
+            type(content) is str
+            and (len(message) == 2 or (len(message) == 3 and role == "tool"))
+            and role != "function"
+        ):
             if role not in ("system", "developer"):
                 sent.append(message)
             elif _is_instructions_alone(sent):
-                instructions.append(str(content))
+                instructions.append(content)
             else:
                 sent.append({"role": "system", "content": content})
             continue
-        out: dict[str, Any] = {"role": "system" if role == "developer" else role}
+        if _goes_as_it_is(message, family):
+            last_call_ids = [call["id"] for call in message["tool_calls"]]
+            sent.append(message)
+            continue
         if facts.image_input == "top_level" and "image_url" in types_of_parts([message]):
             image = _image_url(content)
             content = [part for part in content or [] if part.get("type") != "image_url"]
-        out["content"] = content if isinstance(content, str) else content_for(content)
-        if role == "assistant" and not out["content"] and message.get("refusal"):
-            out["content"] = str(message["refusal"])
-        calls = message.get("tool_calls")
-        if not calls and "function_call" in message:
-            calls = _calls_of_function(message, position)
-        if calls:
-            out["tool_calls"] = [_call(call, position, n) for n, call in enumerate(calls)]
+        out = _translated(message, content_for(content), position, facts, family)
+        if "tool_calls" in out:
             last_call_ids = [call["id"] for call in out["tool_calls"]]
-            if family.repeats_calls_in_content and not out["content"]:
-                out["content"] = _calls_as_text(out["tool_calls"])
-        if role == "tool":
-            out["tool_call_id"] = message["tool_call_id"]
-        elif role == "function":
-            out["role"] = "tool"
+        if role == "function":
             out["tool_call_id"] = last_call_ids[0] if last_call_ids else f"call_{position}"
-        reasoning = message.get("reasoning_content") or message.get("reasoning")
-        if role == "assistant" and isinstance(reasoning, str):
-            # vLLM reads earlier thoughts here; inside the content they confuse the model.
-            out["reasoning"] = reasoning
-        if facts.dialect == "openai" and isinstance(message.get("name"), str):
-            out["name"] = message["name"]
         sent.append(out)
     if instructions:
         _join_instructions(sent[0], instructions)
     return sent, _picture(image)
+
+
+def _goes_as_it_is(message: dict[str, Any], family: Family) -> bool:
+    """Whether a message has a text and calls that are as every model takes them, and nothing else,
+    as half of an agent's have."""
+    if len(message) != 3 or message["role"] != "assistant":
+        return False
+    content, calls = message.get("content"), message.get("tool_calls")
+    if type(content) is not str or not calls:
+        return False
+    if family.repeats_calls_in_content and not content:
+        return False
+    for call in calls:
+        if not is_usual_call(call) or not call["id"]:
+            return False
+        arguments = call["function"]["arguments"]
+        if _object(arguments) is not arguments:
+            return False
+    return True
+
+
+def _translated(
+    message: dict[str, Any], content: Any, position: int, facts: ChatFacts, family: Family
+) -> dict[str, Any]:
+    role = message["role"]
+    out: dict[str, Any] = {"role": _ROLES.get(role, role), "content": content}
+    if role == "assistant" and not content and message.get("refusal"):
+        out["content"] = str(message["refusal"])
+    calls = message.get("tool_calls")
+    if not calls and "function_call" in message:
+        calls = _calls_of_function(message, position)
+    if calls:
+        out["tool_calls"] = [_call(call, position, n) for n, call in enumerate(calls)]
+        if family.repeats_calls_in_content and not out["content"]:
+            out["content"] = _calls_as_text(out["tool_calls"])
+    if role == "tool":
+        out["tool_call_id"] = message["tool_call_id"]
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    if role == "assistant" and isinstance(reasoning, str):
+        # vLLM reads earlier thoughts here; inside the content they confuse the model.
+        out["reasoning"] = reasoning
+    if facts.dialect == "openai" and isinstance(message.get("name"), str):
+        out["name"] = message["name"]
+    return out
 
 
 def content_for(content: Any) -> Any:
@@ -166,7 +204,7 @@ def _call(call: dict[str, Any], position: int, number: int) -> dict[str, Any]:
     }
 
 
-def _object(arguments: Any) -> str:
+def _object(arguments: Any) -> Any:
     """Arguments as a JSON object: servers refuse any other, and with it every later turn of the
     conversation. What the model once wrote badly is kept, as text in an object.
     """
@@ -177,7 +215,7 @@ def _object(arguments: Any) -> str:
     except orjson.JSONDecodeError:
         read = arguments
     if isinstance(read, dict):
-        return str(arguments)
+        return arguments
     return "{}" if read is None else orjson.dumps({"arguments": read}).decode()
 
 

@@ -63,9 +63,14 @@ class ChatPlan:
     left: tuple[LeftInBody, ...]
     # Documents that are not in the payload yet: it is made anew once they are read.
     unread: Unread
+    # The most tokens of the payload, where they are known.
+    most_tokens: int | None
 
     def most_prompt_tokens(self) -> int:
-        return most_prompt_tokens(self.payload) + self.unread.most_bytes
+        most = self.most_tokens
+        if most is None:
+            most = most_prompt_tokens(self.payload)
+        return most + self.unread.most_bytes
 
     def picture_tokens(self) -> int:
         """The tokens that the pictures of the prompt usually have."""
@@ -114,7 +119,8 @@ def translate(
         read = pictures_after_results(read)
     _refuse_what_the_model_lacks(asked, kinds, model, facts)
     messages, image = messages_for(read, facts, family)
-    characters = characters_of(messages, asked.tools)
+    tools = orjson.dumps(asked.tools) if asked.tools else b""
+    characters = characters_of(messages, tools)
     check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
     if image is not None:
@@ -132,7 +138,11 @@ def translate(
         payload["stop"] = list(asked.stops)
     for name in family.drops:
         payload.pop(name, None)
-    limit = output_limit(asked, model, payload, characters, default=default_max_tokens)
+    if payload.get("tools") is not asked.tools:
+        tools = b""
+    limit, most = output_limit(
+        asked, model, payload, characters, default=default_max_tokens, tools=tools
+    )
     payload[family.limit_field] = limit
     return ChatPlan(
         payload=payload,
@@ -157,6 +167,7 @@ def translate(
         limit_may_shrink=asked.max_tokens is None or asked.limit_may_shrink,
         usual_tokens=limit if asked.max_tokens is not None else min(limit, USUAL_TOKENS),
         unread=unread,
+        most_tokens=most,
     )
 
 

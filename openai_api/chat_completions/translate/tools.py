@@ -1,5 +1,6 @@
 """A chat's tools as a model takes them, with all that the older schemas require. Pure."""
 
+from operator import is_
 from typing import Any
 
 from catalog.classify.facts import ChatFacts
@@ -10,7 +11,11 @@ from openai_api.chat_completions.translate.families import Family
 def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
     if not asked.tools:
         return {}
-    sent: dict[str, Any] = {"tools": [_tool(tool, facts, family) for tool in asked.tools]}
+    takes_strict = facts.dialect == "openai"
+    typed = facts.dialect == "legacy" or family.types_properties
+    tools = [_tool(tool, takes_strict=takes_strict, typed=typed) for tool in asked.tools]
+    # The list itself where it goes as it is: what is known of it then holds for what is sent.
+    sent: dict[str, Any] = {"tools": asked.tools if all(map(is_, tools, asked.tools)) else tools}
     choice = "required" if asked.tool_choice == "any" else asked.tool_choice
     if isinstance(choice, dict) and "function" not in choice and choice.get("name"):
         choice = {"type": "function", "function": {"name": choice["name"]}}
@@ -19,43 +24,48 @@ def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str,
     return sent
 
 
-def _tool(tool: dict[str, Any], facts: ChatFacts, family: Family) -> dict[str, Any]:
-    """The tool with all that the older schemas require; a missing description becomes empty."""
+def _tool(tool: dict[str, Any], *, takes_strict: bool, typed: bool) -> dict[str, Any]:
+    """The tool with all that the older schemas require; a missing description becomes empty. One
+    that has it all, and nothing else, goes as it is."""
     given = tool.get("function", tool)
-    description = given.get("description")
+    description, strict = given.get("description"), given.get("strict")
+    parameters = given.get("parameters") or {}
+    complete = _complete(parameters, typed=typed)
+    names = 3
+    if strict is not None and takes_strict:
+        names = 4
+    if (
+        complete is parameters
+        and len(given) == names
+        and len(tool) == 2
+        and "parameters" in given
+        and "type" in tool
+        and type(description) is str
+    ):
+        return tool
     function = {
         "name": given["name"],
         # The inference server refuses a request whose description is not a text (8001).
         "description": description if isinstance(description, str) else "",
-        "parameters": _complete_parameters(
-            given.get("parameters") or {},
-            typed=facts.dialect == "legacy" or family.types_properties,
-        ),
+        "parameters": complete,
     }
-    if given.get("strict") is not None and facts.dialect == "openai":
-        function["strict"] = given["strict"]
+    if names == 4:
+        function["strict"] = strict
     return {"type": "function", "function": function}
 
 
-def _complete_parameters(parameters: dict[str, Any], *, typed: bool) -> dict[str, Any]:
+def _complete(parameters: dict[str, Any], *, typed: bool) -> dict[str, Any]:
+    """The parameters with a description and a type of each; themselves where they have all that."""
     properties = parameters.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    complete = {
-        name: prop if _is_complete(prop) else _completed(prop, typed=typed)
-        for name, prop in properties.items()
-    }
+    complete = properties if type(properties) is dict else {}
+    for name, prop in complete.items():
+        if type(prop) is dict and ("description" not in prop or type(prop.get("type")) is not str):
+            if complete is properties:
+                complete = dict(properties)
+            complete[name] = {"description": "", **prop, **_one_type(prop, typed=typed)}
+    if complete is properties and parameters.get("type") == "object":
+        return parameters
     return {**parameters, "type": "object", "properties": complete}
-
-
-def _is_complete(prop: Any) -> bool:
-    """Whether a property is to be sent as it is, as most are."""
-    if not isinstance(prop, dict):
-        return True
-    return "description" in prop and isinstance(prop.get("type"), str)
-
-
-def _completed(prop: dict[str, Any], *, typed: bool) -> dict[str, Any]:
-    return {"description": "", **prop, **_one_type(prop, typed=typed)}
 
 
 def _one_type(prop: dict[str, Any], *, typed: bool) -> dict[str, str]:
