@@ -32,7 +32,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
     spoke_last = max((n for n, m in enumerate(asked.messages) if m["role"] == "user"), default=0)
     for position, message in enumerate(asked.messages):
         if position > spoke_last or message.get("clear_at") != PASSING:
-            conversation.take(message, f"messages[{position}]")
+            conversation.take(message, position)
     chat = ChatRequest(
         model=asked.model,
         messages=conversation.messages,
@@ -63,7 +63,7 @@ class _Conversation:
         if system:
             self.messages.append({"role": "system", "content": _texts(system)})
 
-    def take(self, message: dict[str, Any], at: str) -> None:
+    def take(self, message: dict[str, Any], position: int) -> None:
         role, content = message["role"], message["content"]
         if isinstance(content, str):
             if content or role != "system":
@@ -71,49 +71,59 @@ class _Conversation:
         elif role == "assistant":
             self._take_answer(content)
         else:
-            self._take_question(role, content, f"{at}.content")
+            self._take_question(role, content, position)
 
     def _take_answer(self, blocks: Blocks) -> None:
-        out: dict[str, Any] = {"role": "assistant"}
-        out["content"] = "".join(map(_said, blocks)) or None
-        thoughts = [_thought(block) for block in blocks if block["type"] == "thinking"]
+        said: list[str] = []
+        thoughts: list[str] = []
+        calls: list[dict[str, Any]] = []
+        for block in blocks:
+            kind = block["type"]
+            if kind == "tool_use":
+                calls.append(_call(block))
+            elif kind == "thinking":
+                thoughts.append(_thought(block))
+            else:
+                said.append(_said(block))
+        out: dict[str, Any] = {"role": "assistant", "content": "".join(said) or None}
         if any(thoughts):
             out["reasoning_content"] = "\n".join(filter(None, thoughts))
-        calls = [_call(block) for block in blocks if block["type"] == "tool_use"]
         if calls:
             out["tool_calls"] = calls
         self.messages.append(out)
 
-    def _take_question(self, role: str, blocks: Blocks, at: str) -> None:
+    def _take_question(self, role: str, blocks: Blocks, position: int) -> None:
         """Adds results first, as the calls stand right before them; then what the user says."""
         said: list[dict[str, Any]] = []
         for number, block in enumerate(blocks):
-            if block["type"] == "tool_result":
-                self._take_result(block, f"{at}[{number}].content")
-            else:
-                said += self._parts(block, f"{at}[{number}]")
+            if block["type"] != "tool_result":
+                said += self._parts(block, f"messages[{position}].content[{number}]")
+                continue
+            content = block.get("content") or ""
+            if isinstance(content, list):
+                content = self._result(content, f"messages[{position}].content[{number}].content")
+            if block.get("is_error"):
+                content = (
+                    f"Error: {content}"
+                    if isinstance(content, str)
+                    else [{"type": "text", "text": "Error:"}, *content]
+                )
+            message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
+            self.messages.append(message)
         if said or not blocks:
-            self.messages.append({"role": role, "content": said})
+            # A text where it is one: then there are no parts to look through.
+            content = _text_of(said) if role == "user" else None
+            self.messages.append({"role": role, "content": said if content is None else content})
 
-    def _take_result(self, block: dict[str, Any], at: str) -> None:
-        """Adds the tool's message: a text, or parts where it is more than that."""
-        content = block.get("content") or ""
-        if isinstance(content, list):
-            content = [
-                part
-                for number, shown in enumerate(content)
-                for part in self._of_result(shown, f"{at}[{number}]")
-            ]
-            if all(part["type"] == "text" for part in content):
-                content = "\n".join(part["text"] for part in content)
-        if block.get("is_error"):
-            content = (
-                f"Error: {content}"
-                if isinstance(content, str)
-                else [{"type": "text", "text": "Error:"}, *content]
-            )
-        message = {"role": "tool", "tool_call_id": block["tool_use_id"], "content": content}
-        self.messages.append(message)
+    def _result(self, blocks: Blocks, at: str) -> Any:
+        """What a tool gave: a text, or parts where it is more than that."""
+        parts = [
+            part
+            for number, shown in enumerate(blocks)
+            for part in self._of_result(shown, f"{at}[{number}]")
+        ]
+        text = _text_of(parts)
+        return parts if text is None else text
 
     def _of_result(self, block: dict[str, Any], at: str) -> Blocks:
         instead = unreadable(block)
@@ -167,6 +177,13 @@ class _Conversation:
             head = "\n".join(str(block[n]) for n in ("title", "source") if block.get(n))
             return {"type": "text", "text": f"{head}\n{_texts(block['content'])}".strip()}
         return {"type": "text", "text": _said(block)}
+
+
+def _text_of(parts: Blocks) -> str | None:
+    """What parts say, where all of them are texts."""
+    if all(part["type"] == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return None
 
 
 def _said(block: dict[str, Any]) -> str:

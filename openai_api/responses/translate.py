@@ -4,7 +4,7 @@ Comes in: a ResponsesRequest. Goes out: a ChatRequest, and its pictures and file
 names they have in the caller's own request.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from openai_api.chat_completions import custom_tools
 from openai_api.chat_completions.pictures import NamedPart
@@ -13,12 +13,14 @@ from openai_api.chat_completions.sealed import opened
 from openai_api.responses.request import OfferedTool, ResponsesRequest, Tools
 
 Messages = list[dict[str, Any]]
+# Parts that are no texts.
+_ATTACHED: Final = ("input_image", "input_file")
 
 
 def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
     conversation = _Conversation(asked.instructions, asked.tools)
     for position, item in enumerate(asked.items):
-        conversation.take(item, f"input[{position}]")
+        conversation.take(item, position)
     conversation.end()
     tools = [_function(tool) for tool in asked.chosen.tools]
     chat = ChatRequest(
@@ -52,7 +54,7 @@ class _Conversation:
         self._thoughts: list[str] = []
         self._thoughts_of: list[tuple[dict[str, Any], list[str]]] = []
 
-    def take(self, item: dict[str, Any], at: str) -> None:
+    def take(self, item: dict[str, Any], position: int) -> None:
         kind = item.get("type") or "message"
         if kind == "reasoning":
             self._thoughts.append(_thought(item))
@@ -61,13 +63,18 @@ class _Conversation:
         elif kind == "custom_tool_call":
             self._take_call(item, custom_tools.arguments_of(item["input"]))
         elif kind in ("function_call_output", "custom_tool_call_output"):
-            self._take_output(item, f"{at}.output")
+            content = self._content(item["output"], position, "output")
+            message = {"role": "tool", "tool_call_id": item["call_id"], "content": content}
+            self.messages.append(message)
         elif item["role"] == "assistant":
-            self._assistant()["content"] = self._content(item["content"], f"{at}.content")
+            self._assistant()["content"] = self._content(item["content"], position, "content")
         else:
             self._thoughts = []
-            content = self._content(item["content"], f"{at}.content")
-            self.messages.append({"role": item["role"], "content": content})
+            role = item["role"]
+            # Instructions in parts stay parts: a text would be joined with those before it.
+            joins = role == "user"
+            content = self._content(item["content"], position, "content", joins=joins)
+            self.messages.append({"role": role, "content": content})
 
     def end(self) -> None:
         for message, thoughts in self._thoughts_of:
@@ -101,13 +108,13 @@ class _Conversation:
         call = {"id": item["call_id"], "type": "function", "function": function}
         last.setdefault("tool_calls", []).append(call)
 
-    def _take_output(self, item: dict[str, Any], at: str) -> None:
-        content = self._content(item["output"], at)
-        self.messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": content})
-
-    def _content(self, content: Any, at: str) -> Any:
+    def _content(self, content: Any, position: int, name: str, *, joins: bool = True) -> Any:
+        """A text where it is one, also in parts: then there are no parts to look through."""
         if isinstance(content, str):
             return content
+        if joins and all(part["type"] not in _ATTACHED for part in content):
+            return "\n".join([_said(part) for part in content])
+        at = f"input[{position}].{name}"
         return [self._part(part, f"{at}[{number}]") for number, part in enumerate(content)]
 
     def _part(self, part: dict[str, Any], at: str) -> dict[str, Any]:
@@ -125,7 +132,12 @@ class _Conversation:
             read = {"type": "file", "file": file}
             self.attachments.append((read, f"{at}.{named}"))
             return read
-        return {"type": "text", "text": part["refusal"] if kind == "refusal" else part["text"]}
+        return {"type": "text", "text": _said(part)}
+
+
+def _said(part: dict[str, Any]) -> str:
+    said: str = part["refusal"] if part["type"] == "refusal" else part["text"]
+    return said
 
 
 def _thought(item: dict[str, Any]) -> str:

@@ -74,8 +74,57 @@ def messages_of(body: dict[str, Any]) -> tuple[list[dict[str, Any]], tuple[str, 
     calls: set[str] = set()
     left_out: dict[str, None] = {}
     for position, message in enumerate(messages):
-        _check_message(message, f"messages[{position}]", calls, left_out)
+        if not _is_usual(message, calls):
+            _check_message(message, f"messages[{position}]", calls, left_out)
     return messages, tuple(left_out)
+
+
+def _is_usual(message: Any, calls: set[str]) -> bool:
+    """Whether a message is as agents' are: a text, or blocks that are texts, calls, and results of
+    calls as texts. Then it is valid; its calls are added to `calls`, as they are by the check.
+    """
+    if type(message) is not dict:
+        return False
+    role, content = message.get("role"), message.get("content")
+    if role != "user" and role != "assistant":
+        return False
+    if type(content) is not list:
+        return type(content) is str
+    if len(content) > MOST_PARTS:
+        return False
+    # What is parsed has these very types, and `isinstance` takes longer.
+    for block in content:
+        kind = block.get("type") if type(block) is dict else None
+        if kind == "text":
+            if type(block.get("text")) is not str:
+                return False
+        elif kind == "tool_result" and role == "user":
+            call_id, shown = block.get("tool_use_id"), block.get("content")
+            if type(call_id) is not str or call_id not in calls or not _is_text(shown):
+                return False
+        elif kind == "tool_use" and role == "assistant":
+            call_id, name = block.get("id"), block.get("name")
+            if type(call_id) is not str or type(name) is not str or not (call_id and name):
+                return False
+            if type(block.get("input")) is not dict:
+                return False
+            calls.add(call_id)
+        else:
+            return False
+    return True
+
+
+def _is_text(shown: Any) -> bool:
+    """Whether a result is a text, in one block or in none."""
+    if type(shown) is str:
+        return True
+    return (
+        type(shown) is list
+        and len(shown) == 1
+        and type(shown[0]) is dict
+        and shown[0].get("type") == "text"
+        and type(shown[0].get("text")) is str
+    )
 
 
 def _check_message(message: Any, at: str, calls: set[str], left_out: dict[str, None]) -> None:

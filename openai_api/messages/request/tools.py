@@ -107,13 +107,16 @@ def changed(tools: Tools, messages: Blocks) -> Tools:
 def _changes(messages: Blocks) -> Iterator[tuple[dict[str, Any], str]]:
     for position, message in enumerate(messages):
         content = message["content"]
-        for number, block in enumerate(content if isinstance(content, list) else ()):
-            at = f"messages[{position}].content[{number}]"
-            if block["type"] in TOOL_CHANGES:
-                yield block, at
-            elif block["type"] == "compaction":
+        if isinstance(content, str):
+            continue
+        for number, block in enumerate(content):
+            kind = block["type"]
+            if kind in TOOL_CHANGES:
+                yield block, f"messages[{position}].content[{number}]"
+            elif kind == "compaction":
+                at = f"messages[{position}].content[{number}].tool_changes"
                 for place, change in enumerate(block.get("tool_changes") or ()):
-                    yield change, f"{at}.tool_changes[{place}]"
+                    yield change, f"{at}[{place}]"
 
 
 def _offered(tool: dict[str, Any], at: str) -> dict[str, Any]:

@@ -34,7 +34,9 @@ HOSTED_ITEMS = (
 )
 # Tools that come within the conversation.
 TOOL_ITEMS = ("additional_tools", "tool_search_output")
-_OF_THE_BODY = frozenset((*TOOL_ITEMS, "configuration_update"))
+_OF_THE_BODY = frozenset((*TOOL_ITEMS, UPDATE))
+# Of the types that say something to a model; a message may have none.
+_SAID = frozenset(ITEM_TYPES) - {UPDATE}
 NO_FILE = "[document: it could not be shown to this model]"
 PART_TYPES = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
 
@@ -58,8 +60,47 @@ def items_of(body: dict[str, Any]) -> Items:
     check_number(given, "input", MOST_MESSAGES)
     calls: set[str] = set()
     for position, item in enumerate(given):
-        _check_item(item, f"input[{position}]", calls)
+        if not _is_usual(item, calls):
+            _check_item(item, f"input[{position}]", calls)
     return given
+
+
+def _is_usual(item: Any, calls: set[str]) -> bool:
+    """Whether an item is as agents' are: a message of texts, a call of a function, or what one gave
+    as text. Then it is valid; a call is added to `calls`, as it is by the check.
+    """
+    # What is parsed has these very types, and `isinstance` takes longer.
+    if type(item) is not dict:
+        return False
+    kind = item.get("type")
+    if kind == "message":
+        return item.get("role") in ROLES and _is_text(item.get("content"))
+    call_id = item.get("call_id")
+    if type(call_id) is not str or not call_id:
+        return False
+    if kind == "function_call_output":
+        return call_id in calls and type(item.get("output")) is str
+    if kind != "function_call" or item.get("namespace") is not None:
+        return False
+    name = item.get("name")
+    if type(name) is not str or not name or type(item.get("arguments")) is not str:
+        return False
+    calls.add(call_id)
+    return True
+
+
+def _is_text(content: Any) -> bool:
+    """Whether a content is a text, in one part or in none."""
+    if type(content) is str:
+        return True
+    if type(content) is not list or len(content) != 1:
+        return False
+    part = content[0]
+    return (
+        type(part) is dict
+        and part.get("type") in ("input_text", "output_text", "text")
+        and type(part.get("text")) is str
+    )
 
 
 def _check_item(item: Any, at: str, calls: set[str]) -> None:
@@ -110,20 +151,28 @@ def _check_thought(item: dict[str, Any], at: str) -> None:
 def is_reference(item: Any) -> bool:
     """Whether an item stands for another one of which it has the id alone; its type may be left
     out."""
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+    if not isinstance(item, dict):
         return False
     kind = item.get("type")
-    return kind == "item_reference" or (kind is None and item.keys() <= {"id", "type"})
+    if kind is not None and kind != "item_reference":
+        return False
+    return isinstance(item.get("id"), str) and (kind is not None or item.keys() <= {"id", "type"})
 
 
-def is_dropped(item: dict[str, Any]) -> bool:
-    """Whether an item is lost: of hosted tools, or a reference to a thought."""
-    return item.get("type") in HOSTED_ITEMS or is_reference(item)
-
-
-def is_said(item: dict[str, Any]) -> bool:
-    """Whether an item says something to a model."""
-    return not is_dropped(item) and item.get("type") not in (*TOOL_ITEMS, UPDATE)
+def said_and_dropped(items: Items) -> tuple[Items, Items]:
+    """The items that say something to a model, and those that are lost: of hosted tools, or
+    references to thoughts."""
+    said: Items = []
+    dropped: Items = []
+    for item in items:
+        kind = item.get("type")
+        if kind in _SAID:
+            said.append(item)
+        elif kind in HOSTED_ITEMS or is_reference(item):
+            dropped.append(item)
+        elif kind not in _OF_THE_BODY:
+            said.append(item)
+    return said, dropped
 
 
 def changes_the_body(items: Items) -> bool:

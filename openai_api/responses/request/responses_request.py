@@ -13,9 +13,8 @@ from openai_api.errors import BadRequest
 from openai_api.responses.request.items import (
     Items,
     changes_the_body,
-    is_dropped,
-    is_said,
     items_of,
+    said_and_dropped,
     tools_in,
     updated,
 )
@@ -190,16 +189,17 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     settings = checked_settings({n: value for n, value in body.items() if n not in _PLACED})
     included = _included(body)
     choice = body.get("tool_choice")
+    said, dropped = said_and_dropped(items)
     return ResponsesRequest(
         model=model,
-        items=[item for item in items if is_said(item)],
+        items=said,
         stream=bool(Fields.stream(body)),
         stores=Fields.store(body) is not False,
         instructions=Fields.instructions(body),
         tools=tools,
         tool_choice="auto" if choice is None else choice,
         chosen=chosen_of(choice, tools),
-        ignored=_ignored(tools, items) + fields.asked_for(body, _LEFT_OUT),
+        ignored=_ignored(tools, dropped) + fields.asked_for(body, _LEFT_OUT),
         parallel_tool_calls=Fields.parallel_tool_calls(body),
         text_format=_text_format(body),
         verbosity=text.get("verbosity"),
@@ -221,8 +221,8 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     )
 
 
-def _ignored(tools: Tools, items: Items) -> tuple[str, ...]:
-    kinds = (item.get("type") or "item_reference" for item in items if is_dropped(item))
+def _ignored(tools: Tools, dropped: Items) -> tuple[str, ...]:
+    kinds = (item.get("type") or "item_reference" for item in dropped)
     return tuple(dict.fromkeys((*tools.ignored, *kinds)))
 
 

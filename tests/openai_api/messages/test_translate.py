@@ -59,7 +59,7 @@ def turns(*contents: Any) -> list[dict[str, Any]]:
                 *turns("a"),
                 {"role": "assistant", "content": "b", "tool_calls": called("1", "2")},
                 *(tool("1", ""), tool("2", "")),
-                *turns([text("c")]),
+                *turns("c"),
             ],
         ),
         (
@@ -87,7 +87,7 @@ def turns(*contents: Any) -> list[dict[str, Any]]:
                     }
                 ]
             ),
-            turns([text("Birds\nfly")]),
+            turns("Birds\nfly"),
         ),
     ],
 )
