@@ -66,3 +66,13 @@ def test_any_other_id_is_replaced(offered: bytes | None) -> None:
     made = request_id_for(offered)
     assert made.startswith("req_")
     assert made != request_id_for(offered)
+
+
+def test_new_ids_sort_by_when_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments_ms = [0, 15, 16, 255, 256, 1_795_000_000_000]
+    made = []
+    for moment_ms in moments_ms:
+        monkeypatch.setattr("time.time_ns", lambda ns=moment_ms * 1_000_000: ns)
+        made.append(request_id_for(None))
+    assert made == sorted(made)
+    assert len({len(id) for id in made}) == 1
