@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.handlers.asgi import ASGIRequest
 from django.http import QueryDict
@@ -20,7 +20,13 @@ from proxysite.request_id import request_id_for
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-WATCH_AFTER_S = 0.1
+
+class Server(Protocol):
+    """What our own server can do beside ASGI (`proxysite/http/cycle.py`)."""
+
+    def collect(self, most_bytes: int) -> None: ...
+
+    def watch(self, told_when_gone: Callable[[], None] | None) -> None: ...
 
 
 class ApiRequest(ASGIRequest):
@@ -53,8 +59,7 @@ class ApiRequest(ASGIRequest):
         # Set once the key is known.
         self.key_id: int | None = None
         self._receive = receive
-        self._watch: asyncio.Task[None] | None = None
-        self._watch_begins: asyncio.TimerHandle | None = None
+        self._server: Server | None = getattr(receive, "__self__", None)
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]
@@ -76,9 +81,8 @@ class ApiRequest(ASGIRequest):
             announced = 0
         if announced > limit_bytes:
             raise BodyTooLarge(limit_bytes)
-        collect = getattr(getattr(self._receive, "__self__", None), "collect", None)
-        if collect is not None:  # our own server's (`proxysite/http/cycle.py`)
-            collect(limit_bytes)
+        if self._server is not None:
+            self._server.collect(limit_bytes)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -98,31 +102,20 @@ class ApiRequest(ASGIRequest):
         return await decoded(body, applied, limit_bytes) if applied else body
 
     def watch_client(self) -> None:
-        """From now on a disconnect of the client cancels the task that serves it.
-
-        The watch is a task of its own, which a request that ends at once does not need.
-        """
+        """From now on a disconnect of the client cancels the task that serves it."""
         serving = asyncio.current_task()
         assert serving is not None
 
-        async def until_gone() -> None:
-            while (await self._receive())["type"] != "http.disconnect":
-                pass
+        def gone() -> None:
             self.client_gone = True
             serving.cancel()
 
-        def begin() -> None:
-            self._watch = asyncio.create_task(until_gone())
-
-        self._watch_begins = asyncio.get_running_loop().call_later(WATCH_AFTER_S, begin)
+        if self._server is not None:
+            self._server.watch(gone)
 
     def stop_watching(self) -> None:
-        if self._watch_begins is not None:
-            self._watch_begins.cancel()
-            self._watch_begins = None
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        if self._server is not None:
+            self._server.watch(None)
 
 
 def _by_name(headers: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -10,7 +10,6 @@ Offers to speak another protocol are not taken up, as HTTP allows: the request i
 none. Only who asks for a WebSocket is told so, by the application.
 """
 
-import asyncio
 import math
 from time import monotonic
 from typing import Any, Final, cast
@@ -106,8 +105,7 @@ class ClientConnection(HttpToolsProtocol):
             large_bodies.note()
         self._running, running = None, self._running
         if running is not None and not running.response_complete:
-            running.disconnected = True
-            running.message_event.set()
+            running.has_gone()
         super().connection_lost(exc)
         self.deadline = math.inf
         self.pipeline.clear()
@@ -204,9 +202,9 @@ class ClientConnection(HttpToolsProtocol):
         cycle.unread_bytes += len(body)
         if cycle.unread_bytes > cycle.most_unread:
             self.flow.pause_reading()
-            cycle.message_event.set()
-        elif not cycle.collects:
-            cycle.message_event.set()
+            cycle.wake()
+        elif cycle.waiter is not None and not cycle.collects:
+            cycle.wake()
         self._body_until += len(body) / LEAST_BODY_BYTES_PER_S
         now, self.active_at = self.server_state.now, monotonic()
         gap_until = now + self.bounds.body_s
@@ -222,7 +220,8 @@ class ClientConnection(HttpToolsProtocol):
             self._await_request()
             return
         self.deadline = math.inf
-        cycle.message_event.set()
+        if cycle.waiter is not None:
+            cycle.wake()
 
     # --- a request and its answer -------------------------------------------------------------
 
@@ -243,7 +242,6 @@ class ClientConnection(HttpToolsProtocol):
             access_logger=self.access_logger,
             access_log=False,
             default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
             expect_100_continue=asks_first,
             keep_alive=keep_alive and not asks_first,
             on_response=self.on_response_complete,

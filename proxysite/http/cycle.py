@@ -6,10 +6,12 @@ answer. HTTP/1.0 knows no chunks: there a body of unknown length ends with the c
 
 Answers are written as uvicorn does, but a head is checked as a whole and not header by header, and
 leaves together with its body or the first block of it; and a block is written without a coroutine.
+Nor is there a signal for each request: what has come is seen by looking, and mostly all of it is
+there before anybody asks. Who wants to know that the client has gone is told in that moment.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -20,6 +22,8 @@ from openai_api.wire.sending import begun
 from proxysite.freed_memory import LARGE_BYTES, large_bodies
 from proxysite.http.connections import Connections
 
+# uvicorn's signal, for which nobody waits here.
+_UNHEARD: Final = asyncio.Event()
 # What no head may hold, beside the two that end its lines.
 _CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\r\n"))
 # Shorter bodies are joined with their head.
@@ -56,9 +60,13 @@ class Cycle(RequestResponseCycle):
     # it is told of each part.
     most_unread = HIGH_WATER_LIMIT
     collects = False
+    # Of who waits in `receive`.
+    waiter: "asyncio.Future[None] | None" = None
+    _is_read = False
+    _told_when_gone: Callable[[], None] | None = None
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(message_event=_UNHEARD, **options)
         # Of the body, as they came: not in one array, which copies them twice.
         self.parts: list[bytes] = []
         self.unread_bytes = 0
@@ -66,7 +74,28 @@ class Cycle(RequestResponseCycle):
     def fail(self, fault: ApiError) -> None:
         """Whoever reads the body learns that it ends here, and why."""
         self.fault = fault
-        self.message_event.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits in `receive` looks again."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def watch(self, told_when_gone: Callable[[], None] | None) -> None:
+        """Calls this once the client has gone before the end of its answer; None: calls nobody."""
+        self._told_when_gone = told_when_gone
+        if self.disconnected:
+            self._tell()
+
+    def has_gone(self) -> None:
+        self.disconnected = True
+        self.wake()
+        self._tell()
+
+    def _tell(self) -> None:
+        told, self._told_when_gone = self._told_when_gone, None
+        if told is not None:
+            told()
 
     async def receive(self) -> Any:
         if self.waiting_for_100_continue and not self.transport.is_closing():
@@ -75,12 +104,8 @@ class Cycle(RequestResponseCycle):
             if self.lives_on and not self.connection.server_state.is_draining:
                 self.keep_alive, self.transport = True, self.connection.transport
             self.connection.body_is_asked_for()
-        if not self.disconnected and not self.response_complete and self.fault is None:
-            if self.flow.read_paused:
-                self.flow.resume_reading()
-                self.connection.body_is_asked_for()
-            await self.message_event.wait()
-            self.message_event.clear()
+        if self.more_body or self._is_read or self.flow.read_paused:
+            await self._news()
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         if self.fault is not None:
@@ -89,7 +114,25 @@ class Cycle(RequestResponseCycle):
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
         self.unread_bytes = 0
+        self._is_read = not self.more_body
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _news(self) -> None:
+        """Waits for something of the body to give out: with `collect` for all of it, or for more
+        than it may have; or for the end of the exchange."""
+        if self.flow.read_paused and not self._is_over:
+            self.flow.resume_reading()
+            self.connection.body_is_asked_for()
+        most_waiting = self.most_unread if self.collects else 0
+        while not self._is_over:
+            if self.unread_bytes > most_waiting or not (self.more_body or self._is_read):
+                break
+            self.waiter = self.connection.loop.create_future()
+            await self.waiter
+
+    @property
+    def _is_over(self) -> bool:
+        return self.disconnected or self.response_complete or self.fault is not None
 
     def collect(self, most_bytes: int) -> None:
         """From now on `receive` waits for the whole body, or for more than so much of it: a large
@@ -119,7 +162,7 @@ class Cycle(RequestResponseCycle):
         self._head = b""
         if not more_body:
             self.response_complete = True
-            self.message_event.set()
+            self.wake()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
@@ -224,7 +267,7 @@ class OldCycle(Cycle):
             self.transport.write(message.get("body", b""))
         if not message.get("more_body", False):
             self.response_complete = True
-            self.message_event.set()
+            self.wake()
             self.transport.close()
             self.on_response()
 

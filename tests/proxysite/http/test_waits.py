@@ -133,6 +133,20 @@ def test_who_takes_nothing_of_a_stream_is_disconnected(
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_as_soon_as_a_request_is_sent_is_gone(
+    gateway: GatewayProcess, upstream: RunningSimulator, stream: bool
+) -> None:
+    upstream.set_scenario("hang")
+    key, request_id = gateway.issue_key(), new_id()
+    body = json.dumps(chat_body("Hi", VLLM, stream=stream)).encode()
+    headers = {"authorization": f"Bearer {key}", "x_request_id": request_id}
+    client = RawClient(gateway.url)
+    client.send(head("POST", "/v1/chat/completions", body, **headers) + body)
+    client.close()
+    assert gateway.row(request_id).end_reason == "client_gone"
+
+
 def test_who_leaves_is_gone_although_another_request_waits_behind(gateway: GatewayProcess) -> None:
     key = gateway.issue_key()
     request_id = new_id()
