@@ -20,7 +20,7 @@ LARGEST_KEPT_BYTES: Final = 16 * 1024 * 1024
 # What is larger glibc by itself would return at once.
 LARGE_BYTES: Final = 128 * 1024
 # For how long no large body was there when what they used is given back.
-UNUSED_FOR_S: Final = 3.0
+UNUSED_FOR_S: Final = 1.0
 
 
 def keep() -> None:

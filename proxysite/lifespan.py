@@ -12,7 +12,6 @@ from keys.sharing.process_lanes import lanes
 from openai_api.upstream import close_client
 from proxysite import garbage
 from proxysite.alert_watch import AlertWatch
-from proxysite.pages import pages
 from proxysite.refresher import Refresher
 from proxysite.telemetry import switch
 
@@ -43,7 +42,6 @@ class Lifespan:
         # A Redis that cannot be used is told in the log now, not by the first key with a limit.
         await process_counters.look()
         garbage.keep_what_exists()
-        pages.start(loop)
         if snapshot.current().is_empty:
             logger.warning(
                 "The model catalog is empty: run manage.py refresh_catalog when Workers AI answers."
@@ -63,7 +61,6 @@ class Lifespan:
         if self.alerts is not None:
             await asyncio.to_thread(self.alerts.stop)
         ledger.shares.close_all()
-        await asyncio.to_thread(pages.stop)
         await asyncio.to_thread(ledger.stop, max(5.0, settings.STOP_GRACE))
         await process_counters.close()
         await lanes.close()

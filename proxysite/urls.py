@@ -1,6 +1,6 @@
 """The pages. `/v1` and health do not come here: see `asgi.py`.
 
-A worker imports this when it serves already (`pages.py`).
+A worker imports this when the first page is asked for (`pages.py`).
 """
 
 from django.conf import settings

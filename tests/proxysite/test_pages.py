@@ -1,11 +1,11 @@
-"""The pages' code is imported beside the requests of a worker that serves already."""
+"""The pages' code is imported when it is asked for, beside the requests of a worker."""
 
 import asyncio
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,63 +52,41 @@ class Urls:
 
 
 @pytest.fixture
-async def started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Callable[[Urls, float], Pages]]:
-    running: list[tuple[Pages, Urls]] = []
+def having(monkeypatch: pytest.MonkeyPatch) -> Callable[[Urls], Pages]:
     # Or all that this process of tests has made would stay for good.
     monkeypatch.setattr(garbage, "keep_what_exists", lambda: None)
 
-    def start(urls: Urls, after_s: float) -> Pages:
+    def make(urls: Urls) -> Pages:
         monkeypatch.setattr(pages_module, "get_resolver", urls)
-        monkeypatch.setattr(pages_module, "IMPORT_AFTER_S", after_s)
-        pages = Pages()
-        pages.start(asyncio.get_running_loop())
-        running.append((pages, urls))
-        return pages
+        return Pages()
 
-    yield start
-    for pages, urls in running:
-        urls.may_answer.set()
-        await asyncio.to_thread(pages.stop)
+    return make
 
 
-async def test_the_first_page_has_them_imported_and_waits(
-    started: Callable[[Urls, float], Pages],
+async def test_the_first_page_has_them_imported_and_all_wait(
+    having: Callable[[Urls], Pages],
 ) -> None:
     urls = Urls()
-    pages = started(urls, 600)
-    page = asyncio.create_task(pages.imported())
+    pages = having(urls)
+    first, second = (asyncio.create_task(pages.imported()) for _ in range(2))
     assert await asyncio.to_thread(urls.asked.wait, 20)
-    assert not page.done()
+    assert not first.done() and not second.done()
+    first.cancel()
     urls.may_answer.set()
-    await asyncio.wait_for(page, 20)
+    await asyncio.wait_for(second, 20)
+    urls.asked.clear()
     await pages.imported()
-
-
-async def test_they_are_imported_when_nobody_asks(
-    started: Callable[[Urls, float], Pages],
-) -> None:
-    urls = Urls()
-    started(urls, 0.01)
-    assert await asyncio.to_thread(urls.asked.wait, 20)
+    assert not urls.asked.is_set()
 
 
 async def test_what_cannot_be_imported_is_told_and_holds_nobody(
-    started: Callable[[Urls, float], Pages], caplog: pytest.LogCaptureFixture
+    having: Callable[[Urls], Pages], caplog: pytest.LogCaptureFixture
 ) -> None:
     urls = Urls(ImportError("no module of that name"))
     urls.may_answer.set()
-    await asyncio.wait_for(started(urls, 600).imported(), 20)
+    await asyncio.wait_for(having(urls).imported(), 20)
     assert "The pages cannot be imported" in caplog.text
     assert "no module of that name" in caplog.text
-
-
-async def test_a_stop_before_imports_nothing(started: Callable[[Urls, float], Pages]) -> None:
-    urls = Urls()
-    pages = started(urls, 600)
-    await asyncio.to_thread(pages.stop)
-    assert not urls.asked.is_set()
 
 
 def test_a_start_imports_no_page_and_nothing_of_other_gateways(tmp_path: Path) -> None:

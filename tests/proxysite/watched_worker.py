@@ -18,7 +18,6 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from proxysite.api_request import ApiRequest
-from proxysite.pages import Pages
 from proxysite.worker import GatewayWorker
 
 BACKGROUND_THREADS = ("alerts", "ledger", "refresher")
@@ -72,6 +71,4 @@ class WatchedWorker(GatewayWorker):
         watched(ThreadPoolExecutor, "submit", "thread")
         watched(threading.Thread, "start", "thread")
         watch_garbage()
-        # Imports leave garbage once, and at a moment of their own.
-        Pages.start = lambda *_: None  # type: ignore[method-assign]
         super().init_process()
