@@ -41,12 +41,21 @@ def seconds_of_speech(text: str) -> float:
 def samples(text: str, sample_rate: int) -> "array[int]":
     """One tone for each word, its pitch by the word's letters, with pauses between."""
     made = array("h")
-    per_word = int(sample_rate / WORDS_PER_SECOND)
+    tones: dict[str, array[int]] = {}
     for word in text.split() or [""]:
-        pitch = 140 + sum(map(ord, word)) % 220
-        for n in range(per_word):
-            loudness = max(0.0, math.sin(math.pi * min(1.0, n / (per_word * 0.8))))
-            made.append(int(9000 * loudness * math.sin(2 * math.pi * pitch * n / sample_rate)))
+        if word not in tones:
+            tones[word] = _tone(word, sample_rate)
+        made.extend(tones[word])
+    return made
+
+
+def _tone(word: str, sample_rate: int) -> "array[int]":
+    made = array("h")
+    per_word = int(sample_rate / WORDS_PER_SECOND)
+    pitch = 140 + sum(map(ord, word)) % 220
+    for n in range(per_word):
+        loudness = max(0.0, math.sin(math.pi * min(1.0, n / (per_word * 0.8))))
+        made.append(int(9000 * loudness * math.sin(2 * math.pi * pitch * n / sample_rate)))
     return made
 
 
