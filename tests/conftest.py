@@ -1,5 +1,7 @@
 """Fixtures that every package's tests share: the simulator, a live gateway, a key of it."""
 
+import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
+from whitenoise.middleware import WhiteNoiseMiddleware
 
+from proxysite.garbage import keep_what_exists
 from tests.environment import SCRATCH
-from tests.gateway import GatewayProcess, running_gateway
+from tests.gateway import GatewayProcess, migrated_sqlite, running_gateway
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 
 # Files of few and long tests. A file runs in one process: begun last, they would leave the other
@@ -38,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(LONGEST_FIRST))
 
     items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    # The tests and all that they import: looking through them time and again costs more than many
+    # a test.
+    keep_what_exists()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -68,10 +78,37 @@ def patient_budgets() -> None:
     settings.BUDGET_TIMEOUT = 60
 
 
+@pytest.fixture(scope="session", autouse=True)
+def static_files_looked_up_once() -> Iterator[None]:
+    """Every `django.test.Client` has middleware of its own, and WhiteNoise's looks up each static
+    file of all packages: more work than many a page."""
+    look_up = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, dict[str, Any]] = {}
+
+    def once(middleware: WhiteNoiseMiddleware) -> None:
+        if middleware.static_prefix not in found:
+            look_up(middleware)
+            found[middleware.static_prefix] = dict(middleware.files)
+        middleware.files.update(found[middleware.static_prefix])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """A file for the tests' own database: SQLite in memory has neither WAL nor real locks."""
-    settings.DATABASES["default"]["TEST"]["NAME"] = str(SCRATCH / "test.sqlite3")
+    """A file for the tests' own database: SQLite in memory has neither WAL nor real locks. It is
+    migrated once in a run, for all processes."""
+    file = SCRATCH / "test.sqlite3"
+    shutil.copyfile(migrated_sqlite(dict(os.environ)), file)
+    settings.DATABASES["default"]["TEST"]["NAME"] = str(file)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """That file, which is fresh in each run; with the run's folder it goes."""
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 import certifi
 from hypothesis import HealthCheck, settings
 
+from proxysite.garbage import look_seldom
 from workers_ai.simulator import DEFAULT_ACCOUNT_ID, DEFAULT_API_TOKEN
 
 # Of the process that began this run: the processes that it starts, pytest-xdist's too, know it.
@@ -52,6 +53,9 @@ def no_certificates() -> Path:
     folder.mkdir()
     return folder
 
+
+# As the gateway's own processes do. Thousands of tests, once collected, stay for good.
+look_seldom()
 
 for name in _CLEARED:
     os.environ.pop(name, None)

@@ -45,6 +45,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def manage(
+    code: Path, environment: dict[str, str], *words: str, check: bool = True
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=code,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=check,
+        timeout=120,
+    )
+
+
 class GatewayProcess:
     """One running gateway. `url` has no `/v1`; `environment` is what it was started with,
     `through` a command that starts others, and `code` the folder of the gateway's own."""
@@ -82,19 +96,9 @@ class GatewayProcess:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def manage(
-        self, *words: str, check: bool = True, environment: dict[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        """`manage.py` in the gateway's environment, or in another."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=self._code,
-            env=environment or self.environment,
-            capture_output=True,
-            text=True,
-            check=check,
-            timeout=120,
-        )
+    def manage(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+        """`manage.py` in the gateway's environment."""
+        return manage(self._code, self.environment, *words, check=check)
 
     def start(self) -> None:
         with self.log_path.open("ab") as log:
@@ -253,12 +257,7 @@ def prepare_database(gateway: GatewayProcess, *, refresh: bool, migrated: bool =
     """Migrates, and reads the catalog. Once in a run for SQLite: other gateways get a copy of that
     file, as every simulator of the tests lists the same models."""
     if gateway.database_url.startswith("sqlite:///"):
-        # Single sign-on has tables of its own.
-        tables = "sso" if gateway.environment.get("OIDC_ISSUER") else "usual"
-        template = made_once(
-            f"gateway-{'full' if refresh else 'empty'}-{tables}.sqlite3",
-            lambda file: _fill(gateway, file, refresh=refresh),
-        )
+        template = (filled_sqlite if refresh else migrated_sqlite)(gateway.environment)
         shutil.copyfile(template, gateway.database_url.removeprefix("sqlite:///"))
         return
     if not migrated:
@@ -267,11 +266,32 @@ def prepare_database(gateway: GatewayProcess, *, refresh: bool, migrated: bool =
         gateway.manage("refresh_catalog")
 
 
-def _fill(gateway: GatewayProcess, file: Path, *, refresh: bool) -> None:
-    environment = gateway.environment | {"DATABASE_URL": f"sqlite:///{file}"}
-    gateway.manage("migrate", "-v0", environment=environment)
-    if refresh:
-        gateway.manage("refresh_catalog", environment=environment)
+def migrated_sqlite(environment: dict[str, str]) -> Path:
+    """A file with the gateway's tables."""
+
+    def migrate(file: Path) -> None:
+        _work_on(file, environment, "migrate", "-v0")
+
+    return made_once(f"migrated-{_tables(environment)}.sqlite3", migrate)
+
+
+def filled_sqlite(environment: dict[str, str]) -> Path:
+    """A file with the gateway's tables and the simulator's catalog."""
+
+    def fill(file: Path) -> None:
+        shutil.copyfile(migrated_sqlite(environment), file)
+        _work_on(file, environment, "refresh_catalog")
+
+    return made_once(f"filled-{_tables(environment)}.sqlite3", fill)
+
+
+def _tables(environment: dict[str, str]) -> str:
+    """Single sign-on has tables of its own."""
+    return "sso" if environment.get("OIDC_ISSUER") else "usual"
+
+
+def _work_on(file: Path, environment: dict[str, str], *words: str) -> None:
+    manage(ROOT, {**environment, "DATABASE_URL": f"sqlite:///{file}"}, *words)
     with closing(sqlite3.connect(file)) as database:
         # Into the one file, which is all that is copied.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
