@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,22 @@ from django.core.management.utils import get_random_secret_key
 from proxysite.setting_readers.database import database
 
 ROOT = Path(__file__).resolve().parent.parent
+SaidBy = Callable[[list[dict[str, str]]], list[str]]
 SECRET = "tests-only-" + "kB7xQ2mZ9w" * 5
 
-# Reads the settings once for each case on stdin and prints what each says.
+# Reads the settings once for each case, a line of stdin, and prints what they say.
 READ_EACH = """
 import json, os, runpy, sys
 from django.core.exceptions import ImproperlyConfigured
-for case in json.load(sys.stdin):
+for line in sys.stdin:
     before = dict(os.environ)
-    os.environ.update(case)
+    os.environ.update(json.loads(line))
     try:
         runpy.run_path("proxysite/settings.py")
         said = ""
     except ImproperlyConfigured as error:
         said = str(error)
-    print(json.dumps(said))
+    print(json.dumps(said), flush=True)
     os.environ.clear()
     os.environ.update(before)
 """
@@ -40,22 +42,40 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "SECRET_KEY": SECRET, **settings}
 
 
-def run(*words: str, given: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+def run(*words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *words],
         cwd=ROOT,
         env=environment(**settings),
-        input=given,
         capture_output=True,
         text=True,
         timeout=60,
     )
 
 
-def said_by(cases: list[dict[str, str]]) -> list[str]:
-    result = run("-c", READ_EACH, given=json.dumps(cases))
-    assert result.returncode == 0 and not result.stderr, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
+@pytest.fixture(scope="module")
+def said_by() -> Iterator[SaidBy]:
+    """What the settings say in each of several environments. One process reads them all, since most
+    of what reading takes is its start."""
+    with subprocess.Popen(
+        [sys.executable, "-c", READ_EACH],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        given, taken = process.stdin, process.stdout
+        assert given is not None and taken is not None
+
+        def said(case: dict[str, str]) -> str:
+            print(json.dumps(case), file=given, flush=True)
+            return str(json.loads(taken.readline()))
+
+        yield lambda cases: [said(case) for case in cases]
+        _, complaints = process.communicate(timeout=60)
+        assert process.returncode == 0 and not complaints, complaints
 
 
 BAD = [
@@ -159,7 +179,9 @@ BAD = [
 ]
 
 
-def test_each_bad_value_is_one_line_with_the_name_the_value_and_what_it_takes() -> None:
+def test_each_bad_value_is_one_line_with_the_name_the_value_and_what_it_takes(
+    said_by: SaidBy,
+) -> None:
     said = said_by([{name: value} for name, value, _ in BAD])
     for (name, value, takes), line in zip(BAD, said, strict=True):
         assert line.startswith(f"{name} is "), (name, line)
@@ -167,7 +189,7 @@ def test_each_bad_value_is_one_line_with_the_name_the_value_and_what_it_takes() 
         assert "\n" not in line
 
 
-def test_usual_values_are_taken() -> None:
+def test_usual_values_are_taken(said_by: SaidBy) -> None:
     good = [
         {"CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef" * 2, "CLOUDFLARE_API_TOKEN": "t" * 40},
         {"CORS_ALLOWED_ORIGINS": "*"},
@@ -223,7 +245,9 @@ def test_usual_values_are_taken() -> None:
         "http://user:very-secret@[proxy",
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, value: str) -> None:
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(
+    name: str, value: str, said_by: SaidBy
+) -> None:
     (said,) = said_by([{name: value}])
     assert said.startswith(f"{name.upper()} is ")
     assert "http://user:password@host:port" in said
@@ -249,7 +273,7 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_password(name: str, val
     ],
 )
 def test_an_address_that_cannot_be_used_is_told_without_its_password(
-    name: str, value: str, takes: str
+    name: str, value: str, takes: str, said_by: SaidBy
 ) -> None:
     (said,) = said_by([{name: value}])
     assert said.startswith(f"{name} is ") and takes in said
@@ -271,7 +295,7 @@ def test_the_folder_of_a_socket_is_taken_as_libpq_writes_it() -> None:
     assert (config["HOST"], config["PORT"]) == ("/Run/postgresql", 5433)
 
 
-def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
+def test_cloudflare_credentials_come_together_or_not_at_all(said_by: SaidBy) -> None:
     only_id, only_token = said_by(
         [{"CLOUDFLARE_ACCOUNT_ID": "a" * 32}, {"CLOUDFLARE_API_TOKEN": "very-secret-token"}]
     )
@@ -280,7 +304,7 @@ def test_cloudflare_credentials_come_together_or_not_at_all() -> None:
     assert "very-secret-token" not in only_token
 
 
-def test_no_message_quotes_credentials_in_a_url() -> None:
+def test_no_message_quotes_credentials_in_a_url(said_by: SaidBy) -> None:
     urls = ["https://me:very-secret@a.example:x", "https://very-secret@a.example"]
     urls += ["ftp://me:very-secret@a.example", "//me:very-secret@a.example"]
     names = ["CLOUDFLARE_API_BASE_URL", "OIDC_ISSUER", "PUBLIC_URL", "CSRF_TRUSTED_ORIGINS"]
@@ -289,7 +313,7 @@ def test_no_message_quotes_credentials_in_a_url() -> None:
         assert "very-secret" not in line
 
 
-def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:
+def test_single_sign_on_takes_all_it_needs_or_nothing(said_by: SaidBy) -> None:
     (line,) = said_by([{"OIDC_ISSUER": "https://a.example", "OIDC_CLIENT_SECRET": "very-secret"}])
     assert line.startswith("OIDC_CLIENT_ID is not set but OIDC_ISSUER is")
     assert "very-secret" not in line
@@ -302,7 +326,7 @@ def test_single_sign_on_takes_all_it_needs_or_nothing() -> None:
         *("http://127.0.0.1:9000", "http://localhost:9000/realms/team", "http://[::1]:9000"),
     ],
 )
-def test_an_issuer_speaks_tls_or_is_on_this_machine(issuer: str) -> None:
+def test_an_issuer_speaks_tls_or_is_on_this_machine(issuer: str, said_by: SaidBy) -> None:
     (line,) = said_by(
         [{"OIDC_ISSUER": issuer, "OIDC_CLIENT_ID": "gateway", "OIDC_CLIENT_SECRET": "x"}]
     )
@@ -314,7 +338,7 @@ def test_a_postgresql_that_falls_silent_is_given_up_as_soon_as_its_url_says() ->
     assert (options["connect_timeout"], options["tcp_user_timeout"]) == (5, 60_000)
 
 
-def test_no_secret_is_quoted() -> None:
+def test_no_secret_is_quoted(said_by: SaidBy) -> None:
     account = {"CLOUDFLARE_ACCOUNT_ID": "a" * 32}
     said = said_by(
         [
@@ -383,7 +407,7 @@ def test_a_collector_is_what_all_signals_say_or_one_alone() -> None:
         *("digits in turn", "the alphabet", "password", "nearly uniform"),
     ],
 )
-def test_a_missing_short_or_known_secret_key_is_refused(secret: str) -> None:
+def test_a_missing_short_or_known_secret_key_is_refused(secret: str, said_by: SaidBy) -> None:
     (line,) = said_by([{"SECRET_KEY": secret}])
     assert line.startswith("SECRET_KEY is ")
     assert "32 random characters" in line
@@ -416,7 +440,7 @@ def test_a_folder_that_cannot_be_made_ends_a_start_with_one_line(start: tuple[st
     assert result.stderr.count("\n") == 1
 
 
-def test_without_a_secret_key_debugging_has_one_that_nobody_knows() -> None:
+def test_without_a_secret_key_debugging_has_one_that_nobody_knows(said_by: SaidBy) -> None:
     show = "from proxysite import settings as s; print(s.SECRET_KEY)"
     made = {run("-c", show, SECRET_KEY="", DEBUG="on").stdout.strip() for _ in range(2)}
     assert len(made) == 2
@@ -425,7 +449,7 @@ def test_without_a_secret_key_debugging_has_one_that_nobody_knows() -> None:
     assert line.startswith("SECRET_KEY is not set")
 
 
-def test_random_secrets_are_taken() -> None:
+def test_random_secrets_are_taken(said_by: SaidBy) -> None:
     made = [secrets.token_urlsafe(50), secrets.token_hex(16), secrets.token_hex(32)]
     made += [uuid.uuid4().hex, get_random_secret_key()]
     assert said_by([{"SECRET_KEY": secret} for secret in made]) == [""] * len(made)
