@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageOps
 
 from openai_api.errors import BadRequest
-from openai_api.images.formats import MOST_PIXELS, on_white
+from openai_api.images.formats import DECODERS, MOST_PIXELS, on_white
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 JPEG_QUALITY = 95
 
 ORIENTATION = 0x0112
@@ -78,11 +77,11 @@ def as_mask(data: bytes, size: tuple[int, int], param: str) -> bytes:
 
 def _opened(data: bytes, param: str) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=DECODERS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _unusable(param, f"it has more than {MOST_PIXELS} pixels") from None
     except Exception as error:  # as in `look`
-        raise _unusable(param, f"it is not a {', '.join(FORMATS)} picture") from error
+        raise _unusable(param, f"it is not a {', '.join(DECODERS)} picture") from error
 
 
 def _decoded(data: bytes, size: tuple[int, int], param: str) -> Image.Image:
