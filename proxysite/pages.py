@@ -1,8 +1,8 @@
 """The code of the pages: the admin, the members' pages and the management API.
 
-No request to `/v1` needs it, and it is 26 MiB and half as much CPU as all else that a worker
-imports. So it is imported when somebody asks for the first page, by a thread: Django would do it on
-the event loop, in the way of everybody.
+No request to `/v1` needs it, and it is 8 MiB and much CPU at a start. So it is imported when
+somebody asks for the first page, by a thread: Django would do it on the event loop, in the way of
+everybody.
 """
 
 import asyncio

@@ -138,10 +138,6 @@ IMPORTED_LATE = {
         "keys.limits.redis_counters",
     ): "10 MiB and a quarter of a second at the start, which only a gateway with Redis needs",
     (
-        "keys/ledger/engine.py",
-        "keys.ledger.postgresql",
-    ): "8 MiB of its driver, which only a gateway with PostgreSQL needs",
-    (
         "proxysite/telemetry/switch.py",
         "proxysite.telemetry.sending",
     ): "an eighth of a second and 20 MiB, which only a gateway needs that names a collector",

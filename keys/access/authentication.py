@@ -7,7 +7,10 @@ base view calls `KeyIndex.lookup` on a thread, once, and tries again.
 
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
 
 from keys import errors, key_text
 from keys.access import playground_token
@@ -23,6 +26,24 @@ _REFUSED: Final[dict[Refusal, type[errors.InvalidKey]]] = {
     Refusal.EXPIRED: errors.ExpiredKey,
     Refusal.OWNER_INACTIVE: errors.OwnerInactive,
 }
+
+
+class KeyHolder(NamedTuple):
+    """The `request.user` that DRF expects: the key's owner, without reading a Django user."""
+
+    id: int | None
+    username: str
+    is_authenticated: bool = True
+    is_active: bool = True
+
+
+class KeyAuthentication(BaseAuthentication):
+    def authenticate(self, request: Any) -> tuple[Any, Any]:
+        record = key_for(sent_key(request.raw_headers))
+        return KeyHolder(record.owner_id, record.owner_name), record
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
 
 
 def sent_key(headers: Mapping[bytes, bytes]) -> str:

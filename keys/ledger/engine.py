@@ -5,18 +5,14 @@ from functools import cache
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from keys.ledger.postgresql import PostgresqlTransaction
 from keys.ledger.sqlite import SqliteTransaction
 from keys.ledger.transaction import GroupTransaction
 
 
 @cache
 def engine() -> type[GroupTransaction]:
-    if connection.vendor == "sqlite":
-        return SqliteTransaction
-    # Its driver takes 8 MiB, and Django has imported it where it is needed.
-    from keys.ledger.postgresql import PostgresqlTransaction
-
-    return PostgresqlTransaction
+    return SqliteTransaction if connection.vendor == "sqlite" else PostgresqlTransaction
 
 
 def group_transaction(

@@ -30,7 +30,9 @@ def _document() -> tuple[bytes, str]:
 
 
 class OpenApiView(GatewayView):
-    async def dispatch(self, request: Any, **kwargs: Any) -> HttpResponseBase:
+    async def dispatch(  # type: ignore[override]
+        self, request: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         if METHODS.get(request.method) != "get":
             return await super().dispatch(request, **kwargs)
         return await self.get(request)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db import utils as django_db
+from rest_framework import exceptions as drf
 
 from catalog import errors as catalog
 from keys import errors as keys
@@ -181,6 +182,8 @@ _RULES: dict[type[Exception], Rule | None] = {
     # A value that the database refuses is a fault of ours.
     django_db.DataError: None,
     django_db.IntegrityError: None,
+    # Django REST framework
+    drf.APIException: Rule(400, INVALID, None),
 }  # fmt: skip
 
 

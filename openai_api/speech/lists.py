@@ -52,7 +52,9 @@ def _for_everybody(is_voices: bool, version: tuple[int, float]) -> bytes:
 class _ListView(GatewayView):
     lists_voices = False
 
-    async def dispatch(self, request: Any, **kwargs: Any) -> HttpResponseBase:
+    async def dispatch(  # type: ignore[override]
+        self, request: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         has_key = b"authorization" in request.raw_headers or b"x-api-key" in request.raw_headers
         if has_key or METHODS.get(request.method) != "get":
             return await super().dispatch(request, **kwargs)

@@ -1,7 +1,8 @@
 import pytest
+from rest_framework.test import APIRequestFactory
 
 from keys import errors, key_text
-from keys.access.authentication import key_for, sent_key
+from keys.access.authentication import KeyAuthentication, key_for, sent_key
 from keys.access.key_index import KeyIndex
 from tests.keys.factories import issued
 
@@ -75,3 +76,17 @@ def test_a_revoked_key_is_told_apart():
     index.load("")
     with pytest.raises(errors.RevokedKey, match="revoked"):
         key_for(text, index)
+
+
+@pytest.mark.django_db
+def test_drf_gets_a_holder_and_the_record(monkeypatch):
+    _, text = issued()
+    index = KeyIndex()
+    index.load("")
+    monkeypatch.setattr("keys.access.authentication.key_for", lambda t: key_for(t, index))
+    request = APIRequestFactory().get("/")
+    request.raw_headers = {b"authorization": f"Bearer {text}".encode()}
+    holder, record = KeyAuthentication().authenticate(request)
+    assert (holder.username, holder.is_authenticated) == ("ada", True)
+    assert record.name == "laptop"
+    assert KeyAuthentication().authenticate_header(request) == "Bearer"
