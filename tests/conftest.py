@@ -21,13 +21,31 @@ from tests.environment import SCRATCH
 from tests.gateway import GatewayProcess, migrated_sqlite, running_gateway
 from workers_ai.simulator.serve import RunningSimulator, running_simulator
 
-# Files of few and long tests. A file runs in one process: begun last, they would leave the other
-# processes without work.
+# Files that take longest. A file runs in one process: begun last, they would leave the other
+# processes without work. Those that mostly wait stand between those that keep a processor busy.
 LONGEST_FIRST = (
     "tests/keys/test_drills.py",
-    "tests/browser/",
+    "tests/browser/test_admin_pages.py",
+    "tests/keys/sharing/test_shared.py",
     "tests/test_make_run.py",
     "tests/test_docs.py",
+    "tests/openai_api/test_hanging_up.py",
+    "tests/browser/test_member.py",
+    "tests/openai_api/test_fallbacks.py",
+    "tests/browser/test_admin.py",
+    "tests/proxysite/http/test_waits.py",
+    "tests/storage/test_migrated.py",
+    "tests/openai_api/wire/test_silence.py",
+    "tests/deploy/test_move.py",
+    "tests/contract/test_quirks.py",
+    "tests/proxysite/test_url_prefix.py",
+    "tests/test_read_only.py",
+    "tests/workers_ai/test_bounds.py",
+    "tests/deploy/test_proxies.py",
+    "tests/contract/test_openai_python_oldest.py",
+    "tests/contract/test_openai_python.py",
+    "tests/test_suite.py",
+    "tests/keys/member/test_single_sign_on.py",
     "tests/proxysite/test_stopping.py",
     "tests/proxysite/test_hot_path.py",
     "tests/openai_api/test_fuzz.py",
@@ -37,11 +55,8 @@ LONGEST_FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def turn(item: pytest.Item) -> int:
-        found = (n for n, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
-        return next(found, len(LONGEST_FIRST))
-
-    items.sort(key=turn)
+    turn = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: turn.get(item.nodeid.partition("::")[0], len(turn)))
 
 
 def pytest_collection_finish() -> None:
