@@ -136,6 +136,11 @@ class EventSource(StreamedAnswer):
     def fits(headers: Mapping[str, str]) -> bool:
         return media_type(headers) == "text/event-stream"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has come and been given out."""
+        return self._response.is_over and self._decoder.is_empty
+
     async def deliver(self, take: TakeEvents) -> None:
         """Calls `take` with the events of each network read as it arrives, to the end or
         until `stop`. No task is woken for it.

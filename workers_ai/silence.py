@@ -72,7 +72,7 @@ class Silence:
     async def wait_for(self, read: Awaitable[Read]) -> Read:
         if self.has_begun:
             self.since = self.loop.time()
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self.loop)
         try:
             return await read
         except asyncio.CancelledError:

@@ -48,6 +48,11 @@ class EventDecoder:
         self._data: list[bytes] = []
         self._started = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for its end."""
+        return not (self._pending or self._data)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """Events completed by `chunk`; raises EventTooLarge."""
         if (

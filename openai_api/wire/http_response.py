@@ -92,6 +92,8 @@ class EventStreamResponse(StreamedResponse):
     ) -> None:
         super().__init__(blocks, key_id=key_id, content_type="text/event-stream; charset=utf-8")
         self["Cache-Control"] = "no-cache"
+        # Set before the last block, which then leaves with the end of the body.
+        self.is_last = False
         self._maker = maker
         self._write_part: WritePart | None = None
         self._silence: KeepAlive | None = None
@@ -102,9 +104,11 @@ class EventStreamResponse(StreamedResponse):
         try:
             async for block in self.blocks:
                 silence.broken()
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-            silence.end()
-            await send({"type": "http.response.body", "body": b""})
+                more_body = not self.is_last
+                await send({"type": "http.response.body", "body": block, "more_body": more_body})
+            if not self.is_last:
+                silence.end()
+                await send({"type": "http.response.body", "body": b""})
         finally:
             silence.end()
             self._write_part = None

@@ -177,16 +177,21 @@ class LiveStream(LiveAnswer):
             tail = self._writer.end()
             metered = self._exchange.priced(self._meter(self._writer, False, self._answer))
             await self._exchange.complete(metered, finish_reason=self._writer.finish_reason)
-            yield tail + self._writer.last(metered.usage)
+            yield self._last(tail + self._writer.last(metered.usage))
         except (asyncio.CancelledError, GeneratorExit) as gone:
             opening.cancel()
-            yield await self.broken_off(gone)
+            yield self._last(await self.broken_off(gone))
         except Exception as error:
-            yield await self.failed(error)
+            yield self._last(await self.failed(error))
         finally:
             await self._close()
             # The two refer to each other, and would stay until the garbage collector runs.
             self.response = None
+
+    def _last(self, block: bytes) -> bytes:
+        assert isinstance(self.response, EventStreamResponse)
+        self.response.is_last = True
+        return block
 
     async def _of_another_model(self, error: WorkersAIError) -> AsyncGenerator[bytes, None]:
         """The stream of the model that answers instead, which records itself. Raises the failure
@@ -219,8 +224,9 @@ class LiveStream(LiveAnswer):
         return self.response.push(block) if block else None
 
     async def _late_usage(self) -> None:
-        """Reads on to the end of a stream that said that it is done: usage may follow."""
-        if self._events is None or not self._writer.done:
+        """Reads on to the end of a stream that said that it is done: usage may follow, unless that
+        end came with it."""
+        if self._events is None or not self._writer.done or self._events.is_over:
             return
         try:
             async with asyncio.timeout(LATE_USAGE_S):

@@ -36,6 +36,16 @@ def test_an_event_is_out_as_soon_as_its_blank_line_is_in() -> None:
     assert decoder.feed(b"\n") == data(b"a")
 
 
+@pytest.mark.parametrize("begun", [b"da", b"data: b", b"data: b\n", b"data: b\r"])
+def test_it_is_empty_unless_an_event_has_begun(begun: bytes) -> None:
+    decoder = EventDecoder()
+    assert decoder.is_empty
+    decoder.feed(b"data: a\n\n")
+    assert decoder.is_empty
+    decoder.feed(begun)
+    assert not decoder.is_empty
+
+
 @pytest.mark.parametrize(
     ("raw", "events"),
     [

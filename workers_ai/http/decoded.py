@@ -24,6 +24,11 @@ class DecodedResponse:
         self._take: Take | None = None
         self._stopped = False
 
+    @property
+    def is_over(self) -> bool:
+        """As Response.is_over, where that is known: the decoder may hold a rest."""
+        return False
+
     async def read(self) -> bytes:
         """What came next, at least a byte; empty at the end."""
         try:

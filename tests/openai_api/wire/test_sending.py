@@ -1,9 +1,12 @@
 """A `send` that is begun in a callback and awaited by somebody else, if at all."""
 
 import asyncio
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
 
 import pytest
 
+from openai_api.wire.http_response import EventStreamResponse
 from openai_api.wire.sending import begun
 
 
@@ -74,3 +77,21 @@ async def test_what_it_raises_at_once_is_raised_at_once() -> None:
 
     with pytest.raises(RuntimeError, match="sent already"):
         begun(send())
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_stream_ends_with_its_last_block_where_that_is_known(is_told: bool) -> None:
+    sent: list[tuple[bytes, bool]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append((message["body"], message.get("more_body", False)))
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield b"first"
+        response.is_last = is_told
+        yield b"last"
+
+    response = EventStreamResponse(blocks(), key_id=1)
+    await response.send_blocks(send)
+    ending = [(b"last", False)] if is_told else [(b"last", True), (b"", False)]
+    assert sent == [(b"first", True), *ending]
