@@ -52,7 +52,7 @@ PROGRAMS ?= programs
 clients: $(VENV)/.installed-dev $(PROGRAMS)
 	@$(BIN)/python -m pytest tests/clients -m clients -n 3 $(ARGS)
 
-# schemathesis tries what /v1/openapi.json describes, for half a minute.
+# schemathesis tries what /v1/openapi.json and /api/schema/ describe, for half a minute each.
 conformity: $(VENV)/.installed-dev tools
 	@$(BIN)/python -m pytest tests/conformity -m conformity $(ARGS)
 

@@ -28,7 +28,7 @@ _LOOKED_EVERY: Final = 50
 # The fields of answers that are shown once.
 SECRETS: Final = frozenset({"key"})
 REPLAYED: Final = "Idempotency-Replayed"
-_FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
+FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _KEPT_HEADERS: Final = ("Location", "ETag")
 
 
@@ -39,7 +39,7 @@ def done_once(
     name = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if name is None:
         return do(request, *args, **kwargs)
-    if _FORM.fullmatch(name) is None:
+    if FORM.fullmatch(name) is None:
         raise Problem(
             400,
             "invalid_idempotency_key",

@@ -19,6 +19,8 @@ from drf_spectacular.settings import patched_settings
 
 from management_api.base import View
 from management_api.fields import Fields
+from management_api.idempotency import FORM
+from management_api.parsing import MOST_BYTES
 from management_api.problems import CONTENT_TYPE, Problem, problem_response
 from management_api.resources.raises import OfHolders
 from management_api.scopes import SAFE_METHODS, scope_for
@@ -49,15 +51,22 @@ _FAILURES: Final = {
     "429": "The token's requests of this minute are used up.",
     "503": "The database cannot be used at the moment.",
 }
+_FAILURES_OF_BODIES: Final = {
+    "400": "The body is no JSON object, or a header or parameter is malformed.",
+    "413": f"The body has more than {MOST_BYTES} bytes.",
+    "415": "The body is of another type than application/json.",
+}
 
 
-def _header(name: str, words: str) -> dict[str, Any]:
-    return {"in": "header", "name": name, "schema": {"type": "string"}, "description": words}
+def _header(name: str, words: str, **shape: str) -> dict[str, Any]:
+    schema = {"type": "string", **shape}
+    return {"in": "header", "name": name, "schema": schema, "description": words}
 
 
 _IF_MATCH: Final = _header("If-Match", "The ETag of the state that the change is meant for.")
+_ONCE: Final = "Sent twice within a day, the request is done once."
 _HEADERS: Final = {
-    "post": _header("Idempotency-Key", "Sent twice within a day, the request is done once."),
+    "post": _header("Idempotency-Key", _ONCE, pattern=f"^{FORM.pattern}$"),
     "patch": _IF_MATCH,
     "delete": _IF_MATCH,
 }
@@ -93,7 +102,8 @@ def _complete(operation: dict[str, Any], path: str, method: str) -> None:
     operation["x-scopes"] = scopes_of(path, method)
     if operation.get("description") in _OF_BASES:
         del operation["description"]
-    for status, words in _FAILURES.items():
+    of_body = _FAILURES_OF_BODIES if method in ("post", "put", "patch") else {}
+    for status, words in (_FAILURES | of_body).items():
         operation["responses"].setdefault(
             status, {"description": words, "content": {CONTENT_TYPE: {"schema": _PROBLEM}}}
         )

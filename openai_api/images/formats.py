@@ -21,8 +21,8 @@ MEDIA_TYPES: Final = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/w
 # A decoded picture takes four bytes a pixel, however small its file is.
 MOST_PIXELS: Final = 36_000_000
 AT_ONCE: Final = 2
-# What the signatures tell of; no other decoder of Pillow reads bytes of upstream or of clients. Each
-# is there once it is imported: Pillow would look for it among all that it has, 60 modules with
+# What the signatures tell of; no other decoder of Pillow reads bytes of upstream or of clients.
+# Each is there once it is imported: Pillow would look for it among all that it has, 60 modules with
 # 6 MiB, in the middle of a request.
 DECODERS: Final = tuple(
     plugin.format
