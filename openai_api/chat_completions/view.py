@@ -11,7 +11,7 @@ from openai_api.chat_completions.attachments import read_of_chat
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta, read_whole
 from openai_api.chat_completions.repair import Repairs
 from openai_api.chat_completions.request import ChatRequest
-from openai_api.chat_completions.translate import ChatPlan, body_of, translate
+from openai_api.chat_completions.translate import ChatPlan, Counted, body_of, translate
 from openai_api.exchange import Exchange
 from openai_api.pipeline import Endpoint, Result, Stretch
 from openai_api.use import token_estimate
@@ -144,12 +144,13 @@ async def stream_to(
     client: WorkersAIClient,
 ) -> EventStreamResponse:
     """The answer as the events of `writer`, an AnswerStream."""
+    counted = plan.counted()
     return await streaming.stream(
         exchange,
         writer,
         lambda begin: ask(exchange, asked, plan, client, begin=begin),
         lambda writer, partial, answer: metered(
-            exchange, plan, writer.normaliser, partial=partial, answer=answer
+            exchange, counted, writer.normaliser, partial=partial, answer=answer
         ),
         unanswered=in_flight(exchange, asked, plan).metered,
     )
@@ -166,7 +167,7 @@ def in_flight(exchange: Exchange, asked: ChatRequest, plan: ChatPlan) -> InFligh
 
 def metered(
     exchange: Exchange,
-    plan: ChatPlan,
+    plan: ChatPlan | Counted,
     normaliser: ChatNormaliser,
     *,
     partial: bool = False,

@@ -129,12 +129,13 @@ async def streamed(
 ) -> EventStreamResponse:
     """The one choice as `text_completion` events."""
     [call] = plan.calls
+    counted = call.counted()
     return await streaming.stream(
         exchange,
         TextStream(call.expected, include_usage=asked.chat.include_usage),
         lambda begin: ask(exchange, asked, plan, call, client, begin=begin),
         lambda writer, partial, answer: chat.metered(
-            exchange, call, writer.normaliser, partial=partial, answer=answer
+            exchange, counted, writer.normaliser, partial=partial, answer=answer
         ),
         unanswered=chat.in_flight(exchange, asked.chat, call).metered,
     )

@@ -29,7 +29,8 @@ def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> MessageStream:
     assert exchange.model is not None
     return MessageStream(
         plan.expected,
-        asked.original,
+        # The stream outlasts what need not be told of it again.
+        replace(asked.original, messages=[], system=None, tools=[]),
         estimate=prompt_tokens(exchange.model.name, plan.prompt_characters),
         request_id=exchange.request.request_id,
     )

@@ -1,5 +1,6 @@
 """`POST /v1/responses` and its `input_tokens`: requests run as chats, whole and streamed."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,10 +34,12 @@ def plan(asked: Asked, model: ModelRecord) -> ChatPlan:
 
 
 def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> ResponseStream:
+    # The stream outlasts what need not be told of it again.
+    told = replace(asked.original, items=[])
     return ResponseStream(
         plan.expected,
-        asked.original,
-        lambda items: _keep(exchange.key.id, asked.original, items),
+        told,
+        lambda items: _keep(exchange.key.id, told, items),
         is_open=OPEN_RESPONSES_VERSION in exchange.request.raw_headers,
     )
 

@@ -89,6 +89,10 @@ async def _is_done_within(opening: "asyncio.Future[bytes]", limit_s: float) -> b
     return opening.done()
 
 
+async def _not_again(begin: Begin | None) -> Answer | EventSource:
+    raise AssertionError("a stream that has begun is not asked for again")
+
+
 class LiveStream(LiveAnswer):
     """One stream while it is sent, from upstream's first event to the committed row."""
 
@@ -169,6 +173,7 @@ class LiveStream(LiveAnswer):
                         async for block in blocks:
                             yield block
                     return
+            self._forget_request()
             if first:
                 yield first
             if self._events is not None and not self._writer.done:
@@ -200,10 +205,17 @@ class LiveStream(LiveAnswer):
             raise error
         response = await self._exchange.standbys.stream_after(error)
         assert isinstance(response, EventStreamResponse)
+        self._forget_request()
         response.become_part_of(self.response)
         async with aclosing(response.blocks) as blocks:  # type: ignore[type-var]
             async for block in blocks:
                 yield block
+
+    def _forget_request(self) -> None:
+        """Nobody is asked again: what the client sent, megabytes perhaps, is not kept for as long
+        as the answer takes."""
+        self._ask = _not_again
+        self._unanswered = self._exchange.standbys = None
 
     async def _rest(self, events: EventSource) -> None:
         """Passes on what follows. A connection that breaks after the answer's end took nothing

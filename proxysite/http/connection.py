@@ -270,8 +270,6 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
-        if self.body_bytes >= LARGE_BYTES:
-            large_bodies.note()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()

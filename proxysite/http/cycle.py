@@ -180,6 +180,8 @@ class Cycle(RequestResponseCycle):
     def _begin(self, status: int, headers: Any) -> None:
         self.response_started = True
         self.waiting_for_100_continue = False
+        if self.connection.body_bytes >= LARGE_BYTES:
+            large_bodies.note()
         if self.more_body and self.keep_alive and self._leaves_a_body():
             self.keep_alive, self.transport = False, cast("Any", Lingering(self.connection))
         lines = [STATUS_LINE[status]]

@@ -7,6 +7,7 @@ import io
 import platform
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -170,13 +171,14 @@ VISION_MODEL = "@cf/meta/llama-4-scout-17b-16e-instruct"
 LARGE_BYTES = 5_000_000
 
 
-def picture_chat(size_bytes: int) -> dict[str, Any]:
+def picture_chat(size_bytes: int, text: str = "What is it?") -> dict[str, Any]:
     """A chat about a picture; what is behind its end no reader minds."""
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(file, "PNG")
     data = base64.b64encode(file.getvalue().ljust(size_bytes * 3 // 4, b"\0")).decode()
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + data}}
-    return {"model": VISION_MODEL, "messages": [{"role": "user", "content": [part]}]}
+    content = [{"type": "text", "text": text}, part]
+    return {"model": VISION_MODEL, "messages": [{"role": "user", "content": content}]}
 
 
 def faults(pid: int) -> int:
@@ -219,3 +221,20 @@ def test_it_is_given_back_once_no_large_body_comes(
     watched_gateway.wait_until(
         lambda: resident_bytes(pid) < most - 2 * LARGE_BYTES, "memory is given back"
     )
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep more")
+def test_a_stream_that_lasts_does_not_hold_its_request(
+    holder: httpx.Client, watched_gateway: GatewayProcess
+) -> None:
+    (pid,) = watched_gateway.worker_pids
+    before, streams = resident_bytes(pid), 8
+    body = picture_chat(LARGE_BYTES, "[simulate endless seconds=0.5]") | {"stream": True}
+    with ExitStack() as held:
+        for _ in range(streams):
+            answer = held.enter_context(holder.stream("POST", "/chat/completions", json=body))
+            assert answer.status_code == 200
+        watched_gateway.wait_until(
+            lambda: resident_bytes(pid) < before + streams // 2 * LARGE_BYTES,
+            "memory is given back",
+        )

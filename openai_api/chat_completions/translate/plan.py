@@ -45,6 +45,18 @@ _NONE: Final[frozenset[str]] = frozenset()
 
 # Never changed once made, but not frozen: that takes twice as long to make.
 @dataclass(slots=True)
+class Counted:
+    """What the use of a plan is reckoned from, without its payload."""
+
+    prompt_characters: int
+    tokens_of_pictures: int
+
+    def picture_tokens(self) -> int:
+        return self.tokens_of_pictures
+
+
+# As above.
+@dataclass(slots=True)
 class ChatPlan:
     """One upstream call: `payload` without `stream`, `prompt_characters` for estimates.
 
@@ -65,6 +77,10 @@ class ChatPlan:
     unread: Unread
     # The most tokens of the payload, where they are known.
     most_tokens: int | None
+
+    def counted(self) -> Counted:
+        """For a stream, which may last: its payload need not be in memory for as long."""
+        return Counted(self.prompt_characters, self.picture_tokens())
 
     def most_prompt_tokens(self) -> int:
         most = self.most_tokens
