@@ -62,10 +62,10 @@ def below(
         yield started
 
 
-@pytest.fixture(params=["taken away", "left"])
-def base_url(request: pytest.FixtureRequest, below: GatewayProcess) -> str:
+@pytest.fixture(scope="module", params=["taken away", "left"])
+def base_url(request: pytest.FixtureRequest, started: GatewayProcess) -> str:
     """Where a proxy that takes the prefix away leads to, and one that leaves it."""
-    return below.url if request.param == "taken away" else below.url + PREFIX
+    return started.url if request.param == "taken away" else started.url + PREFIX
 
 
 def behind(base_url: str, path: str) -> str:
@@ -74,9 +74,9 @@ def behind(base_url: str, path: str) -> str:
     return base_url + path.removeprefix(PREFIX)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser(base_url: str) -> Iterator[httpx.Client]:
-    """Signed in."""
+    """Signed in, once each way: a gateway's own hashes are dear."""
     with httpx.Client(timeout=20) as http:
         sent = http.get(base_url + "/")
         assert sent.headers["location"] == f"{PREFIX}/accounts/login/?next={PREFIX}/"
