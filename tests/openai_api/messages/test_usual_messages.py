@@ -13,48 +13,55 @@ from openai_api.messages.translate import translate
 
 Json = dict[str, Any]
 
-odd = some.sampled_from([None, "", 5, [], {}, ["a"], True])
+UNSPOILT = 24
+odd = some.sampled_from([None, "", 5, [], {}])
 
 
-def mostly(usual: some.SearchStrategy[Any]) -> some.SearchStrategy[Any]:
-    return usual | usual | usual | usual | odd
+def an_object(**fields: Any) -> some.SearchStrategy[Json]:
+    """Mostly with all of the fields as they should be; a text stands for itself."""
+    whole = some.fixed_dictionaries(
+        {name: some.just(one) if isinstance(one, str) else one for name, one in fields.items()}
+    )
+    return some.builds(
+        spoilt, whole, some.sampled_from(list(fields)), odd, some.integers(0, UNSPOILT)
+    )
 
 
-def an_object(**fields: some.SearchStrategy[Any]) -> some.SearchStrategy[Json]:
-    return some.fixed_dictionaries({}, optional={name: mostly(one) for name, one in fields.items()})
+def spoilt(one: Json, name: str, value: Any, how: int) -> Json:
+    """Seldom without a field, or with another value of it."""
+    if how == 0:
+        return {n: one[n] for n in one if n != name}
+    return {**one, name: value} if how == 1 else one
 
 
-words = some.sampled_from(["a", "b", "Part 3 is next."])
-texts = an_object(type=some.just("text"), text=words)
-kinds = ["text", "tool_use", "tool_result", "thinking", "fallback", "tool_addition"]
-blocks = texts | an_object(
-    type=some.sampled_from(kinds),
-    text=words,
-    id=words,
-    name=words,
-    input=some.just({"a": 1}),
+words = some.sampled_from(["a", "b"])
+texts = an_object(type="text", text=words)
+calls = an_object(type="tool_use", id=words, name=words, input=some.just({"a": 1}))
+results = an_object(
+    type="tool_result",
     tool_use_id=words,
     content=words | some.lists(texts, max_size=2),
-    thinking=words,
     is_error=some.booleans(),
 )
-messages = an_object(
-    role=some.sampled_from(["user", "assistant", "user", "assistant", "system"]),
-    content=words | some.lists(mostly(blocks), max_size=3),
-)
+others = an_object(type="thinking", thinking=words) | an_object(type="fallback")
+asked = an_object(role="user", content=words | some.lists(results | texts, max_size=3))
+said = an_object(role="assistant", content=words | some.lists(calls | texts | others, max_size=3))
+messages = asked | said | an_object(role="system", content=words)
 
 
 def taken(conversation: list[Json]) -> Any:
-    """The chat that is asked, or the refusal."""
+    """The chat that is asked after a call, or the refusal."""
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    messages = [{"role": "assistant", "content": [call]}, *conversation]
     try:
-        chat, _ = translate(read({"model": "m", "max_tokens": 9, "messages": conversation}))
+        chat, _ = translate(read({"model": "m", "max_tokens": 9, "messages": messages}))
     except BadRequest as refusal:
         return refusal.message, refusal.param, refusal.code
     return chat
 
 
-@given(some.lists(mostly(messages), min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None)
+@given(some.lists(messages, min_size=1, max_size=3))
+@settings(max_examples=800, deadline=None)
 def test_usual_messages_become_what_they_become_the_long_way(conversation: list[Json]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checked, "_is_usual", lambda message, calls: False)
