@@ -4,6 +4,7 @@ A JSON value of two bytes becomes an object of a hundred, and each costs a check
 bounds a body within MAX_BODY_BYTES would take gigabytes of memory and seconds of the event loop.
 """
 
+import gc
 from collections.abc import Sized
 from itertools import islice
 from typing import Any, Final
@@ -67,7 +68,7 @@ def check_nesting(body: bytes, parsed: dict[str, Any]) -> None:
     # Half of too many levels at least are of one kind.
     if not any(has_more(body, bracket, DEEPEST_NESTING // 2) for bracket in b"{["):
         return
-    if _nesting(parsed) > DEEPEST_NESTING:
+    if _levels(parsed) >= DEEPEST_NESTING and _nesting(parsed) > DEEPEST_NESTING:
         raise BadRequest(
             f"The request body is nested deeper than {DEEPEST_NESTING} levels.", code="invalid_json"
         )
@@ -83,6 +84,18 @@ def has_more(body: bytes, byte: int, than: int) -> bool:
             return False
         at = body.find(byte, at + 1)
     return at >= 0
+
+
+def _levels(value: dict[str, Any]) -> int:
+    """As `_nesting`, or one fewer, at the speed of C: the garbage collector looks at everything
+    that holds something but, at its own choice, at what holds texts, numbers and the like alone.
+    """
+    levels = 0
+    level: list[Any] = [value]
+    while level:
+        levels += 1
+        level = list(filter(gc.is_tracked, gc.get_referents(*level)))
+    return levels
 
 
 def _nesting(value: dict[str, Any]) -> int:

@@ -19,6 +19,22 @@ def test_a_body_is_taken_to_its_last_level_and_no_deeper(opening: str, closing: 
         json_object(nested(opening, closing, DEEPEST_NESTING + 1))
 
 
+@pytest.mark.parametrize("innermost", ["{}", "[]", '{"c":"x"}', '{"c":[]}', "[{},5]"])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"b":', "}")])
+def test_the_last_level_is_one_whatever_it_holds(
+    opening: str, closing: str, innermost: str
+) -> None:
+    above = DEEPEST_NESTING - 1 - (innermost in ('{"c":[]}', "[{},5]"))
+    for levels in (above, above + 1):
+        outer = opening * (levels - 1), closing * (levels - 1)
+        body = f'{{"a":{outer[0]}{innermost}{outer[1]},"d":[1]}}'.encode()
+        if levels == above:
+            assert json_object(body)
+        else:
+            with pytest.raises(BadRequest, match="nested deeper than 200 levels"):
+                json_object(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [
