@@ -56,16 +56,16 @@ class _Conversation:
 
     def take(self, item: dict[str, Any], position: int) -> None:
         kind = item.get("type") or "message"
-        if kind == "reasoning":
-            self._thoughts.append(_thought(item))
-        elif kind == "function_call":
+        if kind == "function_call":
             self._take_call(item, item["arguments"])
-        elif kind == "custom_tool_call":
-            self._take_call(item, custom_tools.arguments_of(item["input"]))
         elif kind in ("function_call_output", "custom_tool_call_output"):
             content = self._content(item["output"], position, "output")
             message = {"role": "tool", "tool_call_id": item["call_id"], "content": content}
             self.messages.append(message)
+        elif kind == "reasoning":
+            self._thoughts.append(_thought(item))
+        elif kind == "custom_tool_call":
+            self._take_call(item, custom_tools.arguments_of(item["input"]))
         elif item["role"] == "assistant":
             self._assistant()["content"] = self._content(item["content"], position, "content")
         else:
@@ -86,7 +86,8 @@ class _Conversation:
         if last.get("role") != "assistant" or last["content"] is not None:
             last = {"role": "assistant", "content": None}
             self.messages.append(last)
-        self._think(last)
+        if self._thoughts:
+            self._think(last)
         return last
 
     def _think(self, message: dict[str, Any]) -> None:
@@ -102,7 +103,8 @@ class _Conversation:
         if last.get("role") != "assistant":
             last = {"role": "assistant", "content": None}
             self.messages.append(last)
-        self._think(last)
+        if self._thoughts:
+            self._think(last)
         name = self._tools.sent_name_of(item["name"], item.get("namespace") or "")
         function = {"name": name, "arguments": arguments}
         call = {"id": item["call_id"], "type": "function", "function": function}
@@ -112,8 +114,10 @@ class _Conversation:
         """A text where it is one, also in parts: then there are no parts to look through."""
         if isinstance(content, str):
             return content
-        if joins and all(part["type"] not in _ATTACHED for part in content):
-            return "\n".join([_said(part) for part in content])
+        if joins:
+            said = [_said(part) for part in content if part["type"] not in _ATTACHED]
+            if len(said) == len(content):
+                return "\n".join(said)
         at = f"input[{position}].{name}"
         return [self._part(part, f"{at}[{number}]") for number, part in enumerate(content)]
 
@@ -136,8 +140,7 @@ class _Conversation:
 
 
 def _said(part: dict[str, Any]) -> str:
-    said: str = part["refusal"] if part["type"] == "refusal" else part["text"]
-    return said
+    return str(part["refusal"] if part["type"] == "refusal" else part["text"])
 
 
 def _thought(item: dict[str, Any]) -> str:
@@ -157,9 +160,12 @@ def _function(tool: OfferedTool) -> dict[str, Any]:
             "type": "function",
             "function": custom_tools.function_of(tool.sent_name, tool.given),
         }
-    names = ("description", "parameters", "strict")
-    given = {name: tool.given[name] for name in names if tool.given.get(name) is not None}
-    return {"type": "function", "function": {"name": tool.sent_name, **given}}
+    function = {"name": tool.sent_name}
+    for name in ("description", "parameters", "strict"):
+        given = tool.given.get(name)
+        if given is not None:
+            function[name] = given
+    return {"type": "function", "function": function}
 
 
 def _choice(chosen: str | OfferedTool) -> Any:

@@ -56,6 +56,9 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     ignored: dict[str, None] = {}
     custom: set[str] = set()
     for number, tool in enumerate(tools or []):
+        if _is_usual(tool):
+            read.tools.append(tool)
+            continue
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
@@ -75,6 +78,23 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     read.custom, read.ignored = frozenset(custom), tuple(ignored)
     _choose(read, body.get("tool_choice"))
     return read
+
+
+def _is_usual(tool: Any) -> bool:
+    """Whether a tool is a function as agents offer them: then it is valid."""
+    # What is parsed has these very types, and `isinstance` takes longer.
+    if type(tool) is not dict or tool.get("type") != "function":
+        return False
+    function = tool.get("function")
+    if type(function) is not dict:
+        return False
+    name = function.get("name")
+    return (
+        type(name) is str
+        and name != ""
+        and type(function.get("description")) is str
+        and type(function.get("parameters")) is dict
+    )
 
 
 def _forced_function(choice: Any) -> Any:

@@ -65,8 +65,26 @@ def tools_of(body: dict[str, Any]) -> Tools:
     offered: Blocks = []
     left_out: dict[str, str] = {}
     for number, tool in enumerate(tools):
-        _take(tool, f"tools[{number}]", offered, left_out)
+        if _is_usual(tool):
+            offered.append(tool)
+        else:
+            _take(tool, f"tools[{number}]", offered, left_out)
     return Tools(offered, left_out)
+
+
+def _is_usual(tool: Any) -> bool:
+    """Whether a tool is one of the client's as agents offer them: then it is valid."""
+    # What is parsed has these very types, and `isinstance` takes longer.
+    if type(tool) is not dict or tool.get("type", "custom") != "custom":
+        return False
+    name, deferred = tool.get("name"), tool.get("defer_loading")
+    return (
+        type(name) is str
+        and name != ""
+        and type(tool.get("description")) is str
+        and type(tool.get("input_schema")) is dict
+        and (deferred is None or type(deferred) is bool)
+    )
 
 
 def _take(tool: Any, at: str, offered: Blocks, left_out: dict[str, str]) -> None:

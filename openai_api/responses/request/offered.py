@@ -17,7 +17,8 @@ _HASH_DIGITS: Final = 8
 _OTHER_CHARACTERS: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
-@dataclass(frozen=True, slots=True)
+# Never changed once made, but not frozen: that takes twice as long to make.
+@dataclass(slots=True, eq=False)
 class OfferedTool:
     """A function or custom tool; `sent_name` is the one that the model sees."""
 
@@ -55,7 +56,7 @@ class Tools:
     def add_plain(self, tools: Iterable[dict[str, Any]]) -> None:
         """Adds tools outside of any namespace, which keep their names."""
         for tool in tools:
-            self._add(OfferedTool(tool["name"], tool))
+            self._add(OfferedTool(tool["name"], tool), tool["name"])
 
     def has(self, name: str, namespace: str = "") -> bool:
         return (namespace, name) in self._by_own_name
@@ -66,14 +67,14 @@ class Tools:
             if sent in self._by_sent_name:
                 sent = _hashed(sent, namespace, tool["name"])
             added = OfferedTool(sent, tool, namespace)
-            self._add(added)
             bare = tool["name"]
+            self._add(added, bare)
             self._by_bare_name[bare] = None if bare in self._by_bare_name else added
 
-    def _add(self, tool: OfferedTool) -> None:
+    def _add(self, tool: OfferedTool, name: str) -> None:
         self.offered.append(tool)
         self._by_sent_name.setdefault(tool.sent_name, tool)
-        self._by_own_name.setdefault((tool.namespace, tool.name), tool)
+        self._by_own_name.setdefault((tool.namespace, name), tool)
 
     def called(self, sent: str) -> OfferedTool | None:
         """The tool that a model means by a name; some leave the namespace out."""

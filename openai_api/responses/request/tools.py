@@ -29,7 +29,7 @@ def tools_of(body: dict[str, Any], later: list[tuple[Any, str]]) -> Tools:
     tools = Tools()
     ignored: dict[str, None] = {}
     for number, tool in enumerate(given):
-        if _check_tool(tool, f"tools[{number}]"):
+        if _is_usual(tool) or _check_tool(tool, f"tools[{number}]"):
             tools.shown.append(tool)
         else:
             ignored[tool["type"]] = None
@@ -55,6 +55,21 @@ def tools_of(body: dict[str, Any], later: list[tuple[Any, str]]) -> Tools:
             tools.add_plain([tool])
     check_number(tools.offered, "tools", MOST_TOOLS)
     return tools
+
+
+def _is_usual(tool: Any) -> bool:
+    """Whether a tool is a function as agents offer them: then it is valid."""
+    # What is parsed has these very types, and `isinstance` takes longer.
+    if type(tool) is not dict or tool.get("type") != "function":
+        return False
+    name, strict = tool.get("name"), tool.get("strict")
+    return (
+        type(name) is str
+        and name != ""
+        and type(tool.get("description")) is str
+        and type(tool.get("parameters")) is dict
+        and (strict is None or type(strict) is bool)
+    )
 
 
 def _check_tool(tool: Any, at: str) -> bool:

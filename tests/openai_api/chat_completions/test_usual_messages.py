@@ -127,4 +127,4 @@ def test_an_agents_request_takes_few_calls_for_each_message_and_tool() -> None:
         body_of(plan.payload, stream=False)
     finally:
         sys.setprofile(None)
-    assert calls < 14 * number
+    assert calls < 6 * number
