@@ -5,6 +5,7 @@ from types import FrameType
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -128,3 +129,17 @@ def test_an_agents_request_takes_few_calls_for_each_message_and_tool() -> None:
     finally:
         sys.setprofile(None)
     assert calls < 6 * number
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [*(("name", value) for value in ("", 5, None)), ("description", 5), ("parameters", "x")],
+)
+def test_a_tool_that_is_usual_but_for_one_field_is_refused(field: str, value: Any) -> None:
+    function = {"name": "f", "description": "d", "parameters": {}, field: value}
+    tool = {"type": "function", "function": function}
+    with pytest.raises(BadRequest) as refused:
+        chat_request.read(
+            {"model": "m", "messages": [{"role": "user", "content": "a"}], "tools": [tool]}
+        )
+    assert refused.value.param == f"tools[0].function.{field}"

@@ -67,3 +67,20 @@ def test_usual_messages_become_what_they_become_the_long_way(conversation: list[
         patch.setattr(checked, "_is_usual", lambda message, calls: False)
         the_long_way = taken(conversation)
     assert taken(conversation) == the_long_way
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("name", value) for value in ("", 5, None)),
+        ("description", 5),
+        *(("input_schema", value) for value in ("x", None)),
+        ("defer_loading", "x"),
+    ],
+)
+def test_a_tool_that_is_usual_but_for_one_field_is_refused(field: str, value: Any) -> None:
+    tool = {"name": "f", "description": "d", "input_schema": {}, field: value}
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "a"}]}
+    with pytest.raises(BadRequest) as refused:
+        read({**body, "tools": [tool]})
+    assert refused.value.param == f"tools[0].{field}"

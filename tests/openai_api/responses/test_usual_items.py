@@ -76,3 +76,19 @@ def test_a_users_parts_of_text_are_one_text_and_instructions_in_parts_stay_apart
         {"role": "developer", "content": parts},
         {"role": "user", "content": "a\nb"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("name", value) for value in ("", 5, None)),
+        ("description", 5),
+        ("parameters", "x"),
+        ("strict", "x"),
+    ],
+)
+def test_a_tool_that_is_usual_but_for_one_field_is_refused(field: str, value: Any) -> None:
+    tool = {"type": "function", "name": "f", "description": "d", "parameters": {}, field: value}
+    with pytest.raises(BadRequest) as refused:
+        read({"model": "m", "input": "a", "tools": [tool]})
+    assert refused.value.param == f"tools[0].{field}"
