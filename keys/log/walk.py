@@ -136,9 +136,8 @@ class Way:
         if self.failed:
             rows = rows.filter(status__gte=400)
         first = [self.column] if self.column else []
-        if oldest_first:
-            return rows.order_by(*(f"-{name}" for name in first), "started_at", "pk")
-        return rows.order_by(*first, "-started_at", "-pk")
+        rising = rows.order_by(*first, "started_at", "pk")
+        return rising if oldest_first else rising.reverse()
 
 
 class _OneOf(Exact):
