@@ -59,7 +59,9 @@ class ApiRequest(ASGIRequest):
         # Set once the key is known.
         self.key_id: int | None = None
         self._receive = receive
-        self._server: Server | None = getattr(receive, "__self__", None)
+        server = getattr(receive, "__self__", None)
+        # Under another server nobody is told when a client goes.
+        self._server: Server | None = server if hasattr(server, "watch") else None
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]
