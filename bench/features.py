@@ -73,9 +73,14 @@ FEATURES = (
     feature(
         "turns",
         "rates of the account, and turns for them",
-        settings={"ACCOUNT_RATES": "@cf/bench/*=100000000"},
+        settings={"ACCOUNT_RATES": "@cf/bench/*=1000000"},
     ),
-    feature("reserve", "neurons kept for chosen keys", settings={"RESERVED_NEURONS": "1"}),
+    feature(
+        "reserve",
+        "neurons kept for chosen keys",
+        # More are free than the load can use up.
+        settings={"FREE_DAILY_NEURONS": "1000000000", "RESERVED_NEURONS": "1"},
+    ),
     feature(
         "alerts",
         "alerts to a webhook",
