@@ -42,7 +42,7 @@ class Aliases:
         self.upstream = upstream
 
     def make(self, *models: str) -> str:
-        """The alias of these models, in this order; it lasts as long as the gateway."""
+        """The alias of these models, in this order; it lasts until the end of this file."""
         name = "-or-".join(model.rpartition("/")[2] for model in models)
         known = Alias.objects.filter(alias=name)
         if not self.gateway.database(known.exists):
@@ -67,6 +67,22 @@ class Aliases:
             for record in self.upstream.requests
             if "/ai/run/" in record.path or record.path.endswith("completions")
         ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_alias_stays(session_gateway: GatewayProcess) -> Iterator[None]:
+    """Other files list the models of the same gateway."""
+    yield
+    made = session_gateway.database(
+        lambda: list(Alias.objects.filter(alias__contains="-or-").values_list("alias", flat=True))
+    )
+    for name in made:
+        session_gateway.database(lambda name=name: call_command("alias_model", "--remove", name))
+    headers = {"authorization": f"Bearer {session_gateway.issue_key()}"}
+    session_gateway.wait_until(
+        lambda: "-or-" not in httpx.get(f"{session_gateway.url}/v1/models", headers=headers).text,
+        "the aliases are gone",
+    )
 
 
 @pytest.fixture
