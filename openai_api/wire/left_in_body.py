@@ -8,7 +8,7 @@ a message, which is all that asks nothing of it but its first bytes.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from openai_api.errors import ApiError
@@ -24,6 +24,9 @@ _PICTURE: Final = re.compile(
     rb"data:image/[^\"\\,;]{1,30};base64,|(?=iVBOR|/9j/|R0lG|UklG)", re.IGNORECASE
 )
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+# Of a mark, which nobody who wrote the body can know.
+_SECRET_BYTES: Final = 16
+_MARKS_ALIKE: Final = 1 + 2 * _SECRET_BYTES
 # Looked at piece by piece: a copy of it all would go through memory.
 _PIECE_BYTES: Final = 256 * 1024
 
@@ -66,13 +69,13 @@ def chat_object(body: bytes) -> dict[str, Any]:
     spans = list(_pictures(body)) if len(body) > LEAST_BYTES else ()
     if not spans:
         return json_object(body)
-    secret = os.urandom(16).hex()
+    secret = os.urandom(_SECRET_BYTES).hex()
     marks: dict[str, memoryview] = {}
     view = memoryview(body)
     pieces: list[bytes | memoryview] = []
     at = 0
     for start, end in spans:
-        mark = f"~{secret}{len(marks):04}~"
+        mark = f"~{secret}{len(marks):08}~"
         marks[mark] = view[start + BEGINNING_BYTES : end]
         pieces += (view[at : start + BEGINNING_BYTES], mark.encode())
         at = end
@@ -160,7 +163,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def left_in(messages: Iterable[dict[str, Any]]) -> tuple[LeftInBody, ...]:
-    """The pictures in a payload's messages that were left in the body, in their order."""
+    """The pictures in a payload's messages that were left in the body."""
     return tuple(
         part["image_url"]["url"]
         for message in messages
@@ -170,16 +173,19 @@ def left_in(messages: Iterable[dict[str, Any]]) -> tuple[LeftInBody, ...]:
     )
 
 
-def put_back(content: bytes, left: Iterable[LeftInBody]) -> tuple[bytes | memoryview, ...]:
-    """The bytes of JSON with the pictures in place of their marks, in pieces that copy nothing. One
-    that is not in it any more is left out."""
+def put_back(content: bytes, left: Sequence[LeftInBody]) -> tuple[bytes | memoryview, ...]:
+    """The bytes of JSON with the pictures in place of their marks, wherever those are, in pieces
+    that copy nothing. `left` is of one body, with one picture at least.
+    """
+    rests = {picture.mark.encode(): picture.rest for picture in left}
+    length = len(left[0].mark)
     view = memoryview(content)
     pieces: list[bytes | memoryview] = []
     at = 0
-    for picture in left:
-        found = content.find(picture.mark.encode(), at)
-        if found >= 0:
-            pieces += (view[at:found], picture.rest)
-            at = found + len(picture.mark)
+    # All begin alike, so that one search finds them in whatever order a repair has put them.
+    start = left[0].mark[:_MARKS_ALIKE].encode()
+    while (found := content.find(start, at)) >= 0:
+        pieces += (view[at:found], rests[content[found : found + length]])
+        at = found + length
     pieces.append(view[at:])
     return tuple(pieces)

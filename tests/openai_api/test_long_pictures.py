@@ -105,6 +105,18 @@ def test_a_second_try_sends_it_again(
     assert [shown(upstream, number) for number in (0, 1)] == [[data_url(PICTURE)]] * 2
 
 
+def test_pictures_that_a_repair_moves_are_sent_whole(
+    client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    refusal = "System role not supported"
+    upstream.set_scenario("error", status=400, code=8001, message=refusal, times=1)
+    body = chat(PICTURE)
+    body["messages"].append({**chat(OTHER)["messages"][0], "role": "system"})
+    response = client.post(CHAT, json=body)
+    assert response.status_code == 200, response.text
+    assert shown(upstream) == [data_url(OTHER), data_url(PICTURE)]
+
+
 def test_turns_of_a_conversation_share_their_affinity(
     client: httpx.Client, upstream: RunningSimulator
 ) -> None:

@@ -162,9 +162,9 @@ def test_a_text_goes_behind_another_where_it_is() -> None:
     assert URL.encode() in b"".join(put_back(content, left_in(messages)))
 
 
-def test_one_that_is_not_sent_is_left_out_and_one_twice_comes_twice() -> None:
+def test_each_comes_back_wherever_it_has_been_put() -> None:
     parsed = chat_object(json.dumps(OTHERS[0]).encode())
     first, second = texts_left(parsed)
-    content = orjson.dumps([second, second])
-    pieces = put_back(content, (first, second, second))
-    assert json.loads(b"".join(pieces)) == [second.whole()] * 2
+    for order in ([second], [second, first], [first, second, first]):
+        pieces = put_back(orjson.dumps(["x", *order]), (first, second))
+        assert json.loads(b"".join(pieces)) == ["x", *(picture.whole() for picture in order)]
