@@ -235,6 +235,8 @@ def test_a_wrong_chat_field_is_named_before_upstream_is_called(
     ("fields", "param"),
     [
         ({"reasoning_effort": "low", "reasoning": {"effort": "wild"}}, "reasoning.effort"),
+        ({"reasoning_effort": "low", "thinking": {"type": "deep"}}, "thinking.type"),
+        ({"reasoning_effort": "low", "enable_thinking": "no"}, "enable_thinking"),
         ({"tools": [WEATHER_TOOL], "functions": [{"name": 5}]}, "functions[0].name"),
         ({"tools": [WEATHER_TOOL], "function_call": 5}, "function_call"),
         ({"functions": [WEATHER_TOOL["function"]], "tool_choice": 5}, "tool_choice"),

@@ -1,7 +1,6 @@
 """Reads and checks what `POST /v1/chat/completions` accepts."""
 
 from openai_api.chat_completions.request.chat_request import (
-    EFFORTS,
     ChatRequest,
     Settings,
     checked_settings,
@@ -29,6 +28,11 @@ from openai_api.chat_completions.request.results import (
     unknown_part,
     unreadable_picture,
 )
+from openai_api.chat_completions.request.thinking import (
+    EFFORTS,
+    effort_of_budget,
+    switched_in,
+)
 
 __all__ = [
     "EFFORTS",
@@ -43,6 +47,7 @@ __all__ = [
     "check_picture_url",
     "checked_settings",
     "choice_without_tools",
+    "effort_of_budget",
     "forced_hosted",
     "have_parts",
     "is_broken_picture",
@@ -50,6 +55,7 @@ __all__ = [
     "is_hosted",
     "is_usual_call",
     "read",
+    "switched_in",
     "unknown_part",
     "unreadable_picture",
 ]

@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openai_api.chat_completions.request.messages import MESSAGES, messages_of
+from openai_api.chat_completions.request.thinking import (
+    ThinkingFields,
+    effort_of,
+    hides_thoughts,
+    switched,
+)
 from openai_api.chat_completions.request.tools import FUNCTIONS, TOOLS, tools_of
 from openai_api.errors import BadRequest
 from openai_api.wire import fields
@@ -15,7 +21,6 @@ from openai_api.wire.bounds import check_unknown
 from openai_api.wire.declared import (
     Array,
     Boolean,
-    Choice,
     Described,
     FilledText,
     Number,
@@ -28,7 +33,6 @@ from openai_api.wire.declared import (
 from openai_api.wire.fields import kind_of, missing, wrong_type, wrong_value
 
 MAX_STOPS = 16
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class ChatRequest:
     hides_thoughts: bool = False
     response_format: dict[str, Any] | None = None
     reasoning_effort: str | None = None
+    thinks: bool | None = None  # where the request switches thinking on or off
     stops: tuple[str, ...] = ()
     user: str = ""
     cache_key: str = ""
@@ -62,13 +67,7 @@ class StreamOptions:
     include_usage = Boolean()
 
 
-class Reasoning:
-    effort = Choice(EFFORTS)
-    enabled = Boolean()
-    exclude = Boolean()
-
-
-class Fields:
+class Fields(ThinkingFields):
     """Fields that have an attribute in ChatRequest, or that upstream does not have."""
 
     model = FilledText("The id of a model, or an alias.", examples=["@cf/openai/gpt-oss-120b"])
@@ -104,9 +103,6 @@ class Fields:
             },
         }
     )
-    reasoning_effort = Choice(EFFORTS, "Translated to what the model knows.")
-    reasoning = Object("OpenRouter's form of `reasoning_effort`.", members=Reasoning)
-    include_reasoning = Boolean("False leaves thoughts out of the answer.")
     user = Text("A person behind the key, for the log and for limits of each user.")
     prompt_cache_key = Text("Names the conversation, so that prompt caching works.")
     stop = Described(
@@ -155,8 +151,8 @@ _LEFT_OUT = ("web_search_options", "moderation", "plugins", "models")
 _RARE = frozenset(
     {
         *("tools", "tool_choice", "functions", "function_call", "response_format", "stop"),
-        *("reasoning_effort", "reasoning", "include_reasoning", "prompt_cache_key"),
-        *("modalities", *_LEFT_OUT),
+        *("prompt_cache_key", "modalities", *_LEFT_OUT),
+        *declared(ThinkingFields),
     }
 )
 
@@ -186,9 +182,10 @@ def _read_rare(asked: ChatRequest, body: dict[str, Any]) -> None:
     asked.tools, asked.tool_choice = tools.tools, tools.choice
     asked.legacy_functions = tools.legacy_functions
     asked.custom_tools = tools.custom
-    asked.hides_thoughts = _hides_thoughts(body)
+    asked.hides_thoughts = hides_thoughts(body)
     asked.response_format = _response_format(body)
-    asked.reasoning_effort = _reasoning_effort(body)
+    asked.reasoning_effort = effort_of(body)
+    asked.thinks = switched(body)
     asked.stops = _stops(body)
     asked.cache_key = Fields.prompt_cache_key(body) or ""
     asked.ignored = tools.ignored + _ignored_fields(body)
@@ -223,24 +220,6 @@ def _stops(body: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(stop, list):
         raise wrong_type("stop", "a string or an array of strings", stop)
     return fields.strings(stop, "stop", most=MAX_STOPS)
-
-
-def _reasoning_effort(body: dict[str, Any]) -> str | None:
-    """`reasoning_effort`, or OpenRouter's `reasoning` object."""
-    effort = Fields.reasoning_effort(body)
-    reasoning = Fields.reasoning(body)
-    if effort is not None or reasoning is None:
-        return effort
-    if reasoning.get("enabled") is False:
-        return "none"
-    return Reasoning.effort(reasoning)
-
-
-def _hides_thoughts(body: dict[str, Any]) -> bool:
-    """Whether the caller wants no thoughts: vLLM's `include_reasoning`, OpenRouter's `exclude`."""
-    included = Fields.include_reasoning(body)
-    reasoning = Fields.reasoning(body) or {}
-    return included is False or bool(reasoning.get("exclude"))
 
 
 def _ignored_fields(body: dict[str, Any]) -> tuple[str, ...]:

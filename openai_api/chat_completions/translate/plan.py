@@ -147,7 +147,11 @@ def translate(
         payload |= tools_for(asked, facts, family)
     if asked.response_format is not None:
         payload |= response_format_for(asked.response_format, facts, family)
-    if asked.reasoning_effort is not None:
+    if (
+        asked.reasoning_effort is not None
+        or asked.thinks is not None
+        or "chat_template_kwargs" in asked.settings
+    ):
         payload |= reasoning_for(asked, facts, family)
     cuts_itself = facts.dialect == "legacy" and "stop" not in facts.parameters
     if asked.stops and not cuts_itself:

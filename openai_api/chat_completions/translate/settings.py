@@ -3,7 +3,7 @@
 from typing import Any
 
 from catalog.classify.facts import ChatFacts
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.request import ChatRequest, switched_in
 from openai_api.chat_completions.translate.families import Family
 
 # Never sent upstream: fields about OpenAI's own services, or that name the team's people.
@@ -86,17 +86,29 @@ def reasoning_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[
 
     The catalog's facts about a model take precedence over what is known of its family.
     """
+    given = asked.settings.get("chat_template_kwargs") or {}
+    thinks = switched_in(given) if asked.thinks is None else asked.thinks
     effort = asked.reasoning_effort
-    if effort is None:
-        return {}
+    if effort is None and thinks is not None:
+        effort = _effort_switched(thinks, facts)
     if family.thinking_switch:
-        switches = {family.thinking_switch: effort != "none"}
+        thinks = thinks if effort is None else effort != "none"
+        switches = {} if thinks is None else {family.thinking_switch: thinks}
         if family.low_effort_switch and effort in ("minimal", "low"):
             switches[family.low_effort_switch] = True
-        given = asked.settings.get("chat_template_kwargs") or {}
-        return {"chat_template_kwargs": {**switches, **given}}
+        return {"chat_template_kwargs": {**switches, **given}} if switches else {}
+    if effort is None:
+        return {}
     sent = _sent_effort(effort, facts, family)
     return {"reasoning_effort": sent} if sent else {}
+
+
+def _effort_switched(thinks: bool, facts: ChatFacts) -> str | None:
+    """The effort of a request that only says whether to think; None for the model's own."""
+    if not thinks:
+        return "none"
+    known = facts.reasoning_effort
+    return "high" if known is not None and known.default_enabled is False else None
 
 
 # From least to most.

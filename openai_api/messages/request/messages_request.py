@@ -10,7 +10,7 @@ field.
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_api.chat_completions.request import Settings, checked_settings
+from openai_api.chat_completions.request import Settings, checked_settings, effort_of_budget
 from openai_api.errors import BadRequest
 from openai_api.messages.request.messages import EFFORTS, MESSAGES, Blocks, messages_of, system_of
 from openai_api.messages.request.tools import (
@@ -40,7 +40,6 @@ from openai_api.wire.fields import wrong_type, wrong_value
 DISPLAYS = ("summarized", "omitted", "updates")
 MAX_STOPS = 64
 # Thinking budgets up to these are low and medium effort.
-LOW_BUDGET_TOKENS, MEDIUM_BUDGET_TOKENS = 2048, 8192
 
 
 @dataclass(slots=True)
@@ -229,15 +228,7 @@ def _thinking(body: dict[str, Any], messages: list[dict[str, Any]]) -> tuple[str
     budget = Thinking.budget_tokens(thinking)
     if budget is None:
         return effort, True
-    if effort is None:
-        effort = (
-            "low"
-            if budget <= LOW_BUDGET_TOKENS
-            else "medium"
-            if budget <= MEDIUM_BUDGET_TOKENS
-            else "high"
-        )
-    return effort, True
+    return effort or effort_of_budget(budget), True
 
 
 def _schema(body: dict[str, Any]) -> dict[str, Any] | None:

@@ -403,6 +403,58 @@ def test_openrouters_reasoning_object_is_understood() -> None:
     assert sent(to, reasoning={"effort": "high"})["reasoning_effort"] == "high"
 
 
+OFF = [
+    {"reasoning": {"enabled": False}},
+    {"reasoning": {"max_tokens": 0}},
+    {"thinking": {"type": "disabled"}},
+    {"enable_thinking": False},
+    {"chat_template_kwargs": {"enable_thinking": False}},
+    {"chat_template_kwargs": {"thinking": False}},
+]
+ON = [
+    {"reasoning": {"enabled": True}},
+    {"thinking": {"type": "enabled"}},
+    {"enable_thinking": True},
+    {"chat_template_kwargs": {"thinking": True}},
+]
+
+
+@pytest.mark.parametrize("asked", OFF, ids=repr)
+def test_thinking_is_switched_off_by_the_names_of_every_vendor(asked: dict[str, Any]) -> None:
+    with_effort = sent(model("@cf/moonshotai/kimi-k2.6", reasoning=True), **asked)
+    assert with_effort["reasoning_effort"] == "none"
+    for dialect in ("openai", "legacy"):
+        switched = sent(model("@cf/qwen/qwen3-30b-a3b-fp8", dialect=dialect), **asked)
+        assert switched["chat_template_kwargs"]["enable_thinking"] is False
+    assert not {"thinking", "enable_thinking", "reasoning"} & (with_effort.keys() | switched.keys())
+
+
+@pytest.mark.parametrize("asked", ON, ids=repr)
+def test_thinking_is_switched_on_where_a_model_does_not_think_by_itself(
+    asked: dict[str, Any],
+) -> None:
+    switched = sent(model("@cf/qwen/qwen3-30b-a3b-fp8", dialect="legacy"), **asked)
+    assert switched["chat_template_kwargs"]["enable_thinking"] is True
+    effort = ReasoningEffort(supported=("high", "none"), default_enabled=False)
+    to = model("@cf/google/gemma-4-26b", reasoning=True, reasoning_effort=effort)
+    assert sent(to, **asked)["reasoning_effort"] == "high"
+    assert "reasoning_effort" not in sent(model("@cf/zai-org/glm-5.2", reasoning=True), **asked)
+
+
+@pytest.mark.parametrize("asked", [*OFF, *ON], ids=repr)
+def test_an_effort_goes_before_a_switch(asked: dict[str, Any]) -> None:
+    to = model("@cf/openai/gpt-oss-20b", reasoning=True)
+    assert sent(to, **asked, reasoning_effort="medium")["reasoning_effort"] == "medium"
+
+
+@pytest.mark.parametrize(("tokens", "effort"), [(1024, "low"), (4096, "medium"), (32_000, "high")])
+def test_a_budget_of_thought_becomes_an_effort(tokens: int, effort: str) -> None:
+    to = model("@cf/openai/gpt-oss-20b", reasoning=True)
+    assert sent(to, reasoning={"max_tokens": tokens})["reasoning_effort"] == effort
+    thinking = {"type": "enabled", "budget_tokens": tokens}
+    assert sent(to, thinking=thinking)["reasoning_effort"] == effort
+
+
 def test_an_unknown_effort_is_refused_with_the_known_ones() -> None:
     with pytest.raises(BadRequest, match="minimal"):
         plan(reasoning_effort="turbo")
