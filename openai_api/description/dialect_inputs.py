@@ -1,6 +1,6 @@
 """What stands inside of the fields of Responses and of Anthropic's Messages. Pure."""
 
-from openai_api.description.inputs import CUSTOM, HOSTED_TOOL, PICTURE
+from openai_api.description.inputs import ARGUMENTS, CUSTOM, HOSTED_TOOL, PICTURE, result
 from openai_api.description.shapes import (
     BOOLEAN_OR_NULL,
     NAME,
@@ -38,8 +38,6 @@ _PART = either(
     variant("input_file", file_url={**TEXT, "description": "An http(s) URL."}),
 )
 _CONTENT = either(TEXT, listed(_PART, most=MOST_PARTS))
-# What tools gave back is never refused for its kind: what cannot be read is told in words.
-_OUTPUT = either(TEXT, listed(thing(type=NAME), most=MOST_PARTS))
 _THOUGHTS = or_null(listed(thing(text=TEXT), most=MOST_PARTS))
 _CALL = {"call_id": NAME, "name": NAME}
 RESPONSE_ITEM = either(
@@ -47,10 +45,10 @@ RESPONSE_ITEM = either(
         thing(role=one_of(ROLES), content=_CONTENT),
         type=one_of(("message", "", None)),
     ),
-    optional(variant("function_call", **_CALL, arguments=TEXT), namespace=TEXT_OR_NULL),
+    optional(variant("function_call", **_CALL, arguments=ARGUMENTS), namespace=TEXT_OR_NULL),
     optional(variant("custom_tool_call", **_CALL, input=TEXT), namespace=TEXT_OR_NULL),
-    variant("function_call_output", call_id=NAME, output=_OUTPUT),
-    variant("custom_tool_call_output", call_id=NAME, output=_OUTPUT),
+    variant("function_call_output", call_id=NAME, output=result({})),
+    variant("custom_tool_call_output", call_id=NAME, output=result({})),
     optional(
         variant("reasoning"), encrypted_content=TEXT_OR_NULL, summary=_THOUGHTS, content=_THOUGHTS
     ),
@@ -119,11 +117,7 @@ _SOURCE_OF_DOCUMENT = either(
 )
 _DOCUMENT = variant("document", source=_SOURCE_OF_DOCUMENT)
 _SEARCH_RESULT = variant("search_result", content=_TEXTS)
-_RESULT = optional(
-    variant("tool_result", tool_use_id=TEXT),
-    # Never refused for its kind: what cannot be read is told in words.
-    content=or_null(either(TEXT, listed(thing(type=NAME), most=MOST_PARTS))),
-)
+_RESULT = optional(variant("tool_result", tool_use_id=TEXT), content=result({}))
 _CHANGE = thing(
     type=one_of(TOOL_CHANGES),
     tool=either(

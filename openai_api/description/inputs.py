@@ -30,7 +30,11 @@ PICTURE: Schema = {
     **TEXT,
     "description": "An http(s) URL, or a data URL in base64 of a png, jpeg, webp or gif.",
 }
-_CALLED = optional(thing(name=TEXT), arguments=TEXT_OR_NULL)
+ARGUMENTS: Schema = {
+    "type": ["string", "object", "array", "null"],
+    "description": "An object in JSON, as a text.",
+}
+_CALLED = optional(thing(name=TEXT), arguments=ARGUMENTS)
 _CUSTOM_CALLED = thing(name=NAME, input=TEXT)
 _CALL = either(
     optional(variant("custom", custom=_CUSTOM_CALLED), id=TEXT_OR_NULL),
@@ -48,13 +52,25 @@ _PART = either(
     variant("file", file=OBJECT),
 )
 # What tools gave back is never refused for its kind: what cannot be read is told in words.
+_NO_PART: Schema = {"not": thing(type=NAME), "description": "Told to the model as JSON."}
 _RESULT_PART = either(
-    _PART, thing(type={**NAME, "not": one_of(kind for kind in PART_TYPES if kind != "image_url")})
+    _PART,
+    thing(type={**NAME, "not": one_of(kind for kind in PART_TYPES if kind != "image_url")}),
+    _NO_PART,
 )
 
 
 def _content(part: Schema) -> Schema:
     return either(TEXT, listed(part, most=MOST_PARTS))
+
+
+def result(part: Schema) -> Schema:
+    """What a tool gave back."""
+    other = {
+        "type": ["object", "number", "boolean", "null"],
+        "description": "Told to the model as JSON.",
+    }
+    return either(TEXT, listed(part, most=MOST_PARTS), other)
 
 
 _CALLS = {
@@ -66,9 +82,9 @@ CHAT_MESSAGE = either(
     optional(thing(role=one_of(_SPEAKERS), content=_content(_PART)), **_CALLS),
     optional(thing(role={"const": "assistant"}), content=or_null(_content(_PART)), **_CALLS),
     optional(
-        thing(role={"const": "tool"}, content=_content(_RESULT_PART), tool_call_id=TEXT), **_CALLS
+        thing(role={"const": "tool"}, content=result(_RESULT_PART), tool_call_id=TEXT), **_CALLS
     ),
-    optional(thing(role={"const": "function"}), content=or_null(_content(_RESULT_PART)), **_CALLS),
+    optional(thing(role={"const": "function"}), content=result(_RESULT_PART), **_CALLS),
 )
 FUNCTION = optional(
     thing(name=NAME),

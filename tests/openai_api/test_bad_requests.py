@@ -163,7 +163,7 @@ def test_a_form_instead_of_json_says_what_to_send(client: httpx.Client) -> None:
         ),
         (
             "messages",
-            [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}],
+            [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": 7}}]}],
             "messages[0].tool_calls[0].function.arguments",
         ),
         ("stream", "yes", "stream"),

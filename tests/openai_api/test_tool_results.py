@@ -248,3 +248,55 @@ def test_parts_of_unknown_kinds_are_said(
         result["content"][0]["content"] = [part]
     assert client.post(path, json=body).status_code == 200
     assert upstream.requests[-1].body["messages"][2]["content"].startswith(told)
+
+
+def given_back(path: str, given: Any) -> dict[str, Any]:
+    """A request in which a tool gave back `given`, as the client wrote it."""
+    body = asking(path, BLIND, given=[], said=[("text", "So?")])
+    result = body["input" if path == "/responses" else "messages"][2]
+    if path == "/messages":
+        result["content"][0]["content"] = given
+    else:
+        result["output" if path == "/responses" else "content"] = given
+    return body
+
+
+@DIALECTS
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, ""),
+        ({"temperature": 9}, '{"temperature": 9}'),
+        (9, "9"),
+        (True, "true"),
+        ([], ""),
+        (["Rain", "9 C"], "Rain\n9 C"),
+        ([{"temperature": 9}], '{"temperature": 9}'),
+        ([{"type": "text", "text": None}, {"type": "text", "text": {"a": 1}}], '{"a": 1}'),
+    ],
+)
+def test_a_result_that_is_no_text_is_told_as_json(
+    client: httpx.Client, upstream: RunningSimulator, path: str, given: Any, told: str
+) -> None:
+    response = client.post(path, json=given_back(path, given))
+    assert response.status_code == 200, response.text
+    assert upstream.requests[-1].body["messages"][2]["content"].strip() == told
+
+
+@pytest.mark.parametrize("path", ["/chat/completions", "/responses"])
+@pytest.mark.parametrize(
+    ("arguments", "sent_on"),
+    [({"path": "a"}, '{"path": "a"}'), (None, "{}"), (["a"], '{"arguments":["a"]}')],
+)
+def test_arguments_of_an_earlier_call_may_be_the_object_itself(
+    client: httpx.Client, upstream: RunningSimulator, path: str, arguments: Any, sent_on: str
+) -> None:
+    body = given_back(path, "Done.")
+    if path == "/responses":
+        body["input"][1]["arguments"] = arguments
+    else:
+        body["messages"][1]["tool_calls"][0]["function"]["arguments"] = arguments
+    response = client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    call = upstream.requests[-1].body["messages"][1]["tool_calls"][0]
+    assert call["function"]["arguments"] == sent_on

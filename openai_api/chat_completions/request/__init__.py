@@ -23,6 +23,9 @@ from openai_api.chat_completions.request.messages import (
 )
 from openai_api.chat_completions.request.results import (
     PICTURE_TYPES,
+    as_arguments,
+    as_part,
+    as_result,
     become_text,
     is_broken_picture,
     unknown_part,
@@ -41,6 +44,9 @@ __all__ = [
     "ROLES",
     "ChatRequest",
     "Settings",
+    "as_arguments",
+    "as_part",
+    "as_result",
     "become_text",
     "check_any",
     "check_file_url",

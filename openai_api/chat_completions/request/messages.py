@@ -4,6 +4,9 @@ from typing import Any
 
 from openai_api.chat_completions.request.results import (
     PICTURE_TYPES,
+    as_arguments,
+    as_part,
+    as_result,
     become_text,
     unknown_part,
     unreadable_picture,
@@ -86,11 +89,16 @@ def _check_message(message: Any, at: str) -> None:
     if not isinstance(message, dict):
         raise wrong_type(at, "an object", message)
     role = nested_fields.role(message, at, ROLES)
+    is_result = role in ("tool", "function")
+    if is_result and "content" in message:
+        message["content"] = as_result(message["content"])
     content = message.get("content")
     if isinstance(content, list):
         check_number(content, f"{at}.content", MOST_PARTS)
+        if is_result:
+            content[:] = map(as_part, content)
         for number, part in enumerate(content):
-            if role in ("tool", "function"):
+            if is_result:
                 _tell_unreadable(part)
             _check_part(part, f"{at}.content[{number}]")
     elif content is None:
@@ -110,10 +118,10 @@ def _check_message(message: Any, at: str) -> None:
         raise missing(f"{at}.tool_call_id")
 
 
-def _tell_unreadable(part: Any) -> None:
+def _tell_unreadable(part: dict[str, Any]) -> None:
     """Replaces, in place, a part of a tool's result that nothing here can read by words."""
     instead = unknown_part(part, PART_TYPES)
-    if instead is None and isinstance(part, dict) and part.get("type") == "image_url":
+    if instead is None and part["type"] == "image_url":
         image = part.get("image_url")
         instead = unreadable_picture(image.get("url") if isinstance(image, dict) else image)
     if instead is not None:
@@ -203,6 +211,9 @@ def _check_called(function: Any, at: str) -> None:
         raise wrong_type(at, "an object", function)
     if not isinstance(function.get("name"), str):
         raise wrong_type(f"{at}.name", "a string", function.get("name"))
-    arguments = function.get("arguments")
-    if arguments is not None and not isinstance(arguments, str):
+    arguments = as_arguments(function.get("arguments"))
+    if arguments is None:
+        return
+    if not isinstance(arguments, str):
         raise wrong_type(f"{at}.arguments", "a string", arguments)
+    function["arguments"] = arguments

@@ -8,11 +8,35 @@ import base64
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from openai_api.wire.exact_json import as_text
 from openai_api.wire.picture_type import sniffed
 
 PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/jpg", "image/webp", "image/gif")
+TEXT_TYPES: Final = ("text", "input_text", "output_text")
 # Enough to tell a picture's format, in base64.
 _START: Final = 24
+
+
+def as_result(given: Any) -> str | list[Any]:
+    """What a tool gave back as a text or a list of parts: any other JSON is told as JSON."""
+    return given if isinstance(given, list) else as_text(given)
+
+
+def as_part(entry: Any, text_type: str = "text") -> dict[str, Any]:
+    """An entry of a tool's result as a part: what is none is told as JSON, in a text."""
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    if not isinstance(kind, str) or not kind:
+        return {"type": text_type, "text": as_text(entry)}
+    if kind in TEXT_TYPES and not isinstance(entry.get("text"), str):
+        return {**entry, "text": as_text(entry.get("text"))}
+    return entry
+
+
+def as_arguments(given: Any) -> Any:
+    """The arguments of an earlier call as the text that they are in OpenAI's form; some servers
+    give them out as the object itself.
+    """
+    return as_text(given) if isinstance(given, dict | list) else given
 
 
 def unreadable_picture(url: Any) -> str | None:

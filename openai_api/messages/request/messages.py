@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from openai_api.chat_completions.request import (
+    as_part,
+    as_result,
     check_file_url,
     check_picture_url,
     is_file_url,
@@ -289,14 +291,13 @@ def unreadable(part: Any) -> str | None:
 
 def _check_result(block: dict[str, Any], at: str) -> None:
     nested_fields.text(block, at, "tool_use_id", may_be_empty=True)
-    content = block.get("content")
+    content = block["content"] = as_result(block.get("content"))
     if isinstance(content, list):
         check_number(content, f"{at}.content", MOST_PARTS)
+        content[:] = map(as_part, content)
         for number, part in enumerate(content):
             if unreadable(part) is None:
                 _check_block(part, f"{at}.content[{number}]", RESULT_BLOCKS)
-    elif content is not None and not isinstance(content, str):
-        raise wrong_type(f"{at}.content", "a string or an array of blocks", content)
 
 
 _CHECKS: dict[str, Callable[[dict[str, Any], str], None]] = {

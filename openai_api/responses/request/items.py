@@ -3,6 +3,9 @@
 from typing import Any
 
 from openai_api.chat_completions.request import (
+    as_arguments,
+    as_part,
+    as_result,
     become_text,
     check_file_url,
     check_picture_url,
@@ -222,6 +225,8 @@ def _check_call(kind: str, item: dict[str, Any], at: str, calls: set[str]) -> No
     if kind in CALLS:
         nested_fields.text(item, at, "name")
         written = "arguments" if kind == "function_call" else "input"
+        if kind == "function_call" and "arguments" in item:
+            item["arguments"] = as_arguments(item["arguments"]) or ""
         nested_fields.text(item, at, written, may_be_empty=True)
         if item.get("namespace") is not None:
             nested_fields.text(item, at, "namespace", may_be_empty=True)
@@ -247,18 +252,21 @@ def _check_message(item: dict[str, Any], at: str) -> None:
 
 
 def _check_output(item: dict[str, Any], at: str) -> None:
-    output = item.get("output")
-    if output is None:
+    if "output" not in item:
         raise missing(f"{at}.output")
-    for part in output if isinstance(output, list) else ():
-        _tell_unreadable(part)
+    output = item["output"] = as_result(item["output"])
+    if isinstance(output, list):
+        check_number(output, f"{at}.output", MOST_PARTS)
+        output[:] = [as_part(entry, "input_text") for entry in output]
+        for part in output:
+            _tell_unreadable(part)
     _check_content(output, f"{at}.output")
 
 
-def _tell_unreadable(part: Any) -> None:
+def _tell_unreadable(part: dict[str, Any]) -> None:
     """Replaces, in place, a part of a tool's output that nothing here can read by words."""
     instead = unknown_part(part, PART_TYPES)
-    kind = part.get("type") if isinstance(part, dict) else None
+    kind = part["type"]
     if kind == "input_image":
         instead = unreadable_picture(part.get("image_url"))
     elif kind == "input_file" and part.get("file_data") is None:

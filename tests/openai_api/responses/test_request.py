@@ -61,7 +61,7 @@ def test_it_takes(fields: dict[str, Any]) -> None:
         ),
         ({"input": [{"type": "compaction"}]}, "input[0].type"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input[0]"),
-        ({"input": [{**CALL, "arguments": {}}]}, "input[0].arguments"),
+        ({"input": [{**CALL, "arguments": 7}]}, "input[0].arguments"),
         ({"input": [{**CALL, "call_id": ""}]}, "input[0].call_id"),
         (
             {"input": [{"type": "function_call_output", "call_id": "c", "output": "x"}]},
