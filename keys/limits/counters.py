@@ -54,7 +54,9 @@ class Hold(Protocol):
     """What one request has taken in every scope, until it is released or given back."""
 
     async def reserve_tokens(self, tokens: int, more: Sequence[Scope] = ()) -> Denial | None:
-        """Reserve `tokens` in each scope that limits them. In the scopes of `more` the request has
+        """Reserve `tokens` in each scope that limits them, at most the whole limit: estimates are
+        usually far above the use, and a key with a limit below the usual max_tokens could otherwise
+        never be used. In the scopes of `more` the request has
         taken nothing so far: count it and its slot as well. A `Denial` if one is at a limit: then
         nothing is reserved and nothing of `more` counted."""
 
@@ -98,10 +100,3 @@ class Counters(Protocol):
 
 def tightest(levels: Sequence[Level]) -> Level | None:
     return min(levels, key=lambda level: level.remaining, default=None)
-
-
-def capped(tokens: int, limit: int) -> int:
-    """The tokens to reserve for an estimate, at most the whole limit: estimates are usually far
-    above the use, and a key with a limit below the usual max_tokens could otherwise never be used.
-    """
-    return min(max(tokens, 0), limit)

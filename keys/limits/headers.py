@@ -1,6 +1,7 @@
 """The `x-ratelimit-*` headers, with OpenAI's names and formats. Pure."""
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from keys.limits.counters import Hold
@@ -38,5 +39,10 @@ def duration_text(seconds: float) -> str:
     short."""
     if 0 < seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
-    minutes, rest = divmod(math.ceil(seconds), 60)
+    return _text_of_seconds(math.ceil(seconds))
+
+
+@lru_cache(maxsize=128)
+def _text_of_seconds(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -20,7 +20,6 @@ from keys.limits.counters import (
     Denial,
     Level,
     Limit,
-    capped,
     tightest,
 )
 from keys.scopes import Scope
@@ -72,8 +71,13 @@ class SlidingSum:
             gone.amount = 0
         return self._total
 
-    def seconds_until_none_left(self, now: float) -> float:
-        return _wait_s(self._buckets[-1].leaves_at, now) if self._buckets else 0.0
+    def level(self, limit: int, now: float, reserved: int = 0) -> Level:
+        """How much of a limit is used, with what running requests have reserved of it."""
+        used = self.total(now) + reserved
+        if reserved:
+            return Level(limit, used, WINDOW_S)
+        buckets = self._buckets
+        return Level(limit, used, _wait_s(buckets[-1].leaves_at, now) if buckets else 0.0)
 
     def seconds_until_left(self, now: float, amount: int) -> float:
         """How long until `amount` of the sum, or all of it, no longer counts."""
@@ -111,33 +115,28 @@ class _Counts:
                 wait_s = self.requests.seconds_until_left(now, excess)
                 return Denial(Limit.REQUESTS, wait_s, scope)
         if limits.tokens_per_minute is not None:
-            limit = limits.tokens_per_minute
             # At least one, whatever the limit: nothing is admitted where none is left.
-            denial = self.token_denial(scope, now, max(1, capped(tokens, limit)), limit)
-            if denial is not None:
-                return denial
+            amount = max(1, min(tokens, limits.tokens_per_minute))
+            excess = self.tokens_held(now) + amount - limits.tokens_per_minute
+            if excess > 0:
+                return self.token_denial(scope, now, excess)
         if limits.concurrency is not None and self.running >= limits.concurrency:
             return Denial(Limit.CONCURRENCY, CONCURRENCY_RETRY_S, scope)
         return None
 
     def told(self, now: float) -> Counted:
-        settled = self.tokens.total(now)
+        _, requests, requests_reset_after_s = self.requests.level(0, now)
+        _, tokens, tokens_reset_after_s = self.tokens.level(0, now, self.reserved_tokens)
         return Counted(
-            requests=self.requests.total(now),
-            requests_reset_after_s=self.requests.seconds_until_none_left(now),
-            tokens=settled + self.reserved_tokens,
-            tokens_reset_after_s=self.tokens_rest_s(now),
-            running=self.running,
+            requests, requests_reset_after_s, tokens, tokens_reset_after_s, self.running
         )
 
-    def tokens_rest_s(self, now: float) -> float:
-        return WINDOW_S if self.reserved_tokens else self.tokens.seconds_until_none_left(now)
+    def tokens_held(self, now: float) -> int:
+        """Those of the last minute, and those that running requests have reserved."""
+        return self.tokens.total(now) + self.reserved_tokens
 
-    def token_denial(self, scope: Scope, now: float, tokens: int, limit: int) -> Denial | None:
+    def token_denial(self, scope: Scope, now: float, excess: int) -> Denial:
         settled = self.tokens.total(now)
-        excess = settled + self.reserved_tokens + tokens - limit
-        if excess <= 0:
-            return None
         wait_s = self.tokens.seconds_until_left(now, min(excess, settled)) if settled else 0.0
         # The rest is reserved by running requests, and it is not known when they end.
         return Denial(Limit.TOKENS, max(wait_s, CONCURRENCY_RETRY_S), scope)
@@ -146,22 +145,25 @@ class _Counts:
 class MemoryHold:
     __slots__ = ("_counted", "_engine", "_first", "_reserved", "_taken")
 
-    def __init__(self, engine: "MemoryCounters") -> None:
+    def __init__(
+        self, engine: "MemoryCounters", found: Sequence[tuple[Scope, _Counts]], now: float
+    ) -> None:
         self._engine = engine
         self._counted: list[tuple[Scope, _Counts]] = []
-        # How many scopes were taken first.
-        self._first = 0
         self._taken: list[tuple[_Counts, Bucket]] = []
         self._reserved: list[tuple[_Counts, int]] = []
+        # How many scopes were taken first.
+        self._first = len(found)
+        self._take(found, now)
 
     async def reserve_tokens(self, tokens: int, more: Sequence[Scope] = ()) -> Denial | None:
         now = self._engine.clock()
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
-                denial = counts.token_denial(scope, now, capped(tokens, limit), limit)
-                if denial is not None:
-                    return denial
+                excess = counts.tokens_held(now) + min(tokens, limit) - limit
+                if excess > 0:
+                    return counts.token_denial(scope, now, excess)
         if more:
             found = self._engine.room_in(more, now, tokens)
             if isinstance(found, Denial):
@@ -180,7 +182,7 @@ class MemoryHold:
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
-                amount = capped(tokens, limit)
+                amount = min(tokens, limit)
                 counts.reserved_tokens += amount
                 self._reserved.append((counts, amount))
 
@@ -188,7 +190,6 @@ class MemoryHold:
         for _, counts in found:
             self._taken.append((counts, counts.requests.add(now, 1)))
             counts.running += 1
-        self._first = self._first or len(found)
         self._counted += found
         # Not earlier: before they counted, these scopes would have seemed idle.
         self._engine.drop_idle(now, len(found))
@@ -224,8 +225,7 @@ class MemoryHold:
         for scope, counts in self._counted:
             limit = scope.limits.requests_per_minute
             if limit is not None:
-                used = counts.requests.total(now)
-                levels.append(Level(limit, used, counts.requests.seconds_until_none_left(now)))
+                levels.append(counts.requests.level(limit, now))
         return levels[0] if len(levels) == 1 else tightest(levels)
 
     def tokens(self) -> Level | None:
@@ -234,8 +234,7 @@ class MemoryHold:
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
-                used = counts.tokens.total(now) + counts.reserved_tokens
-                levels.append(Level(limit, used, counts.tokens_rest_s(now)))
+                levels.append(counts.tokens.level(limit, now, counts.reserved_tokens))
         return levels[0] if len(levels) == 1 else tightest(levels)
 
 
@@ -248,9 +247,14 @@ class MemoryCounters:
         return len(self._counted)
 
     async def take(self, scopes: Sequence[Scope], tokens: int = 0) -> MemoryHold | Denial:
-        hold = MemoryHold(self)
-        denial = await hold.reserve_tokens(tokens, scopes)
-        return hold if denial is None else denial
+        now = self.clock()
+        found = self.room_in(scopes, now, tokens)
+        if isinstance(found, Denial):
+            return found
+        hold = MemoryHold(self, found, now)
+        if tokens > 0:
+            hold.reserve_unchecked(tokens)
+        return hold
 
     async def counted(self, scopes: Sequence[Scope]) -> list[Counted]:
         now = self.clock()
@@ -259,9 +263,7 @@ class MemoryCounters:
 
     def count(self, scopes: Sequence[Scope]) -> MemoryHold:
         """Without checking limits."""
-        hold = MemoryHold(self)
-        hold.take_unchecked(scopes)
-        return hold
+        return MemoryHold(self, self.counts_of(scopes), self.clock())
 
     def room_in(
         self, scopes: Sequence[Scope], now: float, tokens: int

@@ -26,7 +26,6 @@ from keys.limits.counters import (
     Hold,
     Level,
     Limit,
-    capped,
     tightest,
 )
 from keys.limits.counting_scripts import COUNTED, GIVE_BACK, HEARTBEAT, RELEASE, TAKE
@@ -324,7 +323,7 @@ def _counted(answer: Sequence[bytes]) -> Counted:
 def _amount(scope: Scope, tokens: int) -> int:
     """The tokens to reserve in a scope."""
     limit = scope.limits.tokens_per_minute
-    return 0 if limit is None else capped(tokens, limit)
+    return 0 if limit is None else min(tokens, limit)
 
 
 def _denial(answer: list[bytes], scopes: Sequence[Scope]) -> Denial:
