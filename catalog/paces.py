@@ -41,6 +41,8 @@ TOGETHER_S: Final = 5.0
 RECOVERS_A_MINUTE: Final = 0.05
 FORGOTTEN_AFTER_S: Final = 900.0
 LANES_KEPT: Final = 2_000
+# Read once: asking the settings is a call.
+RATES: Final[tuple[tuple[str, int], ...]] = tuple(settings.ACCOUNT_RATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ _refused_once: dict[str, float] = {}
 def pace_of(model: ModelRecord, account: str = "") -> Pace | None:
     """The rate that counts for a model now; None while nothing limits it. Each of several accounts
     has its own."""
-    if not _learnt and not settings.ACCOUNT_RATES:
+    if not _learnt and not RATES:
         return None
     lane, full, is_set = _lane_of(model, account)
     learnt = _learnt.get(lane)
@@ -118,7 +120,7 @@ def _lane_of(model: ModelRecord, account: str) -> tuple[str, int, bool]:
     """Name of the lane, its full rate by Workers AI's page of limits, or the one that ACCOUNT_RATES
     sets, and whether it does."""
     of = f" ({account})" if account else ""
-    found = _set_rate(model.name, model.task, tuple(settings.ACCOUNT_RATES))
+    found = _set_rate(model.name, model.task, RATES)
     if found is not None:
         return found[0] + of, found[1], True
     if FRONTIER in model.capabilities:

@@ -89,6 +89,12 @@ def is_met_by_all(scope: Scope) -> bool:
     return not scope.models and scope.kind != "user"
 
 
+def are_met_by_all(scope: BudgetScope) -> bool:
+    """Whether every request of the key meets these budgets as they are, whatever its model and
+    whoever is behind it."""
+    return scope.is_on_all_models and scope.kind != "user"
+
+
 def rates_met(scopes: Iterable[Scope], model: str, user: str) -> tuple[Scope, ...]:
     """Those that a request of this person for this model meets."""
     return tuple(

@@ -19,6 +19,8 @@ from keys.sharing.process_lanes import lanes
 from openai_api.errors import KeyStoppedError, StoppingError
 from workers_ai.errors import RateReached, RateTaken
 
+# Read once: asking the settings is a call.
+WAIT_S: Final = float(settings.ACCOUNT_QUEUE_WAIT)
 # With another model at hand a request does not stand in line for long.
 WAIT_BESIDE_STANDBY_S: Final = 5.0
 # Nor at one account while another can be asked.
@@ -52,8 +54,7 @@ class Turns:
         self._refused_by: str | None = None
         # Whether another account is asked rather than waited for this one.
         self.passing = False
-        limit_s = float(settings.ACCOUNT_QUEUE_WAIT)
-        self._limit_s = min(limit_s, WAIT_BESIDE_STANDBY_S) if others_stand_by else limit_s
+        self._limit_s = min(WAIT_S, WAIT_BESIDE_STANDBY_S) if others_stand_by else WAIT_S
 
     @property
     def nothing_sent(self) -> bool:

@@ -18,22 +18,22 @@ Headers = tuple[tuple[bytes, bytes], ...]
 # What clients may say of its cache, where the operator lets them.
 CACHE_HEADERS: Final = (b"cf-aig-cache-ttl", b"cf-aig-skip-cache", b"cf-aig-cache-key")
 LONGEST_VALUE: Final = 256
+# Read once: asking the settings is a call.
+IS_USED: Final = bool(settings.CLOUDFLARE_AI_GATEWAY)
+METADATA: Final[tuple[str, ...]] = tuple(settings.CLOUDFLARE_AI_GATEWAY_METADATA)
+CACHE: Final[bool] = settings.CLOUDFLARE_AI_GATEWAY_CACHE
 
 
 def gateway_headers(key: KeyRecord, sent: Mapping[bytes, bytes]) -> Headers:
     """Headers of a call upstream; `sent` are those of the client's own request."""
-    if not settings.CLOUDFLARE_AI_GATEWAY:
+    if not IS_USED:
         return ()
     headers: list[tuple[bytes, bytes]] = []
-    if settings.CLOUDFLARE_AI_GATEWAY_METADATA:
+    if METADATA:
         ids = {"key": key.id, "owner": key.owner_id, "team": key.team_id}
-        known = {
-            name: str(ids[name])
-            for name in settings.CLOUDFLARE_AI_GATEWAY_METADATA
-            if ids[name] is not None
-        }
+        known = {name: str(ids[name]) for name in METADATA if ids[name] is not None}
         headers.append((b"cf-aig-metadata", orjson.dumps(known)))
-    if settings.CLOUDFLARE_AI_GATEWAY_CACHE:
+    if CACHE:
         headers += [
             (name, sent[name])
             for name in CACHE_HEADERS

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -33,6 +33,8 @@ from workers_ai.errors import StreamCut, TimedOut, UpstreamTimedOut, WorkersAIEr
 CLIENT_CLOSED_REQUEST = 499
 STOPPING = 503
 LONGEST_IGNORED = 500
+# Read once: asking the settings is a call.
+USAGE_COST: Final[bool] = settings.USAGE_COST
 _IN_A_HEADER = re.compile(r"[^A-Za-z0-9_.,: -]")
 
 
@@ -158,11 +160,12 @@ class Exchange:
 
     def tell_headers(self) -> None:
         """Adds headers about the model, the time taken so far and what is left of the limits."""
+        headers = self.request.response_headers
         if self.model is not None:
-            self.request.response_headers.append((b"x-gateway-model", self.model.header))
-        processing_ms = str(self.ticket.elapsed_ms()).encode()
-        self.request.response_headers.append((b"openai-processing-ms", processing_ms))
-        self.request.response_headers += self.ticket.headers()
+            headers.append((b"x-gateway-model", self.model.header))
+        processing_ms = b"%d" % self.ticket.elapsed_ms()
+        headers.append((b"openai-processing-ms", processing_ms))
+        headers += self.ticket.headers()
 
     def first_byte(self) -> None:
         """Marks the time to the first byte, once."""
@@ -171,7 +174,7 @@ class Exchange:
 
     def priced(self, metered: Metered) -> Metered:
         """What a complete answer used, with its cost, which its usage shows unless that is off."""
-        return priced(metered, self.model, tell=settings.USAGE_COST)
+        return priced(metered, self.model, tell=USAGE_COST)
 
     async def complete(self, metered: Metered, *, finish_reason: str) -> None:
         """Records a complete answer; returns when the row is committed.

@@ -217,12 +217,14 @@ class _Run(Generic[AskedT, PlanT]):
         """Translates the request and sets aside what it can use."""
         endpoint, exchange, asked = self._endpoint, self._exchange, self._asked
         plan = endpoint.plan(asked, model)
-        most = endpoint.most(asked, plan, model)
-        granted = await _reserve(endpoint, exchange, model, plan, most, again=again)
+        granted = None
+        if exchange.key.effective_limits:
+            most = endpoint.most(asked, plan, model)
+            granted = await _reserve(endpoint, exchange, model, plan, most, again=again)
         self.is_paid_for = True
         if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
             plan = endpoint.plan(asked, model)
-        self._plan = _limited(endpoint, plan, granted)
+        self._plan = plan if granted is None else _limited(endpoint, plan, granted)
 
     async def plan_again(self, model: ModelRecord) -> None:
         exchange = self._exchange
@@ -294,10 +296,10 @@ async def _reserve(
     return None if wished is None and wished_tokens is None else granted
 
 
-def _limited(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, granted: int | None) -> PlanT:
+def _limited(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, granted: int) -> PlanT:
     """The plan with the output limit that budgets pay for."""
-    stretch = None if granted is None or endpoint.stretch is None else endpoint.stretch(plan)
-    return plan if stretch is None or granted is None else stretch.limited(granted)
+    stretch = None if endpoint.stretch is None else endpoint.stretch(plan)
+    return plan if stretch is None else stretch.limited(granted)
 
 
 def _upper(endpoint: Endpoint[AskedT, PlanT], plan: PlanT, most: Quantities) -> Quantities:

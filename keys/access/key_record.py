@@ -8,7 +8,13 @@ from keys.access import reserve
 from keys.addresses import Network
 from keys.held_limits import HeldLimit, Raised, effective, next_end, of_columns
 from keys.model_patterns import matches_any
-from keys.request_scopes import BudgetScope, budget_scopes, is_met_by_all, rate_scopes
+from keys.request_scopes import (
+    BudgetScope,
+    are_met_by_all,
+    budget_scopes,
+    is_met_by_all,
+    rate_scopes,
+)
 from keys.scopes import NO_LIMITS, HolderKind, Limits, Scope
 
 
@@ -48,10 +54,11 @@ class KeyRecord:
     effective_limits: tuple[HeldLimit, ...] = field(init=False)
     effective_until: float = field(init=False)
     # Whose rates each request meets as it is admitted; those that it may meet once its model and
-    # the person behind it are known; and whose budgets it may meet then.
+    # the person behind it are known; and whose budgets it may meet then, or meets in any case.
     rate_scopes: tuple[Scope, ...] = field(init=False)
     later_rate_scopes: tuple[Scope, ...] = field(init=False)
     budget_scopes: tuple[BudgetScope, ...] = field(init=False)
+    meets_all_budgets: bool = field(init=False)
 
     def __post_init__(self) -> None:
         held = [*of_columns("key", self.id, self.limits), *self.more_limits]
@@ -76,6 +83,7 @@ class KeyRecord:
         object.__setattr__(self, "rate_scopes", rates)
         object.__setattr__(self, "later_rate_scopes", later)
         object.__setattr__(self, "budget_scopes", budgets)
+        object.__setattr__(self, "meets_all_budgets", all(map(are_met_by_all, budgets)))
 
     def allows_model(self, name: str) -> bool:
         return self.model_patterns is None or matches_any(self.model_patterns, name)

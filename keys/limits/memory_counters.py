@@ -127,9 +127,7 @@ class _Counts:
     def told(self, now: float) -> Counted:
         _, requests, requests_reset_after_s = self.requests.level(0, now)
         _, tokens, tokens_reset_after_s = self.tokens.level(0, now, self.reserved_tokens)
-        return Counted(
-            requests, requests_reset_after_s, tokens, tokens_reset_after_s, self.running
-        )
+        return Counted(requests, requests_reset_after_s, tokens, tokens_reset_after_s, self.running)
 
     def tokens_held(self, now: float) -> int:
         """Those of the last minute, and those that running requests have reserved."""

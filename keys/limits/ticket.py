@@ -148,8 +148,8 @@ class Ticket:
     def budgets(self, model: str) -> tuple[BudgetScope, ...]:
         """Whose budgets the request meets with this model. Set `user` first."""
         scopes = self.key.budget_scopes
-        if not scopes:
-            return ()
+        if self.key.meets_all_budgets:
+            return scopes
         met = self._met
         if met[0] != model or met[1] is not self.user or not met[2]:
             met = self._met = model, self.user, budgets_met(scopes, model, self._person)
@@ -194,7 +194,7 @@ class Ticket:
         budgets = self.budgets(model)
         if not budgets:
             return MILLION
-        day = utc_day(self.started_at)
+        day, person = utc_day(self.started_at), self._person
         if cost_nano_usd is not None and neurons_micro is not None:
             amounts = Amounts(
                 cost_nano_usd if wished_cost_nano_usd is None else wished_cost_nano_usd,
@@ -203,7 +203,7 @@ class Ticket:
                 tokens if wished_tokens is None else wished_tokens,
             )
             shares = self._ledger.shares
-            part = shares.take(self._loop, self.key, model, self._person, day, amounts)
+            part = shares.take(self._loop, self.key, model, person, day, amounts)
             if part is not None:
                 self._reservation = part
                 return MILLION
@@ -222,7 +222,7 @@ class Ticket:
             wished_tokens=wished_tokens,
             model=model,
             team_id=self.key.team_id,
-            user=self._person,
+            user=person,
         )
         return await self._claimed(claim, again=again)
 

@@ -1,5 +1,7 @@
 """`POST /v1/chat/completions`: the folder's steps put together, whole and streamed."""
 
+from typing import Final
+
 from django.conf import settings
 
 from catalog.pricing.costs import Quantities
@@ -26,9 +28,12 @@ from workers_ai.answer import Answer, Begin, EventSource
 from workers_ai.client import WorkersAIClient
 from workers_ai.errors import BadInput, UnusableAnswer, WorkersAIError
 
+# Read once: asking the settings is a call.
+DEFAULT_MAX_TOKENS: Final[int | None] = settings.DEFAULT_MAX_TOKENS
+
 
 def plan(asked: ChatRequest, model: ModelRecord) -> ChatPlan:
-    return translate(asked, model, default_max_tokens=settings.DEFAULT_MAX_TOKENS)
+    return translate(asked, model, default_max_tokens=DEFAULT_MAX_TOKENS)
 
 
 def most(asked: ChatRequest, plan: ChatPlan, model: ModelRecord) -> Quantities:

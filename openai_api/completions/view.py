@@ -4,8 +4,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from django.conf import settings
-
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
@@ -29,7 +27,7 @@ from workers_ai.errors import UnusableAnswer, WorkersAIError
 
 
 def plan(asked: CompletionRequest, model: ModelRecord) -> CompletionPlan:
-    return translate(asked, model, default_max_tokens=settings.DEFAULT_MAX_TOKENS)
+    return translate(asked, model, default_max_tokens=chat.DEFAULT_MAX_TOKENS)
 
 
 def most(asked: CompletionRequest, plan: CompletionPlan, model: ModelRecord) -> Quantities:

@@ -5,7 +5,7 @@ read their body with `multipart.py` instead. Raises BodyTooLarge, WrongMediaType
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -19,12 +19,14 @@ from openai_api.wire.left_in_body import chat_object
 # Parsing takes a millisecond or two for each megabyte. One at a time, since a large body takes
 # several times its size while it is parsed.
 PARSED_ON_THE_LOOP_BYTES: Final = 4 * 1024 * 1024
+# Read once: asking the settings is a call.
+MAX_BODY_BYTES: Final[int] = settings.MAX_BODY_BYTES
 _large_bodies: Final = ThreadPoolExecutor(1, "json")
 
 
-async def chat_body(request: GatewayRequest) -> dict[str, Any]:
+def chat_body(request: GatewayRequest) -> Awaitable[dict[str, Any]]:
     """The body of a chat in any dialect: long pictures of its messages are LeftInBody."""
-    return await json_body(request, chat_object)
+    return json_body(request, chat_object)
 
 
 async def json_body(
@@ -39,7 +41,7 @@ async def json_body(
             "This endpoint takes a JSON object: send it with 'Content-Type: application/json', "
             f"not '{shown(named)}'."
         )
-    body = await request.read_body(settings.MAX_BODY_BYTES)
+    body = await request.read_body(MAX_BODY_BYTES)
     if len(body) > PARSED_ON_THE_LOOP_BYTES:
         return await asyncio.get_running_loop().run_in_executor(_large_bodies, parse, body)
     return parse(body)

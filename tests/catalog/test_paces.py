@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -74,8 +73,11 @@ def test_a_rate_never_ends_at_nothing(clock: Clock) -> None:
     assert rate(FRONTIER) == 1
 
 
-def test_set_rates_hold_from_the_start_for_all_that_fit(settings: Any, clock: Clock) -> None:
-    settings.ACCOUNT_RATES = [("@cf/moonshotai/*", 50), ("text generation", 500)]
+def test_set_rates_hold_from_the_start_for_all_that_fit(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    rates = (("@cf/moonshotai/*", 50), ("text generation", 500))
+    monkeypatch.setattr(paces, "RATES", rates)
     assert paces.pace_of(FRONTIER) == paces.Pace("@cf/moonshotai/*", 50, False, "ACCOUNT_RATES")
     for model in (TEXT, OTHER):
         pace = paces.pace_of(model)

@@ -118,15 +118,16 @@ async def test_who_leaves_is_out_of_the_line(
     assert (row.cost_nano_usd or 0, row.prompt_tokens or 0) == (0, 0), "it was never sent"
 
 
-async def test_only_what_all_waits_for_a_turn_was_never_sent(settings: Any) -> None:
+async def test_only_what_all_waits_for_a_turn_was_never_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Of several calls of one request some may be under way when the model's rate is learnt."""
     paces.forget()
-    settings.ACCOUNT_RATES = []
     model = ModelRecord("@cf/of/this-test-alone", task="Text Generation")
     ticket = SimpleNamespace(waited_ms=None, user="", account="")
     turns = Turns(SimpleNamespace(id=1, queue_weight=1), ticket, model, others_stand_by=False)  # type: ignore[arg-type]
     assert turns.may_go()
-    settings.ACCOUNT_RATES = [(model.name, 1)]
+    monkeypatch.setattr(paces, "RATES", ((model.name, 1),))
     assert not turns.may_go()
     lane = lanes.lane(model.name, 1)
     lane.note_given()

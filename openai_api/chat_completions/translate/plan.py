@@ -60,8 +60,8 @@ class Counted:
 class ChatPlan:
     """One upstream call: `payload` without `stream`, `prompt_characters` for estimates.
 
-    `limit_field` holds the output limit; with `limit_may_shrink` it is not one that the client
-    insists on. `usual_tokens`: tokens of an answer that are counted before it comes.
+    `limit_field` holds the output `limit`, in tokens; with `limit_may_shrink` it is not one that
+    the client insists on. `usual_tokens`: tokens of an answer that are counted before it comes.
     """
 
     payload: dict[str, Any]
@@ -69,6 +69,7 @@ class ChatPlan:
     prompt_characters: int
     conversation: str
     limit_field: str
+    limit: int
     limit_may_shrink: bool
     usual_tokens: int
     # Pictures of which the payload has the beginnings alone.
@@ -92,17 +93,12 @@ class ChatPlan:
         """The tokens that the pictures of the prompt usually have."""
         return usual_picture_tokens(self.payload)
 
-    @property
-    def limit(self) -> int:
-        """The output limit, in tokens."""
-        limit: int = self.payload[self.limit_field]
-        return limit
-
     def limited_to(self, limit: int) -> "ChatPlan":
         """The same call with a lower output limit."""
         return replace(
             self,
             payload={**self.payload, self.limit_field: limit},
+            limit=limit,
             expected=replace(self.expected, max_tokens=limit),
         )
 
@@ -184,6 +180,7 @@ def translate(
         conversation=conversation_of(asked),
         left=left_in(messages) if "image_url" in kinds else (),
         limit_field=family.limit_field,
+        limit=limit,
         limit_may_shrink=asked.max_tokens is None or asked.limit_may_shrink,
         usual_tokens=limit if asked.max_tokens is not None else min(limit, USUAL_TOKENS),
         unread=unread,
