@@ -135,7 +135,8 @@ def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any
         if "reasoning_content" in texts and not normaliser.expected.hides_thoughts:
             message["reasoning_content"] = "".join(texts["reasoning_content"])
         reason = normaliser.finish_reasons.get(index, "stop")
-        calls = normaliser.choices[index].calls.whole()
+        found = normaliser.choices[index].calls
+        calls = found.whole() if found is not None else []
         if calls:
             message["content"] = message["content"] or None
             if normaliser.expected.legacy_functions:

@@ -185,16 +185,16 @@ def metered(
         measured = answer.neurons
         if measured is not None:
             usage = usage.with_neurons(measured)
-    used = metered_tokens(
+    return metered_tokens(
         exchange.model.name,
         usage,
         prompt_characters=plan.prompt_characters,
         completion_characters=normaliser.characters,
+        thought_characters=normaliser.thought_characters,
         picture_tokens=0 if usage.prompt_tokens else plan.picture_tokens(),
         partial=partial,
         cached_answer=answer is not None and answer.from_cache,
     )
-    return Metered(normaliser.with_thoughts(used.usage), *used[1:])
 
 
 CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(

@@ -46,13 +46,15 @@ def metered_tokens(
     *,
     prompt_characters: int,
     completion_characters: int,
+    thought_characters: int | None = None,
     picture_tokens: int = 0,
     partial: bool = False,
     cached_answer: bool = False,
 ) -> Metered:
     """Token usage as reported, completed by estimates where upstream reported none.
 
-    `picture_tokens` are those of a prompt's pictures, beside its characters.
+    `picture_tokens` are those of a prompt's pictures, beside its characters. `thought_characters`
+    are those of thoughts among the answer's, where their tokens are told too.
     """
     source = "partial" if partial else "upstream"
     if reported.known:
@@ -74,9 +76,9 @@ def metered_tokens(
     usage = reported
     if (prompt, completion) != (reported.prompt_tokens, reported.completion_tokens):
         usage = replace(reported, prompt_tokens=prompt, completion_tokens=completion)
-    quantities = Quantities(
-        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=usage.cached_tokens or 0
-    )
+    if thought_characters is not None:
+        usage = usage.with_thoughts(thought_characters, of=completion_characters)
+    quantities = Quantities(prompt, completion, usage.cached_tokens or 0)
     return Metered(usage, source, quantities, cached_answer)
 
 
@@ -169,8 +171,8 @@ class Charged(NamedTuple):
 def _charged(metered: Metered, prices: Prices | None) -> Charged:
     if metered.source == "none" or metered.cached_answer:
         return Charged(0, 0, "none", 0)
-    measured = neurons_micro(metered.usage.neurons)
-    source = metered.usage.neurons_source
+    neurons, source = metered.usage.neurons, metered.usage.neurons_source
+    measured = None if neurons is None else neurons_micro(neurons)
     cost = cost_nano_usd(prices, metered.quantities) if prices is not None else None
     if cost is None:
         if measured is None:

@@ -33,18 +33,26 @@ class Usage:
 
     def with_neurons(self, neurons: Decimal) -> "Usage":
         """The same with the neurons that the answer's header gives."""
-        return Usage(*self._counts(), neurons, "header", self.cost_nano_usd)
-
-    def with_cost(self, cost_nano_usd: int | None) -> "Usage":
-        """The same, showing what it cost."""
-        return Usage(*self._counts(), self.neurons, self.neurons_source, cost_nano_usd)
-
-    def _counts(self) -> tuple[int | None, int | None, int | None, int | None]:
-        return (
+        return Usage(
             self.prompt_tokens,
             self.completion_tokens,
             self.cached_tokens,
             self.reasoning_tokens,
+            neurons,
+            "header",
+            self.cost_nano_usd,
+        )
+
+    def with_cost(self, cost_nano_usd: int | None) -> "Usage":
+        """The same, showing what it cost."""
+        return Usage(
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+            self.reasoning_tokens,
+            self.neurons,
+            self.neurons_source,
+            cost_nano_usd,
         )
 
     def with_thoughts(self, characters: int, *, of: int) -> "Usage":
@@ -52,10 +60,15 @@ class Usage:
         the share that their characters have `of` all."""
         if self.reasoning_tokens is not None:
             return self
-        share = (self.completion_tokens or 0) * characters // of if of else 0
-        prompt, completion, cached, _ = self._counts()
-        told = (self.neurons, self.neurons_source, self.cost_nano_usd)
-        return Usage(prompt, completion, cached, share, *told)
+        return Usage(
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.cached_tokens,
+            (self.completion_tokens or 0) * characters // of if of else 0,
+            self.neurons,
+            self.neurons_source,
+            self.cost_nano_usd,
+        )
 
     def plus(self, other: "Usage") -> "Usage":
         return Usage(
@@ -130,17 +143,18 @@ def read_usage(reported: Any) -> Usage | None:
         total = count(reported.get("total_tokens"))
         if total is not None and total >= prompt:
             completion = total - prompt
-    cached = _detail(reported, "prompt_tokens_details", "cached_tokens")
-    if cached is not None and prompt is not None:
-        cached = min(cached, prompt)  # a subset of the prompt, by definition
-    reasoning = _detail(reported, "completion_tokens_details", "reasoning_tokens")
-    found = (prompt, completion, cached, reasoning, neurons(reported.get("neurons")))
+    cached = reasoning = None
+    details = reported.get("prompt_tokens_details")
+    if isinstance(details, dict):
+        cached = count(details.get("cached_tokens"))
+        if cached is not None and prompt is not None:
+            cached = min(cached, prompt)  # a subset of the prompt, by definition
+    details = reported.get("completion_tokens_details")
+    if isinstance(details, dict):
+        reasoning = count(details.get("reasoning_tokens"))
+    billed = neurons(reported["neurons"]) if "neurons" in reported else None
+    found = (prompt, completion, cached, reasoning, billed)
     return Usage(*found) if found.count(None) < len(found) else None
-
-
-def _detail(reported: dict[str, Any], group: str, name: str) -> int | None:
-    details = reported.get(group)
-    return count(details.get(name)) if isinstance(details, dict) else None
 
 
 class UsageMeter:

@@ -60,9 +60,8 @@ class Choice:
     def __init__(self, index: int, expected: Expected) -> None:
         self.index = index
         self.expected = expected
-        self.calls = ToolCalls(
-            only_one=expected.one_call, offered=expected.offered_tools | expected.forced_tools
-        )
+        # None where the answer has none, as most have.
+        self.calls: ToolCalls | None = None
         self.characters = 0
         self.thought_characters = 0
         self.finish: str | None = None  # in upstream's words
@@ -115,7 +114,10 @@ class Choice:
             return [] if self._may_hold_call() else self._release()
         if self.cutter is not None:
             text = self.cutter.feed(text)
-        return [Delta(self.index, {"content": self._given(text)})] if text else []
+        if not text:
+            return []
+        self.characters += len(text)
+        return [Delta(self.index, {"content": text})]
 
     def _may_hold_call(self) -> bool:
         """Whether the text held back may still be a call. Looked at only while it is short."""
@@ -142,11 +144,8 @@ class Choice:
 
     def _thought(self, text: str) -> Delta:
         self.thought_characters += len(text)
-        return Delta(self.index, {"reasoning_content": self._given(text)})
-
-    def _given(self, text: str) -> str:
         self.characters += len(text)
-        return text
+        return Delta(self.index, {"reasoning_content": text})
 
     def _whole_characters(self, text: str) -> str:
         """Joins a surrogate pair that upstream split over two events."""
@@ -159,7 +158,11 @@ class Choice:
         """Takes upstream's `tool_calls` list; `exact` has its numbers as text."""
         if not entries:
             return []
-        return self._of_calls(self.calls.take(entries, exact))
+        calls = self.calls
+        if calls is None:
+            offered = self.expected.offered_tools | self.expected.forced_tools
+            calls = self.calls = ToolCalls(only_one=self.expected.one_call, offered=offered)
+        return self._of_calls(calls.take(entries, exact))
 
     def _of_calls(self, parts: list[dict[str, Any]]) -> list[Delta]:
         deltas = []
@@ -202,6 +205,8 @@ class Choice:
                 deltas += self._release()
         if self.cutter is not None:
             rest = self.cutter.end()
-            deltas += [Delta(self.index, {"content": self._given(rest)})] if rest else []
-        deltas += self._of_calls(self.calls.end())
+            self.characters += len(rest)
+            deltas += [Delta(self.index, {"content": rest})] if rest else []
+        if self.calls is not None:
+            deltas += self._of_calls(self.calls.end())
         return deltas

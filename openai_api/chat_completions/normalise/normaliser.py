@@ -56,12 +56,13 @@ class ChatNormaliser:
             total += choice.characters
         return total
 
-    def with_thoughts(self, usage: Usage) -> Usage:
-        """The same usage with the tokens of the thoughts."""
-        thoughts = 0
+    @property
+    def thought_characters(self) -> int:
+        """Those of the thoughts among them."""
+        total = 0
         for choice in self.choices.values():
-            thoughts += choice.thought_characters
-        return usage.with_thoughts(thoughts, of=self.characters)
+            total += choice.thought_characters
+        return total
 
     @property
     def finished(self) -> bool:
@@ -200,7 +201,9 @@ class ChatNormaliser:
                     deltas += state.reasoning(reasoning)
                     break
         content = message.get("content")
-        if isinstance(content, list) and not self.expected.in_json:
+        if isinstance(content, str):
+            deltas += state.content(content)
+        elif isinstance(content, list) and not self.expected.in_json:
             deltas += self._read_parts(state, content, at)
         elif content is not None:
             deltas += state.content(self._text(content, *at, "content"))
@@ -297,13 +300,16 @@ class ChatNormaliser:
             raise StreamCut("Workers AI ended the stream without saying that it was complete")
         deltas: list[Delta] = []
         for index, state in sorted(self.choices.items()):
-            reason = state.finish_reason(self.usage.completion_tokens)
+            used = self.usage.completion_tokens if state.finish is None else None
+            reason = state.finish_reason(used)
             self.cut_short = self.cut_short or reason == "length"
             deltas += state.end(truncated=reason == "length")
             # A call that the limit cut off is told from a bad one by nothing else; a whole one can
             # be run.
-            called = bool(state.calls) and not (reason == "length" and state.calls.is_cut)
-            self.finish_reasons[index] = "tool_calls" if called else reason
+            calls = state.calls
+            if calls and not (reason == "length" and calls.is_cut):
+                reason = "tool_calls"
+            self.finish_reasons[index] = reason
         return deltas
 
 
