@@ -23,7 +23,8 @@ _FINISH = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
-
+# The server gave the answer up: what came of it is not whole.
+_GIVEN_UP = frozenset({"error", "abort", "aborted", "cancelled"})
 
 # Pieces of a text after which its beginning is certainly known.
 LOOKED_AT_PIECES = 32
@@ -183,7 +184,7 @@ class Choice:
             # Old backends cut an answer at the limit without saying so.
             return "length" if limit and used and used >= limit else "stop"
         finish = self.finish.lower()
-        if finish == "error":
+        if finish in _GIVEN_UP:
             raise ServerFault("the model stopped with an error", status=502)
         return _FINISH.get(finish, "stop")
 

@@ -1,8 +1,8 @@
 """Tool calls in all the forms upstream sends, turned into OpenAI's indexed deltas. Pure.
 
-Whole and flat or in pieces, with and without index, id and type, arguments as text, as an object or
-as JSON in JSON, ids repeated on every piece or shared by several calls, names with the model's own
-tokens around them, and empty entries that close a call.
+Whole and flat or in pieces, with and without index, id and type, arguments as text, as an object,
+as JSON in JSON, as null or after an empty object, ids repeated on every piece or shared by several
+calls, names with the model's own tokens around them, and empty entries that close a call.
 """
 
 from typing import Any
@@ -20,7 +20,10 @@ _NAMESPACE, _TOKEN = "functions.", "<|"
 
 
 class _Call:
-    __slots__ = ("encoded", "given_out", "id", "index", "name", "text", "upstream_id", "waiting")
+    __slots__ = (
+        *("given_out", "held", "id", "index", "is_empty", "name", "text", "upstream_id"),
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.index = -1  # its index among the calls given out
@@ -29,9 +32,15 @@ class _Call:
         self.name = ""
         self.text = ""  # all arguments given out so far
         self.waiting = ""  # arguments that came before the name
-        # Arguments that begin as a JSON string, which may be JSON once more; None for others.
-        self.encoded: list[str] | None = None
+        # Arguments that do not begin as an object: read once they are whole; None for others.
+        self.held: list[str] | None = None
+        # Whether they are an empty object as yet, which some servers send before the real one.
+        self.is_empty = False
         self.given_out = False
+
+    @property
+    def so_far(self) -> str:
+        return self.text or ("{}" if self.is_empty else "")
 
 
 class ToolCalls:
@@ -165,8 +174,8 @@ class ToolCalls:
             if not call.given_out:
                 continue
             rest = ""
-            if call.encoded is not None:
-                rest = _decoded("".join(call.encoded))
+            if call.held is not None:
+                rest = _as_object("".join(call.held))
             elif not call.text.strip():
                 rest = "{}"
             if rest:
@@ -206,30 +215,47 @@ def _follows_whole(call: _Call, name: str, arguments: str) -> bool:
     return (
         bool(name)
         and arguments.lstrip()[:1] == "{"
-        and call.text.rstrip()[-1:] == "}"
-        and _is_json(call.text)
+        and call.so_far.rstrip()[-1:] == "}"
+        and _is_json(call.so_far)
     )
 
 
 def _written(call: _Call, arguments: str) -> str:
     """What of the next arguments is given out now."""
-    if call.encoded is None and arguments.lstrip()[:1] == '"' and not call.text.strip():
-        call.encoded = []
-    if call.encoded is not None:
-        call.encoded.append(arguments)
+    if call.held is None and not call.text.strip():
+        arguments = _begun(call, arguments)
+    if call.held is not None:
+        call.held.append(arguments)
         return ""
     call.text += arguments
     return arguments
 
 
-def _decoded(text: str) -> str:
-    """The arguments in a JSON string that holds a JSON object; any other text as it is."""
+def _begun(call: _Call, arguments: str) -> str:
+    """The first of the arguments, without the empty object that stands for those to come."""
+    start = arguments.lstrip()
+    if start.startswith("{}"):
+        call.is_empty = True
+        arguments = start = start[2:].lstrip()
+    if start and not start.startswith("{"):
+        call.held = []
+    return arguments
+
+
+def _as_object(text: str) -> str:
+    """The object in arguments that are JSON in JSON, or in a fence of Markdown, and an empty one
+    for null; any other text as it is.
+    """
+    inner = text.strip().removeprefix("```json").strip("`")
     try:
-        inner = orjson.loads(text)
-        is_object = isinstance(inner, str) and isinstance(orjson.loads(inner), dict)
+        read = orjson.loads(inner)
+        if isinstance(read, str):
+            inner, read = read, orjson.loads(read)
     except orjson.JSONDecodeError:
         return text
-    return str(inner) if is_object else text
+    if read is None or read == []:
+        return "{}"
+    return inner.strip() if isinstance(read, dict) else text
 
 
 def _is_json(text: str) -> bool:

@@ -528,6 +528,56 @@ def test_5_flat_calls_become_openais(call: dict[str, Any], arguments: str) -> No
     assert choice["message"]["content"] is None
 
 
+@pytest.mark.parametrize(
+    ("pieces", "arguments"),
+    [
+        (["null"], "{}"),
+        (["[]"], "{}"),
+        (["{}", '{"a": ', "1}"], '{"a": 1}'),
+        (['{}{"a": 1}'], '{"a": 1}'),
+        (["```json\n", '{"a": 1}', "\n```"], '{"a": 1}'),
+        ([' {"a":', " 1}"], ' {"a": 1}'),
+        (['"{\\"a\\": 1}"'], '{"a": 1}'),
+        (["city: Oslo"], "city: Oslo"),
+    ],
+)
+def test_arguments_that_begin_as_no_object_become_one_where_they_hold_it(
+    pieces: list[str], arguments: str
+) -> None:
+    call = {"index": 0, "id": "c1", "function": {"name": "f", "arguments": "".join(pieces)}}
+    [made] = whole(bare({"tool_calls": [call]}))["message"]["tool_calls"]
+    assert made["function"]["arguments"] == arguments
+
+    begun = {"index": 0, "id": "c1", "function": {"name": "f", "arguments": pieces[0]}}
+    rest = [{"index": 0, "function": {"arguments": piece}} for piece in pieces[1:]]
+    told = [delta(f'{{"tool_calls": [{orjson.dumps(part).decode()}]}}') for part in (begun, *rest)]
+    deltas = [
+        part["function"].get("arguments", "")
+        for chunk in streamed(wire(*told, delta("{}", '"tool_calls"'), "[DONE]")).chunks
+        for choice in chunk["choices"]
+        for part in choice["delta"].get("tool_calls", ())
+    ]
+    assert "".join(deltas) == arguments
+
+
+def test_an_empty_object_that_is_followed_by_another_call_is_whole() -> None:
+    calls = [
+        {"index": 0, "id": "c1", "function": {"name": "f", "arguments": "{}"}},
+        {"index": 0, "id": "c2", "function": {"name": "g", "arguments": '{"a": 1}'}},
+    ]
+    made = whole(bare({"tool_calls": calls}))["message"]["tool_calls"]
+    told = [(call["function"]["name"], call["function"]["arguments"]) for call in made]
+    assert told == [("f", "{}"), ("g", '{"a": 1}')]
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "cancelled"])
+def test_an_answer_that_the_server_gave_up_is_a_failure(reason: str) -> None:
+    outcome = streamed(wire(delta('{"content": "Half"}'), delta("{}", f'"{reason}"'), "[DONE]"))
+    assert isinstance(outcome.failure, ServerFault)
+    with pytest.raises(ServerFault):
+        whole({"choices": [{"message": {"content": "Half"}, "finish_reason": reason}]})
+
+
 def test_6_a_missing_finish_at_the_limit_is_length() -> None:
     body = {"response": "Hi", "usage": {"prompt_tokens": 1, "completion_tokens": 5}}
     assert whole(body, Expected(model=MODEL, max_tokens=5))["finish_reason"] == "length"
