@@ -20,6 +20,7 @@ import uvloop
 from bench.bodies import chat_body
 from bench.mock_upstream import API_PATH, model_name
 from bench.processes import end, free_port, start, wait_until_listening
+from workers_ai.http.connection import header_lines
 from workers_ai.http.pool import ConnectionPool
 
 PATH = f"{API_PATH}/v1/chat/completions"
@@ -55,9 +56,9 @@ def _pool(url: str) -> ConnectionPool:
     return ConnectionPool(httpx.URL(url), max_connections=100, connect_s=10, pool_s=10)
 
 
-def _headers(url: str) -> list[tuple[bytes, bytes]]:
+def _headers(url: str) -> bytes:
     host = [(b"host", httpx.URL(url).netloc)]
-    return host + [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    return header_lines(host + [(name.encode(), value.encode()) for name, value in HEADERS.items()])
 
 
 async def httpx_whole(url: str) -> None:

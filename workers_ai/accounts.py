@@ -22,7 +22,6 @@ class SeveralAccounts(WorkersAIClient):
         super().__init__(first, **options)
         options["pool"] = self._pool
         self._of = {name: WorkersAIClient(each, **options) for name, each in accounts.items()}
-        self._base = len(self.ai_path)
 
     def each(self) -> list[WorkersAIClient]:
         """For what has to be done in every account."""
@@ -32,10 +31,8 @@ class SeveralAccounts(WorkersAIClient):
         accounts: Accounts = call.caller.accounts or _InOrder(self)
         name, attempts = accounts.first(), 0
         while True:
-            client = self._of[name]
-            target = client.ai_path + call.target[self._base :]
             try:
-                answer = await client._send(call._replace(target=target), live=live)
+                answer = await self._of[name]._send(call, live=live)
             except WorkersAIError as error:
                 attempts += error.attempts
                 error.attempts = attempts

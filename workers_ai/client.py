@@ -10,9 +10,9 @@ One client belongs to one event loop (its connections do).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -33,12 +33,12 @@ from workers_ai.errors import (
 )
 from workers_ai.failures.reader import refusal
 from workers_ai.http.codings import ACCEPT_ENCODING
-from workers_ai.http.connection import Content
+from workers_ai.http.connection import Content, Method, header_lines
 from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.http.proxy import Proxy
 from workers_ai.retry import RetryPolicy
-from workers_ai.silence import Silence, Timeouts
+from workers_ai.silence import Silences, Timeouts
 from workers_ai.whole_answers import (
     MOST_CATALOG_BYTES,
     MOST_MEDIA_BYTES,
@@ -50,6 +50,8 @@ from workers_ai.whole_answers import (
 # models/search answers the whole list at once today; the bound only stops a server that never ends.
 MAX_CATALOG_PAGES = 100
 MAX_CATALOG_MODELS = 10_000
+_CHAT: Final = b"/v1/chat/completions"
+_JSON: Final = b"content-type: application/json\r\n"
 # How an answer is read as it arrives, when it comes in a form that can be.
 Live = TypeVar("Live", EventSource, ByteSource)
 
@@ -78,17 +80,18 @@ class Account:
 
 
 class Call(NamedTuple):
-    """One call, for as many tries as it takes.
+    """One call, for as many tries as it takes. `path` is below the account's own, `headers` are
+    lines.
 
     `most_bytes` bounds an answer that is read whole; `repeatable` is False where each run costs;
     `what` names in a trace what is no run of a model. `begin` is awaited with a stream before it is
     an answer: what it raises is a failure of the call, as if upstream had refused it.
     """
 
-    method: Literal[b"GET", b"POST"]
-    target: bytes
-    headers: Sequence[tuple[bytes, bytes]] = ()
-    content: Content = b""
+    method: Method
+    path: bytes
+    headers: bytes = b""
+    content: Content | None = None
     most_bytes: int = MOST_TEXT_BYTES
     repeatable: bool = True
     caller: Caller = NOBODY
@@ -111,10 +114,11 @@ class WorkersAIClient:
     ) -> None:
         """`pool` has the connections of another client of the same host, which closes them."""
         self.account = account
-        self.ai_path = httpx.URL(account.ai_url).raw_path
+        self._ai_path = httpx.URL(account.ai_url).raw_path
         # Accounts that refused a call for which another was asked, by their names.
         self.refused: dict[str, AccountFault] = {}
         self.timeouts = timeouts or Timeouts()
+        self._silences = Silences(self.timeouts)
         self.retry = retry or RetryPolicy()
         self._pool = pool or ConnectionPool(
             httpx.URL(account.base_url),
@@ -124,16 +128,17 @@ class WorkersAIClient:
             proxy=proxy,
         )
         host = httpx.URL(account.base_url).netloc
-        self._headers = [
-            (b"host", host),
-            (b"authorization", f"Bearer {account.api_token}".encode()),
-            (b"user-agent", b"workers-ai-gateway"),
-            (b"accept", b"*/*"),
-            (b"accept-encoding", ACCEPT_ENCODING),
-        ]
+        self._headers = header_lines(
+            [
+                (b"host", host),
+                (b"authorization", f"Bearer {account.api_token}".encode()),
+                (b"user-agent", b"workers-ai-gateway"),
+                (b"accept", b"*/*"),
+                (b"accept-encoding", ACCEPT_ENCODING),
+            ]
+        )
         self._route = _route_of(account)
         self._whole = WholeAnswers()
-        self._chat_target = self._target("/v1/chat/completions")
 
     async def aclose(self) -> None:
         await self._pool.aclose()
@@ -152,17 +157,10 @@ class WorkersAIClient:
         `affinity` is an opaque id that keeps a conversation on one instance, for its prompt cache;
         `begin` as in `Call`.
         """
-        headers = [*self._routed(caller), (b"content-type", b"application/json")]
+        headers = self._routed(caller) + _JSON
         if affinity:
-            headers.append((b"x-session-affinity", affinity.encode()))
-        call = Call(
-            b"POST",
-            self._chat_target,
-            headers,
-            payload,
-            caller=caller,
-            begin=begin,
-        )
+            headers += b"x-session-affinity: %b\r\n" % affinity.encode()
+        call = Call(b"POST", _CHAT, headers, payload, caller=caller, begin=begin)
         return self._send(call, live=EventSource if stream else None)
 
     async def run(
@@ -179,18 +177,10 @@ class WorkersAIClient:
 
         Multipart is not sent through AI Gateway, which answers it with 500/7000.
         """
-        headers = [] if content_type.startswith("multipart/") else self._routed(caller)
-        headers.append((b"content-type", content_type.encode()))
-        target = self._run_target(model, params)
-        call = Call(
-            b"POST",
-            target,
-            headers,
-            payload,
-            MOST_MEDIA_BYTES,
-            repeatable,
-            caller=caller,
-        )
+        headers = b"" if content_type.startswith("multipart/") else self._routed(caller)
+        headers += _of_type(content_type)
+        path = self._run_path(model, params)
+        call = Call(b"POST", path, headers, payload, MOST_MEDIA_BYTES, repeatable, caller=caller)
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
@@ -199,16 +189,15 @@ class WorkersAIClient:
         self, model: str, payload: bytes, *, caller: Caller
     ) -> Answer | ByteSource:
         """`POST ai/run/{model}` with JSON; raw bytes come as they are made, JSON is read whole."""
-        headers = [*self._routed(caller), (b"content-type", b"application/json")]
-        target = self._run_target(model)
-        call = Call(b"POST", target, headers, payload, MOST_MEDIA_BYTES, caller=caller)
+        headers = self._routed(caller) + _JSON
+        path = self._run_path(model)
+        call = Call(b"POST", path, headers, payload, MOST_MEDIA_BYTES, caller=caller)
         return await self._send(call, live=ByteSource)
 
     async def to_markdown(self, form: bytes, *, content_type: str, caller: Caller) -> Answer:
         """`POST ai/tomarkdown` with a form of files; never through AI Gateway, as with `run`."""
-        headers = [(b"content-type", content_type.encode())]
-        target = self._target("/tomarkdown")
-        call = Call(b"POST", target, headers, form, caller=caller, what="tomarkdown")
+        headers = _of_type(content_type)
+        call = Call(b"POST", b"/tomarkdown", headers, form, caller=caller, what="tomarkdown")
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer
@@ -245,21 +234,22 @@ class WorkersAIClient:
         return schema
 
     async def _get(self, path: str, params: Mapping[str, Any]) -> Any:
-        call = Call(b"GET", self._target(path, params), most_bytes=MOST_CATALOG_BYTES)
+        call = Call(b"GET", self._path(path, params), most_bytes=MOST_CATALOG_BYTES)
         answer = await self._send(call)
         assert isinstance(answer, Answer)
         return answer.json()
 
-    def _routed(self, caller: Caller) -> list[tuple[bytes, bytes]]:
+    def _routed(self, caller: Caller) -> bytes:
         """Headers that lead through AI Gateway, where there is one."""
-        return [*self._route, *caller.gateway_headers] if self._route else []
+        return self._route + header_lines(caller.gateway_headers) if self._route else b""
 
-    def _run_target(self, model: str, params: Mapping[str, Any] | None = None) -> bytes:
+    def _run_path(self, model: str, params: Mapping[str, Any] | None = None) -> bytes:
         # `@` and `/` of a model's name stay as they are; upstream has no route for %2F.
-        return self._target("/run/" + quote(model, safe="@/"), params)
+        return self._path("/run/" + quote(model, safe="@/"), params)
 
-    def _target(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
-        return httpx.URL(self.account.ai_url + path, params=params or None).raw_path
+    def _path(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        whole = httpx.URL(self.account.ai_url + path, params=params or None).raw_path
+        return whole[len(self._ai_path) :]
 
     async def _send(self, call: Call, *, live: type[Live] | None = None) -> Answer | Live:
         started = time.monotonic()
@@ -299,11 +289,9 @@ class WorkersAIClient:
         self, call: Call, traced: CallTrace, *, live: type[Live] | None, attempt: int
     ) -> Answer | Live:
         """The same, told to `traced`: a stream's call ends with the stream."""
-        headers = [*call.headers, *traced.headers]
+        call = call._replace(headers=call.headers + header_lines(traced.headers))
         try:
-            answer = await self._send_once(
-                call._replace(headers=headers), live=live, attempt=attempt
-            )
+            answer = await self._send_once(call, live=live, attempt=attempt)
         except BaseException as error:
             traced.end(error)
             raise
@@ -318,10 +306,10 @@ class WorkersAIClient:
     async def _send_once(
         self, call: Call, *, live: type[Live] | None, attempt: int
     ) -> Answer | Live:
-        silence = Silence(self.timeouts)
-        headers = [*self._headers, *call.headers]
+        silence = self._silences.begin()
+        target, headers = self._ai_path + call.path, self._headers + call.headers
         asked = self._pool.request(
-            call.method, call.target, headers, call.content, caller=call.caller.id
+            call.method, target, headers, call.content, caller=call.caller.id
         )
         try:
             response = await silence.wait_for(asked)
@@ -384,10 +372,14 @@ async def _turn(turns: Turns, attempt: int) -> None:
         raise
 
 
-def _route_of(account: Account) -> list[tuple[bytes, bytes]]:
+def _of_type(content_type: str) -> bytes:
+    return header_lines([(b"content-type", content_type.encode())])
+
+
+def _route_of(account: Account) -> bytes:
     if not account.ai_gateway:
-        return []
+        return b""
     route = [(b"cf-aig-gateway-id", account.ai_gateway.encode())]
     if not account.gateway_logs_payloads:
         route.append((b"cf-aig-collect-log-payload", b"false"))
-    return route
+    return header_lines(route)

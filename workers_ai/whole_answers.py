@@ -46,7 +46,11 @@ class WholeAnswers:
         size = 0
         passed = 0
         try:
-            while chunk := await silence.wait_for(response.read()):
+            while not response.is_over:
+                # Most answers are there as a whole by now, so that nothing has to wait.
+                chunk = response.at_hand() or await silence.wait_for(response.read())
+                if not chunk:
+                    break
                 silence.broken()
                 chunks.append(chunk)
                 size += len(chunk)

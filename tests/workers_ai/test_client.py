@@ -16,6 +16,7 @@ from tests.workers_ai.clients import (
     NO_RETRY,
     SHORT,
     TOKEN,
+    Client,
     answering,
     chat,
     of_server,
@@ -361,6 +362,26 @@ async def test_no_answer_in_time_is_timed_out(stream: bool) -> None:
         assert caught.value.phase == "first_byte"
         assert len(server.requests) == 1
         await asyncio.wait_for(server.closed.wait(), 1)
+
+
+async def test_calls_that_wait_side_by_side_each_have_their_own_time() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def waited(client: Client, begins_in_s: float) -> float:
+        await asyncio.sleep(begins_in_s)
+        began = loop.time()
+        with pytest.raises(errors.TimedOut):
+            await client.chat(chat(), stream=False)
+        return loop.time() - began
+
+    async with raw_server(then_silent) as server, of_server(server, timeouts=SHORT) as client:
+        # One leaves before anybody's time is over.
+        gone = asyncio.create_task(client.chat(chat(), stream=False))
+        waiting = [waited(client, 0), waited(client, 0.1), waited(client, 0.2)]
+        loop.call_later(0.05, gone.cancel)
+        for seconds in await asyncio.gather(*waiting):
+            assert 0.25 < seconds < 0.6
+        assert gone.cancelled()
 
 
 async def test_headers_are_no_first_byte() -> None:

@@ -8,8 +8,8 @@ Failures are httpx's: RemoteProtocolError before the head of an answer, ReadErro
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Final, Literal, Protocol
 
 import httptools
 import httpx
@@ -26,8 +26,13 @@ MOST_HEADERS: Final = 256
 Content = bytes | tuple[bytes | memoryview, ...]
 
 
-def length_of(content: Content) -> int:
-    return sum(map(len, content)) if isinstance(content, tuple) else len(content)
+# HEAD is not among them: the parser cannot be told that its answers have no body.
+Method = Literal[b"GET", b"POST"]
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """As they are sent. None may hold a line break."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class Owner(Protocol):
@@ -74,19 +79,22 @@ class Connection(asyncio.Protocol):
     def is_usable(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, head: bytes, content: Content) -> Response:
-        """Sends a request; `head` is all up to the blank line and with it."""
+    def send(
+        self, method: Method, target: bytes, headers: bytes, content: Content | None
+    ) -> Response:
+        """Sends a request; `headers` are all but the length of the content."""
         assert self._transport is not None
         assert self._response is None
         response = self._response = Response(self)
         self._is_complete = False
         self._without_body = 0
-        if isinstance(content, tuple):
-            self._transport.writelines((head, *content))
-        elif content:
-            self._transport.writelines((head, content))
-        else:
-            self._transport.write(head)
+        if content is None:
+            self._transport.write(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, headers))
+            return response
+        pieces = content if isinstance(content, tuple) else (content,)
+        named = (method, target, headers, sum(map(len, pieces)))
+        head = b"%b %b HTTP/1.1\r\n%bcontent-length: %d\r\n\r\n" % named
+        self._transport.writelines((head, *pieces))
         return response
 
     def abort(self) -> None:
@@ -194,7 +202,13 @@ class Connection(asyncio.Protocol):
             # What is there now are trailers, of which nothing here has a use.
             self._headers.clear()
             self._is_complete = True
-            self._can_stay = self._parser.should_keep_alive() and _has_one_end(response.headers)
+            # Not one that says both how long it is and that it comes in chunks. Chunks count then
+            # (RFC 9112 section 6.3), but whoever is between here and there may have counted bytes:
+            # what comes next may be anybody's.
+            headers = response.headers
+            self._can_stay = self._parser.should_keep_alive() and not (
+                "transfer-encoding" in headers and "content-length" in headers
+            )
 
     def _refuse(self, why: str) -> None:
         """Ends the parser's work, from within one of its calls."""
@@ -209,7 +223,8 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        self.resume()
+        if self._is_paused:
+            self.resume()
         # An answer to a request that is not sent to its end: what is left of it must not follow.
         if can_stay and not transport.get_write_buffer_size():
             self._owner.is_free(self)
@@ -238,10 +253,3 @@ def _ends_with_connection(response: Response) -> bool:
         and "content-length" not in headers
         and "transfer-encoding" not in headers
     )
-
-
-def _has_one_end(headers: Mapping[str, str]) -> bool:
-    """Whether it does not say both. Chunks count then (RFC 9112 section 6.3), but whoever is
-    between here and there may have counted bytes: what comes next may be anybody's.
-    """
-    return "content-length" not in headers or "transfer-encoding" not in headers

@@ -31,12 +31,21 @@ class DecodedResponse:
 
     async def read(self) -> bytes:
         """What came next, at least a byte; empty at the end."""
-        try:
-            while not (piece := self._decoder.piece()):
-                data = await self._encoded.read()
+        while not (piece := self.at_hand()):
+            data = await self._encoded.read()
+            try:
                 if not data:
                     self._decoder.close()
                     return b""
+                self._decoder.feed(data)
+            except DecodingFailed as error:
+                raise httpx.DecodingError(str(error)) from None
+        return piece
+
+    def at_hand(self) -> bytes:
+        """As Response.at_hand."""
+        try:
+            while not (piece := self._decoder.piece()) and (data := self._encoded.at_hand()):
                 self._decoder.feed(data)
         except DecodingFailed as error:
             raise httpx.DecodingError(str(error)) from None

@@ -9,12 +9,11 @@ answer began, or it is no HTTP.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import httpx
 
-from workers_ai.http.connection import Connection, Content, length_of
+from workers_ai.http.connection import Connection, Content, Method
 from workers_ai.http.decoded import AnyResponse, decoded
 from workers_ai.http.fair_semaphore import FairSemaphore
 from workers_ai.http.proxy import Proxy
@@ -51,28 +50,24 @@ class ConnectionPool:
 
     async def request(
         self,
-        method: Literal[b"GET", b"POST"],
+        method: Method,
         target: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
-        content: Content = b"",
+        headers: bytes,
+        content: Content | None = None,
         *,
         caller: str = "",
     ) -> AnyResponse:
-        """Sends a request and waits for the head of its answer. No header may hold a line break.
-        HEAD is not among the methods: the parser cannot be told that its answers have no body.
+        """Sends a request and waits for the head of its answer; `headers` as `header_lines` makes
+        them.
 
         `caller` is whoever shares the connections with others, by any text. A compressed body is
         decoded as it is read; raises httpx.DecodingError for what nobody was told that we take.
         """
-        lines = [b"%b %b HTTP/1.1" % (method, target)]
-        lines += [b"%b: %b" % header for header in headers]
-        if content or method != b"GET":
-            lines.append(b"content-length: %d" % length_of(content))
         if not self._slots.try_acquire(caller):
             await self._turn(caller)
         connection = self._idle_one() or await self._opened(caller)
         connection.caller = caller
-        response = connection.send(b"\r\n".join(lines) + b"\r\n\r\n", content)
+        response = connection.send(method, target, headers, content)
         try:
             await response.begun()
             return decoded(response) if "content-encoding" in response.headers else response

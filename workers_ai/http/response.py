@@ -111,32 +111,35 @@ class Response:
         """Ends `deliver` after the read that it is at; what comes later can be read."""
         self._stopped = True
 
+    def at_hand(self) -> bytes:
+        """What came since the last read, without waiting; empty where nothing did."""
+        return self._taken() if self._unread else b""
+
     def close(self) -> None:
         """Gives up what has not come yet, and the connection with it."""
         if not self._ended:
             self._connection.abort()
 
-    async def _news(self) -> Awaitable[None] | None:
+    def _news(self) -> "asyncio.Future[Awaitable[None] | None]":
+        """Done once something has come."""
         waiter = self._waiter = self._connection.loop.create_future()
-        try:
-            return await waiter
-        finally:
-            if self._waiter is waiter:  # and not yet that of who reads on
-                self._waiter = None
+        return waiter
 
     def _taken(self) -> bytes:
         unread = self._unread
         data = unread[0] if len(unread) == 1 else b"".join(unread)
         unread.clear()
         self._unread_bytes = 0
-        self._connection.resume()
+        if not self._ended:  # else the connection may bring somebody else's answer
+            self._connection.resume()
         return data
 
     # --- from the connection ------------------------------------------------------------------
 
     def began(self, status: int, headers: dict[str, str]) -> None:
         self.status, self.headers = status, headers
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def arrived(self, data: bytes) -> None:
         waiter = self._waiter
@@ -145,7 +148,8 @@ class Response:
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_UNREAD_BYTES:
                 self._connection.pause()
-            self._wake()
+            if waiter is not None:
+                self._wake()
             return
         try:
             waits_for = self._take(data)
@@ -160,12 +164,16 @@ class Response:
 
     def ended(self) -> None:
         self._ended = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def failed(self, failure: httpx.TransportError) -> None:
         self._failure = failure
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Tells whoever waits, once; they may have been cancelled meanwhile."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

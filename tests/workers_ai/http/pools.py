@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import httpx
 
 from tests.workers_ai.raw_server import Answer, RawServer, response
+from workers_ai.http.connection import header_lines
 from workers_ai.http.decoded import AnyResponse
 from workers_ai.http.pool import ConnectionPool
 from workers_ai.http.proxy import Proxy
 
 FINE = response("200 OK", b'{"answer": 1}')
-HEADERS = ((b"host", b"upstream"),)
+HEADERS = header_lines([(b"host", b"upstream")])
 
 
 @asynccontextmanager

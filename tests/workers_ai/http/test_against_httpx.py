@@ -68,7 +68,7 @@ def ours(answer: MadeUp) -> Outcome:
     connection = Connection(Nobody(), None)  # type: ignore[arg-type]
     wire = Wire()
     connection.connection_made(wire)
-    response = connection.send(b"POST / HTTP/1.1\r\n\r\n", b"")
+    response = connection.send(b"GET", b"/", b"", None)
     for piece in answer.pieces:
         if not wire.is_closed:
             connection.data_received(piece)
