@@ -4,7 +4,6 @@ slash.
 
 from django.urls import path
 
-from openai_api.chat_completions.view import ChatCompletionsView
 from openai_api.completions.view import CompletionsView
 from openai_api.decisions.view import DecisionsView
 from openai_api.description.view import OpenApiView
@@ -17,6 +16,7 @@ from openai_api.messages.view import CountTokensView, MessagesView
 from openai_api.model_list.view import ModelsView, ModelView
 from openai_api.moderations.view import ModerationsView
 from openai_api.rerank.view import RerankView
+from openai_api.responses.in_chat import ChatCompletionsView
 from openai_api.responses.view import InputTokensView, ResponsesView
 from openai_api.speech.lists import SpeechModelsView, SpeechVoicesView
 from openai_api.speech.view import SpeechView

@@ -6,7 +6,6 @@ from django.conf import settings
 
 from catalog.pricing.costs import Quantities
 from catalog.snapshot import ModelRecord
-from openai_api.base import EndpointView
 from openai_api.chat_completions import request as chat_request
 from openai_api.chat_completions.answer import ChatStream, completion, dumps
 from openai_api.chat_completions.attachments import read_of_chat
@@ -210,7 +209,3 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     whole=whole,
     streamed=streamed,
 )
-
-
-class ChatCompletionsView(EndpointView):
-    endpoint = CHAT

@@ -3,6 +3,7 @@
 from openai_api.chat_completions.request.chat_request import (
     ChatRequest,
     Settings,
+    StreamOptions,
     checked_settings,
     read,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "ROLES",
     "ChatRequest",
     "Settings",
+    "StreamOptions",
     "as_arguments",
     "as_part",
     "as_result",
