@@ -13,7 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from proxysite import optional_packages
+
 site = get_asgi_application()
+optional_packages.leave_out()
 
 # Django must be set up before anything that imports models.
 from openai_api.errors import ApiError  # noqa: E402

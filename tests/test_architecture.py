@@ -134,6 +134,10 @@ IMPORTED_LATE = {
         "redis",
     ): "as below, and only in an outage",
     (
+        "keys/ledger/engine.py",
+        "keys.ledger.postgresql",
+    ): "its driver is 9 MiB, which only a gateway on PostgreSQL needs",
+    (
         "keys/limits/process_counters.py",
         "keys.limits.redis_counters",
     ): "10 MiB and a quarter of a second at the start, which only a gateway with Redis needs",
