@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import tempfile
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proxysite.settings")
 
@@ -16,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from alerts import shared_moments
 from proxysite import freed_memory, garbage, start_checks
 from proxysite.http import open_files
+from proxysite.http.worker_loads import worker_loads
 
 garbage.look_seldom()
 # Made before the workers are forked, so that they share it.
@@ -68,3 +70,11 @@ def on_starting(server: object) -> None:
         logging.getLogger("gateway.checks").warning("%s", " ".join(str(problem).split()))
     if any(problem.is_serious() for problem in problems):
         sys.exit(1)
+
+
+def pre_fork(server: object, worker: Any) -> None:
+    worker.place = worker_loads.take_place()
+
+
+def child_exit(server: object, worker: Any) -> None:
+    worker_loads.give_back(worker.place)

@@ -24,6 +24,7 @@ from bench.bodies import agent_body, chat_body, image_body, request_bytes
 from bench.processes import cpu_s, rss_mib
 
 _LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
+_LAST = re.compile(rb"\r\nconnection:\s*close", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
 
 
@@ -64,6 +65,7 @@ class ClientConnection(asyncio.Protocol):
         self._window = window
         self._transport: asyncio.Transport | None = None
         self._asked: asyncio.Future[str] | None = None
+        self._is_last = False
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -74,7 +76,9 @@ class ClientConnection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        if self._transport is None or self._is_last:
+            return False
+        return not self._transport.is_closing()
 
     def ask(self, request: bytes) -> "asyncio.Future[str]":
         assert self._transport is not None
@@ -113,6 +117,7 @@ class ClientConnection(asyncio.Protocol):
     def _begin_body(self, head: bytes) -> None:
         self._in_body = True
         self._status = int(head[9:12])
+        self._is_last = _LAST.search(head) is not None
         length = _LENGTH.search(head)
         self._left = int(length[1]) if length else None
         if length is None and not _CHUNKED.search(head):

@@ -28,7 +28,7 @@ class GatewayServer(Server):
 
     server_state: Connections
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, place: int | None) -> None:
         super().__init__(config)
         believed = settings.FORWARDED_ALLOW_IPS
         self.server_state = Connections(
@@ -39,6 +39,7 @@ class GatewayServer(Server):
                 write_s=settings.RESPONSE_WRITE_TIMEOUT,
             ),
             Forwarded(believed) if believed else None,
+            place,
         )
 
         self._exit_at: float | None = None
@@ -52,7 +53,7 @@ class GatewayServer(Server):
         elif self._exit_at is None:
             self._captured_signals.append(sig)
             self._exit_at = time.monotonic() + settings.DRAIN_DELAY
-            self.server_state.is_draining = True
+            self.server_state.drain()
             stopping.begin()
 
     async def on_tick(self, counter: int) -> bool:
@@ -66,12 +67,15 @@ class GatewayServer(Server):
         await super().startup(sockets)
 
     async def shutdown(self, sockets: Any = None) -> None:
-        self.server_state.is_draining = True
+        self.server_state.drain()
         lanes.is_stopping = True
         await super().shutdown(sockets)
 
 
 class GatewayWorker(UvicornWorker):
+    # Among all of one master, which sets it before it forks this worker (`gunicorn.conf.py`).
+    place: int | None = None
+
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
         # Named, not imported: its errors' words need Django, which is set up later than this.
@@ -96,7 +100,7 @@ class GatewayWorker(UvicornWorker):
     async def _serve(self) -> None:
         """As the base class has it, with our server."""
         self.config.app = self.wsgi
-        server = GatewayServer(self.config)
+        server = GatewayServer(self.config, self.place)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

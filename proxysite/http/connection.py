@@ -227,9 +227,13 @@ class ClientConnection(HttpToolsProtocol):
 
     def _take(self, app: Any, *, keep_alive: bool) -> None:
         """A request is there: it is served now, or after those before it."""
-        if self.server_state.forwarded is not None:
-            self.server_state.forwarded.apply(cast("dict[str, Any]", self.scope))
-        keep_alive = keep_alive and not self.server_state.is_draining
+        state = self.server_state
+        if state.forwarded is not None:
+            state.forwarded.apply(cast("dict[str, Any]", self.scope))
+        keep_alive = keep_alive and not state.is_draining
+        if keep_alive and state.to_send_away:
+            state.to_send_away -= 1
+            keep_alive = False
         is_old = self.scope["http_version"] != "1.1"
         asks_first = self.expect_100_continue and not is_old
         transport: Any = self.transport if keep_alive and not asks_first else Lingering(self)

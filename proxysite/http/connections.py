@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 from proxysite.http import open_files
 from proxysite.http.forwarded import Forwarded
 from proxysite.http.taken import cut, progress
+from proxysite.http.worker_loads import worker_loads
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,11 @@ LOOK_WHETHER_TAKEN_EVERY_S: Final = 5.0
 # A few milliseconds where thousands are open.
 MEASURE_EVERY_S: Final = 2.0
 SAY_EVERY_S: Final = 10.0
+
+# For how long a worker has too many connections before some are sent to the others, and how long
+# those have to get there before it is done again.
+TOO_MANY_FOR_S: Final = 1.0
+SEND_AGAIN_S: Final = 2.0
 
 
 class Bounds(NamedTuple):
@@ -52,17 +58,25 @@ class Connection(Protocol):
 
 
 class Connections(ServerState):
-    """`now` is the loop's time as it was at the last look."""
+    """`now` is the loop's time as it was at the last look, `place` the worker's among all of its
+    host.
+    """
 
     connections: set[Any]
 
-    def __init__(self, bounds: Bounds, forwarded: Forwarded | None = None) -> None:
+    def __init__(
+        self, bounds: Bounds, forwarded: Forwarded | None = None, place: int | None = None
+    ) -> None:
         super().__init__()
         self.bounds = bounds
         self.forwarded = forwarded
         self.now = 0.0
         # Answers are their connection's last: clients go elsewhere before the worker stops.
         self.is_draining = False
+        self._place = place
+        # How many connections are to end with their next answer, for another worker to have them.
+        self.to_send_away = 0
+        self._send_away_at = math.inf
         self._stalled: dict[Connection, tuple[int, float]] = {}
         self._look_whether_taken_at = -math.inf
         # How many files clients and their requests may have, and what else is open at the start.
@@ -91,6 +105,33 @@ class Connections(ServerState):
         if now >= self._measure_at:
             self._measure_at = now + MEASURE_EVERY_S
             self._measure()
+        if self._place is not None:
+            self._share(self._place, now)
+
+    # --- the other workers --------------------------------------------------------------------
+
+    def drain(self) -> None:
+        self.is_draining = True
+        if self._place is not None:
+            worker_loads.withdraw(self._place)
+
+    def _share(self, place: int, now: float) -> None:
+        """Whichever worker wakes first takes a new connection, and may take all that come at once,
+        or while another one starts. Clients keep them for hours: so a worker that has far more than
+        an even share ends some with their next answer, and their clients come anew.
+        """
+        if self.is_draining:
+            return
+        worker_loads.tell(place, len(self.connections))
+        beyond = worker_loads.beyond_share(place)
+        if not beyond:
+            self.to_send_away = 0
+            self._send_away_at = now + TOO_MANY_FOR_S
+        elif now >= self._send_away_at:
+            cycles = [connection.cycle for connection in self.connections]
+            leaving = sum(cycle is not None and not cycle.lives_on for cycle in cycles)
+            self.to_send_away = max(0, beyond - leaving)
+            self._send_away_at = now + SEND_AGAIN_S
 
     # --- files --------------------------------------------------------------------------------
 
