@@ -35,9 +35,9 @@ class Quantities(NamedTuple):
 
 def cost_nano_usd(prices: Prices, used: Quantities) -> int | None:
     """What the quantities cost; None when the model has no price, which is not the same as 0."""
-    if not prices.amounts:
-        return None
     amounts = prices.amounts
+    if not amounts:
+        return None
     input_amount = amounts.get("input_tokens", 0)
     millionths = (
         used.prompt_tokens * input_amount
@@ -62,9 +62,7 @@ def estimate_upper(prices: Prices, most: Quantities) -> int | None:
     """The most that a request of these quantities can cost, to be reserved before it runs; None
     when unpriced.
     """
-    amounts = prices.amounts
-    if amounts.get("cached_input_tokens", 0) > amounts.get("input_tokens", 0):
-        # No catalog charges more for cached tokens than for new ones, but an operator's form can.
+    if prices.is_caching_dearer:
         most = most._replace(cached_tokens=most.prompt_tokens)
     return cost_nano_usd(prices, most)
 

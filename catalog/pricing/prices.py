@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 NANO_USD_PER_USD = 10**9
 UNITS_PER_AMOUNT = 10**6
 
@@ -39,6 +41,13 @@ UNITS_PER_QUOTE = {
 }
 
 
+def prices_to_json(prices: "Prices") -> dict[str, Any]:
+    stored: dict[str, Any] = {"amounts": dict(sorted(prices.amounts.items()))}
+    if prices.unmetered:
+        stored["unmetered"] = list(prices.unmetered)
+    return stored
+
+
 @dataclass(frozen=True, slots=True)
 class Prices:
     """What a model charges for; no amounts at all means that nobody knows what it costs."""
@@ -46,10 +55,19 @@ class Prices:
     amounts: Mapping[str, int] = field(default_factory=dict)
     # Units that the gateway cannot meter, in the catalog's own words.
     unmetered: tuple[str, ...] = ()
+    # What follows is worked out once, for each request asks for it.
+    is_known: bool = field(init=False, compare=False)
+    # Cached tokens cost more than new ones: in no catalog, but an operator's form can say so.
+    is_caching_dearer: bool = field(init=False, compare=False)
+    # As they are kept, with the units in order.
+    as_json: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def is_known(self) -> bool:
-        return bool(self.amounts)
+    def __post_init__(self) -> None:
+        cached = self.amounts.get("cached_input_tokens", 0)
+        is_dearer = cached > self.amounts.get("input_tokens", 0)
+        object.__setattr__(self, "is_known", bool(self.amounts))
+        object.__setattr__(self, "is_caching_dearer", is_dearer)
+        object.__setattr__(self, "as_json", orjson.dumps(prices_to_json(self)).decode())
 
     @property
     def is_free(self) -> bool:
@@ -91,13 +109,6 @@ def usd_quotes(prices: Prices) -> dict[str, Decimal]:
         for unit in UNITS
         if unit in prices.amounts
     }
-
-
-def prices_to_json(prices: Prices) -> dict[str, Any]:
-    stored: dict[str, Any] = {"amounts": dict(sorted(prices.amounts.items()))}
-    if prices.unmetered:
-        stored["unmetered"] = list(prices.unmetered)
-    return stored
 
 
 def prices_from_json(stored: object) -> Prices:

@@ -116,25 +116,26 @@ class ChatStream(AnswerStream):
 
 def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
     """The `chat.completion` object of all that the normaliser gave; the caller adds `usage`."""
-    collected: dict[int, dict[str, list[str]]] = {index: {} for index in normaliser.finish_reasons}
+    # Of each choice, the pieces of its texts by their names.
+    told: dict[int, dict[str, list[str]]] = {}
     logprobs: dict[int, list[Any]] = {}
     for delta in deltas:
-        texts = collected.setdefault(delta.choice, {})
-        for name in ("content", "reasoning_content", "refusal"):
-            if name in delta.parts:
-                texts.setdefault(name, []).append(delta.parts[name])
+        pieces = told.setdefault(delta.choice, {})
+        for name, piece in delta.parts.items():
+            if name != "tool_calls":
+                pieces.setdefault(name, []).append(piece)
         if delta.logprobs:
             logprobs.setdefault(delta.choice, []).extend(delta.logprobs["content"])
     choices = []
-    for index, texts in sorted(collected.items()):
+    for index, reason in normaliser.finish_reasons.items():
+        pieces = told.get(index, {})
         message: dict[str, Any] = {
             "role": "assistant",
-            "content": "".join(texts.get("content", ())),
+            "content": "".join(pieces.get("content", ())),
+            "refusal": "".join(pieces["refusal"]) if "refusal" in pieces else None,
         }
-        message["refusal"] = "".join(texts["refusal"]) if "refusal" in texts else None
-        if "reasoning_content" in texts and not normaliser.expected.hides_thoughts:
-            message["reasoning_content"] = "".join(texts["reasoning_content"])
-        reason = normaliser.finish_reasons.get(index, "stop")
+        if "reasoning_content" in pieces and not normaliser.expected.hides_thoughts:
+            message["reasoning_content"] = "".join(pieces["reasoning_content"])
         found = normaliser.choices[index].calls
         calls = found.whole() if found is not None else []
         if calls:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
-import orjson
-
 from catalog.pricing.costs import (
     Quantities,
     cost_from_neurons,
@@ -19,7 +17,7 @@ from catalog.pricing.costs import (
     neurons_micro,
     neurons_micro_from_cost,
 )
-from catalog.pricing.prices import Prices, prices_to_json
+from catalog.pricing.prices import Prices
 from catalog.snapshot import ModelRecord
 from keys.limits.ticket import Outcome
 from openai_api.errors import ApiError
@@ -153,7 +151,7 @@ def outcome_of(
         neurons_source=charged.neurons_source,
         neurons_by_price_micro=charged.neurons_by_price_micro,
         usage_source=metered.source,
-        price=_price_text(model.name, prices) if model is not None and prices is not None else None,
+        price=None if prices is None else prices.as_json,
         ttft_ms=ttft_ms,
         attempts=attempts,
     )
@@ -182,15 +180,3 @@ def _charged(metered: Metered, prices: Prices | None) -> Charged:
     if measured is None:
         return Charged(cost, by_price, "price", by_price)
     return Charged(cost, measured, source, by_price)
-
-
-# One text for each model, made anew when its prices change; no larger than the catalog.
-_price_texts: dict[str, tuple[Prices, str]] = {}
-
-
-def _price_text(name: str, prices: Prices) -> str:
-    """The prices in the row's form, serialised once for each price list, not for each request."""
-    kept = _price_texts.get(name)
-    if kept is None or kept[0] is not prices:
-        kept = _price_texts[name] = (prices, orjson.dumps(prices_to_json(prices)).decode())
-    return kept[1]

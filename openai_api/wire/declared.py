@@ -5,6 +5,7 @@ A reader has a class whose attributes are its fields, named as in the body, and 
 body. A field that is null counts as not given. Raises BadRequest naming the `param`.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
@@ -191,6 +192,7 @@ class Choice(Field):
 
 class _Bounded(Field):
     noun: ClassVar[str]
+    most: ClassVar[float] = math.inf  # where no other bound is given
 
     def __init__(
         self,
@@ -201,17 +203,18 @@ class _Bounded(Field):
     ) -> None:
         super().__init__(about, **more)
         self.low, self.high = low, high
+        self._least = -math.inf if low is None else low
+        self._most = self.most if high is None else high
 
-    def _check_range(self, value: float, high: float | None) -> None:
-        low = self.low
-        if (low is not None and value < low) or (high is not None and value > high):
-            if high is None:
-                takes = f"{self.noun} of at least {low}"
-            elif low is None:
-                takes = f"{self.noun} of at most {high}"
-            else:
-                takes = f"{self.noun} from {low} to {high}"
-            raise wrong_value(self.path, takes, value)
+    def _beyond(self, value: float) -> Exception:
+        high = self._most if value > self._most else self.high
+        if high is None:
+            takes = f"{self.noun} of at least {self.low}"
+        elif self.low is None:
+            takes = f"{self.noun} of at most {high}"
+        else:
+            takes = f"{self.noun} from {self.low} to {high}"
+        return wrong_value(self.path, takes, value)
 
     def _bounds(self) -> Schema:
         bounds = {"minimum": self.low, "maximum": self.high}
@@ -220,6 +223,7 @@ class _Bounded(Field):
 
 class WholeNumber(_Bounded):
     noun = "a whole number"
+    most = LARGEST_NUMBER
 
     def __call__(self, body: Body) -> int | None:
         value = body.get(self.name)
@@ -234,10 +238,8 @@ class WholeNumber(_Bounded):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise wrong_type(self.path, "an integer", value)
-        high = self.high
-        if high is None and value > LARGEST_NUMBER:
-            high = LARGEST_NUMBER
-        self._check_range(value, high)
+        if not self._least <= value <= self._most:
+            raise self._beyond(value)
         return value
 
     def of_form(self, text: str) -> Any:
@@ -256,7 +258,8 @@ class Number(_Bounded):
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise wrong_type(self.path, "a number", value)
-        self._check_range(value, self.high)
+        if not self._least <= value <= self._most:
+            raise self._beyond(value)
         return value
 
     def of_form(self, text: str) -> Any:
@@ -391,7 +394,6 @@ def _read_as(kind: Callable[[str], float], text: str) -> float | str:
         return text
     try:
         value = kind(text)
-        is_finite = abs(value) != float("inf") and value == value
+        return value if math.isfinite(value) else text
     except (ValueError, OverflowError):
         return text
-    return value if is_finite else text
