@@ -6,7 +6,7 @@ it last records how the request ended, with one of the three methods at the end.
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from catalog.snapshot import ModelRecord
 from keys.access.key_record import KeyRecord
 from keys.errors import LedgerUnavailable
 from keys.ledger.rows import LedgerRow
-from keys.limits.ticket import Outcome, Ticket
+from keys.limits.ticket import Ticket
 from openai_api.account_choice import SEVERAL, AccountChoice
 from openai_api.account_turns import Turns
 from openai_api.ai_gateway import gateway_headers
@@ -151,12 +151,10 @@ class Exchange:
         self.conversation = hashlib.blake2b(text, digest_size=16).hexdigest()
         return self.conversation
 
-    def tell_ignored(self, left_out: Iterable[str]) -> None:
-        """Names in a header what was asked for and is left out; it is not given without it."""
-        named = ", ".join(left_out)
-        if named:
-            shown = _IN_A_HEADER.sub("?", named[:LONGEST_IGNORED]).encode()
-            self.request.response_headers.append((b"x-gateway-ignored", shown))
+    def tell_ignored(self, left_out: Collection[str]) -> None:
+        """Names in a header what was asked for and is left out."""
+        shown = _IN_A_HEADER.sub("?", ", ".join(left_out)[:LONGEST_IGNORED]).encode()
+        self.request.response_headers.append((b"x-gateway-ignored", shown))
 
     def tell_headers(self) -> None:
         """Adds headers about the model, the time taken so far and what is left of the limits."""
@@ -195,7 +193,8 @@ class Exchange:
             ttft_ms=self.ttft_ms,
             attempts=self.attempts,
         )
-        await self._settle(outcome)
+        self._let_go()
+        await self.ticket.settle(outcome)
 
     async def failed(
         self, error: Exception, metered: Metered, *, status: int | None = None
@@ -218,7 +217,8 @@ class Exchange:
         if self.ticket.is_settled:
             return shown
         try:
-            await self._settle(outcome)
+            self._let_go()
+            await self.ticket.settle(outcome)
         except LedgerUnavailable as unrecorded:
             shown = api_error(unrecorded)
         return shown
@@ -239,10 +239,6 @@ class Exchange:
             )
         )
         self._let_go()
-
-    def _settle(self, outcome: Outcome) -> Awaitable[None]:
-        self._let_go()
-        return self.ticket.settle(outcome)
 
     def _let_go(self) -> None:
         # It refers to this exchange, which would stay in memory until the garbage collector runs.

@@ -6,7 +6,7 @@ at the end of the stream that it is handed to.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -104,12 +104,12 @@ class Endpoint(Generic[AskedT, PlanT]):
     # Puts what the body refers to, of the key's earlier answers, into it.
     recall: Callable[[Any, KeyRecord], Any] | None = None
     # What the request asks for and the endpoint leaves out, in the caller's words.
-    ignored: Callable[[AskedT], Iterable[str]] | None = None
+    ignored: Callable[[AskedT], Collection[str]] | None = None
     # What has to be looked at before the request can be translated.
     prepare: Callable[[AskedT], Awaitable[None]] | None = None
-    # What others have to be asked for, once the request is paid for; whether there was anything,
-    # so that it has to be translated anew.
-    fetch: Callable[[Exchange, AskedT], Awaitable[bool]] | None = None
+    # What others have to be asked for, once the request is paid for: None where there is nothing;
+    # else awaited, it tells whether the request has to be translated anew.
+    fetch: Callable[[Exchange, AskedT], Awaitable[bool] | None] | None = None
     streamed: (
         Callable[[Exchange, AskedT, PlanT, WorkersAIClient], Awaitable[EventStreamResponse]] | None
     ) = None
@@ -174,11 +174,12 @@ async def _answer(endpoint: Endpoint[AskedT, PlanT], exchange: Exchange) -> Http
     asked = endpoint.read(body)
     # What is not in `asked` is not kept until the answer is in.
     del body
-    if endpoint.ignored is not None:
-        exchange.tell_ignored(endpoint.ignored(asked))
+    ignored = endpoint.ignored(asked) if endpoint.ignored is not None else ()
+    if ignored:
+        exchange.tell_ignored(ignored)
     ticket.requested_model = asked.model
     ticket.stream = asked.stream
-    ticket.user = _user(asked.user, request)
+    ticket.user = _person(asked.user, request)
     model = endpoint.resolve(asked.model, endpoint=endpoint.name, allows=exchange.key.allows_model)
     exchange.model, ticket.model = model, model.name
     if endpoint.prepare is not None:
@@ -222,7 +223,8 @@ class _Run(Generic[AskedT, PlanT]):
             most = endpoint.most(asked, plan, model)
             granted = await _reserve(endpoint, exchange, model, plan, most, again=again)
         self.is_paid_for = True
-        if endpoint.fetch is not None and await endpoint.fetch(exchange, asked):
+        fetched = endpoint.fetch(exchange, asked) if endpoint.fetch is not None else None
+        if fetched is not None and await fetched:
             plan = endpoint.plan(asked, model)
         self._plan = plan if granted is None else _limited(endpoint, plan, granted)
 
@@ -320,8 +322,8 @@ async def _failed(exchange: Exchange, error: Exception) -> ApiError:
     return shown
 
 
-def _user(named: str, request: GatewayRequest) -> str:
-    """The person behind the key, as the client names them: spaces around a name make no other."""
+def _person(named: str, request: GatewayRequest) -> str:
+    """Who is behind the key, as the client names them: spaces around a name make no other."""
     named = named.strip()
     if not named:
         for header in USER_HEADERS:
@@ -329,4 +331,6 @@ def _user(named: str, request: GatewayRequest) -> str:
             if value:
                 named = value.decode("utf-8", "replace").strip()
                 break
+        else:
+            return ""
     return person_of(named)[:LONGEST_USER]

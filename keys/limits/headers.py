@@ -26,11 +26,9 @@ def ratelimit_headers(hold: Hold) -> list[tuple[bytes, bytes]]:
         (_OF_TOKENS, hold.tokens()),
     ):
         if level is not None:
-            headers += [
-                (limit, b"%d" % level.limit),
-                (remaining, b"%d" % level.remaining),
-                (reset, duration_text(level.reset_after_s).encode()),
-            ]
+            headers.append((limit, b"%d" % level.limit))
+            headers.append((remaining, b"%d" % level.remaining))
+            headers.append((reset, duration_text(level.reset_after_s).encode()))
     return headers
 
 

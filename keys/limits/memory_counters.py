@@ -77,7 +77,7 @@ class SlidingSum:
         if reserved:
             return Level(limit, used, WINDOW_S)
         buckets = self._buckets
-        return Level(limit, used, _wait_s(buckets[-1].leaves_at, now) if buckets else 0.0)
+        return Level(limit, used, min(WINDOW_S, buckets[-1].leaves_at - now) if buckets else 0.0)
 
     def seconds_until_left(self, now: float, amount: int) -> float:
         """How long until `amount` of the sum, or all of it, no longer counts."""

@@ -6,7 +6,7 @@ read refuses the request; one that a tool gave is told about in words, since an 
 history with each request and must be able to go on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -23,10 +23,10 @@ from workers_ai.errors import WorkersAIError
 MOST_DOCUMENTS: Final = 16
 
 
-async def read_of_chat(exchange: Exchange, asked: ChatRequest) -> bool:
-    """What OpenAI's own dialect holds; False where nothing had to be read."""
+def read_of_chat(exchange: Exchange, asked: ChatRequest) -> Awaitable[bool] | None:
+    """What OpenAI's own dialect holds; None where nothing has to be read."""
     if not have_parts(asked.messages):
-        return False
+        return None
     named = [
         (part, f"messages[{m}].content[{p}].{_DATA_OF[part['type']]}")
         for m, message in enumerate(asked.messages)
@@ -34,21 +34,19 @@ async def read_of_chat(exchange: Exchange, asked: ChatRequest) -> bool:
         for p, part in enumerate(message["content"])
         if part.get("type") in _DATA_OF
     ]
-    return await read_attachments(exchange, asked, named)
+    return read_attachments(exchange, asked, named) if named else None
 
 
 _DATA_OF: Final = {"image_url": "image_url.url", "file": "file.file_data"}
 
 
 async def read_attachments(
-    exchange: Exchange, asked: ChatRequest, parts: Iterable[NamedPart]
+    exchange: Exchange, asked: ChatRequest, named: Sequence[NamedPart]
 ) -> bool:
-    """Replaces, in `asked`, URLs of pictures and documents by what they hold; False where there is
-    none. `parts` are those of `asked` under the caller's names. Raises ApiError, WorkersAIError.
+    """Replaces, in `asked`, URLs of pictures and documents by what they hold; False where there was
+    none. `named` are the parts of `asked` under the caller's names. Raises ApiError,
+    WorkersAIError.
     """
-    named = list(parts)
-    if not named:
-        return False
     of_tools = {
         id(part)
         for message in asked.messages

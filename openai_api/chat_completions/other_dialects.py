@@ -1,7 +1,8 @@
 """Endpoints of other dialects, whose requests run as chats."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from catalog.pricing.costs import Quantities
@@ -107,7 +108,7 @@ def endpoint(
         body=chat_body,
         read=read,
         recall=recall,
-        ignored=lambda asked: asked.chat.ignored,
+        ignored=attrgetter("chat.ignored"),
         fetch=_fetch,
         plan=plan,
         most=_most,
@@ -118,8 +119,9 @@ def endpoint(
     )
 
 
-async def _fetch(exchange: Exchange, asked: AsChat[RequestT]) -> bool:
-    return await read_attachments(exchange, asked.chat, asked.attachments)
+def _fetch(exchange: Exchange, asked: AsChat[RequestT]) -> Awaitable[bool] | None:
+    named = asked.attachments
+    return read_attachments(exchange, asked.chat, named) if named else None
 
 
 def plan(asked: AsChat[RequestT], model: ModelRecord) -> ChatPlan:

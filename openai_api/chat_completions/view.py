@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: the folder's steps put together, whole and streamed."""
 
+from operator import attrgetter
 from typing import Final
 
 from django.conf import settings
@@ -200,7 +201,7 @@ CHAT: Endpoint[ChatRequest, ChatPlan] = Endpoint(
     name="chat",
     body=chat_body,
     read=chat_request.read,
-    ignored=lambda asked: asked.ignored,
+    ignored=attrgetter("ignored"),
     fetch=read_of_chat,
     plan=plan,
     most=most,

@@ -72,8 +72,11 @@ def named_by_body(body: Any) -> str:
         named = metadata.get("session_id") or _session_of_user(metadata.get("user_id"))
         if named:
             return _kept(named)
-    named = body.get("session_id") or _session_of_user(body.get("user"))
-    return _kept(named or body.get("prompt_cache_key"))
+    named, user = body.get("session_id"), body.get("user")
+    if not named and user:
+        named = _session_of_user(user)
+    named = named or body.get("prompt_cache_key")
+    return _kept(named) if named else ""
 
 
 def _agent(headers: Mapping[bytes, bytes], beside: str = "") -> str:

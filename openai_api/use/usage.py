@@ -93,7 +93,9 @@ class Usage:
         }
         if self.reasoning_tokens is not None:
             usage["completion_tokens_details"] = {"reasoning_tokens": self.reasoning_tokens}
-        return usage | self.shown_cost()
+        if self.cost_nano_usd is not None:
+            usage |= self.shown_cost()
+        return usage
 
     def shown_cost(self) -> dict[str, float]:
         """`cost` in USD, for the usage of any dialect: exactly the row's figure, as a number."""

@@ -65,7 +65,7 @@ def messages_for(
         sent.append(out)
     if instructions:
         _join_instructions(sent[0], instructions)
-    return sent, _picture(image)
+    return sent, None if image is None else _picture(image)
 
 
 def _goes_as_it_is(message: dict[str, Any], family: Family) -> bool:
@@ -145,12 +145,10 @@ def _image_url(content: Any) -> str:
     return whole(urls[-1])
 
 
-def _picture(url: str | None) -> list[int] | None:
+def _picture(url: str) -> list[int]:
     """The picture as byte values, which the older vision model takes in a field of its own; none
     of one that is not fetched yet.
     """
-    if url is None:
-        return None
     if url[:4].lower() == "http":
         return []
     head, _, data = url.partition(",")

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import ipaddress
+from dataclasses import fields
 
 import pytest
 
@@ -47,6 +48,12 @@ async def test_a_settled_ticket_leaves_one_row_with_its_facts(enter, ledger):
     )
     assert (row.started_at, row.prompt_tokens, row.cached_tokens) == (1_800_000_000.0, 3, None)
     assert (row.team_id, row.team_name) == (3, "research")
+
+
+async def test_a_row_has_all_its_fields(enter, ledger):
+    (await enter()).settle(DONE)
+    [row] = ledger.rows
+    assert [each.name for each in fields(row) if not hasattr(row, each.name)] == []
 
 
 async def test_a_second_settle_changes_nothing_and_waits_for_the_same_commit(enter, ledger):
