@@ -1,11 +1,13 @@
 """The OpenAPI document: every operation with its fields, answers and failures. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from openai_api.description import account, answers, dialect_inputs, events, failures, inputs
 from openai_api.description.operations import OPERATIONS, Operation
 from openai_api.description.shapes import NAME, OBJECT, Schema, either, reference, thing
 from openai_api.images.request import HARD_MAX_COUNT
+from openai_api.wire.declared import Field
 
 _ABOUT = """\
 Workers AI over the OpenAI API, with Anthropic's Messages and OpenAI's Responses.
@@ -76,8 +78,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if parameters:
         told["parameters"] = parameters
     if operation.fields:
-        kind = "multipart/form-data" if operation.is_form else "application/json"
-        told["requestBody"] = {"required": True, "content": {kind: {"schema": _body(operation)}}}
+        told["requestBody"] = {"required": True, "content": _bodies(operation)}
     told["responses"] = {
         "200": {
             "description": "The answer.",
@@ -89,15 +90,21 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return told
 
 
-def _body(operation: Operation) -> Schema:
-    fields = operation.fields
-    required = [name for name, field in fields.items() if field.is_required]
+def _bodies(operation: Operation) -> dict[str, Any]:
+    in_json = operation.as_json if operation.is_form else operation.fields
+    bodies = {}
+    if operation.is_form:
+        bodies["multipart/form-data"] = {"schema": _body(operation.fields, nullable=False)}
+    if in_json:
+        bodies["application/json"] = {"schema": _body(in_json, nullable=True)}
+    return bodies
+
+
+def _body(fields: Mapping[str, Field], *, nullable: bool) -> Schema:
     return {
         "type": "object",
-        "properties": {
-            name: field.schema(nullable=not operation.is_form) for name, field in fields.items()
-        },
-        "required": required,
+        "properties": {name: field.schema(nullable=nullable) for name, field in fields.items()},
+        "required": [name for name, field in fields.items() if field.is_required],
     }
 
 
@@ -130,13 +137,13 @@ def _events_of(schema: str) -> Schema:
 
 def _narrow(told: dict[str, Any], *, has_default: bool, most: int) -> None:
     """What the operator's settings say of pictures."""
-    (content,) = told["requestBody"]["content"].values()
-    schema = content["schema"]
-    for name in ("n", "batch_size"):
-        schema["properties"][name]["maximum"] = min(most, HARD_MAX_COUNT)
-    if not has_default:
-        schema["required"] = ["model", *schema["required"]]
-        schema["properties"]["model"] = {
-            **NAME,
-            "examples": schema["properties"]["model"]["examples"],
-        }
+    for content in told["requestBody"]["content"].values():
+        schema = content["schema"]
+        for name in ("n", "batch_size"):
+            schema["properties"][name]["maximum"] = min(most, HARD_MAX_COUNT)
+        if not has_default:
+            schema["required"] = ["model", *schema["required"]]
+            schema["properties"]["model"] = {
+                **NAME,
+                "examples": schema["properties"]["model"]["examples"],
+            }

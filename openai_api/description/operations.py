@@ -16,6 +16,7 @@ from openai_api.decisions.request import Fields as Decision
 from openai_api.description.shapes import NAME, Schema, either, one_of
 from openai_api.embeddings.request import Fields as Embedding
 from openai_api.image_edits.request import Fields as ImageEdit
+from openai_api.image_edits.request import JsonFields as JsonImageEdit
 from openai_api.images.request import Fields as Image
 from openai_api.messages.request.messages_request import Fields as Message
 from openai_api.model_list.view import MOST_IN_A_PAGE
@@ -38,7 +39,8 @@ _TEXTS = {kind.partition(";")[0]: {"type": "string"} for kind in TRANSCRIPT_TYPE
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`answer`: the schema of the whole answer; `event` that of a stream's; `others`: further media
-    types of answers. `query`: parameters with their schemas.
+    types of answers. `query`: parameters with their schemas. `as_json`: the fields of a body in
+    JSON, where that is taken beside a form.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Operation:
     path: str
     fields: Mapping[str, Field] = field(default_factory=dict)
     is_form: bool = False
+    as_json: Mapping[str, Field] = field(default_factory=dict)
     event: str = ""
     others: Mapping[str, Schema] = field(default_factory=dict)
     query: Mapping[str, Schema] = field(default_factory=dict)
@@ -95,7 +98,10 @@ OPERATIONS = (
         "/v1/messages/count_tokens", _PROMPT_ONLY, anthropic=True,
     ),
     _served("images", "Pictures of a text.", "Images", Image),
-    _served("image_edits", "Pictures made of pictures.", "Images", ImageEdit, is_form=True),
+    _served(
+        "image_edits", "Pictures made of pictures.", "Images", ImageEdit, is_form=True,
+        as_json=declared(JsonImageEdit),
+    ),
     _served(
         "completions", "A text that goes on, by a chat model.", "TextCompletion", _COMPLETION,
         event="TextCompletionEvent",

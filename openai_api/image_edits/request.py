@@ -1,39 +1,66 @@
-"""What `POST /v1/images/edits` accepts: a form with pictures, and the fields of a generation. Pure.
+"""What `POST /v1/images/edits` accepts: pictures, and the fields of a generation. Pure.
 
-Comes in: the Form. Goes out: an EditRequest. Raises BadRequest naming the `param`.
+Comes in: a SentEdit. Goes out: an EditRequest. Raises BadRequest naming the `param`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from openai_api.image_edits.pictures import Seen
 from openai_api.images import request as image_request
 from openai_api.images.request import ImageRequest
-from openai_api.wire.declared import Files, Number, declared
-from openai_api.wire.fields import missing
-from openai_api.wire.multipart import Form, Upload
+from openai_api.wire.declared import Files, FilledArray, Number, Object
 
 # OpenAI's own limit; a model's may be lower, and its error names the model.
 MOST_IMAGES = 16
 
 
 class Fields(image_request.Fields):
+    """Of a form."""
+
     image = Files("What is changed.", most=MOST_IMAGES, required=True)
     mask = Files("Where it may be changed.", most=1)
     strength = Number(0, 1)
 
 
-_FIELDS = declared(Fields)
+_NAMED = {
+    "properties": {
+        "image_url": {"type": "string", "description": "A data URL in base64.", "minLength": 1}
+    },
+    "required": ["image_url"],
+}
+
+
+class JsonFields(image_request.Fields):
+    """Of a body in JSON."""
+
+    images = FilledArray(
+        "picture",
+        "What is changed.",
+        narrowed={"maxItems": MOST_IMAGES, "items": {"type": "object", **_NAMED}},
+    )
+    mask = Object("Where it may be changed.", narrowed=_NAMED)
+    strength = Number(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SentEdit:
+    """`values` are the fields of the body but the pictures, which are bytes."""
+
+    values: dict[str, Any]
+    images: list[bytes]
+    mask: bytes | None = None
 
 
 @dataclass(slots=True)
 class EditRequest:
-    """`wanted` is the request as for a generation. The files' headers are read into `seen` and
+    """`wanted` is the request as for a generation. The pictures' headers are read into `seen` and
     `mask_seen` before the request is translated.
     """
 
     wanted: ImageRequest
-    images: list[Upload]
-    mask: Upload | None = None
+    images: list[bytes]
+    mask: bytes | None = None
     strength: float | None = None
     seen: tuple[Seen, ...] = ()
     mask_seen: Seen | None = None
@@ -51,16 +78,11 @@ class EditRequest:
         return self.wanted.user
 
 
-def read(form: Form, *, default_model: str, max_count: int) -> EditRequest:
-    """The request in `form`; raises BadRequest."""
-    images = form.uploads("image", most=MOST_IMAGES)
-    if not images:
-        raise missing("image")
-    masks = form.uploads("mask", most=1)
-    body = form.body(_FIELDS)
+def read(sent: SentEdit, *, default_model: str, max_count: int) -> EditRequest:
+    """The request in `sent`; raises BadRequest."""
     return EditRequest(
-        wanted=image_request.read(body, default_model=default_model, max_count=max_count),
-        images=images,
-        mask=masks[0] if masks else None,
-        strength=Fields.strength(body),
+        wanted=image_request.read(sent.values, default_model=default_model, max_count=max_count),
+        images=sent.images,
+        mask=sent.mask,
+        strength=Fields.strength(sent.values),
     )

@@ -7,27 +7,27 @@ from catalog.snapshot import ModelRecord
 from openai_api.base import EndpointView
 from openai_api.exchange import Exchange
 from openai_api.image_edits import request as edit_request
+from openai_api.image_edits.body import sent_edit
 from openai_api.image_edits.pictures import as_jpeg, as_mask, look
-from openai_api.image_edits.request import EditRequest
+from openai_api.image_edits.request import EditRequest, SentEdit
 from openai_api.image_edits.translate import EditPlan, drawing, translate
 from openai_api.images import view as images
 from openai_api.images.formats import in_thread
 from openai_api.images.translate import ImagePlan
 from openai_api.pipeline import Endpoint, Result
-from openai_api.wire.multipart import Form, form_body
 from workers_ai.client import WorkersAIClient
 
 
-def read(form: Form) -> EditRequest:
+def read(sent: SentEdit) -> EditRequest:
     return edit_request.read(
-        form, default_model=settings.DEFAULT_IMAGE_MODEL, max_count=settings.MAX_IMAGE_COUNT
+        sent, default_model=settings.DEFAULT_IMAGE_MODEL, max_count=settings.MAX_IMAGE_COUNT
     )
 
 
 async def look_at_pictures(asked: EditRequest) -> None:
     def look_at_all() -> None:
-        asked.seen = tuple(look(image.data, "image") for image in asked.images)
-        asked.mask_seen = look(asked.mask.data, "mask") if asked.mask else None
+        asked.seen = tuple(look(image, "image") for image in asked.images)
+        asked.mask_seen = look(asked.mask, "mask") if asked.mask else None
 
     await in_thread(look_at_all)
 
@@ -50,19 +50,19 @@ async def whole(
 def _ready(asked: EditRequest, plan: EditPlan) -> ImagePlan:
     """The calls with the pictures in them. Decodes, resizes and encodes: to be run in a thread."""
     sized = zip(asked.images, plan.input_sizes, strict=True)
-    pictures = [as_jpeg(image.data, size, "image") for image, size in sized]
+    pictures = [as_jpeg(image, size, "image") for image, size in sized]
     mask = None
     size = (plan.unmade.width, plan.unmade.height)
     if plan.mask_from == "mask" and asked.mask is not None:
-        mask = as_mask(asked.mask.data, size, "mask")
+        mask = as_mask(asked.mask, size, "mask")
     elif plan.mask_from == "image":
-        mask = as_mask(asked.images[0].data, size, "image")
+        mask = as_mask(asked.images[0], size, "image")
     return drawing(plan, asked.wanted, pictures, mask)
 
 
 IMAGE_EDITS: Endpoint[EditRequest, EditPlan] = Endpoint(
     name="image_edits",
-    body=form_body,
+    body=sent_edit,
     read=read,
     prepare=look_at_pictures,
     plan=plan,

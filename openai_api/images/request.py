@@ -60,6 +60,25 @@ _STEPS = (Fields.steps, Fields.num_steps, Fields.num_inference_steps)
 _IGNORED = (Fields.quality, Fields.style, Fields.background, Fields.moderation)
 
 
+# What other services call a picture to begin with. Drawn without it, the result would be another.
+_PICTURES = (
+    *("image", "images", "image_url", "image_urls", "image_b64", "init_image", "input_image"),
+    *("input_images", "input_references", "reference_images", "mask"),
+)
+
+
+def refuse_pictures(body: dict[str, Any]) -> None:
+    """Refuses, by its name, a picture that a generation is to begin with."""
+    for name in _PICTURES:
+        if body.get(name):
+            raise BadRequest(
+                f"'{name}' is not supported here, where pictures are drawn from a prompt alone. "
+                "Send pictures to POST /v1/images/edits.",
+                param=name,
+                code="unsupported_parameter",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
     """Sizes in pixels; None where the client leaves the choice to the gateway."""

@@ -25,6 +25,7 @@ from workers_ai.errors import WorkersAIError
 
 
 def read(body: dict[str, Any]) -> ImageRequest:
+    image_request.refuse_pictures(body)
     return image_request.read(
         body, default_model=settings.DEFAULT_IMAGE_MODEL, max_count=settings.MAX_IMAGE_COUNT
     )

@@ -34,6 +34,7 @@ class Fields:
         examples=[["a cat", "a car"], [{"text": "a cat"}]],
     )
     top_n = WholeNumber(1)
+    top_k = WholeNumber(1, about="Voyage's name of `top_n`.")
     return_documents = Boolean()
     user = Text()
 
@@ -57,13 +58,13 @@ def read(body: dict[str, Any]) -> RerankRequest:
     model = Fields.model(body)
     query = Fields.query(body)
     documents = _documents(body)
-    top_n = Fields.top_n(body)
+    top_n, top_k = Fields.top_n(body), Fields.top_k(body)
     return RerankRequest(
         model=model,
         query=query,
         documents=tuple(documents),
         texts=tuple(_text(one, f"documents[{n}]") for n, one in enumerate(documents)),
-        top_n=min(top_n or len(documents), len(documents)),
+        top_n=min(top_n or top_k or len(documents), len(documents)),
         return_documents=bool(Fields.return_documents(body)),
         user=Fields.user(body) or "",
     )

@@ -2,10 +2,12 @@
 
 Comes in: a request whose body has not been read. Goes out: a Form, whole in memory and no larger
 than MAX_BODY_BYTES. Raises BodyTooLarge, WrongMediaType, and BadRequest for a form that is cut off
-or malformed. A list is a repeated name, with or without the `[]` that the SDKs append.
+or malformed. A list is a repeated name, with or without the `[]` that the SDKs append, or numbered
+as `[0]`, `[1]`, as PHP's clients do.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,7 @@ from openai_api.wire.fields import missing
 # Bytes parsed in one go; in between the event loop serves other requests.
 SLICE_BYTES = 1024 * 1024
 MOST_PARTS = 200
+_IN_A_LIST = re.compile(r"\[\d{0,3}\]\Z", re.ASCII)
 # RFC 2046 allows 70 characters; some clients send more.
 LONGEST_BOUNDARY = 256
 
@@ -191,7 +194,7 @@ class _Reader:
     def _named(self) -> Iterator[tuple[str, _Part, str | None]]:
         for part in self._parts:
             _, options = parse_options_header(part.headers.get(b"content-disposition", b""))
-            name = options.get(b"name", b"").decode("utf-8", "replace").removesuffix("[]")
+            name = _IN_A_LIST.sub("", options.get(b"name", b"").decode("utf-8", "replace"))
             if not name:
                 raise _unreadable("one of its parts has no name")
             filename = options.get(b"filename")

@@ -47,8 +47,9 @@ def path_of(operation: Operation) -> str:
 
 
 def body_schema(operation: Operation) -> Schema:
-    (content,) = DOCUMENT["paths"][operation.path]["post"]["requestBody"]["content"].values()
-    schema: Schema = content["schema"]
+    bodies = DOCUMENT["paths"][operation.path]["post"]["requestBody"]["content"]
+    kind = "multipart/form-data" if operation.is_form else "application/json"
+    schema: Schema = bodies[kind]["schema"]
     return schema
 
 
@@ -146,6 +147,17 @@ def test_every_reference_leads_somewhere() -> None:
         found: Any = DOCUMENT
         for step in name.split("/"):
             found = found[step]
+
+
+def test_a_body_in_json_beside_a_form_is_described_too() -> None:
+    (operation,) = [one for one in OPERATIONS if one.as_json]
+    bodies = DOCUMENT["paths"][operation.path]["post"]["requestBody"]["content"]
+    schema = bodies["application/json"]["schema"]
+    assert schema["required"][-1] == "images"
+    picture = {"image_url": "data:image/png;base64,AAAA"}
+    given = {"model": MODELS["/images/edits"][0], "prompt": "a cat", "mask": None}
+    assert is_valid({**given, "images": [picture]}, schema)
+    assert not is_valid({**given, "images": [{"file_id": "file_1"}]}, schema)
 
 
 @pytest.mark.parametrize("operation", RUN, ids=lambda operation: operation.id)

@@ -252,8 +252,60 @@ def test_openais_fields_without_a_counterpart_are_accepted(client: httpx.Client)
     assert edit(client, input_fidelity="high", output_compression="90", **fields).status_code == 200
 
 
-def test_a_json_body_is_told_to_be_a_form(client: httpx.Client) -> None:
-    response = client.post("/images/edits", json={"model": IMG2IMG, "prompt": "a cat"})
+def in_json(*images: Any, mask: Any = None, model: str = IMG2IMG, **fields: Any) -> dict[str, Any]:
+    given = {"model": model, "prompt": "a cat", "images": list(images), **fields}
+    return given if mask is None else {**given, "mask": mask}
+
+
+def named(data: bytes) -> dict[str, str]:
+    return {"image_url": f"data:image/png;base64,{base64.b64encode(data).decode()}"}
+
+
+def test_a_body_in_json_draws_what_a_form_draws(
+    client: httpx.Client, upstream: RunningSimulator
+) -> None:
+    form = edit(client, INPAINTING, images=[png()], mask=with_hole(), strength="0.5")
+    sent = upstream.requests[-1].body
+    asked = in_json(named(png()), mask=named(with_hole()), model=INPAINTING, strength=0.5)
+    response = client.post("/images/edits", json=asked)
+    assert response.status_code == 200, response.text
+    assert upstream.requests[-1].body == sent
+    assert response.json()["data"] == form.json()["data"]
+
+
+def test_a_body_in_json_may_have_several_pictures(client: httpx.Client) -> None:
+    asked = in_json(named(png()), named(png(colour="blue")), model=KLEIN, output_format="png")
+    response = client.post("/images/edits", json=asked)
+    data = base64.b64decode(response.json()["data"][0]["b64_json"])
+    assert Image.open(io.BytesIO(data)).format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"model": IMG2IMG, "prompt": "a cat"}, "images"),
+        (in_json(), "images"),
+        (in_json("x"), "images[0]"),
+        (in_json({}), "images[0].image_url"),
+        (in_json({"file_id": "file_1"}), "images[0].file_id"),
+        (in_json({"image_url": "https://example.com/a.png"}), "images[0].image_url"),
+        (in_json({"image_url": "data:image/png;base64,@@"}), "images[0].image_url"),
+        (in_json({"image_url": "data:text/plain;base64,AAAA"}), "images[0].image_url"),
+        (in_json({"image_url": "data:image/png;base64,AAAA"}), "image"),
+        (in_json(*[named(png())] * 17), "images"),
+        (in_json(named(png()), mask={"image_url": 5}), "mask.image_url"),
+        (in_json(named(png()), n="two"), "n"),
+    ],
+)
+def test_a_picture_in_json_that_cannot_be_used_is_named(
+    client: httpx.Client, upstream: RunningSimulator, asked: dict[str, Any], param: str
+) -> None:
+    assert_openai_error(client.post("/images/edits", json=asked), 400, param=param)
+    assert not upstream.requests
+
+
+def test_another_body_is_told_what_is_taken(client: httpx.Client) -> None:
+    response = client.post("/images/edits", content=png(), headers={"content-type": "image/png"})
     assert_openai_error(response, 415, says="multipart/form-data")
 
 

@@ -330,3 +330,15 @@ def test_hanging_up_cancels_every_picture(
         lambda: [r.ended for r in upstream.requests] == ["client_closed"] * 3, "closed", 5
     )
     assert gateway.row(request_id).end_reason == "client_gone"
+
+
+@pytest.mark.parametrize("name", ["image", "images", "image_url", "init_image", "mask"])
+@pytest.mark.parametrize("model", [SCHNELL, KLEIN])
+def test_a_picture_to_begin_with_is_refused_and_not_passed_over(
+    client: httpx.Client, upstream: RunningSimulator, name: str, model: str
+) -> None:
+    body = {"model": model, "prompt": "a cat", name: "data:image/png;base64,AAAA"}
+    response = client.post("/images/generations", json=body)
+    assert_openai_error(response, 400, param=name, says="/v1/images/edits")
+    assert not upstream.requests
+    assert client.post("/images/generations", json={**body, name: None}).status_code == 200

@@ -55,10 +55,13 @@ def test_documents_come_back_best_first(gateway: GatewayProcess, client: httpx.C
     assert row.cost_nano_usd == round(row.neurons_micro * 0.011)
 
 
-def test_top_n_asks_for_so_many(client: httpx.Client, upstream: RunningSimulator) -> None:
-    assert [one["index"] for one in results(rerank(client, top_n=1))] == [1]
+@pytest.mark.parametrize("name", ["top_n", "top_k"])
+def test_top_n_asks_for_so_many(
+    client: httpx.Client, upstream: RunningSimulator, name: str
+) -> None:
+    assert [one["index"] for one in results(rerank(client, **{name: 1}))] == [1]
     assert upstream.requests[-1].body["top_k"] == 1
-    assert len(results(rerank(client, top_n=50))) == 3
+    assert len(results(rerank(client, **{name: 50}))) == 3
 
 
 @pytest.mark.parametrize(

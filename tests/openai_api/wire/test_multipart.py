@@ -72,9 +72,9 @@ async def test_a_file_larger_than_one_slice_arrives_whole() -> None:
     assert form.upload("file").data == content
 
 
-@pytest.mark.parametrize("name", ["image", "image[]"])
-async def test_a_repeated_name_is_a_list(name: str) -> None:
-    files = [(name, (f"{n}.png", bytes([n + 1]), "image/png")) for n in range(3)]
+@pytest.mark.parametrize("name", ["image", "image[]", "image[{}]"])
+async def test_a_repeated_or_numbered_name_is_a_list(name: str) -> None:
+    files = [(name.format(n), (f"{n}.png", bytes([n + 1]), "image/png")) for n in range(3)]
     form = await sent(files=files)
     assert [upload.data for upload in form.uploads("image", most=3)] == [b"\1", b"\2", b"\3"]
 
