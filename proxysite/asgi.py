@@ -118,7 +118,11 @@ async def serve_site(scope: dict[str, Any], receive: Receive, send: Send) -> Non
             status = message["status"]
             message = {
                 **message,
-                "headers": [*message["headers"], (b"x-request-id", request_id.encode())],
+                "headers": [
+                    # Django's names have capitals.
+                    *((name.lower(), value) for name, value in message["headers"]),
+                    (b"x-request-id", request_id.encode()),
+                ],
             }
         await send(message)
 

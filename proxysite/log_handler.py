@@ -25,7 +25,8 @@ class TurnHandler(logging.StreamHandler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        loop = _running_loop()
+        # As get_running_loop, without an exception where none runs.
+        loop = asyncio._get_running_loop()
         if loop is None or record.levelno >= logging.ERROR:
             self._write_waiting()
             super().emit(record)
@@ -62,10 +63,3 @@ class AsWarning(logging.Filter):
         record.levelname = logging.getLevelName(record.levelno)
         record.exc_info = record.exc_text = record.stack_info = None
         return logging.getLogger().isEnabledFor(record.levelno)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -12,7 +12,7 @@ none. Only who asks for a WebSocket is told so, by the application.
 
 import math
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -30,25 +30,21 @@ from openai_api.errors import (
     UrlTooLong,
 )
 from proxysite.freed_memory import LARGE_BYTES, large_bodies
+from proxysite.http.bounds import (
+    FREE_PARTS,
+    LEAST_BODY_BYTES_PER_S,
+    LEAST_PART_BYTES,
+    LINGER_S,
+    MOST_HEAD_BYTES,
+    MOST_HEADERS,
+    MOST_URL_BYTES,
+    MOST_WAITING,
+    PATIENCE_IN_GAPS,
+)
 from proxysite.http.connections import Connections
 from proxysite.http.cycle import Cycle, Lingering, OldCycle
 from proxysite.http.refusal import refusal
 from proxysite.http.upgrade import asks_for_websocket, head_without_offer, unreadable
-
-MOST_HEAD_BYTES: Final = 64 * 1024
-MOST_URL_BYTES: Final = 16 * 1024
-MOST_HEADERS: Final = 256
-# Requests on one connection that wait for the one before them.
-MOST_WAITING: Final = 16
-# The least pace of a body, over all of it and after ten times the longest gap: who sends a byte now
-# and then keeps no place for hours, and the slowest line is faster.
-LEAST_BODY_BYTES_PER_S: Final = 1024
-PATIENCE_IN_GAPS: Final = 10
-# A body may come in chunks of a few bytes, each of which costs as much as a large one.
-FREE_PARTS: Final = 50_000
-LEAST_PART_BYTES: Final = 256
-# For how long a body that nobody wants is read, to let its client read why.
-LINGER_S: Final = 30.0
 
 
 class _Unreadable(Exception):
@@ -84,10 +80,8 @@ class ClientConnection(HttpToolsProtocol):
         # Bytes since the last that were of use: a head's, or those between a body's parts.
         self._unused = 0
         self._body_until = 0.0
-        self.body_bytes = 0
-        self._parts = 0
-        self._is_upgrade = False
-        self._wants_websocket = False
+        self.body_bytes = self._parts = 0
+        self._is_upgrade = self._wants_websocket = False
 
     # --- the transport's calls ----------------------------------------------------------------
 
@@ -95,6 +89,15 @@ class ClientConnection(HttpToolsProtocol):
         super().connection_made(transport)
         if self.client is not None:
             self.client = (plain(self.client[0]), self.client[1])
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+        }
         self.active_at = monotonic()
         self.deadline = self.server_state.now + self.bounds.head_s
         if self.server_state.is_full:
@@ -134,10 +137,17 @@ class ClientConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.is_ending or len(self.pipeline) == MOST_WAITING:
             raise _Unreadable(TooManyWaiting(MOST_WAITING))
-        super().on_message_begin()
+        self._begin_request()
         self._in_head = True
         self._head_left = MOST_HEAD_BYTES
         self.deadline = self.server_state.now + self.bounds.head_s
+
+    def _begin_request(self) -> None:
+        """As uvicorn does; what the scopes of a connection have in common is made once."""
+        self.url = b""
+        self.expect_100_continue = False
+        headers = self.headers = []
+        self.scope = cast("Any", {**self._scope, "headers": headers})
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -239,19 +249,8 @@ class ClientConnection(HttpToolsProtocol):
         transport: Any = self.transport if keep_alive and not asks_first else Lingering(self)
         before = self.cycle
         cycle = self.cycle = (OldCycle if is_old else Cycle)(
-            scope=self.scope,
-            transport=transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            expect_100_continue=asks_first,
-            keep_alive=keep_alive and not asks_first,
-            on_response=self.on_response_complete,
+            self, self.scope, transport, lives_on=keep_alive, asks_first=asks_first
         )
-        cycle.connection = self
-        cycle.lives_on = keep_alive
         if before is None or before.response_complete:
             self._running = cycle
             self._start_asgi_task(cycle, app)
@@ -276,7 +275,8 @@ class ClientConnection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._running = cast("Cycle", cycle)
@@ -369,7 +369,7 @@ class ClientConnection(HttpToolsProtocol):
     def _refuse(self, error: ApiError) -> None:
         """Answers a request whose head is not there, or will not be looked at."""
         if not self._in_head:
-            super().on_message_begin()
+            self._begin_request()
         scope = self.scope
         path = self.url.partition(b"?")[0].decode("latin-1")
         scope["method"] = self.parser.get_method().decode("ascii") if path else "GET"

@@ -4,17 +4,19 @@ What is missing of a body can fail: then `receive` raises why. A client that ask
 (`Expect: 100-continue`) and was not may send no body at all, so its connection ends with the
 answer. HTTP/1.0 knows no chunks: there a body of unknown length ends with the connection.
 
-Answers are written as uvicorn does, but a head is checked as a whole and not header by header, and
-leaves together with its body or the first block of it; and a block is written without a coroutine.
-Nor is there a signal for each request: what has come is seen by looking, and mostly all of it is
-there before anybody asks. Who wants to know that the client has gone is told in that moment.
+Answers are written as uvicorn does, but a head is checked as a whole and not header by header (the
+names of headers are in lower case, as ASGI says), and leaves together with its body or the first
+block of it; and a block is written without a coroutine. Nor is there a signal for each request:
+what has come is seen by looking, and mostly all of it is there before anybody asks. Who wants to
+know that the client has gone is told in that moment.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from openai_api.errors import ApiError
@@ -24,8 +26,8 @@ from proxysite.http.connections import Connections
 
 # uvicorn's signal, for which nobody waits here.
 _UNHEARD: Final = asyncio.Event()
-# What no head may hold, beside the two that end its lines.
-_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\r\n"))
+# What no head may hold, but for the two that end its lines.
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t"))
 # Shorter bodies are joined with their head.
 _JOINED_BYTES: Final = 64 * 1024
 # What is read of a body that nobody wants, to keep the connection.
@@ -37,20 +39,26 @@ class Connection(Protocol):
 
     server_state: Connections
     transport: asyncio.Transport
+    flow: FlowControl
+    logger: logging.Logger
     loop: asyncio.AbstractEventLoop
     # Of the body of the request that came last.
     body_bytes: int
 
     def body_is_asked_for(self) -> None: ...
 
+    def on_response_complete(self) -> None: ...
+
     def end(self) -> None: ...
 
 
 class Cycle(RequestResponseCycle):
-    # Set by the connection, beside what uvicorn's constructor takes.
-    connection: Connection
-    # Whether the connection outlives the answer, should the body be read.
-    lives_on = False
+    # What uvicorn's constructor, which is not called, sets for each request anew.
+    message_event = _UNHEARD
+    disconnected = response_started = response_complete = False
+    more_body = True
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
     # Why the rest of the body will not come.
     fault: ApiError | None = None
     # The head of an answer that waits for the first bytes of its body: of one of known length for
@@ -64,12 +72,31 @@ class Cycle(RequestResponseCycle):
     waiter: "asyncio.Future[None] | None" = None
     _is_read = False
     _told_when_gone: Callable[[], None] | None = None
+    unread_bytes = 0
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(message_event=_UNHEARD, **options)
+    def __init__(
+        self,
+        connection: Connection,
+        scope: Any,
+        transport: Any,
+        *,
+        lives_on: bool,
+        asks_first: bool,
+    ) -> None:
+        """`lives_on`: the connection outlives the answer, should the body be read. `asks_first`:
+        the body comes once the client was told so.
+        """
+        self.connection = connection
+        self.scope = scope
+        self.transport = transport
+        self.flow = connection.flow
+        self.logger = connection.logger
+        self.on_response = connection.on_response_complete
+        self.lives_on = lives_on
+        self.keep_alive = lives_on and not asks_first
+        self.waiting_for_100_continue = asks_first
         # Of the body, as they came: not in one array, which copies them twice.
         self.parts: list[bytes] = []
-        self.unread_bytes = 0
 
     def fail(self, fault: ApiError) -> None:
         """Whoever reads the body learns that it ends here, and why."""
@@ -185,17 +212,14 @@ class Cycle(RequestResponseCycle):
         if self.more_body and self.keep_alive and self._leaves_a_body():
             self.keep_alive, self.transport = False, cast("Any", Lingering(self.connection))
         lines = [STATUS_LINE[status]]
-        closes = False
-        for name, value in (*self.default_headers, *headers):
-            name = name.lower()
-            if name == b"content-length":
-                if self.chunked_encoding is None:
-                    self.expected_content_length = int(value)
-                    self.chunked_encoding = False
-            elif name == b"connection":
-                closes = closes or b"close" in value.lower()
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if closes:
+        lines += [b"%b: %b\r\n" % header for header in self.connection.server_state.default_headers]
+        lines += [b"%b: %b\r\n" % header for header in headers]
+        named = dict(headers)
+        length = named.get(b"content-length")
+        if length is not None and self.chunked_encoding is None:
+            self.expected_content_length = int(length)
+            self.chunked_encoding = False
+        if b"connection" in named and b"close" in named[b"connection"].lower():
             self.keep_alive = False
         elif not self.keep_alive:
             lines.append(b"connection: close\r\n")
@@ -204,8 +228,8 @@ class Cycle(RequestResponseCycle):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
         head = b"".join(lines)
-        ends = len(lines)
-        if head.count(b"\n") != ends or head.count(b"\r") != ends or _has_controls(head):
+        # Beside the two characters at the end of each line.
+        if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines):
             raise RuntimeError("A header of the answer holds a line break or a control character.")
         self._head = head + b"\r\n"
         if self.chunked_encoding:
@@ -237,10 +261,6 @@ class Cycle(RequestResponseCycle):
                 large_bodies.note()
 
 
-def _has_controls(head: bytes) -> bool:
-    return len(head.translate(None, _CONTROLS)) != len(head)
-
-
 class OldCycle(Cycle):
     """An answer in HTTP/1.0."""
 
@@ -248,8 +268,7 @@ class OldCycle(Cycle):
 
     async def send(self, message: Any) -> None:
         if not self.response_started:
-            names = {name.lower() for name, _ in message.get("headers", ())}
-            if b"content-length" not in names:
+            if b"content-length" not in dict(message.get("headers", ())):
                 # uvicorn takes the question of how the body ends for answered.
                 self._until_close, self.chunked_encoding = True, False
         elif self._until_close and not self.response_complete:
