@@ -43,6 +43,8 @@ class GatewayRequest(Protocol):
 
     request_id: str
     client_ip: str
+    # None until the key is known.
+    key_id: int | None
     raw_headers: dict[bytes, bytes]
     # Headers of the answer, whether it succeeds or fails.
     response_headers: list[tuple[bytes, bytes]]

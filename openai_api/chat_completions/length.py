@@ -13,6 +13,10 @@ from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.errors import BadRequest
 from openai_api.use.token_estimate import estimates, most_tokens
+from openai_api.wire.tool_lists import ToolList
+
+Tools = ToolList[dict[str, Any]]
+NO_TOOLS: Final[Tools] = ToolList()
 
 # For prompts that certainly do not fit: runs of blanks are what tokenizers shorten most.
 CHARACTERS_PER_TOKEN_AT_MOST: Final = 16
@@ -31,11 +35,11 @@ MOST_TOKENS_OF_A_PICTURE: Final = 8_000
 USUAL_TOKENS_OF_A_PICTURE: Final = 1_000
 
 
-def characters_of(messages: Iterable[dict[str, Any]], tools: bytes = b"") -> int:
+def characters_of(messages: Iterable[dict[str, Any]], tools: Tools = NO_TOOLS) -> int:
     """Characters of text that a model will read, with those of its tools as JSON; pictures are
     counted by upstream.
     """
-    total = len(tools)
+    total = len(tools.as_json()) if tools else 0
     for message in messages:
         content = message["content"]
         if isinstance(content, str):
@@ -57,13 +61,12 @@ def output_limit(
     characters: int,
     *,
     default: int | None,
-    tools: bytes = b"",
 ) -> tuple[int, int | None]:
     """(the output limit to send, the most tokens of the prompt where they were counted for it).
 
     A client's own limit is kept, unless its dialect lets an answer end with the window. Without one
     it is `default`, or else as much as the model gives and the window leaves: upstream's own
-    default would be 256 tokens. `tools`: as in `_texts_of`.
+    default would be 256 tokens.
     """
     if asked.max_tokens is not None and not asked.limit_may_shrink:
         return asked.max_tokens, None
@@ -72,26 +75,27 @@ def output_limit(
     window = learnt.window_of(model)
     if window is None:
         return limit or LIMIT_IN_AN_UNKNOWN_WINDOW, None
-    texts, others = _texts_of(payload, tools)
-    most = others + most_tokens(texts)
+    texts, others = _texts_of(payload)
+    tools = payload.get("tools", NO_TOOLS)
+    most = others + most_tokens(texts) + tools.made(_most_tokens)
     if characters <= window // LONG_PROMPT:
         room = window - most
     elif limit is not None and math.ceil(most * LIKELY_AND_SPARE) + limit <= window:
         # It fits beside any estimate.
         return limit, most
     else:
-        room = _estimated_room(window, texts, others)
+        room = _estimated_room(window, texts, tools, others)
     room = max(room, LEAST_ROOM)
     return room if limit is None else min(limit, room), most
 
 
-def _estimated_room(window: int, texts: list[str], others: int) -> int:
+def _estimated_room(window: int, texts: list[str], tools: Tools, others: int) -> int:
     """Tokens that the window leaves beside the prompt.
 
     The prompt is estimated high, so that upstream does not refuse prompt and limit together; a
     prompt that may fill the window is taken at its likely length.
     """
-    likely, generous = estimates(texts)
+    likely, generous = map(sum, zip(estimates(texts), tools.made(_estimates), strict=True))
     likely = math.ceil((others + likely) * LIKELY_AND_SPARE)
     room = window - max(likely, others + generous)
     return room if room >= window // LONG_PROMPT else window - likely
@@ -129,14 +133,21 @@ def usual_picture_tokens(payload: Mapping[str, Any]) -> int:
 def most_prompt_tokens(payload: Mapping[str, Any]) -> int:
     """The most tokens of what is sent upstream, tools and schemas included."""
     texts, others = _texts_of(payload)
-    return others + most_tokens(texts)
+    tools: Tools = payload.get("tools", NO_TOOLS)
+    return others + most_tokens(texts) + tools.made(_most_tokens)
 
 
-def _texts_of(payload: Mapping[str, Any], tools: bytes = b"") -> tuple[list[str], int]:
-    """All texts in the payload, and the tokens of pictures and of the template around it all.
+def _most_tokens(tools: Tools) -> int:
+    return most_tokens([tools.as_json().decode()]) if tools else 0
 
-    `tools`: those of the payload as JSON, where that is at hand.
-    """
+
+def _estimates(tools: Tools) -> tuple[int, int]:
+    return estimates([tools.as_json().decode()] if tools else ())
+
+
+def _texts_of(payload: Mapping[str, Any]) -> tuple[list[str], int]:
+    """All texts in the payload but its tools, and the tokens of pictures and of the template around
+    it all."""
     texts: list[str] = []
     others = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
@@ -144,9 +155,7 @@ def _texts_of(payload: Mapping[str, Any], tools: bytes = b"") -> tuple[list[str]
             others += _add_messages(value, texts)
         elif name == "image":
             others += MOST_TOKENS_OF_A_PICTURE
-        elif name == "tools" and tools:
-            texts.append(tools.decode())
-        elif isinstance(value, dict | list):
+        elif isinstance(value, dict | list) and name != "tools":
             texts.append(orjson.dumps(value).decode())
     return texts, others
 

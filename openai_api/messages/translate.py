@@ -19,6 +19,7 @@ from openai_api.messages.request import (
     unreadable,
 )
 from openai_api.wire.left_in_body import behind
+from openai_api.wire.tool_lists import ToolList
 
 # Claude Code begins its system prompt with a billing line that differs in every request; with it a
 # model's prompt cache would never find the same beginning.
@@ -40,7 +41,7 @@ def translate(asked: MessagesRequest) -> tuple[ChatRequest, list[NamedPart]]:
         max_tokens=asked.max_tokens,
         # Agents send the limit of the models that they know.
         limit_may_shrink=True,
-        tools=[_tool(tool) for tool in asked.tools],
+        tools=asked.tools.made(_chat_tools),
         tool_choice=_tool_choice(asked),
         response_format=_response_format(asked.schema),
         reasoning_effort=asked.effort,
@@ -223,6 +224,10 @@ def _call(block: dict[str, Any]) -> dict[str, Any]:
     arguments = orjson.dumps(block["input"]).decode()
     function = {"name": block["name"], "arguments": arguments}
     return {"id": block["id"], "type": "function", "function": function}
+
+
+def _chat_tools(tools: ToolList[dict[str, Any]]) -> ToolList[dict[str, Any]]:
+    return ToolList(map(_tool, tools))
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

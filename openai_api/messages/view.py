@@ -21,6 +21,7 @@ from openai_api.messages.translate import translate
 from openai_api.pipeline import Endpoint
 from openai_api.use.token_estimate import prompt_tokens
 from openai_api.wire.http_response import WholeResponse
+from openai_api.wire.tool_lists import ToolList
 
 Asked = AsChat[MessagesRequest]
 
@@ -30,7 +31,7 @@ def writer(exchange: Exchange, asked: Asked, plan: ChatPlan) -> MessageStream:
     return MessageStream(
         plan.expected,
         # The stream outlasts what need not be told of it again.
-        replace(asked.original, messages=[], system=None, tools=[]),
+        replace(asked.original, messages=[], system=None, tools=ToolList()),
         estimate=prompt_tokens(exchange.model.name, plan.prompt_characters),
         request_id=exchange.request.request_id,
     )

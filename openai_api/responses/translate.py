@@ -11,6 +11,7 @@ from openai_api.chat_completions.pictures import NamedPart
 from openai_api.chat_completions.request import ChatRequest
 from openai_api.chat_completions.sealed import opened
 from openai_api.responses.request import OfferedTool, ResponsesRequest, Tools
+from openai_api.wire.tool_lists import ToolList
 
 Messages = list[dict[str, Any]]
 # Parts that are no texts.
@@ -22,7 +23,7 @@ def translate(asked: ResponsesRequest) -> tuple[ChatRequest, list[NamedPart]]:
     for position, item in enumerate(asked.items):
         conversation.take(item, position)
     conversation.end()
-    tools = [_function(tool) for tool in asked.chosen.tools]
+    tools = asked.chosen.tools.made(_functions)
     chat = ChatRequest(
         model=asked.model,
         messages=conversation.messages,
@@ -152,6 +153,10 @@ def _thought(item: dict[str, Any]) -> str:
             return thought
         parts = item.get("summary") or []
     return "\n".join(part["text"] for part in parts)
+
+
+def _functions(tools: ToolList[OfferedTool]) -> ToolList[dict[str, Any]]:
+    return ToolList(map(_function, tools))
 
 
 def _function(tool: OfferedTool) -> dict[str, Any]:

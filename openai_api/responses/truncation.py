@@ -1,7 +1,5 @@
 """`truncation: auto`: the oldest messages are left out until the rest fits the model. Pure."""
 
-import orjson
-
 from catalog.snapshot import ModelRecord
 from openai_api.chat_completions.length import characters_of
 from openai_api.chat_completions.request import ChatRequest
@@ -23,7 +21,7 @@ def truncate(asked: ChatRequest, model: ModelRecord) -> None:
         (n for n, m in enumerate(messages) if m["role"] not in ("system", "developer")),
         len(messages),
     )
-    length = characters_of(messages, orjson.dumps(asked.tools) if asked.tools else b"")
+    length = characters_of(messages, asked.tools)
     kept = head
     for start in range(head, len(messages)):
         if messages[start]["role"] != "tool":

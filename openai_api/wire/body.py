@@ -15,6 +15,7 @@ from openai_api.errors import WrongMediaType
 from openai_api.exchange import GatewayRequest
 from openai_api.wire.fields import json_object
 from openai_api.wire.left_in_body import chat_object
+from openai_api.wire.tool_lists import LEAST_BYTES, tool_lists
 
 # Parsing takes a millisecond or two for each megabyte. One at a time, since a large body takes
 # several times its size while it is parsed.
@@ -25,8 +26,17 @@ _large_bodies: Final = ThreadPoolExecutor(1, "json")
 
 
 def chat_body(request: GatewayRequest) -> Awaitable[dict[str, Any]]:
-    """The body of a chat in any dialect: long pictures of its messages are LeftInBody."""
-    return json_body(request, chat_object)
+    """The body of a chat in any dialect: long pictures of its messages are LeftInBody, and tools
+    that came before are those of the earlier request."""
+    key_id = request.key_id
+
+    def parse(body: bytes) -> dict[str, Any]:
+        # What is not parsed here shares nothing with other threads.
+        if key_id is None or not LEAST_BYTES < len(body) <= PARSED_ON_THE_LOOP_BYTES:
+            return chat_object(body)
+        return tool_lists.chat_object(key_id, body)
+
+    return json_body(request, parse)
 
 
 async def json_body(

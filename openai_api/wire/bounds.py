@@ -30,45 +30,56 @@ _SEPARATORS: Final = b",[{"
 # counted byte by byte, as all are in a body without much of a picture.
 _FEW: Final = 1_000
 _COUNTED_BYTES: Final = 1024 * 1024
+# Shorter ones are counted once they are parsed, which costs nothing beside their levels: the
+# smallest values in so much take 20 MB until they are refused.
+_PARSED_FIRST_BYTES: Final = 512 * 1024
 _DEEPEST_SHOWN: Final = 4
 
 
-def check_values(body: bytes) -> None:
-    """Refuses JSON of more than MOST_VALUES values before it is parsed; raises TooManyValues."""
-    # Each takes two bytes at least.
-    if len(body) <= 2 * MOST_VALUES:
+def check_length(body: bytes, values_beside: int = 0) -> None:
+    """Refuses JSON that would take much to parse and has more than MOST_VALUES values, with those
+    that are known beside it; raises TooManyValues."""
+    if len(body) <= _PARSED_FIRST_BYTES:
         return
+    most = MOST_VALUES - values_beside
     if len(body) > _COUNTED_BYTES and not any(has_more(body, s, _FEW) for s in _SEPARATORS):
         return
     # What is far beyond the bound shows it early.
     for end in (_COUNTED_BYTES, 1 << 23, len(body)):
         part = body[:end]
-        if _separators(part) >= MOST_VALUES and _has_too_many(part):
+        if separators(part) >= most and _has_too_many(part, most):
             raise TooManyValues(MOST_VALUES)
         if end >= len(body):
             return
 
 
-def _has_too_many(body: bytes) -> bool:
+def _has_too_many(body: bytes, most: int) -> bool:
     """The same without the texts, in which separators mean nothing. At the speed of C."""
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     # A value is at most a name and a text, which have four quotation marks.
-    if body.count(b'"') > 4 * MOST_VALUES:
+    if body.count(b'"') > 4 * most:
         return True
-    return _separators(b"".join(body.split(b'"')[::2])) >= MOST_VALUES
+    return separators(b"".join(body.split(b'"')[::2])) >= most
 
 
-def _separators(body: bytes) -> int:
+def separators(body: bytes) -> int:
+    """As many as there are values in JSON, and those in its texts."""
     return len(body) - len(body.translate(None, _SEPARATORS))
 
 
-def check_nesting(body: bytes, parsed: dict[str, Any]) -> None:
-    """Refuses JSON deeper than DEEPEST_NESTING; raises BadRequest."""
-    # Half of too many levels at least are of one kind.
-    if not any(has_more(body, bracket, DEEPEST_NESTING // 2) for bracket in b"{["):
+def check_parsed(body: bytes, parsed: dict[str, Any], values_beside: int = 0) -> None:
+    """Refuses JSON of more than MOST_VALUES values, with those that are known beside it, or deeper
+    than DEEPEST_NESTING; raises TooManyValues, BadRequest."""
+    # Each value takes two bytes at least, and half of too many levels at least are of one kind.
+    if len(body) <= 2 * (MOST_VALUES - values_beside) and not any(
+        has_more(body, bracket, DEEPEST_NESTING // 2) for bracket in b"{["
+    ):
         return
-    if _levels(parsed) >= DEEPEST_NESTING and _nesting(parsed) > DEEPEST_NESTING:
+    values, levels = _extent(parsed)
+    if values + values_beside > MOST_VALUES:
+        raise TooManyValues(MOST_VALUES)
+    if levels >= DEEPEST_NESTING and _nesting(parsed) > DEEPEST_NESTING:
         raise BadRequest(
             f"The request body is nested deeper than {DEEPEST_NESTING} levels.", code="invalid_json"
         )
@@ -86,16 +97,20 @@ def has_more(body: bytes, byte: int, than: int) -> bool:
     return at >= 0
 
 
-def _levels(value: dict[str, Any]) -> int:
-    """As `_nesting`, or one fewer, at the speed of C: the garbage collector looks at everything
-    that holds something but, at its own choice, at what holds texts, numbers and the like alone.
+def _extent(value: dict[str, Any]) -> tuple[int, int]:
+    """(values in it, levels as `_nesting` counts them or one fewer), at the speed of C: the garbage
+    collector looks at everything that holds something but, at its own choice, at what holds texts,
+    numbers and the like alone.
     """
-    levels = 0
+    values = levels = 0
     level: list[Any] = [value]
     while level:
         levels += 1
-        level = list(filter(gc.is_tracked, gc.get_referents(*level)))
-    return levels
+        # Of objects the values alone, as names are texts.
+        inner = gc.get_referents(*level)
+        values += len(inner)
+        level = list(filter(gc.is_tracked, inner))
+    return values, levels
 
 
 def _nesting(value: dict[str, Any]) -> int:

@@ -34,6 +34,7 @@ class KeptBody:
     def __init__(self, request: GatewayRequest, capture: Capture) -> None:
         self.request_id = request.request_id
         self.client_ip = request.client_ip
+        self.key_id = request.key_id
         self.raw_headers = request.raw_headers
         self.response_headers = request.response_headers
         self.trace = request.trace

@@ -11,16 +11,19 @@ import orjson
 
 from openai_api.errors import BadRequest
 from openai_api.wire import bounds
-from openai_api.wire.bounds import check_nesting, check_values
+from openai_api.wire.bounds import check_length, check_parsed
 
 SHOWN_CHARACTERS = 60
 # Above it not every language holds integers exactly, and upstream's parsers refuse far larger ones.
 LARGEST_NUMBER = 2**53
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """The body as a JSON object; raises BadRequest where it is none, TooManyValues."""
-    check_values(body)
+def json_object(body: bytes, *, values_beside: int = 0) -> dict[str, Any]:
+    """The body as a JSON object; raises BadRequest where it is none, TooManyValues.
+
+    `values_beside`: how many are known that count with its own.
+    """
+    check_length(body, values_beside)
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -30,7 +33,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise BadRequest(
             f"The request body must be a JSON object, not {kind_of(parsed)}.", code="invalid_json"
         )
-    check_nesting(body, parsed)
+    check_parsed(body, parsed, values_beside)
     return parsed
 
 

@@ -63,12 +63,11 @@ def behind(prefix: str, text: str) -> str:
     return text.behind(prefix) if isinstance(text, LeftInBody) else prefix + text
 
 
-def chat_object(body: bytes) -> dict[str, Any]:
-    """The body as a JSON object in which long pictures of messages are LeftInBody; raises as
-    `json_object` does."""
+def chat_object(body: bytes, *, values_beside: int = 0) -> dict[str, Any]:
+    """As `json_object`, but long pictures of messages are LeftInBody."""
     spans = list(_pictures(body)) if len(body) > LEAST_BYTES else ()
     if not spans:
-        return json_object(body)
+        return json_object(body, values_beside=values_beside)
     secret = os.urandom(_SECRET_BYTES).hex()
     marks: dict[str, memoryview] = {}
     view = memoryview(body)
@@ -81,12 +80,14 @@ def chat_object(body: bytes) -> dict[str, Any]:
         at = end
     pieces.append(view[at:])
     try:
-        parsed = json_object(b"".join(pieces))
+        parsed = json_object(b"".join(pieces), values_beside=values_beside)
     except ApiError:
         # Said of the body itself, with its own places.
-        return json_object(body)
+        return json_object(body, values_beside=values_beside)
     # One that is anything but a picture of a message is read by somebody.
-    return parsed if _mark_left(parsed, marks) == len(marks) else json_object(body)
+    if _mark_left(parsed, marks) == len(marks):
+        return parsed
+    return json_object(body, values_beside=values_beside)
 
 
 def _pictures(body: bytes) -> Iterator[tuple[int, int]]:

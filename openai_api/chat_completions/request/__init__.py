@@ -37,6 +37,7 @@ from openai_api.chat_completions.request.thinking import (
     effort_of_budget,
     switched_in,
 )
+from openai_api.chat_completions.request.tools import names_of
 
 __all__ = [
     "EFFORTS",
@@ -62,6 +63,7 @@ __all__ = [
     "is_file_url",
     "is_hosted",
     "is_usual_call",
+    "names_of",
     "read",
     "switched_in",
     "unknown_part",

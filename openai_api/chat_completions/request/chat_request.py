@@ -31,6 +31,7 @@ from openai_api.wire.declared import (
     reference,
 )
 from openai_api.wire.fields import kind_of, missing, wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 MAX_STOPS = 16
 
@@ -46,7 +47,7 @@ class ChatRequest:
     max_tokens: int | None = None
     # In the caller's dialect an answer just ends where the window does, whatever limit was asked.
     limit_may_shrink: bool = False
-    tools: list[dict[str, Any]] = field(default_factory=list)
+    tools: ToolList[dict[str, Any]] = field(default_factory=ToolList)
     tool_choice: Any = None
     legacy_functions: bool = False
     # Names of the functions that stand for custom tools, in chat's own dialect.

@@ -1,6 +1,6 @@
 """The tools of a chat request, in both of OpenAI's forms. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openai_api.chat_completions import custom_tools
@@ -9,6 +9,7 @@ from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.declared import Array, reference
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 _CHOICES = ("function", "custom", "allowed_tools")
 
@@ -30,7 +31,7 @@ class ChatTools:
     `ignored`: types of tools that were left out. `legacy_functions`: the client uses `functions`.
     """
 
-    tools: list[dict[str, Any]] = field(default_factory=list)
+    tools: ToolList[dict[str, Any]] = field(default_factory=ToolList)
     choice: Any = None
     custom: frozenset[str] = frozenset()
     ignored: tuple[str, ...] = ()
@@ -38,7 +39,11 @@ class ChatTools:
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset(tool.get("function", tool)["name"] for tool in self.tools)
+        return self.tools.made(names_of)
+
+
+def names_of(tools: ToolList[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(tool.get("function", tool)["name"] for tool in tools)
 
 
 def tools_of(body: dict[str, Any]) -> ChatTools:
@@ -52,13 +57,19 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     if functions and not tools:
         _check_choice(body.get("tool_choice"))
         return _of_functions(functions, forced)
+    read = replace(ToolList.of(tools or []).made(_read))
+    _choose(read, body.get("tool_choice"))
+    return read
+
+
+def _read(tools: ToolList[Any]) -> ChatTools:
+    """The tools themselves, whatever is chosen; raises BadRequest."""
+    if all(map(_is_usual, tools)):
+        return ChatTools(tools)
     read = ChatTools()
     ignored: dict[str, None] = {}
     custom: set[str] = set()
-    for number, tool in enumerate(tools or []):
-        if _is_usual(tool):
-            read.tools.append(tool)
-            continue
+    for number, tool in enumerate(tools):
         at = f"tools[{number}]"
         if not isinstance(tool, dict):
             raise wrong_type(at, "an object", tool)
@@ -76,7 +87,6 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
         else:
             raise wrong_value(f"{at}.type", "'function' or 'custom'", kind)
     read.custom, read.ignored = frozenset(custom), tuple(ignored)
-    _choose(read, body.get("tool_choice"))
     return read
 
 
@@ -108,7 +118,7 @@ def _forced_function(choice: Any) -> Any:
 
 
 def _of_functions(functions: list[Any], choice: Any) -> ChatTools:
-    read = ChatTools([{"type": "function", "function": f} for f in functions])
+    read = ChatTools(ToolList({"type": "function", "function": f} for f in functions))
     read.legacy_functions = True
     read.choice = choice
     if isinstance(choice, dict):
@@ -195,7 +205,7 @@ def _allow(read: ChatTools, choice: dict[str, Any]) -> None:
         name = _name_in(entry, inside)
         _check_offered(name, f"{inside}.{_kind_of(entry)}.name", read)
         names.add(name)
-    read.tools = [tool for tool in read.tools if tool.get("function", tool)["name"] in names]
+    read.tools = ToolList(t for t in read.tools if t.get("function", t)["name"] in names)
     if mode == "required":
         check_any(read.tools, read.ignored)
     read.choice = mode

@@ -105,6 +105,9 @@ class ChatPlan:
 
 def body_of(payload: dict[str, Any], *, stream: bool) -> bytes:
     """The body of the upstream call."""
+    tools = payload.get("tools")
+    if tools is not None:
+        payload = {**payload, "tools": orjson.Fragment(tools.as_json())}
     if not stream:
         return orjson.dumps(payload)
     # Usage is always asked for: accounting does not depend on what the client wants to see.
@@ -131,8 +134,7 @@ def translate(
         read = pictures_after_results(read)
     _refuse_what_the_model_lacks(asked, kinds, model, facts)
     messages, image = messages_for(read, facts, family)
-    tools = orjson.dumps(asked.tools) if asked.tools else b""
-    characters = characters_of(messages, tools)
+    characters = characters_of(messages, asked.tools)
     check_length(asked, model, characters)
     payload: dict[str, Any] = {"model": model.name, "messages": messages}
     if image is not None:
@@ -154,11 +156,7 @@ def translate(
         payload["stop"] = list(asked.stops)
     for name in family.drops:
         payload.pop(name, None)
-    if payload.get("tools") is not asked.tools:
-        tools = b""
-    limit, most = output_limit(
-        asked, model, payload, characters, default=default_max_tokens, tools=tools
-    )
+    limit, most = output_limit(asked, model, payload, characters, default=default_max_tokens)
     payload[family.limit_field] = limit
     return ChatPlan(
         payload=payload,

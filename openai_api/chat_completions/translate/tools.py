@@ -4,8 +4,9 @@ from operator import is_
 from typing import Any
 
 from catalog.classify.facts import ChatFacts
-from openai_api.chat_completions.request import ChatRequest
+from openai_api.chat_completions.request import ChatRequest, names_of
 from openai_api.chat_completions.translate.families import Family
+from openai_api.wire.tool_lists import ToolList
 
 
 def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str, Any]:
@@ -13,15 +14,21 @@ def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str,
         return {}
     takes_strict = facts.dialect == "openai"
     typed = facts.dialect == "legacy" or family.types_properties
-    tools = [_tool(tool, takes_strict=takes_strict, typed=typed) for tool in asked.tools]
-    # The list itself where it goes as it is: what is known of it then holds for what is sent.
-    sent: dict[str, Any] = {"tools": asked.tools if all(map(is_, tools, asked.tools)) else tools}
+    sent: dict[str, Any] = {"tools": asked.tools.made(_tools_sent, takes_strict, typed)}
     choice = "required" if asked.tool_choice == "any" else asked.tool_choice
     if isinstance(choice, dict) and "function" not in choice and choice.get("name"):
         choice = {"type": "function", "function": {"name": choice["name"]}}
     if choice is not None and not (facts.dialect == "legacy" and choice == "auto"):
         sent["tool_choice"] = choice
     return sent
+
+
+def _tools_sent(
+    tools: ToolList[dict[str, Any]], takes_strict: bool, typed: bool
+) -> ToolList[dict[str, Any]]:
+    """The list itself where it goes as it is: what is known of it then holds for what is sent."""
+    sent = [_tool(tool, takes_strict=takes_strict, typed=typed) for tool in tools]
+    return tools if all(map(is_, sent, tools)) else ToolList(sent)
 
 
 def _tool(tool: dict[str, Any], *, takes_strict: bool, typed: bool) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def offered_tools(asked: ChatRequest) -> frozenset[str]:
     """Names that the model may call, unless the answer itself is to be JSON."""
     if asked.tool_choice == "none" or asked.response_format is not None:
         return frozenset()
-    return frozenset(tool.get("function", tool)["name"] for tool in asked.tools)
+    return asked.tools.made(names_of)
 
 
 def forced_tools(asked: ChatRequest) -> frozenset[str]:
@@ -104,5 +111,5 @@ def forced_tools(asked: ChatRequest) -> frozenset[str]:
         name = function.get("name") if isinstance(function, dict) else choice.get("name")
         return frozenset({name}) if isinstance(name, str) else frozenset()
     if choice in ("required", "any"):
-        return frozenset(tool.get("function", tool)["name"] for tool in asked.tools)
+        return asked.tools.made(names_of)
     return frozenset()

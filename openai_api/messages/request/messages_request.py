@@ -36,6 +36,7 @@ from openai_api.wire.declared import (
     reference,
 )
 from openai_api.wire.fields import wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 DISPLAYS = ("summarized", "omitted", "updates")
 MAX_STOPS = 64
@@ -55,7 +56,7 @@ class MessagesRequest:
     max_tokens: int
     stream: bool = False
     system: str | Blocks | None = None
-    tools: Blocks = field(default_factory=list)
+    tools: ToolList[dict[str, Any]] = field(default_factory=ToolList)
     tool_choice: dict[str, Any] | None = None
     effort: str | None = None
     shows_thinking: bool = False

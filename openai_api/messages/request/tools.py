@@ -13,6 +13,7 @@ from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.declared import Array, Boolean, Choice, Object, reference
 from openai_api.wire.fields import missing, wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 # Tools that Anthropic runs, or that come as a family of its own models: `web_search_20250305`.
 SERVER_TOOLS: Final = (
@@ -48,7 +49,7 @@ TOOL_CHOICE = Object(
 class Tools:
     """`offered`: what a model may be shown. `left_out`: Anthropic's own, by name and type."""
 
-    offered: Blocks
+    offered: ToolList[dict[str, Any]]
     left_out: dict[str, str]
     # Deferred ones that the conversation added by name.
     added: frozenset[str] = frozenset()
@@ -60,16 +61,19 @@ class Tools:
 
 
 def tools_of(body: dict[str, Any]) -> Tools:
-    tools = TOOLS(body) or []
+    tools = ToolList.of(TOOLS(body) or [])
     check_number(tools, "tools", MOST_TOOLS)
+    return tools.made(_read)
+
+
+def _read(tools: ToolList[Any]) -> Tools:
+    if all(map(_is_usual, tools)):
+        return Tools(tools, {})
     offered: Blocks = []
     left_out: dict[str, str] = {}
     for number, tool in enumerate(tools):
-        if _is_usual(tool):
-            offered.append(tool)
-        else:
-            _take(tool, f"tools[{number}]", offered, left_out)
-    return Tools(offered, left_out)
+        _take(tool, f"tools[{number}]", offered, left_out)
+    return Tools(ToolList(offered), left_out)
 
 
 def _is_usual(tool: Any) -> bool:
@@ -117,7 +121,7 @@ def changed(tools: Tools, messages: Blocks) -> Tools:
         elif isinstance(tool.get("name"), str):
             is_there[tool["name"]] = block["type"] == "tool_addition"
     check_number(defined, "tools", MOST_TOOLS)
-    offered = [tool for name, tool in defined.items() if is_there.get(name, True)]
+    offered = ToolList(tool for name, tool in defined.items() if is_there.get(name, True))
     added = frozenset(name for name, there in is_there.items() if there)
     return Tools(offered, left_out, added)
 
@@ -192,17 +196,23 @@ def _quoted(tools: Tools) -> str:
     return ", ".join(f"'{kind}'" for kind in tools.ignored)[:200]
 
 
-def loaded(tools: Tools, choice: dict[str, Any] | None, messages: Blocks) -> Blocks:
+def loaded(
+    tools: Tools, choice: dict[str, Any] | None, messages: Blocks
+) -> ToolList[dict[str, Any]]:
     """The tools that the model is shown: those with `defer_loading` only once a result refers to
     them, the conversation adds them, the model called them, or the choice names them.
 
     Where Anthropic's own search was to find them, which is left out, all are shown.
     """
-    is_deferred = any(tool.get("defer_loading") for tool in tools.offered)
-    if not is_deferred or any(kind.startswith("tool_search_tool") for kind in tools.ignored):
+    searches = any(kind.startswith("tool_search_tool") for kind in tools.ignored)
+    if searches or not tools.offered.made(_some_wait):
         return tools.offered
     known = {*_referred_to(messages), *tools.added, (choice or {}).get("name")}
-    return [t for t in tools.offered if not t.get("defer_loading") or t["name"] in known]
+    return ToolList(t for t in tools.offered if not t.get("defer_loading") or t["name"] in known)
+
+
+def _some_wait(tools: ToolList[dict[str, Any]]) -> bool:
+    return any(tool.get("defer_loading") for tool in tools)
 
 
 def _referred_to(messages: Blocks) -> Iterator[str]:

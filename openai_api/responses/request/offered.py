@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from openai_api.wire.tool_lists import ToolList
+
 LONGEST_NAME: Final = 64
 SEPARATOR: Final = "__"
 _HASH_DIGITS: Final = 8
@@ -42,7 +44,7 @@ class Tools:
     `hosted`: whether the request offered tools that OpenAI runs.
     """
 
-    offered: list[OfferedTool] = field(default_factory=list)
+    offered: ToolList[OfferedTool] = field(default_factory=ToolList)
     shown: list[dict[str, Any]] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
     _by_sent_name: dict[str, OfferedTool] = field(default_factory=dict)

@@ -39,6 +39,7 @@ from openai_api.wire.declared import (
     reference,
 )
 from openai_api.wire.fields import missing, wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 SUMMARIES = ("auto", "concise", "detailed")
 LOGPROBS = "message.output_text.logprobs"
@@ -59,7 +60,7 @@ class ResponsesRequest:
     tools: Tools = field(default_factory=Tools)
     # As the caller wrote it, and what it comes to.
     tool_choice: Any = "auto"
-    chosen: Chosen = field(default_factory=lambda: Chosen([], "auto"))
+    chosen: Chosen = field(default_factory=lambda: Chosen(ToolList(), "auto"))
     # Types of tools and items that were left out.
     ignored: tuple[str, ...] = ()
     parallel_tool_calls: bool | None = None

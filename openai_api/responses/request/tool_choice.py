@@ -7,6 +7,7 @@ from openai_api.responses.request.offered import OfferedTool, Tools
 from openai_api.wire import nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
+from openai_api.wire.tool_lists import ToolList
 
 _KINDS = ("function", "custom", "namespace", "allowed_tools")
 
@@ -14,7 +15,7 @@ _KINDS = ("function", "custom", "namespace", "allowed_tools")
 class Chosen(NamedTuple):
     """The tools that are offered, and 'none', 'auto', 'required', or the one that is forced."""
 
-    tools: list[OfferedTool]
+    tools: ToolList[OfferedTool]
     choice: str | OfferedTool
 
 
@@ -47,11 +48,11 @@ def chosen_of(choice: Any, tools: Tools) -> Chosen:
         inside = tools.of_namespace(name)
         if not inside:
             raise wrong_value("tool_choice.name", "the name of a namespace of 'tools'", name)
-        return Chosen(inside, "required")
+        return Chosen(ToolList(inside), "required")
     return Chosen(tools.offered, _named(choice, "tool_choice", tools))
 
 
-def _allowed(choice: dict[str, Any], tools: Tools) -> list[OfferedTool]:
+def _allowed(choice: dict[str, Any], tools: Tools) -> ToolList[OfferedTool]:
     listed = nested_fields.sequence(choice, "tool_choice", "tools")
     if not listed:
         raise missing("tool_choice.tools")
@@ -73,7 +74,7 @@ def _allowed(choice: dict[str, Any], tools: Tools) -> list[OfferedTool]:
         else:
             inside = [_named(entry, at, tools)]
         allowed |= {tool.sent_name: tool for tool in inside}
-    return [tool for tool in tools.offered if tool.sent_name in allowed]
+    return ToolList(tool for tool in tools.offered if tool.sent_name in allowed)
 
 
 def _named(entry: dict[str, Any], at: str, tools: Tools) -> OfferedTool:

@@ -4,6 +4,7 @@ Functions, custom tools and namespaces of both are offered to the model. Tools t
 runs, or that only its models know, are left out; `tool_choice.py` refuses to force one of them.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from openai_api.chat_completions.custom_tools import check_format
@@ -14,6 +15,7 @@ from openai_api.wire import fields, nested_fields
 from openai_api.wire.bounds import MOST_TOOLS, check_number
 from openai_api.wire.declared import Array, reference
 from openai_api.wire.fields import missing, wrong_type
+from openai_api.wire.tool_lists import ToolList
 
 TOOLS = Array(
     "Functions, custom tools, and namespaces of both. Tools that OpenAI runs are left out, and "
@@ -24,8 +26,12 @@ TOOLS = Array(
 
 def tools_of(body: dict[str, Any], later: list[tuple[Any, str]]) -> Tools:
     """The tools of the body and those that come `later`, each with its place."""
-    given = TOOLS(body) or []
+    given = ToolList.of(TOOLS(body) or [])
     check_number(given, "tools", MOST_TOOLS)
+    return _offered(given, later) if later else given.made(_offered)
+
+
+def _offered(given: ToolList[Any], later: Sequence[tuple[Any, str]] = ()) -> Tools:
     tools = Tools()
     ignored: dict[str, None] = {}
     for number, tool in enumerate(given):

@@ -10,6 +10,7 @@ from openai_api.chat_completions.length import (
     TOKENS_AROUND_A_PROMPT,
     most_prompt_tokens,
 )
+from openai_api.wire.tool_lists import ToolList
 
 AROUND = TOKENS_AROUND_A_PROMPT + TOKENS_AROUND_A_MESSAGE
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
@@ -38,11 +39,11 @@ def test_no_text_has_more_tokens_than_bytes(payload: dict[str, Any], tokens: int
 @pytest.mark.parametrize(
     "more",
     [
-        {"tools": [TOOL]},
+        {"tools": ToolList([TOOL])},
         {"response_format": {"type": "json_schema", "json_schema": {"schema": TOOL}}},
         {"messages": [user("Hello", tool_calls=[TOOL])]},
         # Looks like a picture, and is text that the model reads.
-        {"tools": [{"type": "image_url", "description": "x" * 90_000}]},
+        {"tools": ToolList([{"type": "image_url", "description": "x" * 90_000}])},
     ],
 )
 def test_tools_calls_and_schemas_count_in_full(more: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from openai_api.errors import ApiError, BadRequest, TooManyValues
 from openai_api.messages.request import read_prompt
 from openai_api.responses.request import read as read_response
 from openai_api.wire import bounds
-from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, MOST_VALUES, check_values
+from openai_api.wire.bounds import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS, MOST_VALUES, check_length
 from openai_api.wire.fields import json_object, wrong_value
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
@@ -27,10 +27,24 @@ def with_values(value: bytes, count: int) -> bytes:
 
 
 @pytest.mark.parametrize("value", [b"1", b"[]", b"{}", b'""', b'"a\\"b"', b'{"a":1}', b"[[1]]"])
-def test_json_of_too_many_values_is_refused_before_it_is_parsed(value: bytes) -> None:
-    check_values(with_values(value, MOST_VALUES // 4))
+def test_json_of_too_many_values_is_refused(value: bytes) -> None:
+    assert json_object(with_values(value, MOST_VALUES // 4))
     with pytest.raises(TooManyValues, match="more than 100,000 values"):
-        check_values(with_values(value, MOST_VALUES))
+        json_object(with_values(value, MOST_VALUES))
+
+
+@pytest.mark.parametrize("value", [b"[]", b'{"a":1}', b"[[1]]"])
+def test_much_json_of_too_many_values_is_refused_before_it_is_parsed(value: bytes) -> None:
+    with pytest.raises(TooManyValues, match="more than 100,000 values"):
+        check_length(with_values(value, 2 * MOST_VALUES))
+
+
+@pytest.mark.parametrize("count", [MOST_VALUES // 2, MOST_VALUES * 4])
+def test_values_that_are_known_beside_a_body_count_with_its_own(count: int) -> None:
+    body = with_values(b"1", count)
+    with pytest.raises(TooManyValues, match="more than 100,000 values"):
+        json_object(body, values_beside=MOST_VALUES // 2)
+    assert json_object(with_values(b"1", count // 10), values_beside=MOST_VALUES // 2)
 
 
 @pytest.mark.parametrize("text", ["a, [b], {c}", 'say "[,]" ', "\\, ", '\\",', "[[[[,,,,"])

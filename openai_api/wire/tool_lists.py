@@ -1,0 +1,181 @@
+"""Tools that came before: an agent offers the same ones, byte for byte, with each of its requests.
+
+`ToolLists` knows the latest lists of each key by their bytes. Where one stands in a body again, it
+is cut out before the rest is parsed, and the list of the earlier request stands in its place, with
+all that was made of it: checked, translated and counted once. A list is that of its key alone and
+stays in memory only, within a bound of bytes of which one key gets a part.
+"""
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
+
+from openai_api.errors import ApiError
+from openai_api.wire.bounds import separators
+from openai_api.wire.left_in_body import chat_object
+
+ToolT = TypeVar("ToolT")
+MadeT = TypeVar("MadeT")
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+# The part of them that one key's lists may have: nobody pushes out everybody else's.
+KEYS_AT_LEAST: Final = 8
+# Shorter lists are parsed as quickly.
+LEAST_BYTES: Final = 2 * 1024
+# For how long a list is known that nobody sends.
+UNUSED_FOR_S: Final = 600.0
+# What a value takes beside its text, and how often a list is there: as it came, and translated.
+_BYTES_OF_A_VALUE: Final = 100
+_FORMS: Final = 2
+# Of what stands in the place of a list, which nobody who wrote the body can know.
+_SECRET_BYTES: Final = 16
+
+
+class ToolList(list[ToolT], Generic[ToolT]):
+    """Tools in one of their forms, and what was made of them. Never changed from then on, nor is
+    anything in them: other requests may have them too."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self, tools: Iterable[ToolT] = ()) -> None:
+        super().__init__(tools)
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    @classmethod
+    def of(cls, tools: "list[ToolT]") -> "ToolList[ToolT]":
+        """The list itself, where it is one."""
+        return tools if isinstance(tools, ToolList) else cls(tools)
+
+    def made(self, make: "Callable[..., MadeT]", *how: bool) -> MadeT:
+        """`make(tools, *how)`, which is made once. Kept as it is, so nobody may change it."""
+        name = (make, *how)
+        if name not in self._made:
+            self._made[name] = make(self, *how)
+        made: MadeT = self._made[name]
+        return made
+
+    def as_json(self) -> bytes:
+        return self.made(orjson.dumps)
+
+
+# Where a list stood in its last body: from its beginning, and from its end.
+@dataclass(slots=True)
+class _Known:
+    text: bytes
+    tools: ToolList[Any]
+    values: int
+    start: int
+    from_end: int
+    used_at_s: float
+
+    @property
+    def size(self) -> int:
+        return _FORMS * (len(self.text) + _BYTES_OF_A_VALUE * self.values)
+
+
+class ToolLists:
+    """Lists by key and bytes. `most_bytes` of all together; 0 keeps none."""
+
+    def __init__(
+        self, most_bytes: int = MOST_BYTES, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most_bytes = most_bytes
+        self._clock = clock
+        # Both in the order in which they were used last.
+        self._all: OrderedDict[tuple[int, bytes], _Known] = OrderedDict()
+        self._of_key: dict[int, OrderedDict[bytes, _Known]] = {}
+        self._bytes_of_key: dict[int, int] = {}
+        self.total_bytes = 0
+
+    def chat_object(self, key_id: int, body: bytes) -> dict[str, Any]:
+        """As `left_in_body.chat_object`; the `tools` are a ToolList where they are known, or are
+        known from now on."""
+        found = self._find(key_id, body)
+        if found is not None:
+            parsed = _without_tools(body, *found)
+            if parsed is not None:
+                return parsed
+        parsed = chat_object(body)
+        tools = parsed.get("tools")
+        if type(tools) is list and tools:
+            self._keep(key_id, body, parsed)
+        return parsed
+
+    def _find(self, key_id: int, body: bytes) -> tuple[_Known, int] | None:
+        """A list that stands where it stood in its last body, and where that is."""
+        for known in self._of_key.get(key_id, {}).values():
+            for start in (len(body) - known.from_end, known.start):
+                if start > 0 and body.startswith(known.text, start):
+                    self._used(key_id, known)
+                    return known, start
+        return None
+
+    def _keep(self, key_id: int, body: bytes, parsed: dict[str, Any]) -> None:
+        # As clients write JSON, nearly all of them. Of another's list the bytes are not known.
+        text = orjson.dumps(parsed["tools"])
+        start = body.rfind(text) if len(text) >= LEAST_BYTES else -1
+        if start < 0:
+            return
+        known = self._all.get((key_id, text))
+        if known is None:
+            known = self._new(key_id, text, parsed["tools"])
+            if known is None:
+                return
+        known.start, known.from_end = start, len(body) - start
+        self._used(key_id, known)
+        parsed["tools"] = known.tools
+
+    def _new(self, key_id: int, text: bytes, given: list[Any]) -> _Known | None:
+        share = self._most_bytes // KEYS_AT_LEAST
+        known = _Known(text, ToolList(given), separators(text), 0, 0, self._clock())
+        if known.size > share:
+            return None
+        self._all[key_id, text] = known
+        self._of_key.setdefault(key_id, OrderedDict())[text] = known
+        self._bytes_of_key[key_id] = self._bytes_of_key.get(key_id, 0) + known.size
+        self.total_bytes += known.size
+        while self._bytes_of_key[key_id] > share:
+            self._forget(key_id, next(iter(self._of_key[key_id])))
+        while self.total_bytes > self._most_bytes:
+            self._forget(*next(iter(self._all)))
+        unused_since_s = self._clock() - UNUSED_FOR_S
+        while (oldest := next(iter(self._all.items())))[1].used_at_s < unused_since_s:
+            self._forget(*oldest[0])
+        return known
+
+    def _used(self, key_id: int, known: _Known) -> None:
+        known.used_at_s = self._clock()
+        self._all.move_to_end((key_id, known.text))
+        self._of_key[key_id].move_to_end(known.text)
+
+    def _forget(self, key_id: int, text: bytes) -> None:
+        size = self._all.pop((key_id, text)).size
+        self.total_bytes -= size
+        self._bytes_of_key[key_id] -= size
+        del self._of_key[key_id][text]
+        if not self._of_key[key_id]:
+            del self._of_key[key_id], self._bytes_of_key[key_id]
+
+
+def _without_tools(body: bytes, known: _Known, start: int) -> dict[str, Any] | None:
+    """The body as an object, its tools not parsed; None where what stands there is anything but
+    the tools of a sound body, which the body itself then tells."""
+    mark = os.urandom(_SECRET_BYTES).hex()
+    view = memoryview(body)
+    rest = (view[:start], b'"', mark.encode(), b'"', view[start + len(known.text) :])
+    try:
+        parsed = chat_object(b"".join(rest), values_beside=known.values)
+    except ApiError:
+        return None
+    if parsed.get("tools") != mark:
+        return None
+    parsed["tools"] = known.tools
+    return parsed
+
+
+tool_lists: Final = ToolLists()
