@@ -142,10 +142,7 @@ class GroupWriter:
             self._last_used.clear()
         if used:
             # Always in the same order, so that two writers cannot deadlock.
-            moments = [
-                (transaction.moment(datetime.fromtimestamp(used[key_id], UTC)), key_id)
-                for key_id in sorted(used)
-            ]
+            moments = [(transaction.moment_at(used[key_id]), key_id) for key_id in sorted(used)]
             transaction.change(
                 "UPDATE keys_key SET last_used_at = ? "
                 "WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",

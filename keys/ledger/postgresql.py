@@ -4,7 +4,7 @@ are sent together with the next one that has one.
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import orjson
@@ -69,6 +69,10 @@ class PostgresqlTransaction(GroupTransaction):
     @staticmethod
     def moment(value: datetime) -> datetime:
         return value
+
+    @staticmethod
+    def moment_at(epoch_s: float) -> datetime:
+        return datetime.fromtimestamp(epoch_s, UTC)
 
     @staticmethod
     def day(value: date) -> date:

@@ -40,7 +40,11 @@ class LedgerQueue:
         # Claims that are not decided yet. A request that gives up removes its own, so during an
         # outage there are no more than waiting requests.
         self._claims: dict[uuid.UUID, Waiting] = {}
-        self._arrived = threading.Condition()
+        # The lock itself, for the many that put something: the condition's takes two calls more.
+        self._lock = threading.RLock()
+        self._arrived = threading.Condition(self._lock)
+        # Whether the ledger's thread waits to be told of what arrives.
+        self._is_idle = False
         self.stopping = threading.Event()
         self._next_group_at = 0.0
         self._refusals: Refusals = {}
@@ -49,7 +53,7 @@ class LedgerQueue:
     # --- from the event loop ------------------------------------------------------------------
 
     def put(self, waiting: Waiting) -> None:
-        with self._arrived:
+        with self._lock:
             self._queue.append(waiting)
             if waiting.row is not None:
                 self.rows_waiting += 1
@@ -57,7 +61,8 @@ class LedgerQueue:
                     waiting.row.captured = TOO_MUCH_WAITED
             if waiting.released is not None:
                 self._claims.pop(waiting.released, None)
-            self._arrived.notify()
+            if self._is_idle:
+                self._arrived.notify()
 
     def put_claim(self, id: uuid.UUID, waiting: Waiting, *, wake: bool = True) -> None:
         """Without `wake` it is written with the next group that something else asks for."""
@@ -111,7 +116,9 @@ class LedgerQueue:
                 due_in_s = due_at - time.monotonic()
                 if self.stopping.is_set() or due_in_s <= 0:
                     break
+                self._is_idle = True
                 self._arrived.wait(due_in_s)
+                self._is_idle = False
         early_s = self._next_group_at - time.monotonic()
         if early_s > 0 and 0 < len(self._queue) + len(self._claims) < self._group_rows:
             time.sleep(early_s)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import attrgetter, itemgetter
+from operator import attrgetter, gt, itemgetter
 from typing import Any, Final
 
 from keys.ledger import account_totals
@@ -108,6 +108,8 @@ _TEXTS: Final = [
     for place, field in enumerate(_COLUMNS)
     if field.get_internal_type() in ("CharField", "TextField")
 ]
+_read_texts = itemgetter(*(place for place, _, _ in _TEXTS))
+_LONGEST: Final = [length for _, length, _ in _TEXTS]
 assert len(_NUMBERS) + len(_FLAGS) + len(_MOMENTS) + len(_TEXTS) == len(_COLUMNS)
 
 
@@ -117,26 +119,33 @@ def values_of(row: LedgerRow) -> tuple[Any, ...]:
         value = values[place]
         if value is not None and not (type(value) is int and 0 <= value <= highest):
             values[place] = min(max(int(value), 0), highest)
-    for place, length, may_be_null in _TEXTS:
-        value = values[place]
-        if value is None and may_be_null:
-            continue
-        if not (
-            type(value) is str and len(value) <= length and value.isascii() and value.isprintable()
-        ):
-            values[place] = fit_text(value, length)
+    if not _all_fit(_read_texts(values)):
+        for place, length, may_be_null in _TEXTS:
+            if values[place] is not None or not may_be_null:
+                values[place] = fit_text(values[place], length)
     for place in _FLAGS:
         values[place] = bool(values[place])
     for place in _MOMENTS:
-        values[place] = engine().moment(datetime.fromtimestamp(values[place], UTC))
+        values[place] = engine().moment_at(values[place])
     return tuple(values)
+
+
+def _all_fit(texts: tuple[Any, ...]) -> bool:
+    """Whether `fit_text` would change none of them, found out for all at once."""
+    try:
+        joined = "".join(texts)
+    except TypeError:  # a NULL, or no text
+        return False
+    return joined.isascii() and "\0" not in joined and not any(map(gt, map(len, texts), _LONGEST))
 
 
 def fit_text(value: Any, length: int) -> str:
     """The text as both engines can store it."""
     text = "" if value is None else str(value)
     # PostgreSQL rejects NUL, and both engines reject lone surrogates.
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    text = text.replace("\x00", "")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
     return text[:length]
 
 

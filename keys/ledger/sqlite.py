@@ -1,8 +1,10 @@
 """Transactions of the ledger on SQLite: statements one by one, with values in its own types."""
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from keys.ledger.transaction import GroupTransaction, Insert, Values
@@ -11,6 +13,12 @@ _FULL: Final = "PRAGMA synchronous=FULL"
 _NORMAL: Final = "PRAGMA synchronous=NORMAL"
 # Where Django's object for a connection keeps what was set last, and on which connection.
 _SET: Final = "ledger_synchronous"
+
+
+@lru_cache(maxsize=64)
+def _second_text(epoch_s: int) -> str:
+    """Rows that are written together share a few seconds."""
+    return str(datetime.fromtimestamp(epoch_s, UTC))[:-6]
 
 
 class SqliteTransaction(GroupTransaction):
@@ -46,6 +54,15 @@ class SqliteTransaction(GroupTransaction):
     @staticmethod
     def moment(value: datetime) -> str:
         return str(value)[:-6]
+
+    @staticmethod
+    def moment_at(epoch_s: float) -> str:
+        fraction, second = math.modf(epoch_s)
+        # As datetime rounds. What is close to a second is left to it, since it writes no zeros.
+        microseconds = round(fraction * 1_000_000)
+        if not 0 < microseconds < 1_000_000:
+            return SqliteTransaction.moment(datetime.fromtimestamp(epoch_s, UTC))
+        return f"{_second_text(int(second))}.{microseconds:06d}"
 
     @staticmethod
     def day(value: date) -> str:

@@ -131,6 +131,11 @@ class GroupTransaction(ABC):
 
     @staticmethod
     @abstractmethod
+    def moment_at(epoch_s: float) -> Any:
+        """The same, of the clock's seconds."""
+
+    @staticmethod
+    @abstractmethod
     def day(value: date) -> Any: ...
 
     @staticmethod

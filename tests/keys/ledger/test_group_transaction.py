@@ -41,6 +41,14 @@ def test_what_it_writes_is_what_the_orm_reads():
         } == {writer: (number, now) for number, writer in writers.items()}
 
 
+@pytest.mark.parametrize("fraction", [0.0, 1e-7, 0.00012, 0.5, 1 - 4e-7, 1 - 6e-7])
+def test_seconds_of_the_clock_are_the_moment_that_datetime_makes_of_them(fraction):
+    epoch_s = NOW.timestamp() + fraction
+    with group_transaction() as group:
+        made = group.moment_at(epoch_s)
+        assert made == group.moment(datetime.fromtimestamp(epoch_s, UTC))
+
+
 def test_days_are_what_the_orm_reads():
     names = ("id", "writer", "key_id", "owner_id", "day", "cost_nano_usd", "neurons_micro")
     into = Insert("keys_reservation", (*names, "expires_at"))
