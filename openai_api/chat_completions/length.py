@@ -20,8 +20,11 @@ NO_TOOLS: Final[Tools] = ToolList()
 
 # For prompts that certainly do not fit: runs of blanks are what tokenizers shorten most.
 CHARACTERS_PER_TOKEN_AT_MOST: Final = 16
-# A prompt of fewer characters than this part of the window need not be estimated closely.
-LONG_PROMPT: Final = 8
+# A prompt of fewer bytes than this part of the window need not be estimated closely: what it leaves
+# at least is more than an answer has.
+LONG_PROMPT: Final = 4
+# Less room than this part of the window: then the prompt may fill it.
+LITTLE_ROOM: Final = 8
 LIKELY_AND_SPARE: Final = 1.1
 LEAST_ROOM: Final = 256
 # Where neither the catalog nor upstream says how much a model can give.
@@ -58,7 +61,6 @@ def output_limit(
     asked: ChatRequest,
     model: ModelRecord,
     payload: Mapping[str, Any],
-    characters: int,
     *,
     default: int | None,
 ) -> tuple[int, int | None]:
@@ -78,7 +80,7 @@ def output_limit(
     texts, others = _texts_of(payload)
     tools = payload.get("tools", NO_TOOLS)
     most = others + most_tokens(texts) + tools.made(_most_tokens)
-    if characters <= window // LONG_PROMPT:
+    if most <= window // LONG_PROMPT:
         room = window - most
     elif limit is not None and math.ceil(most * LIKELY_AND_SPARE) + limit <= window:
         # It fits beside any estimate.
@@ -98,7 +100,7 @@ def _estimated_room(window: int, texts: list[str], tools: Tools, others: int) ->
     likely, generous = map(sum, zip(estimates(texts), tools.made(_estimates), strict=True))
     likely = math.ceil((others + likely) * LIKELY_AND_SPARE)
     room = window - max(likely, others + generous)
-    return room if room >= window // LONG_PROMPT else window - likely
+    return room if room >= window // LITTLE_ROOM else window - likely
 
 
 def check_length(asked: ChatRequest, model: ModelRecord, characters: int) -> None:
@@ -149,19 +151,24 @@ def _texts_of(payload: Mapping[str, Any]) -> tuple[list[str], int]:
     """All texts in the payload but its tools, and the tokens of pictures and of the template around
     it all."""
     texts: list[str] = []
+    # Written as JSON, all at once: one by one takes as long as all else.
+    written: list[Any] = []
     others = TOKENS_AROUND_A_PROMPT
     for name, value in payload.items():
         if name == "messages":
-            others += _add_messages(value, texts)
+            others += _add_messages(value, texts, written)
         elif name == "image":
             others += MOST_TOKENS_OF_A_PICTURE
         elif isinstance(value, dict | list) and name != "tools":
-            texts.append(orjson.dumps(value).decode())
+            written.append(value)
+    if written:
+        texts.append(orjson.dumps(written).decode())
     return texts, others
 
 
-def _add_messages(messages: list[dict[str, Any]], texts: list[str]) -> int:
-    """Adds their texts; returns the tokens of their pictures, and those around each of them."""
+def _add_messages(messages: list[dict[str, Any]], texts: list[str], written: list[Any]) -> int:
+    """Adds their texts, and what is written; returns the tokens of their pictures, and those around
+    each of them."""
     others = TOKENS_AROUND_A_MESSAGE * len(messages)
     for message in messages:
         for name, value in message.items():
@@ -175,7 +182,7 @@ def _add_messages(messages: list[dict[str, Any]], texts: list[str]) -> int:
                     elif part["type"] == "image_url":
                         others += MOST_TOKENS_OF_A_PICTURE
                     else:
-                        texts.append(orjson.dumps(part).decode())
+                        written.append(part)
             elif value is not None:
-                texts.append(orjson.dumps(value).decode())
+                written.append(value)
     return others

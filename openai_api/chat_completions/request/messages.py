@@ -33,35 +33,28 @@ def messages_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     messages = MESSAGES(body)
     check_number(messages, "messages", MOST_MESSAGES)
     for position, message in enumerate(messages):
-        if not _is_plain(message) and not _has_usual_calls(message):
+        if not _is_usual(message):
             _check_message(message, f"messages[{position}]")
     return messages
 
 
-def _is_plain(message: Any) -> bool:
-    """Whether a message has a text, and beside it who says it, or of which call a tool gave it, as
-    nearly all have: then it is valid.
+def _is_usual(message: Any) -> bool:
+    """Whether a message has a text, and beside it who says it, of which call a tool gave it, or
+    calls of functions as the gateway gives them, also without a text; and nothing else, as nearly
+    all have. Then it is valid.
     """
     # What is parsed has these very types, and `isinstance` takes longer.
-    if type(message) is not dict or type(message.get("content")) is not str:
+    if type(message) is not dict:
         return False
+    role, content = message.get("role"), message.get("content", ...)
     if len(message) == 2:
-        return message.get("role") in SPEAKERS
-    return (
-        len(message) == 3
-        and message.get("role") == "tool"
-        and type(message.get("tool_call_id")) is str
-    )
-
-
-def _has_usual_calls(message: Any) -> bool:
-    """Whether a message has calls of functions as the gateway gives them, a text or none, and
-    nothing else: then it is valid.
-    """
-    if type(message) is not dict or len(message) != 3 or message.get("role") != "assistant":
+        return type(content) is str and role in SPEAKERS
+    if len(message) != 3:
         return False
-    content, calls = message.get("content", ...), message.get("tool_calls")
-    if type(calls) is not list or len(calls) > MOST_TOOLS:
+    if role == "tool":
+        return type(content) is str and type(message.get("tool_call_id")) is str
+    calls = message.get("tool_calls")
+    if role != "assistant" or type(calls) is not list or len(calls) > MOST_TOOLS:
         return False
     return (content is None or type(content) is str) and all(map(is_usual_call, calls))
 

@@ -34,7 +34,7 @@ def messages_for(
     sent: list[dict[str, Any]] = []
     # Those that follow the first, joined in the end: a text that grows would be copied each time.
     instructions: list[str] = []
-    last_call_ids: list[str] = []
+    last_calls: list[dict[str, Any]] = []
     for position, message in enumerate(messages):
         role, content = message["role"], message.get("content")
         # Nothing but a text, and who says it or of which call a tool gave it, as nearly all are.
@@ -51,7 +51,7 @@ def messages_for(
                 sent.append({"role": "system", "content": content})
             continue
         if _goes_as_it_is(message, family):
-            last_call_ids = [call["id"] for call in message["tool_calls"]]
+            last_calls = message["tool_calls"]
             sent.append(message)
             continue
         if facts.image_input == "top_level" and "image_url" in types_of_parts([message]):
@@ -59,9 +59,9 @@ def messages_for(
             content = [part for part in content or [] if part.get("type") != "image_url"]
         out = _translated(message, content_for(content), position, facts, family)
         if "tool_calls" in out:
-            last_call_ids = [call["id"] for call in out["tool_calls"]]
+            last_calls = out["tool_calls"]
         if role == "function":
-            out["tool_call_id"] = last_call_ids[0] if last_call_ids else f"call_{position}"
+            out["tool_call_id"] = last_calls[0]["id"] if last_calls else f"call_{position}"
         sent.append(out)
     if instructions:
         _join_instructions(sent[0], instructions)

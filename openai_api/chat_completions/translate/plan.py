@@ -156,7 +156,7 @@ def translate(
         payload["stop"] = list(asked.stops)
     for name in family.drops:
         payload.pop(name, None)
-    limit, most = output_limit(asked, model, payload, characters, default=default_max_tokens)
+    limit, most = output_limit(asked, model, payload, default=default_max_tokens)
     payload[family.limit_field] = limit
     return ChatPlan(
         payload=payload,
