@@ -83,7 +83,9 @@ class LiveSpeech(LiveAnswer):
             await self._exchange.complete(used, finish_reason="")
             yield self._writer.last(used.usage)
         except (asyncio.CancelledError, GeneratorExit) as gone:
-            yield await self.broken_off(gone)
+            if self.is_left(gone):
+                raise
+            yield await self.key_stopped()
         except Exception as error:
             yield await self.failed(error)
         finally:

@@ -12,8 +12,8 @@ from openai_api.wire.http_response import StreamedResponse
 class LiveAnswer(ABC):
     """One answer while it is sent. Set `response` before its blocks are sent.
 
-    Its generator of blocks settles the ticket on every way out: with `broken_off` when the task is
-    cancelled or the generator is closed, with `failed` when anything else fails.
+    Its generator of blocks settles the ticket on every way out: with `is_left` or `key_stopped`
+    when the task is cancelled or the generator is closed, with `failed` when anything else fails.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -32,8 +32,10 @@ class LiveAnswer(ABC):
     def failure(self, error: ApiError) -> bytes:
         """The last bytes of an answer that failed; raises BrokenOff where its format has none."""
 
-    async def broken_off(self, gone: asyncio.CancelledError | GeneratorExit) -> bytes:
-        """The last bytes when the key was stopped; raises `gone` when nobody reads any more."""
+    def is_left(self, gone: asyncio.CancelledError | GeneratorExit) -> bool:
+        """Whether nobody reads any more, which is recorded then, and `gone` is to be raised. By
+        whoever caught it: raised here it would refer to a frame that refers to it, and all that the
+        answer holds would stay until the garbage collector runs."""
         stopped_for_key = (
             isinstance(gone, asyncio.CancelledError)
             and self.response is not None
@@ -41,7 +43,10 @@ class LiveAnswer(ABC):
         )
         if not stopped_for_key:
             self._exchange.abandoned()
-            raise gone
+        return not stopped_for_key
+
+    async def key_stopped(self) -> bytes:
+        """The last bytes when the key is no longer in force."""
         stopped = KeyStoppedError("The API key is no longer in force.")
         return await self._ended(stopped, self.used_when_left())
 

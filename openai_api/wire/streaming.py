@@ -185,7 +185,9 @@ class LiveStream(LiveAnswer):
             yield self._last(tail + self._writer.last(metered.usage))
         except (asyncio.CancelledError, GeneratorExit) as gone:
             opening.cancel()
-            yield self._last(await self.broken_off(gone))
+            if self.is_left(gone):
+                raise
+            yield self._last(await self.key_stopped())
         except Exception as error:
             yield self._last(await self.failed(error))
         finally:

@@ -7,7 +7,7 @@ import io
 import platform
 import resource
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.gateway import GatewayProcess, running_gateway
-from tests.openai_api.chats import chat_body
+from tests.openai_api.chats import chat_body, new_id
 from workers_ai.simulator.serve import RunningSimulator
 
 REQUESTS = 100
@@ -140,6 +140,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
         "/chat/completions",
         {"json": chat_body("Hi [simulate error-event]", stream=True)},
     ),
+    "cut by upstream": ("/chat/completions", {"json": chat_body("Hi [simulate cut-stream]")}),
+    "cut by upstream, streamed": (
+        "/chat/completions",
+        {"json": chat_body("9 words [simulate cut-stream after=4]", stream=True)},
+    ),
     "unknown path": ("/nothing", {"json": CHAT}),
 }
 
@@ -156,6 +161,48 @@ def test_refusals_leave_no_garbage(holder: httpx.Client, report_path: Path) -> N
         if "garbage" in told:
             left[name] = (statuses, told)
     assert left == {}
+
+
+SPEECH = {"model": "@cf/myshell-ai/melotts", "input": "Hi [simulate hang]"}
+LEFT: dict[str, tuple[str, dict[str, Any]]] = {
+    "a stream": ("/chat/completions", chat_body("Hi [simulate endless seconds=30]", stream=True)),
+    "a stream of a message": (
+        "/messages",
+        chat_body("Hi [simulate endless seconds=30]", stream=True) | {"max_tokens": 9999},
+    ),
+    "a stream without an event": (
+        "/chat/completions",
+        chat_body("Hi [simulate hang]", stream=True),
+    ),
+    "a whole answer": ("/chat/completions", chat_body("Hi [simulate hang]")),
+    "speech": ("/audio/speech", SPEECH),
+}
+
+
+def hang_up(path: str, body: dict[str, Any], client: httpx.Client, gateway: GatewayProcess) -> None:
+    """Returns once the gateway has noticed, and is done with the request."""
+    told = {"x-request-id": new_id()}
+    with (
+        suppress(httpx.ReadTimeout),
+        client.stream("POST", path, json=body, headers=told, timeout=1) as answer,
+    ):
+        next(answer.iter_lines())
+    gateway.wait_until(lambda: told["x-request-id"] in gateway.log, "it is noticed")
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_who_hangs_up_leaves_no_garbage(
+    left: str, holder: httpx.Client, watched_gateway: GatewayProcess, report_path: Path
+) -> None:
+    """Or a worker would keep all that each of their answers holds until its collector runs."""
+    path, body = LEFT[left]
+    holder.get("/models")
+    before = len(report_path.read_text())
+    hang_up(path, body, holder, watched_gateway)
+    hang_up(path, body, holder, watched_gateway)
+    holder.get("/models")
+    told = report_path.read_text()[before:]
+    assert not [line for line in told.splitlines() if line.startswith("garbage")]
 
 
 def test_the_watch_sees_a_request_that_does_query(holder: httpx.Client, report_path: Path) -> None:

@@ -9,6 +9,7 @@ Failures are httpx's: RemoteProtocolError before the head of an answer, ReadErro
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 import httptools
@@ -241,7 +242,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, response: Response, why: str) -> None:
         self._response = None
         failure = httpx.ReadError if response.status else httpx.RemoteProtocolError
-        response.failed(failure(why))
+        response.failed(partial(failure, why))
         self.abort()
 
 

@@ -56,7 +56,9 @@ class Response:
         self._unread: list[bytes] = []
         self._unread_bytes = 0
         self._ended = False
-        self._failure: httpx.TransportError | None = None
+        # Makes the error each time anew: one that is kept refers to who raised it, and both would
+        # stay until the garbage collector runs.
+        self._failure: Callable[[], httpx.TransportError] | None = None
         self._take: Take | None = None
         self._stopped = False
         self._waiter: asyncio.Future[Awaitable[None] | None] | None = None
@@ -70,14 +72,14 @@ class Response:
         """Waits for status and headers."""
         while not self.status:
             if self._failure is not None:
-                raise self._failure
+                raise self._failure()
             await self._news()
 
     async def read(self) -> bytes:
         """What came since the last read, at least a byte; empty at the end."""
         while not self._unread:
             if self._failure is not None:
-                raise self._failure
+                raise self._failure()
             if self._ended:
                 return b""
             await self._news()
@@ -94,7 +96,7 @@ class Response:
             if first is not None or self._stopped:
                 return first
         if self._failure is not None:
-            raise self._failure
+            raise self._failure()
         if self._ended:
             return None
         self._connection.resume()
@@ -104,7 +106,7 @@ class Response:
         finally:
             self._take = None
         if self._failure is not None and waits_for is None:
-            raise self._failure
+            raise self._failure()
         return waits_for
 
     def stop(self) -> None:
@@ -167,7 +169,7 @@ class Response:
         if self._waiter is not None:
             self._wake()
 
-    def failed(self, failure: httpx.TransportError) -> None:
+    def failed(self, failure: Callable[[], httpx.TransportError]) -> None:
         self._failure = failure
         if self._waiter is not None:
             self._wake()
