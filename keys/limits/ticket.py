@@ -189,8 +189,12 @@ class Ticket:
             # Written before the claim that follows.
             self._ledger.release(self._reservation)
             self._reservation = None
-        if self._hold is not None or self.key.later_rate_scopes:
+        if self.key.later_rate_scopes:
             await self._take_more(model, tokens, again=again)
+        elif self._hold is not None and not again:
+            denial = await self._hold.reserve_tokens(tokens)
+            if denial is not None:
+                raise self._refused(denial)
         budgets = self.budgets(model)
         if not budgets:
             return MILLION
@@ -227,8 +231,7 @@ class Ticket:
         return await self._claimed(claim, again=again)
 
     async def _take_more(self, model: str, tokens: int, *, again: bool) -> None:
-        later = self.key.later_rate_scopes
-        more = rates_met(later, model, self._person) if later else ()
+        more = rates_met(self.key.later_rate_scopes, model, self._person)
         if again:
             self._give_back_later()
         denial = None
@@ -240,14 +243,16 @@ class Ticket:
                 denial = taken
             else:
                 self._later = taken
-        if denial is None:
-            return
-        if not again:
-            self._settled = True
-            if self._hold is not None:
-                self._hold.give_back()
-            self._count_refusal(REFUSED_COLUMNS[denial.limit])
-        raise limit_reached(denial, time.time())
+        if denial is not None:
+            raise limit_reached(denial, time.time()) if again else self._refused(denial)
+
+    def _refused(self, denial: Denial) -> Exception:
+        """Ends the ticket of a request that a limit refuses, which leaves no row."""
+        self._settled = True
+        if self._hold is not None:
+            self._hold.give_back()
+        self._count_refusal(REFUSED_COLUMNS[denial.limit])
+        return limit_reached(denial, time.time())
 
     def _give_back_later(self) -> None:
         """What was taken of the limits on a model that does not answer."""

@@ -1,7 +1,6 @@
 """OpenAI's requests in the form each kind of model takes: the repairs before anything is sent."""
 
 import base64
-import hashlib
 from itertools import product
 from typing import Any
 
@@ -102,8 +101,7 @@ def test_a_conversation_that_begins_with_a_picture_is_known_by_its_first_bytes(
         [picture("A" * length), text],
         [text, picture("A" * length)],
     ):
-        first_bytes = orjson.dumps(parts)[:4_000]
-        assert of(*parts) == hashlib.blake2b(first_bytes, digest_size=16).hexdigest()
+        assert of(*parts) == orjson.dumps(parts)[:4_000].decode(errors="replace")
     assert of(picture("A" * length)) != of(picture("B" * length))
 
 
