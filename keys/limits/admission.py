@@ -56,7 +56,7 @@ async def admit(
     now = time.time() if now is None else now
     writer.check_room()
     check_endpoint(key, endpoint)
-    hold = await _taken(key, endpoint, now, counters, writer)
+    hold = await _taken(key, endpoint, now, counters, writer) if key.rate_scopes else None
     return Ticket(
         key,
         endpoint=endpoint,
@@ -85,7 +85,8 @@ async def admit_unrecorded(
     if key.limits.requests_per_minute is None:
         # It costs time and no money: neither a budget nor anything else would end it.
         await admit_read(key, counters=counters)
-    hold = await _taken(key, endpoint, time.time(), counters, writer)
+    now = time.time()
+    hold = await _taken(key, endpoint, now, counters, writer) if key.rate_scopes else None
     try:
         yield hold
     finally:
@@ -105,11 +106,8 @@ async def admit_read(key: KeyRecord, *, counters: Counters = process_counters) -
 
 async def _taken(
     key: KeyRecord, endpoint: str, now: float, counters: Counters, writer: LedgerWriter
-) -> Hold | None:
-    """One request and one slot of the limits that all requests of the key meet; None where there
-    are none."""
-    if not key.rate_scopes:
-        return None
+) -> Hold:
+    """One request and one slot of the limits that all requests of the key meet."""
     taken = await counters.take(key.rate_scopes)
     if isinstance(taken, Denial):
         place, names = place_of(key, endpoint, "", now)
