@@ -236,9 +236,10 @@ class _Run(Generic[AskedT, PlanT]):
     async def response(self) -> HttpResponseBase:
         """Upstream's answer, recorded or about to record itself."""
         endpoint, exchange, asked, plan = self._endpoint, self._exchange, self._asked, self._plan
+        client = upstream.client(exchange.ticket.loop)
         if asked.stream and endpoint.streamed is not None:
-            return await endpoint.streamed(exchange, asked, plan, upstream.client())
-        result = await endpoint.whole(exchange, asked, plan, upstream.client())
+            return await endpoint.streamed(exchange, asked, plan, client)
+        result = await endpoint.whole(exchange, asked, plan, client)
         if not isinstance(result, Result):
             return result
         if exchange.ticket.capture is not None:

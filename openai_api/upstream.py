@@ -9,10 +9,10 @@ _client: WorkersAIClient | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 
 
-def client() -> WorkersAIClient:
-    """The client of the running loop."""
+def client(loop: asyncio.AbstractEventLoop | None = None) -> WorkersAIClient:
+    """The client of the running loop; asking for that is a system call, so pass it where known."""
     global _client, _loop
-    loop = asyncio.get_running_loop()
+    loop = loop or asyncio.get_running_loop()
     if _client is None or _loop is not loop:
         _client, _loop = client_from_settings(), loop
     return _client

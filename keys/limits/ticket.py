@@ -75,7 +75,6 @@ class Ticket:
         "_hold",
         "_later",
         "_ledger",
-        "_loop",
         "_met",
         "_reservation",
         "_settled",
@@ -85,6 +84,7 @@ class Ticket:
         "client_ip",
         "endpoint",
         "key",
+        "loop",
         "model",
         "on_row",
         "request_id",
@@ -140,7 +140,7 @@ class Ticket:
         self._met: tuple[str, str, tuple[BudgetScope, ...]] = ("", "", ())
         self._settled = False
         self._future: asyncio.Future[None] | None = None
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
 
     def elapsed_ms(self) -> int:
         return round((time.perf_counter() - self._began) * 1000)
@@ -207,7 +207,7 @@ class Ticket:
                 tokens if wished_tokens is None else wished_tokens,
             )
             shares = self._ledger.shares
-            part = shares.take(self._loop, self.key, model, person, day, amounts)
+            part = shares.take(self.loop, self.key, model, person, day, amounts)
             if part is not None:
                 self._reservation = part
                 return MILLION
@@ -298,10 +298,12 @@ class Ticket:
 
         For one caller at a time. Cancelling the future does not stop the row from being written.
         """
-        # First, since it raises where no loop runs, and the ticket must then stay unsettled.
-        loop = asyncio.get_running_loop()
+        # First, since it raises where no loop runs, and the ticket must then stay unsettled. Asked
+        # for only where it is not the one that admitted the request: that is a system call.
+        loop = self.loop if self.loop.is_running() else asyncio.get_running_loop()
         if not self._settled:
-            self._future = self._ledger.put(self._settled_row(outcome), loop, self._reservation)
+            row = self._settled_row(outcome)
+            self._future = self._ledger.put(row, loop, self._reservation)
         if self._future is None or self._future.cancelled():
             self._future = self._ledger.written()
         return self._future
@@ -381,7 +383,7 @@ class Ticket:
         if getattr(self, "_settled", True):
             return
         outcome = Outcome(status=CLIENT_GONE_STATUS, end_reason="client_gone")
-        if self._loop.is_closed():
+        if self.loop.is_closed():
             self.settle_nowait(outcome)
         else:
-            self._loop.call_soon_threadsafe(self.settle_nowait, outcome)
+            self.loop.call_soon_threadsafe(self.settle_nowait, outcome)
