@@ -7,11 +7,13 @@ import os
 import threading
 import time
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
-from proxysite.log_format import shortened
+from proxysite.log_format import HidingFormatter, shortened
+from proxysite.log_handler import TurnHandler
 
 logger = logging.getLogger("gateway.access")
+_root = logging.getLogger()
 
 # Longer than any that means something here.
 LONGEST_PATH: Final = 500
@@ -44,8 +46,24 @@ def log_request(
         return
     if len(path) > LONGEST_PATH:
         path = shortened(path, LONGEST_PATH)
-    record = logging.LogRecord.__new__(logging.LogRecord)
     now = time.time()
+    fields = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "duration_ms": round(duration_ms, 1),
+        "request_id": request_id,
+        "client_ip": client_ip,
+        "key": key_id,
+        "note": note,
+    }
+    handler = _only_handler()
+    if handler is not None:
+        formatter = cast("HidingFormatter", handler.formatter)
+        message = f"{method} {path} {status}"
+        if handler.take_line(formatter.line(now, "INFO", logger.name, message, fields)):
+            return
+    record = logging.LogRecord.__new__(logging.LogRecord)
     record.__dict__.update(
         _COMMON,
         args=(method, path, status),
@@ -55,15 +73,20 @@ def log_request(
         thread=(thread := threading.get_ident()),
         threadName=_name_of(thread),
         process=os.getpid(),
-        fields={
-            "method": method,
-            "path": path,
-            "status": status,
-            "duration_ms": round(duration_ms, 1),
-            "request_id": request_id,
-            "client_ip": client_ip,
-            "key": key_id,
-            "note": note,
-        },
+        fields=fields,
     )
     logger.handle(record)
+
+
+def _only_handler() -> TurnHandler | None:
+    """The one that takes these lines, where it is ours and nobody else sees them. Then it gets the
+    line itself: to make a record and to pass it through `logging` costs as much as all the rest.
+    """
+    if logger.handlers or logger.filters or not logger.propagate or logger.parent is not _root:
+        return None
+    if len(_root.handlers) != 1:
+        return None
+    handler = _root.handlers[0]
+    if type(handler) is not TurnHandler or handler.filters or handler.level > logging.INFO:
+        return None
+    return handler if isinstance(handler.formatter, HidingFormatter) else None

@@ -132,7 +132,7 @@ class ApiHandler:
         if request.method != "POST" and not response.has_header("Cache-Control"):
             # Of one key, which no cache on the way may know: x-api-key says nothing to it.
             response["Cache-Control"] = "no-store"
-        headers = [*map(_encoded, response.items()), *request.response_headers]
+        headers = [*map(_encoded, response.headers.items()), *request.response_headers]
         if self._allowed_origins:
             headers += self._cors(request)
         if isinstance(response, StreamedResponse):

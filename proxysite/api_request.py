@@ -21,8 +21,15 @@ from proxysite.request_id import request_id_for
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+class OnLoop(Protocol):
+    loop: asyncio.AbstractEventLoop
+
+
 class Server(Protocol):
     """What our own server can do beside ASGI (`proxysite/http/cycle.py`)."""
+
+    @property
+    def connection(self) -> OnLoop: ...
 
     def collect(self, most_bytes: int) -> None: ...
 
@@ -40,13 +47,17 @@ class ApiRequest(ASGIRequest):
     # Set by the handler where requests are traced: the Trace of `exchange.py`, which cannot be
     # imported here, as it needs Django's models, and workers import this before they are read.
     trace: Any = None
+    # Set once the key is known.
+    key_id: int | None = None
+    client_gone = False
+    # Django's.
+    resolver_match = None
+    _post_parse_error = _read_started = False
 
     def __init__(self, scope: dict[str, Any], receive: Receive, path: str) -> None:
         self.scope = scope
-        self.method = scope["method"].upper()
+        self.method = scope["method"]
         self.path = self.path_info = scope["path"]
-        self.resolver_match = None
-        self._post_parse_error = self._read_started = False
         self.raw_headers = _by_name(scope["headers"])
         self.request_id = request_id_for(self.raw_headers.get(b"x-request-id"))
         self.response_headers: list[tuple[bytes, bytes]] = [
@@ -55,9 +66,6 @@ class ApiRequest(ASGIRequest):
         self.api_path = path
         self.started = time.monotonic()
         self.client_ip: str = scope["client"][0] if scope.get("client") else ""
-        self.client_gone = False
-        # Set once the key is known.
-        self.key_id: int | None = None
         self._receive = receive
         server = getattr(receive, "__self__", None)
         # Under another server nobody is told when a client goes.
@@ -105,7 +113,9 @@ class ApiRequest(ASGIRequest):
 
     def watch_client(self) -> None:
         """From now on a disconnect of the client cancels the task that serves it."""
-        serving = asyncio.current_task()
+        # Which loop runs is not asked where it is known: that is a system call until Python 3.12.
+        loop = self._server.connection.loop if self._server is not None else None
+        serving = asyncio.current_task(loop)
         assert serving is not None
 
         def gone() -> None:

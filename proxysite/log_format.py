@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -62,7 +63,27 @@ class HidingFormatter(logging.Formatter):
         self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.line(record)
+        return self.line(
+            record.created,
+            record.levelname,
+            record.name,
+            record.getMessage(),
+            getattr(record, "fields", {}),
+            self.formatException(record.exc_info) if record.exc_info else "",
+        )
+
+    def line(
+        self,
+        created: float,
+        level: str,
+        logger: str,
+        message: str,
+        fields: Mapping[str, Any],
+        exception: str = "",
+    ) -> str:
+        if len(message) > LONGEST_MESSAGE:
+            message = shortened(message, LONGEST_MESSAGE)
+        line = self.unhidden(created, level, logger, message, fields, exception)
         # To look for what they begin with costs a tenth of these expressions.
         if "-wai-" in line:
             line = _OURS.sub("[hidden]", line)
@@ -74,35 +95,53 @@ class HidingFormatter(logging.Formatter):
             line = line.replace(secret, "[hidden]")
         return line
 
-    def line(self, record: logging.LogRecord) -> str:
+    def unhidden(
+        self,
+        created: float,
+        level: str,
+        logger: str,
+        message: str,
+        fields: Mapping[str, Any],
+        exception: str,
+    ) -> str:
         raise NotImplementedError
 
 
 class TextFormatter(HidingFormatter):
-    def line(self, record: logging.LogRecord) -> str:
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        message = record.getMessage()
-        if len(message) > LONGEST_MESSAGE:
-            message = shortened(message, LONGEST_MESSAGE)
-        line = f"{utc_text(record.created)} {record.levelname} {record.name}: {message}"
+    def unhidden(
+        self,
+        created: float,
+        level: str,
+        logger: str,
+        message: str,
+        fields: Mapping[str, Any],
+        exception: str,
+    ) -> str:
+        line = f"{utc_text(created)} {level} {logger}: {message}"
         for name, value in fields.items():
             if value is not None and value != "" and name not in _IN_MESSAGE:
                 line += f" {name}={value}"
         line = one_line(line).rstrip()
-        if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+        return f"{line}\n{exception}" if exception else line
 
 
 class JsonFormatter(HidingFormatter):
-    def line(self, record: logging.LogRecord) -> str:
+    def unhidden(
+        self,
+        created: float,
+        level: str,
+        logger: str,
+        message: str,
+        fields: Mapping[str, Any],
+        exception: str,
+    ) -> str:
         entry: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": shortened(record.getMessage(), LONGEST_MESSAGE),
-            **getattr(record, "fields", {}),
+            "time": datetime.fromtimestamp(created, UTC).isoformat(),
+            "level": level,
+            "logger": logger,
+            "message": message,
+            **fields,
         }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+        if exception:
+            entry["exception"] = exception
         return orjson.dumps(entry, default=str).decode()

@@ -7,13 +7,16 @@ threads, and warnings and errors, are written at once, after the lines that wait
 
 import asyncio
 import logging
+import threading
 
 
 class TurnHandler(logging.StreamHandler):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: list[str] = []
+        # Of the last line that could wait.
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     def handle(self, record: logging.LogRecord) -> bool:
         """As logging's own, which makes three calls more for each line."""
@@ -25,22 +28,47 @@ class TurnHandler(logging.StreamHandler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        # As get_running_loop, without an exception where none runs.
-        loop = asyncio._get_running_loop()
-        if loop is None or record.levelno >= logging.ERROR:
+        if record.levelno >= logging.ERROR or not self._has_turns():
             self._write_waiting()
             super().emit(record)
             return
         try:
-            line = self.format(record) + self.terminator
+            line = self.format(record)
         except Exception:
             self.handleError(record)
             return
-        self._waiting.append(line)
-        if len(self._waiting) == 1 or loop is not self._loop:
-            # The event loop of earlier lines may have ended before they were written.
-            self._loop = loop
+        self._write_at_the_end_of_the_turn(line)
+
+    def take_line(self, line: str) -> bool:
+        """Writes what is formatted already, as a record below an error; False where that cannot
+        wait, on other threads than a loop's."""
+        assert self.lock is not None
+        with self.lock:
+            has_turns = self._has_turns()
+            if has_turns:
+                self._write_at_the_end_of_the_turn(line)
+            return has_turns
+
+    def _has_turns(self) -> bool:
+        """Whether a loop runs on this thread, which `_loop` then is."""
+        thread = threading.get_ident()
+        # Not asked of asyncio each time: that is a system call until Python 3.12.
+        if thread == self._thread and self._loop is not None and self._loop.is_running():
+            return True
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            return False
+        self._loop, self._thread = loop, thread
+        # That of earlier lines may have ended before they were written.
+        if self._waiting:
             loop.call_soon(self.flush)
+        return True
+
+    def _write_at_the_end_of_the_turn(self, line: str) -> None:
+        self._waiting.append(line + self.terminator)
+        if len(self._waiting) == 1:
+            assert self._loop is not None
+            self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         assert self.lock is not None

@@ -189,7 +189,8 @@ class Cycle(RequestResponseCycle):
         self._head = b""
         if not more_body:
             self.response_complete = True
-            self.wake()
+            if self.waiter is not None:
+                self.wake()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
@@ -211,9 +212,8 @@ class Cycle(RequestResponseCycle):
             large_bodies.note()
         if self.more_body and self.keep_alive and self._leaves_a_body():
             self.keep_alive, self.transport = False, cast("Any", Lingering(self.connection))
-        lines = [STATUS_LINE[status]]
-        lines += [b"%b: %b\r\n" % header for header in self.connection.server_state.default_headers]
-        lines += [b"%b: %b\r\n" % header for header in headers]
+        of_all = self.connection.server_state.default_headers
+        lines = [b"%b: %b\r\n" % header for header in (*of_all, *headers)]
         named = dict(headers)
         length = named.get(b"content-length")
         if length is not None and self.chunked_encoding is None:
@@ -227,11 +227,11 @@ class Cycle(RequestResponseCycle):
         if self.chunked_encoding is None and not is_head and status not in (204, 304):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
-        head = b"".join(lines)
+        fields = b"".join(lines)
         # Beside the two characters at the end of each line.
-        if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines):
+        if len(fields.translate(None, _CONTROLS)) != len(fields) - 2 * len(lines):
             raise RuntimeError("A header of the answer holds a line break or a control character.")
-        self._head = head + b"\r\n"
+        self._head = b"%b%b\r\n" % (STATUS_LINE[status], fields)
         if self.chunked_encoding:
             self.connection.loop.call_soon(self._write_head)
 

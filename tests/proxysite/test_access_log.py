@@ -1,6 +1,9 @@
 """A line of the access log is a LogRecord like any other, for whatever formatter is configured."""
 
+import asyncio
+import io
 import logging
+import logging.handlers
 import os
 import threading
 import time
@@ -8,6 +11,8 @@ import time
 import pytest
 
 from proxysite.access_log import log_request
+from proxysite.log_format import JsonFormatter, TextFormatter
+from proxysite.log_handler import TurnHandler
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -55,3 +60,54 @@ def test_each_line_tells_its_own_request_and_time(caplog: pytest.LogCaptureFixtu
         "key": 7,
         "note": "",
     }
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+async def test_a_line_is_the_same_whoever_else_gets_it(
+    formatter: type[logging.Formatter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    handler = TurnHandler()
+    handler.setStream(written)
+    handler.setFormatter(formatter())
+    other = logging.handlers.BufferingHandler(capacity=10)
+    monkeypatch.setattr("time.time", lambda: 1_795_000_000.25)
+    monkeypatch.setattr(logging.getLogger("gateway.access"), "level", logging.INFO)
+    for handlers in ([handler], [handler, other]):
+        monkeypatch.setattr(logging.getLogger(), "handlers", handlers)
+        log_request(
+            method="GET",
+            path="/v1/models\n/Bearer abcdefgh12345678",
+            status=404,
+            duration_ms=1.26,
+            request_id="sk-wai-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789",
+            client_ip="127.0.0.1",
+        )
+        await asyncio.sleep(0)
+    alone, beside = written.getvalue().splitlines()
+    assert alone == beside
+    assert "404" in alone
+    assert "abcdefgh" not in alone
+    assert "AbCdEf" not in alone
+    assert [record.getMessage()[:3] for record in other.buffer] == ["GET"]
+
+
+async def test_a_line_waits_for_the_end_of_the_turn_and_an_error_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    handler = TurnHandler()
+    handler.setStream(written)
+    handler.setFormatter(TextFormatter())
+    monkeypatch.setattr(logging.getLogger("gateway.access"), "level", logging.INFO)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    served = {"method": "GET", "status": 200, "duration_ms": 1, "client_ip": ""}
+    log_request(path="/first", request_id="1", **served)
+    assert written.getvalue() == ""
+    logging.getLogger("gateway").error("trouble")
+    await asyncio.to_thread(log_request, path="/of-a-thread", request_id="2", **served)
+    log_request(path="/last", request_id="3", **served)
+    await asyncio.sleep(0)
+    words = ("/first", "trouble", "/of-a-thread", "/last")
+    for line, word in zip(written.getvalue().splitlines(), words, strict=True):
+        assert word in line
