@@ -89,6 +89,22 @@ def one_of(choices: Collection[str]) -> str:
     return "one of " + ", ".join(f"'{choice}'" for choice in choices)
 
 
+def refuse_misplaced(body: Mapping[str, Any], instead: Mapping[str, str]) -> None:
+    """Refuses what another API calls by a name that this one does not have, and which would change
+    the answer. `instead` has the field, or the words, to use; where that field is given as well, it
+    counts.
+    """
+    for name in instead.keys() & body.keys():
+        field = instead[name]
+        if body[name] and body.get(field.partition(".")[0]) is None:
+            use = field if " " in field else f"'{field}'"
+            raise BadRequest(
+                f"Unsupported parameter: '{name}' is no field of this API. Use {use}.",
+                param=name,
+                code="unsupported_parameter",
+            )
+
+
 def tokens_not_supported(param: str, more: str) -> BadRequest:
     return BadRequest(
         f"'{param}' holds tokens, but the models here have tokenizers of their own: send the "

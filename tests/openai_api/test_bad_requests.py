@@ -484,3 +484,54 @@ def test_errors_carry_the_request_id_too(client: httpx.Client) -> None:
     request_id = new_id()
     response = client.get("/nothing", headers={"x-request-id": request_id})
     assert response.headers["x-request-id"] == request_id
+
+
+A_CHAT = {"model": OPENAI, "messages": [{"role": "user", "content": "Hi"}]}
+A_RESPONSE = {"model": OPENAI, "input": "Hi"}
+A_MESSAGE = {**A_CHAT, "max_tokens": 20}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name", "value", "instead"),
+    [
+        ("/chat/completions", A_CHAT, "system", "Be brief.", "role 'system'"),
+        ("/chat/completions", A_CHAT, "instructions", "Be brief.", "role 'system'"),
+        ("/chat/completions", A_CHAT, "max_output_tokens", 9, "max_completion_tokens"),
+        ("/chat/completions", A_CHAT, "stop_sequences", ["x"], "'stop'"),
+        ("/responses", A_RESPONSE, "max_tokens", 9, "max_output_tokens"),
+        ("/responses", A_RESPONSE, "response_format", {"type": "json_object"}, "text.format"),
+        ("/responses", A_RESPONSE, "reasoning_effort", "low", "reasoning.effort"),
+        ("/responses", A_RESPONSE, "stop", ["x"], "chat completions"),
+        ("/responses", A_RESPONSE, "system", "Be brief.", "instructions"),
+        ("/messages", A_MESSAGE, "stop", ["x"], "stop_sequences"),
+        (
+            "/messages",
+            A_MESSAGE,
+            "response_format",
+            {"type": "json_object"},
+            "output_config.format",
+        ),
+        ("/messages", A_MESSAGE, "instructions", "Be brief.", "'system'"),
+    ],
+)
+def test_a_field_of_another_api_is_refused_with_the_one_to_use(
+    client: httpx.Client,
+    upstream: RunningSimulator,
+    path: str,
+    body: dict[str, Any],
+    name: str,
+    value: Any,
+    instead: str,
+) -> None:
+    response = client.post(path, json={**body, name: value})
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert f"'{name}' is no field" in error["message"]
+    assert instead in error["message"]
+    assert not upstream.requests
+    assert client.post(path, json={**body, name: None}).status_code == 200
+
+
+def test_a_field_of_another_api_is_passed_over_beside_the_right_one(client: httpx.Client) -> None:
+    given = {"max_tokens": 9, "max_output_tokens": 20, "messages": []}
+    assert client.post("/responses", json={**A_RESPONSE, **given}).status_code == 200

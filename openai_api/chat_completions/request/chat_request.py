@@ -146,6 +146,13 @@ _SETTINGS: dict[str, Any] = declared(Settings)
 
 # OpenAI's search and judgement, and OpenRouter's ways to other models and tools.
 _LEFT_OUT = ("web_search_options", "moderation", "plugins", "models")
+# Fields of Responses and of Messages.
+_MISPLACED = {
+    "instructions": "a message of role 'system'",
+    "system": "a message of role 'system'",
+    "max_output_tokens": "max_completion_tokens",
+    "stop_sequences": "stop",
+}
 
 
 # Those of which most requests have none: then they are not looked for one by one.
@@ -154,6 +161,7 @@ _RARE = frozenset(
         *("tools", "tool_choice", "functions", "function_call", "response_format", "stop"),
         *("prompt_cache_key", "modalities", *_LEFT_OUT),
         *declared(ThinkingFields),
+        *_MISPLACED,
     }
 )
 
@@ -179,6 +187,7 @@ def read(body: dict[str, Any]) -> ChatRequest:
 
 
 def _read_rare(asked: ChatRequest, body: dict[str, Any]) -> None:
+    fields.refuse_misplaced(body, _MISPLACED)
     tools = tools_of(body)
     asked.tools, asked.tool_choice = tools.tools, tools.choice
     asked.legacy_functions = tools.legacy_functions

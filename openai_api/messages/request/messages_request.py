@@ -131,6 +131,15 @@ _PASSED_ON = tuple(declared(Passed))
 # Edits of the conversation at the server, the place of the answer, and other models to try.
 _LEFT_OUT = ("context_management", "inference_geo", "fallbacks")
 
+# Fields of chats and of Responses.
+_MISPLACED = {
+    "stop": "stop_sequences",
+    "response_format": "output_config.format",
+    "reasoning_effort": "output_config.effort",
+    "functions": "tools",
+    "instructions": "system",
+}
+
 _KEPT_ELSEWHERE = {
     "mcp_servers": "this gateway runs no tools of its own",
     "container": "this gateway runs no code",
@@ -154,6 +163,7 @@ def read(body: dict[str, Any]) -> MessagesRequest:
 def read_prompt(body: dict[str, Any], *, max_tokens: int = 1) -> MessagesRequest:
     """The request in a `body` that needs no limit, as when its tokens are counted."""
     model = Fields.model(body)
+    fields.refuse_misplaced(body, _MISPLACED)
     settings = checked_settings({name: body.get(name) for name in _PASSED_ON})
     _refuse_what_is_kept_elsewhere(body)
     tools = tools_of(body)

@@ -167,6 +167,18 @@ def settings_fields() -> dict[str, Field]:
     return {name: known for name, known in declared(Settings).items() if name not in _PLACED}
 
 
+# Fields of chats and of Messages.
+_MISPLACED = {
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+    "functions": "tools",
+    "system": "instructions",
+    "messages": "input",
+    "stop": "chat completions, which know stop sequences",
+    "stop_sequences": "chat completions, which know stop sequences",
+}
 # Compaction at the server, and a judgement beside the answer.
 _LEFT_OUT = ("context_management", "moderation")
 
@@ -175,6 +187,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
     """The request in `body`; raises BadRequest."""
     model = Fields.model(body)
     _refuse_what_needs_a_memory(body)
+    fields.refuse_misplaced(body, _MISPLACED)
     items = items_of(body)
     later: list[tuple[Any, str]] = []
     if changes_the_body(items):
