@@ -6,11 +6,12 @@ all that was made of it: checked, translated and counted once. A list is that of
 stays in memory only, within a bound of bytes of which one key gets a part.
 """
 
+import json
 import os
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -32,6 +33,11 @@ UNUSED_FOR_S: Final = 600.0
 # What a value takes beside its text, and how often a list is there: as it came, and translated.
 _BYTES_OF_A_VALUE: Final = 100
 _FORMS: Final = 2
+# Agents of one key send the same tools with longer and shorter fields around them.
+_PLACES: Final = 8
+# The end of the first name of a body, within so many bytes.
+_NAME_ENDS: Final = b'":'
+_BEGINNING_BYTES: Final = 200
 # Of what stands in the place of a list, which nobody who wrote the body can know.
 _SECRET_BYTES: Final = 16
 
@@ -63,15 +69,16 @@ class ToolList(list[ToolT], Generic[ToolT]):
         return self.made(orjson.dumps)
 
 
-# Where a list stood in its last body: from its beginning, and from its end.
 @dataclass(slots=True)
 class _Known:
+    """`places`: where the list stood in its last bodies, from the beginning of each, and, below
+    zero, from its end."""
+
     text: bytes
     tools: ToolList[Any]
     values: int
-    start: int
-    from_end: int
     used_at_s: float
+    places: deque[int] = field(default_factory=lambda: deque(maxlen=_PLACES))
 
     @property
     def size(self) -> int:
@@ -107,17 +114,17 @@ class ToolLists:
         return parsed
 
     def _find(self, key_id: int, body: bytes) -> tuple[_Known, int] | None:
-        """A list that stands where it stood in its last body, and where that is."""
-        for known in self._of_key.get(key_id, {}).values():
-            for start in (len(body) - known.from_end, known.start):
-                if start > 0 and body.startswith(known.text, start):
+        """A list that stands where it stood in an earlier body, and where that is."""
+        lists = self._of_key.get(key_id)
+        for known in reversed(lists.values()) if lists else ():
+            for place in known.places:
+                if body.startswith(known.text, place):
                     self._used(key_id, known)
-                    return known, start
+                    return known, place % len(body)
         return None
 
     def _keep(self, key_id: int, body: bytes, parsed: dict[str, Any]) -> None:
-        # As clients write JSON, nearly all of them. Of another's list the bytes are not known.
-        text = orjson.dumps(parsed["tools"])
+        text = _as_written(parsed["tools"], body)
         start = body.rfind(text) if len(text) >= LEAST_BYTES else -1
         if start < 0:
             return
@@ -126,13 +133,13 @@ class ToolLists:
             known = self._new(key_id, text, parsed["tools"])
             if known is None:
                 return
-        known.start, known.from_end = start, len(body) - start
+        known.places.extendleft((start, start - len(body)))
         self._used(key_id, known)
         parsed["tools"] = known.tools
 
     def _new(self, key_id: int, text: bytes, given: list[Any]) -> _Known | None:
         share = self._most_bytes // KEYS_AT_LEAST
-        known = _Known(text, ToolList(given), separators(text), 0, 0, self._clock())
+        known = _Known(text, ToolList(given), separators(text), self._clock())
         if known.size > share:
             return None
         self._all[key_id, text] = known
@@ -160,6 +167,15 @@ class ToolLists:
         del self._of_key[key_id][text]
         if not self._of_key[key_id]:
             del self._of_key[key_id], self._bytes_of_key[key_id]
+
+
+def _as_written(tools: list[Any], body: bytes) -> bytes:
+    """The tools as nearly all clients write JSON: without spaces, or as Python's own module does.
+    They are not found in a body that is written in another way."""
+    name_ends = body.find(_NAME_ENDS, 0, _BEGINNING_BYTES) + len(_NAME_ENDS)
+    if body[name_ends : name_ends + 1] == b" ":
+        return json.dumps(tools).encode()
+    return orjson.dumps(tools)
 
 
 def _without_tools(body: bytes, known: _Known, start: int) -> dict[str, Any] | None:

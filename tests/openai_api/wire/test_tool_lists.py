@@ -1,5 +1,6 @@
 """Tools that came before are taken as they were read then, and nobody can tell but by the time."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from openai_api.messages import request as anthropic
 from openai_api.messages.translate import translate as of_messages
 from openai_api.responses import request as responses
 from openai_api.responses.translate import translate as of_responses
+from openai_api.wire import tool_lists as module
 from openai_api.wire.bounds import MOST_VALUES
 from openai_api.wire.left_in_body import LEAST_BYTES as LEAST_PICTURE_BYTES
 from openai_api.wire.left_in_body import LeftInBody, chat_object
@@ -39,6 +41,20 @@ def written(tools: Any, before: str = '"messages":[]', after: str = '"stream":tr
     return f'{{{before},"tools":{orjson.dumps(tools).decode()},{after}}}'.encode()
 
 
+def parses_no_tools(lists: ToolLists, body: bytes) -> bool:
+    """Whether the tools are known where they stand in this body."""
+    parsed: list[int] = []
+
+    def note(body: bytes, **more: Any) -> Json:
+        parsed.append(len(body))
+        return chat_object(body, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "chat_object", note)
+        lists.chat_object(1, body)
+    return max(parsed) < len(body)
+
+
 def result(read: Callable[[bytes], Any], body: bytes) -> Any:
     """What is read, or the refusal."""
     try:
@@ -53,16 +69,38 @@ def result(read: Callable[[bytes], Any], body: bytes) -> Any:
         ('"messages":[]', '"stream":true'),
         ('"messages":[{"role":"user","content":"A further turn."}]', '"stream":true'),
         ('"messages":[]', '"stream":true,"messages":["A further turn."]'),
-        (' "messages" : [] ', ' "stream" : true\n'),
+        (' "messages" : [] ', '"stream":true'),
     ],
 )
 def test_tools_stand_in_a_body_as_they_did_when_they_came_first(before: str, after: str) -> None:
     lists, tools = ToolLists(), [function()]
     first = lists.chat_object(1, written(tools))
     body = written(tools, before, after)
+    assert parses_no_tools(lists, body)
     again = lists.chat_object(1, body)
     assert again == orjson.loads(body)
     assert again["tools"] is first["tools"]
+
+
+def test_agents_whose_bodies_differ_in_length_share_the_tools_of_their_key() -> None:
+    lists, tools = ToolLists(), [function()]
+    bodies = [
+        written(tools, f'"model":"{"m" * long}"', f'"user":"{"u" * 2 * long}"')
+        for long in (1, 5, 9)
+    ]
+    for body in bodies:
+        lists.chat_object(1, body)
+    assert len({id(lists.chat_object(1, body)["tools"]) for body in bodies}) == 1
+    assert all(parses_no_tools(lists, body) for body in bodies)
+
+
+@pytest.mark.parametrize("write", [json.dumps, lambda one: orjson.dumps(one).decode()])
+def test_tools_are_known_with_and_without_spaces(write: Callable[[Any], str]) -> None:
+    lists, tools = ToolLists(), [function(about="naïve – ok", amount=[1.5, -2, None, True])]
+    body = write({"model": "m", "messages": HELLO, "tools": tools}).encode()
+    assert lists.chat_object(1, body) == json.loads(body)
+    assert parses_no_tools(lists, body)
+    assert lists.chat_object(1, body) == json.loads(body)
 
 
 @pytest.mark.parametrize(
