@@ -5,6 +5,8 @@ makes of proxies' headers (`proxysite/http/forwarded.py`).
 """
 
 import asyncio
+import logging
+import os
 import signal
 import sys
 import time
@@ -22,14 +24,19 @@ from proxysite import stopping
 from proxysite.http.connections import Bounds, Connections
 from proxysite.http.forwarded import Forwarded
 
+logger = logging.getLogger(__name__)
+
 
 class GatewayServer(Server):
-    """uvicorn's server, whose connections are bounded."""
+    """uvicorn's server, whose connections are bounded. `master` is the process that has started
+    this one, `place` what it gave it among its workers.
+    """
 
     server_state: Connections
 
-    def __init__(self, config: Config, place: int | None) -> None:
+    def __init__(self, config: Config, master: int, place: int | None) -> None:
         super().__init__(config)
+        self._master = master
         believed = settings.FORWARDED_ALLOW_IPS
         self.server_state = Connections(
             Bounds(
@@ -58,6 +65,10 @@ class GatewayServer(Server):
 
     async def on_tick(self, counter: int) -> bool:
         if self._exit_at is not None and time.monotonic() >= self._exit_at:
+            self.should_exit = True
+        if os.getppid() != self._master and not self.should_exit:
+            # Nobody could stop this worker or start another one, and it would keep the port.
+            logger.warning("The gateway's master process is gone: this worker ends.")
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -100,7 +111,7 @@ class GatewayWorker(UvicornWorker):
     async def _serve(self) -> None:
         """As the base class has it, with our server."""
         self.config.app = self.wsgi
-        server = GatewayServer(self.config, self.place)
+        server = GatewayServer(self.config, self.ppid, self.place)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

@@ -132,6 +132,12 @@ class GatewayProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
 
+    def kill_master(self) -> None:
+        """SIGKILL for the master alone, as the kernel does it where memory is short."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
     @property
     def worker_pids(self) -> list[int]:
         assert self._process is not None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 
@@ -150,3 +151,42 @@ def test_a_signal_for_the_master_ends_no_stream_of_a_worker(start_gateway: Start
             pass
     assert seen.dones == 1
     assert gateway.worker_pids == workers
+
+
+def test_workers_end_after_their_master_was_killed(start_gateway: Start) -> None:
+    """Nobody would stop them, and no other gateway could have their port."""
+    gateway = start_gateway(WEB_CONCURRENCY="2", STOP_GRACE="20")
+    gateway.wait_until(lambda: len(gateway.worker_pids) == 2, "both workers exist")
+    workers = gateway.worker_pids
+    request_id = new_id()
+    with (
+        httpx.Client(
+            base_url=gateway.url + "/v1", headers={"x-api-key": gateway.issue_key()}, timeout=40
+        ) as client,
+        opened(
+            client,
+            chat_body("Say a b c d [simulate slow-tokens seconds=0.2]"),
+            request_id=request_id,
+        ) as (response, seen),
+    ):
+        coming = events(response, seen)
+        next(coming)
+        gateway.kill_master()
+        for _ in coming:
+            pass
+    assert (seen.text, seen.dones) == ("a b c d", 1)
+    assert gateway.row(request_id).end_reason == "complete"
+    try:
+        gateway.wait_until(lambda: not any(is_running(pid) for pid in workers), "both have ended")
+    finally:
+        for pid in filter(is_running, workers):
+            os.kill(pid, signal.SIGKILL)
+    gateway.start()
+
+
+def is_running(pid: int) -> bool:
+    """Not one that has ended and waits for whoever has to take note of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
