@@ -1,16 +1,23 @@
 """The base classes of every list and form of the admin: the theme's, configured once."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import unfold.admin
 from django.contrib import admin
-from django.db import IntegrityError
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db import DataError, IntegrityError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
+from unfold.forms import PaginationInlineFormSet
 
 from theme.shown import moment
+
+# How many rows a table of a form may have beyond those that are stored. Django reads a thousand,
+# each of which asks the database for its choices.
+MOST_NEW_ROWS: Final = 50
 
 
 class ModelAdmin(unfold.admin.ModelAdmin):
@@ -40,6 +47,21 @@ class ModelAdmin(unfold.admin.ModelAdmin):
         context = {**self.list_context(request), **(extra_context or {})}
         shown: HttpResponse = super().changelist_view(request, context)
         return shown
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)
+        except (DataError, OverflowError, ValueError) as error:
+            # A filter in the URL that the database cannot compare with, such as a text with NUL, or
+            # a year that is none.
+            raise IncorrectLookupParameters from error
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if "\0" in search_term:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -96,5 +118,20 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
-class TabularInline(unfold.admin.TabularInline):
+class FewNewRows:
+    """For a set of forms, as many as are stored and some more."""
+
+    absolute_max: int
+    get_queryset: Callable[[], QuerySet[Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.absolute_max = len(self.get_queryset()) + MOST_NEW_ROWS
+
+
+class InlineFormSet(FewNewRows, PaginationInlineFormSet):
     pass
+
+
+class TabularInline(unfold.admin.TabularInline):
+    formset: Any = InlineFormSet

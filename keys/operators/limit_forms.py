@@ -12,6 +12,7 @@ from keys.held_limits import Subject
 from keys.models import Limit, normal_patterns
 from keys.scopes import HolderKind
 from keys.written_limits import KINDS, LimitKind, models_from_text
+from theme.model_admin import FewNewRows
 
 # Until a new holder has an id.
 _NO_ID_YET: Final = -1
@@ -99,7 +100,7 @@ class LimitForm(forms.ModelForm):
         return _row_text(self.cleaned_data)
 
 
-class LimitFormSet(BaseModelFormSet):
+class LimitFormSet(FewNewRows, BaseModelFormSet):
     """All limits of one holder, which need not be stored yet."""
 
     holder_kind: ClassVar[HolderKind]
