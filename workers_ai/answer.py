@@ -71,9 +71,12 @@ def is_cache_hit(headers: Mapping[str, str]) -> bool:
 
 def neurons_billed(headers: Mapping[str, str]) -> Decimal | None:
     """The header `cf-ai-neurons`, which answers that were read whole carry."""
+    told = headers.get("cf-ai-neurons")
+    if told is None:
+        return None
     try:
-        neurons = Decimal(headers["cf-ai-neurons"])
-    except (KeyError, InvalidOperation):
+        neurons = Decimal(told)
+    except InvalidOperation:
         return None
     return neurons if neurons.is_finite() and neurons >= 0 else None
 

@@ -117,7 +117,8 @@ class _Counts:
         if limits.tokens_per_minute is not None:
             # At least one, whatever the limit: nothing is admitted where none is left.
             amount = max(1, min(tokens, limits.tokens_per_minute))
-            excess = self.tokens_held(now) + amount - limits.tokens_per_minute
+            used = self.tokens.total(now) + self.reserved_tokens
+            excess = used + amount - limits.tokens_per_minute
             if excess > 0:
                 return self.token_denial(scope, now, excess)
         if limits.concurrency is not None and self.running >= limits.concurrency:
@@ -128,10 +129,6 @@ class _Counts:
         _, requests, requests_reset_after_s = self.requests.level(0, now)
         _, tokens, tokens_reset_after_s = self.tokens.level(0, now, self.reserved_tokens)
         return Counted(requests, requests_reset_after_s, tokens, tokens_reset_after_s, self.running)
-
-    def tokens_held(self, now: float) -> int:
-        """Those of the last minute, and those that running requests have reserved."""
-        return self.tokens.total(now) + self.reserved_tokens
 
     def token_denial(self, scope: Scope, now: float, excess: int) -> Denial:
         settled = self.tokens.total(now)
@@ -159,7 +156,8 @@ class MemoryHold:
         for scope, counts in self._counted:
             limit = scope.limits.tokens_per_minute
             if limit is not None:
-                excess = counts.tokens_held(now) + min(tokens, limit) - limit
+                used = counts.tokens.total(now) + counts.reserved_tokens
+                excess = used + min(tokens, limit) - limit
                 if excess > 0:
                     return counts.token_denial(scope, now, excess)
         if more:

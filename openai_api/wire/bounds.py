@@ -26,6 +26,7 @@ MOST_UNKNOWN_CHARACTERS: Final = 16_384
 
 # Every value but the first of its list or object has a comma before it.
 _SEPARATORS: Final = b",[{"
+_OBJECT, _ARRAY = b"{["
 # Fewer of one kind are found by a search that passes pictures at the speed of memory; more are
 # counted byte by byte, as all are in a body without much of a picture.
 _FEW: Final = 1_000
@@ -72,8 +73,10 @@ def check_parsed(body: bytes, parsed: dict[str, Any], values_beside: int = 0) ->
     """Refuses JSON of more than MOST_VALUES values, with those that are known beside it, or deeper
     than DEEPEST_NESTING; raises TooManyValues, BadRequest."""
     # Each value takes two bytes at least, and half of too many levels at least are of one kind.
-    if len(body) <= 2 * (MOST_VALUES - values_beside) and not any(
-        has_more(body, bracket, DEEPEST_NESTING // 2) for bracket in b"{["
+    if (
+        len(body) <= 2 * (MOST_VALUES - values_beside)
+        and not has_more(body, _OBJECT, DEEPEST_NESTING // 2)
+        and not has_more(body, _ARRAY, DEEPEST_NESTING // 2)
     ):
         return
     values, levels = _extent(parsed)
