@@ -6,13 +6,17 @@
 import time
 from typing import Any
 
+import orjson
+
 from openai_api.chat_completions import custom_tools
+from openai_api.chat_completions.answer import dumps
 from openai_api.chat_completions.blocks import Block, Blocks
 from openai_api.chat_completions.normalise import ChatNormaliser, Delta
 from openai_api.chat_completions.sealed import sealed
 from openai_api.responses.request import OfferedTool, ResponsesRequest
 from openai_api.use.usage import Usage
 from openai_api.wire.ids import response_id, response_item_id
+from openai_api.wire.tool_lists import ToolList
 
 _PREFIXES = {"reasoning": "rs", "text": "msg", "refusal": "msg", "call": "fc"}
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -68,7 +72,7 @@ def skeleton(asked: ResponsesRequest) -> dict[str, Any]:
             **({"verbosity": asked.verbosity} if asked.verbosity else {}),
         },
         "tool_choice": asked.tool_choice,
-        "tools": [_tool(tool) for tool in asked.tools.shown],
+        "tools": orjson.Fragment(asked.tools.shown.made(_as_shown)),
         "top_logprobs": asked.top_logprobs or 0,
         "top_p": 1.0 if asked.top_p is None else asked.top_p,
         "truncation": asked.truncation,
@@ -202,6 +206,10 @@ def _format(wanted: dict[str, Any]) -> dict[str, Any]:
     if wanted["type"] != "json_schema":
         return wanted
     return {"description": None, "strict": False, **wanted}
+
+
+def _as_shown(tools: ToolList[dict[str, Any]]) -> bytes:
+    return dumps([_tool(tool) for tool in tools])
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Tools:
     """
 
     offered: ToolList[OfferedTool] = field(default_factory=ToolList)
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    shown: ToolList[dict[str, Any]] = field(default_factory=ToolList)
     ignored: tuple[str, ...] = ()
     _by_sent_name: dict[str, OfferedTool] = field(default_factory=dict)
     _by_own_name: dict[tuple[str, str], OfferedTool] = field(default_factory=dict)
