@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_api.chat_completions.normalise.expected import Expected
+from openai_api.chat_completions.normalise.fence import Unfencer
 from openai_api.chat_completions.normalise.leaked_calls import (
     is_plain_call,
     leaked_calls,
@@ -49,6 +50,7 @@ class Choice:
         "characters",
         "cutter",
         "expected",
+        "fence",
         "finish",
         "half_character",
         "held",
@@ -76,6 +78,7 @@ class Choice:
         )
         holds = expected.forced_tools or expected.offered_tools
         self.held: list[str] | None = [] if holds else None
+        self.fence = Unfencer() if expected.in_json else None
         self.cutter = StopCutter(expected.stops) if expected.stops else None
 
     def reasoning(self, text: str) -> list[Delta]:
@@ -113,6 +116,13 @@ class Choice:
         if self.held is not None:
             self.held.append(text)
             return [] if self._may_hold_call() else self._release()
+        if self.fence is not None:
+            text = self.fence.feed(text)
+            if self.fence.is_over:
+                self.fence = None
+        return self._cut(text)
+
+    def _cut(self, text: str) -> list[Delta]:
         if self.cutter is not None:
             text = self.cutter.feed(text)
         if not text:
@@ -204,6 +214,8 @@ class Choice:
                 deltas += self.take_calls(calls, known(calls))
             else:
                 deltas += self._release()
+        if self.fence is not None:
+            deltas += self._cut(self.fence.end())
         if self.cutter is not None:
             rest = self.cutter.end()
             self.characters += len(rest)

@@ -42,7 +42,7 @@ def plain_delta(choice: Choice, body: dict[str, Any]) -> Delta | None:
     else:
         return None
     if thought is None:
-        filtered = choice.splitter or choice.held is not None or choice.cutter
+        filtered = choice.splitter or choice.held is not None or choice.cutter or choice.fence
         if filtered or choice.half_character or not text or not isinstance(text, str):
             return None
         parts = {"content": text}
