@@ -144,6 +144,9 @@ class ApiHandler:
             headers.append((b"content-length", b"%d" % len(body)))
         if request.method == "HEAD":
             body = b""
+        if request.server is not None:
+            await request.server.answer(status, headers, body)
+            return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -35,6 +35,10 @@ class Server(Protocol):
 
     def watch(self, told_when_gone: Callable[[], None] | None) -> None: ...
 
+    async def answer(
+        self, status: int, headers: Collection[tuple[bytes, bytes]], body: bytes
+    ) -> None: ...
+
 
 class ApiRequest(ASGIRequest):
     """Adds `request_id`, `client_ip`, `started` (monotonic seconds), `raw_headers` (names in lower
@@ -69,7 +73,7 @@ class ApiRequest(ASGIRequest):
         self._receive = receive
         server = getattr(receive, "__self__", None)
         # Under another server nobody is told when a client goes.
-        self._server: Server | None = server if hasattr(server, "watch") else None
+        self.server: Server | None = server if hasattr(server, "watch") else None
 
     @cached_property
     def META(self) -> dict[str, Any]:  # type: ignore[override]
@@ -91,8 +95,8 @@ class ApiRequest(ASGIRequest):
             announced = 0
         if announced > limit_bytes:
             raise BodyTooLarge(limit_bytes)
-        if self._server is not None:
-            self._server.collect(limit_bytes)
+        if self.server is not None:
+            self.server.collect(limit_bytes)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -114,7 +118,7 @@ class ApiRequest(ASGIRequest):
     def watch_client(self) -> None:
         """From now on a disconnect of the client cancels the task that serves it."""
         # Which loop runs is not asked where it is known: that is a system call until Python 3.12.
-        loop = self._server.connection.loop if self._server is not None else None
+        loop = self.server.connection.loop if self.server is not None else None
         serving = asyncio.current_task(loop)
         assert serving is not None
 
@@ -122,12 +126,12 @@ class ApiRequest(ASGIRequest):
             self.client_gone = True
             serving.cancel()
 
-        if self._server is not None:
-            self._server.watch(gone)
+        if self.server is not None:
+            self.server.watch(gone)
 
     def stop_watching(self) -> None:
-        if self._server is not None:
-            self._server.watch(None)
+        if self.server is not None:
+            self.server.watch(None)
 
 
 def _by_name(headers: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -34,8 +34,9 @@ def failure_inside(body: Any) -> Any:
     """The failure that a body is, or that its envelope says is a success; None for an answer."""
     if is_failure(body):
         return body
-    inner = body.get("result") if is_envelope(body) else None
-    return inner if is_failure(inner) else None
+    if is_envelope(body) and is_failure(body.get("result")):
+        return body["result"]
+    return None
 
 
 def fails_inside(content: bytes) -> bool:

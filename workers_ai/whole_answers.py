@@ -46,9 +46,11 @@ class WholeAnswers:
         size = 0
         passed = 0
         try:
-            while not response.is_over:
+            while True:
                 # Most answers are there as a whole by now, so that nothing has to wait.
-                chunk = response.at_hand() or await silence.wait_for(response.read())
+                chunk = response.at_hand()
+                if not chunk and not response.is_over:
+                    chunk = await silence.wait_for(response.read())
                 if not chunk:
                     break
                 silence.broken()

@@ -73,6 +73,8 @@ class LedgerWriter:
         self._current_group: Sequence[Waiting] = ()
         self._give_up_at: float | None = None
         self._thread: threading.Thread | None = None
+        # From `start` until `stop`, or until the thread ends by a failure that nobody foresaw.
+        self._takes_rows = False
         self._last_error = ""
         self._degraded_since: float | None = None
         # A request was told that its row is not committed yet, and no row has been since.
@@ -86,7 +88,7 @@ class LedgerWriter:
         """Call it before admitting a request. Raises `LedgerUnavailable` when its row could not be
         kept. Running requests may always queue theirs, so memory is bounded by LEDGER_QUEUE_ROWS
         and the requests in flight."""
-        if self._thread is None or self._queue.stopping.is_set() or not self._thread.is_alive():
+        if not self._takes_rows:
             raise LedgerUnavailable("The ledger does not run, so requests cannot be recorded.")
         if self._queue.is_full or self._is_late:
             raise LedgerFull(
@@ -179,6 +181,7 @@ class LedgerWriter:
         # The object may have been made before a fork.
         self._mark.renew_after_fork()
         self._queue.stopping.clear()
+        self._takes_rows = True
         self._give_up_at = None
         self._leases.begin()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -189,6 +192,7 @@ class LedgerWriter:
         if self._thread is None:
             return self._queue.rows_waiting == 0
         self._give_up_at = time.monotonic() + timeout_s
+        self._takes_rows = False
         self._queue.stop()
         self._thread.join(timeout_s + 0.5)
         left = self._queue.rows_waiting
@@ -212,6 +216,7 @@ class LedgerWriter:
                     return
                 self._chores.do()
         finally:
+            self._takes_rows = False
             self._connection.close()
 
     def _write_until_in(self, group: Sequence[Waiting]) -> bool:

@@ -173,11 +173,20 @@ class Cycle(RequestResponseCycle):
             await self.flow.drain()
         if self.disconnected or self.response_complete:
             return
-        if not self.response_started:
+        if self.response_started:
+            self._write(message.get("body", b""), more_body=message.get("more_body", False))
+        else:
             self._begin(message["status"], message.get("headers", ()))
-            return
-        body = message.get("body", b"")
-        more_body = message.get("more_body", False)
+
+    async def answer(self, status: int, headers: Any, body: bytes) -> None:
+        """A whole answer, as two messages to `send`."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if not self.disconnected:
+            self._begin(status, headers)
+            self._write(body, more_body=False)
+
+    def _write(self, body: bytes, *, more_body: bool) -> None:
         if self.scope["method"] == "HEAD":
             self.transport.write(self._head)
         elif self.chunked_encoding:
