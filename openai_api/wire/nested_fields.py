@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai_api.errors import BadRequest
 from openai_api.wire.fields import missing, one_of, wrong_type, wrong_value
 
 
@@ -77,3 +78,18 @@ def mapping(holder: Mapping[str, Any], at: str, name: str) -> dict[str, Any] | N
     if value is not None and not isinstance(value, dict):
         raise wrong_type(f"{at}.{name}", "an object", value)
     return value
+
+
+def schema_of_function(holder: Mapping[str, Any], at: str) -> dict[str, Any] | None:
+    """The `parameters` of a function, if they are given. Under Anthropic's and MCP's names they are
+    refused: without them the model would call the tool with nothing.
+    """
+    schema = mapping(holder, at, "parameters")
+    for name in ("input_schema", "inputSchema"):
+        if schema is None and holder.get(name):
+            raise BadRequest(
+                f"Unsupported parameter: '{at}.{name}' is no field of this API. Use 'parameters'.",
+                param=f"{at}.{name}",
+                code="unsupported_parameter",
+            )
+    return schema

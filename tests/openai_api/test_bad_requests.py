@@ -498,7 +498,6 @@ A_MESSAGE = {**A_CHAT, "max_tokens": 20}
         ("/chat/completions", A_CHAT, "instructions", "Be brief.", "role 'system'"),
         ("/chat/completions", A_CHAT, "max_output_tokens", 9, "max_completion_tokens"),
         ("/chat/completions", A_CHAT, "stop_sequences", ["x"], "'stop'"),
-        ("/responses", A_RESPONSE, "max_tokens", 9, "max_output_tokens"),
         ("/responses", A_RESPONSE, "response_format", {"type": "json_object"}, "text.format"),
         ("/responses", A_RESPONSE, "reasoning_effort", "low", "reasoning.effort"),
         ("/responses", A_RESPONSE, "stop", ["x"], "chat completions"),
@@ -533,5 +532,31 @@ def test_a_field_of_another_api_is_refused_with_the_one_to_use(
 
 
 def test_a_field_of_another_api_is_passed_over_beside_the_right_one(client: httpx.Client) -> None:
-    given = {"max_tokens": 9, "max_output_tokens": 20, "messages": []}
+    given = {"messages": [{"role": "user"}], "instructions": "Be brief.", "system": "Be long."}
     assert client.post("/responses", json={**A_RESPONSE, **given}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["max_output_tokens", "max_completion_tokens", "max_tokens"])
+def test_a_response_takes_a_limit_by_each_of_openais_names(
+    client: httpx.Client, upstream: RunningSimulator, name: str
+) -> None:
+    answer = client.post("/responses", json={**A_RESPONSE, name: 9}).json()
+    assert answer["max_output_tokens"] == 9
+    assert upstream.requests[-1].body["max_tokens"] == 9
+
+
+@pytest.mark.parametrize("name", ["input_schema", "inputSchema"])
+def test_a_schema_under_anothers_name_is_refused_and_not_lost(
+    client: httpx.Client, upstream: RunningSimulator, name: str
+) -> None:
+    flat = {"type": "function", "name": "f", name: {"type": "object"}}
+    nested = {"type": "function", "function": {"name": "f", name: {"type": "object"}}}
+    for path, body, tool in (
+        ("/chat/completions", A_CHAT, flat),
+        ("/chat/completions", A_CHAT, nested),
+        ("/responses", A_RESPONSE, flat),
+    ):
+        response = client.post(path, json={**body, "tools": [tool]})
+        assert_openai_error(response, 400, says="Use 'parameters'")
+        assert name in response.json()["error"]["param"]
+    assert not upstream.requests

@@ -151,9 +151,7 @@ def _check_function(function: Any, at: str) -> None:
     description = function.get("description")
     if description is not None and not isinstance(description, str | bool):
         raise wrong_type(f"{at}.description", "a string", description)
-    parameters = function.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise wrong_type(f"{at}.parameters", "an object", parameters)
+    nested_fields.schema_of_function(function, at)
 
 
 def _check_choice(choice: Any) -> None:

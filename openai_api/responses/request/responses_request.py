@@ -123,6 +123,8 @@ class Fields:
     text = Object(members=TextOptions)
     reasoning = Object(members=Reasoning)
     max_output_tokens = WholeNumber(1, about="Left out: as many as the window leaves.")
+    max_tokens = WholeNumber(1, about="The name in chats of `max_output_tokens`.")
+    max_completion_tokens = WholeNumber(1, about="The same.")
     max_tool_calls = WholeNumber(1)
     temperature = Number(0, 5)
     top_p = Number(0, 1)
@@ -156,8 +158,8 @@ _PLACED = frozenset(
         *("prompt_cache_options", "background_options", "context_management", "client_metadata"),
         *("access_programs", "image", "generate"),
         # Fields of a chat request that have another name here.
-        *("messages", "functions", "function_call", "response_format", "max_tokens", "stop", "n"),
-        *("max_completion_tokens", "reasoning_effort", "logprobs", "verbosity"),
+        *("messages", "functions", "function_call", "response_format", "stop", "n"),
+        *("reasoning_effort", "logprobs", "verbosity"),
     }
 )
 
@@ -169,8 +171,6 @@ def settings_fields() -> dict[str, Field]:
 
 # Fields of chats and of Messages.
 _MISPLACED = {
-    "max_tokens": "max_output_tokens",
-    "max_completion_tokens": "max_output_tokens",
     "response_format": "text.format",
     "reasoning_effort": "reasoning.effort",
     "functions": "tools",
@@ -219,7 +219,7 @@ def read(body: dict[str, Any]) -> ResponsesRequest:
         verbosity=text.get("verbosity"),
         effort=effort,
         summary=summary,
-        max_output_tokens=Fields.max_output_tokens(body),
+        max_output_tokens=_limit(body),
         max_tool_calls=Fields.max_tool_calls(body),
         temperature=Fields.temperature(body),
         top_p=Fields.top_p(body),
@@ -296,6 +296,15 @@ def _reasoning(body: dict[str, Any]) -> tuple[str | None, str | None]:
     reasoning = Fields.reasoning(body) or {}
     summary = reasoning.get("summary") or reasoning.get("generate_summary")
     return reasoning.get("effort"), None if summary == "none" else summary
+
+
+def _limit(body: dict[str, Any]) -> int | None:
+    limits = (Fields.max_output_tokens, Fields.max_completion_tokens, Fields.max_tokens)
+    found = None
+    for named in limits:
+        limit = named(body)
+        found = limit if found is None else found
+    return found
 
 
 def _included(body: dict[str, Any]) -> list[str]:

@@ -119,5 +119,5 @@ def _check_callable(tool: dict[str, Any], kind: Any, at: str) -> None:
     if kind == "custom":
         check_format(tool, at)
     else:
-        nested_fields.mapping(tool, at, "parameters")
+        nested_fields.schema_of_function(tool, at)
         nested_fields.boolean(tool, at, "strict")
