@@ -58,7 +58,8 @@ class ToolList(list[ToolT], Generic[ToolT]):
         return tools if isinstance(tools, ToolList) else cls(tools)
 
     def made(self, make: "Callable[..., MadeT]", *how: bool) -> MadeT:
-        """`make(tools, *how)`, which is made once. Kept as it is, so nobody may change it."""
+        """`make(tools, *how)`, which is made once. Kept as it is, so nobody may change it; and not
+        with the list in it, which would stay in memory until the garbage collector runs."""
         name = (make, *how)
         if name not in self._made:
             self._made[name] = make(self, *how)

@@ -57,15 +57,14 @@ def tools_of(body: dict[str, Any]) -> ChatTools:
     if functions and not tools:
         _check_choice(body.get("tool_choice"))
         return _of_functions(functions, forced)
-    read = replace(ToolList.of(tools or []).made(_read))
+    listed = ToolList.of(tools or [])
+    read = ChatTools(listed) if listed.made(_are_usual) else replace(listed.made(_read))
     _choose(read, body.get("tool_choice"))
     return read
 
 
 def _read(tools: ToolList[Any]) -> ChatTools:
     """The tools themselves, whatever is chosen; raises BadRequest."""
-    if all(map(_is_usual, tools)):
-        return ChatTools(tools)
     read = ChatTools()
     ignored: dict[str, None] = {}
     custom: set[str] = set()
@@ -88,6 +87,10 @@ def _read(tools: ToolList[Any]) -> ChatTools:
             raise wrong_value(f"{at}.type", "'function' or 'custom'", kind)
     read.custom, read.ignored = frozenset(custom), tuple(ignored)
     return read
+
+
+def _are_usual(tools: ToolList[Any]) -> bool:
+    return all(map(_is_usual, tools))
 
 
 def _is_usual(tool: Any) -> bool:

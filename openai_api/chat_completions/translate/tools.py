@@ -14,7 +14,9 @@ def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str,
         return {}
     takes_strict = facts.dialect == "openai"
     typed = facts.dialect == "legacy" or family.types_properties
-    sent: dict[str, Any] = {"tools": asked.tools.made(_tools_sent, takes_strict, typed)}
+    # The list itself where it goes as it is: what is known of it then holds for what is sent.
+    changed = asked.tools.made(_changed, takes_strict, typed)
+    sent: dict[str, Any] = {"tools": asked.tools if changed is None else changed}
     choice = "required" if asked.tool_choice == "any" else asked.tool_choice
     if isinstance(choice, dict) and "function" not in choice and choice.get("name"):
         choice = {"type": "function", "function": {"name": choice["name"]}}
@@ -23,12 +25,12 @@ def tools_for(asked: ChatRequest, facts: ChatFacts, family: Family) -> dict[str,
     return sent
 
 
-def _tools_sent(
+def _changed(
     tools: ToolList[dict[str, Any]], takes_strict: bool, typed: bool
-) -> ToolList[dict[str, Any]]:
-    """The list itself where it goes as it is: what is known of it then holds for what is sent."""
+) -> ToolList[dict[str, Any]] | None:
+    """The tools as the model takes them; None where they go as they are."""
     sent = [_tool(tool, takes_strict=takes_strict, typed=typed) for tool in tools]
-    return tools if all(map(is_, sent, tools)) else ToolList(sent)
+    return None if all(map(is_, sent, tools)) else ToolList(sent)
 
 
 def _tool(tool: dict[str, Any], *, takes_strict: bool, typed: bool) -> dict[str, Any]:

@@ -63,17 +63,19 @@ class Tools:
 def tools_of(body: dict[str, Any]) -> Tools:
     tools = ToolList.of(TOOLS(body) or [])
     check_number(tools, "tools", MOST_TOOLS)
-    return tools.made(_read)
+    return Tools(tools, {}) if tools.made(_are_usual) else tools.made(_read)
 
 
 def _read(tools: ToolList[Any]) -> Tools:
-    if all(map(_is_usual, tools)):
-        return Tools(tools, {})
     offered: Blocks = []
     left_out: dict[str, str] = {}
     for number, tool in enumerate(tools):
         _take(tool, f"tools[{number}]", offered, left_out)
     return Tools(ToolList(offered), left_out)
+
+
+def _are_usual(tools: ToolList[Any]) -> bool:
+    return all(map(_is_usual, tools))
 
 
 def _is_usual(tool: Any) -> bool:

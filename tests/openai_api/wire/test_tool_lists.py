@@ -1,5 +1,6 @@
 """Tools that came before are taken as they were read then, and nobody can tell but by the time."""
 
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -266,6 +267,37 @@ def test_known_tools_become_what_they_became_at_first(dialect: str, given: some.
     for model in (*MODELS, *MODELS):
         assert sent(lists.chat_object(1, body), model) == sent(orjson.loads(body), model)
     assert lists.chat_object(1, body)["tools"] == offered, "nobody has changed them"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_tools_of_one_request_go_with_it(dialect: str, model: ModelRecord) -> None:
+    parameters = {"type": "object", "properties": {"a": {"type": "string", "description": "d"}}}
+    tool = {"type": "function", "name": "f", "description": "d", "parameters": parameters}
+    if dialect == "chat":
+        tool = {"type": "function", "function": tool | {"strict": None}}
+    elif dialect == "messages":
+        tool = {"name": "f", "description": "d", "input_schema": parameters}
+    _, fields, read = DIALECTS[dialect]
+
+    def ask() -> None:
+        plan = translate(
+            read({"model": "m", **fields, "tools": [dict(tool)]}), model, default_max_tokens=None
+        )
+        body_of(plan.payload, stream=False)
+
+    def in_memory() -> int:
+        return sum(type(one) is ToolList for one in gc.get_objects())
+
+    ask()
+    gc.collect()
+    gc.disable()
+    try:
+        before = in_memory()
+        ask()
+        assert in_memory() == before
+    finally:
+        gc.enable()
 
 
 def test_tools_are_read_once_for_many_requests() -> None:
