@@ -15,6 +15,8 @@ class KeepAlive:
     a block.
     """
 
+    __slots__ = ("_interval_s", "_pinging", "_send", "_timer", "last", "loop")
+
     def __init__(self, send: Send, interval_s: float) -> None:
         self._send = send
         self._interval_s = interval_s

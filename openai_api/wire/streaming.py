@@ -160,12 +160,13 @@ class LiveStream(LiveAnswer):
             raise
 
     async def blocks(
-        self, first: bytes | None, opening: "asyncio.Future[bytes]"
+        self, first: bytes | None, opening: "asyncio.Future[bytes] | None"
     ) -> AsyncIterator[bytes]:
         """All chunks. Settles the ticket on every way out."""
         try:
             if first is None:
                 yield PING
+                assert opening is not None
                 try:
                     first = await opening
                 except WorkersAIError as error:
@@ -173,6 +174,7 @@ class LiveStream(LiveAnswer):
                         async for block in blocks:
                             yield block
                     return
+            opening = None  # a task, which need not be kept for as long as the answer takes
             self._forget_request()
             if first:
                 yield first
@@ -184,7 +186,8 @@ class LiveStream(LiveAnswer):
             await self._exchange.complete(metered, finish_reason=self._writer.finish_reason)
             yield self._last(tail + self._writer.last(metered.usage))
         except (asyncio.CancelledError, GeneratorExit) as gone:
-            opening.cancel()
+            if opening is not None:
+                opening.cancel()
             if self.is_left(gone):
                 raise
             yield self._last(await self.key_stopped())

@@ -17,9 +17,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from keys.addresses import plain
 from openai_api.errors import (
     ApiError,
     HeadTooLarge,
@@ -43,6 +41,7 @@ from proxysite.http.bounds import (
 )
 from proxysite.http.connections import Connections
 from proxysite.http.cycle import Cycle, Lingering, OldCycle
+from proxysite.http.protocol import LeanProtocol
 from proxysite.http.refusal import refusal
 from proxysite.http.upgrade import asks_for_websocket, head_without_offer, unreadable
 
@@ -55,8 +54,16 @@ class _Unreadable(Exception):
         self.error = error
 
 
-class ClientConnection(HttpToolsProtocol):
+class ClientConnection(LeanProtocol):
     """`deadline` is in the loop's seconds, infinite while nothing is expected of the client."""
+
+    # Beside uvicorn's attributes: with more than thirty in it, the dictionary of each connection
+    # would have keys of its own, 1 KiB of them.
+    __slots__ = (
+        *("_body_until", "_head_left", "_in_head", "_is_lingering", "_is_upgrade", "_parts"),
+        *("_running", "_unused", "_wants_websocket", "active_at", "body_bytes", "bounds"),
+        *("deadline", "is_ending"),
+    )
 
     server_state: Connections
     cycle: Cycle
@@ -65,8 +72,6 @@ class ClientConnection(HttpToolsProtocol):
         self, config: Config, server_state: Any, app_state: dict[str, Any], _loop: Any = None
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        # uvicorn would make its own line for each request, even when nobody takes it.
-        self.access_log = False
         self.bounds = self.server_state.bounds
         self.deadline = math.inf
         # When the client last did or was given something, exactly: many do between two looks.
@@ -87,17 +92,6 @@ class ClientConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if self.client is not None:
-            self.client = (plain(self.client[0]), self.client[1])
-        self._scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": self.root_path,
-        }
         self.active_at = monotonic()
         self.deadline = self.server_state.now + self.bounds.head_s
         if self.server_state.is_full:
@@ -256,7 +250,7 @@ class ClientConnection(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, app))
+            self.pipeline.insert(0, (cycle, app))
 
     def _has_room(self) -> bool:
         """Whether the request may be served although files are short. What is only looked at needs

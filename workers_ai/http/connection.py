@@ -49,6 +49,12 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Sends one request at a time; goes back to its owner when the answer is in."""
 
+    __slots__ = (
+        *("_can_stay", "_headers", "_is_complete", "_is_paused", "_owner", "_parser", "_parts"),
+        *("_refused", "_repeated_headers", "_response", "_transport", "_without_body", "caller"),
+        *("loop", "on_body"),
+    )
+
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         # For whom it is in use, as its owner has it.

@@ -292,3 +292,10 @@ async def test_a_client_to_whom_nothing_is_written_is_left_alone(
     await client.send(head(0))
     await client.wait(100 * WRITE_S)
     assert not client.transport.aborted
+
+
+async def test_connections_share_the_names_of_their_attributes() -> None:
+    """Python shares those of at most thirty; with more, each connection has a table of 1 KiB."""
+    client = Client(read_all)
+    await client.send(head(0))
+    assert len(vars(client.connection)) <= 30
