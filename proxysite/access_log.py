@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from proxysite.log_format import HidingFormatter, shortened
 from proxysite.log_handler import TurnHandler
@@ -58,10 +58,10 @@ def log_request(
         "note": note,
     }
     handler = _only_handler()
-    if handler is not None:
-        formatter = cast("HidingFormatter", handler.formatter)
+    if handler is not None and isinstance(handler.formatter, HidingFormatter):
         message = f"{method} {path} {status}"
-        if handler.take_line(formatter.line(now, "INFO", logger.name, message, fields)):
+        line = handler.formatter.line(now, "INFO", logger.name, message, fields)
+        if handler.take_line(line):
             return
     record = logging.LogRecord.__new__(logging.LogRecord)
     record.__dict__.update(
@@ -89,4 +89,4 @@ def _only_handler() -> TurnHandler | None:
     handler = _root.handlers[0]
     if type(handler) is not TurnHandler or handler.filters or handler.level > logging.INFO:
         return None
-    return handler if isinstance(handler.formatter, HidingFormatter) else None
+    return handler

@@ -141,7 +141,7 @@ class ClientConnection(LeanProtocol):
         self.url = b""
         self.expect_100_continue = False
         headers = self.headers = []
-        self.scope = cast("Any", {**self._scope, "headers": headers})
+        self.scope = {**self._scope, "headers": headers}  # type: ignore[typeddict-item]
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -233,7 +233,7 @@ class ClientConnection(LeanProtocol):
         """A request is there: it is served now, or after those before it."""
         state = self.server_state
         if state.forwarded is not None:
-            state.forwarded.apply(cast("dict[str, Any]", self.scope))
+            state.forwarded.apply(self.scope)  # type: ignore[arg-type]
         keep_alive = keep_alive and not state.is_draining
         if keep_alive and state.to_send_away:
             state.to_send_away -= 1
