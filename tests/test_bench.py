@@ -73,7 +73,7 @@ async def test_the_mock_streams_as_many_chunks_as_the_model_says(
     payload = chat_payload(model_name(7, gap_ms), stream=True)
     answer = await upstream.chat(payload, caller=Caller("1"), stream=True)
     assert isinstance(answer, EventSource)
-    events = [event.data async for events in answer for event in events]
+    events = [data async for events in answer for _, data in events]
     assert events[-1].strip() == b"[DONE]"
     chunks = [json.loads(data) for data in events[:-1]]
     contents = [chunk["choices"][0]["delta"]["content"] for chunk in chunks[:-2]]
@@ -158,9 +158,9 @@ def test_the_worker_checks_its_key_and_writes_each_chunk_anew(mock_url: str) -> 
     refused, whole, streamed, picture = (json.loads(line) for line in done.stdout.splitlines())
     assert refused[0] == 401
     assert json.loads(whole[1])["model"] == chat["model"]
-    events = EventDecoder().feed(streamed[1].encode())
-    assert events[-1].data == b"[DONE]"
-    chunks = [json.loads(event.data) for event in events[:-1]]
+    events = [data for _, data in EventDecoder().feed(streamed[1].encode())]
+    assert events[-1] == b"[DONE]"
+    chunks = [json.loads(data) for data in events[:-1]]
     assert {chunk["model"] for chunk in chunks} == {chat["model"]}
     assert "p" not in chunks[0], "padding of upstream's is no part of a strict chunk"
     assert chunks[-1]["usage"]["completion_tokens"] == 60

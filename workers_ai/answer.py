@@ -175,8 +175,10 @@ class EventSource(StreamedAnswer):
         else:
             silence.broken()
         events = self._decoder.feed(chunk)
+        if not events:
+            return None
         assert self._take is not None
-        return self._take(events) if events else None
+        return self._take(events)
 
     def __aiter__(self) -> "EventSource":
         return self

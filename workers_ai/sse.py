@@ -6,8 +6,6 @@ data over several lines, a byte order mark. Unlike a browser it also gives the l
 stream ends without the blank line.
 """
 
-from dataclasses import dataclass
-
 # Of an event, and of what may be between two: comments, unknown lines. A whole answer in one event
 # has a few megabytes at most.
 MAX_EVENT_BYTES = 16 * 1024 * 1024
@@ -23,12 +21,9 @@ def looks_like_events(body: bytes) -> bool:
     return body[:64].removeprefix(_MARK).lstrip().startswith(_BEGINNINGS)
 
 
-@dataclass(slots=True)
-class Event:
-    """One event: its `event:` name ("" when unnamed) and the bytes of its data lines."""
-
-    name: str
-    data: bytes
+# One event: its `event:` name ("" when unnamed) and the bytes of its data lines. A tuple, which
+# takes no call to make: there is one for each chunk of each stream.
+Event = tuple[str, bytes]
 
 
 class EventTooLarge(ValueError):
@@ -38,7 +33,7 @@ class EventTooLarge(ValueError):
 class EventDecoder:
     """Collects bytes split anywhere and returns the events that are complete."""
 
-    __slots__ = ("_data", "_name", "_pending", "_since_event", "_started")
+    __slots__ = ("_data", "_is_between", "_name", "_pending", "_since_event", "_started")
 
     def __init__(self) -> None:
         # The pieces of a line whose end has not arrived; and the bytes since the last event.
@@ -47,6 +42,8 @@ class EventDecoder:
         self._name = ""
         self._data: list[bytes] = []
         self._started = False
+        # Whether nothing has come since the last event, so that a chunk can be an event of its own.
+        self._is_between = False
 
     @property
     def is_empty(self) -> bool:
@@ -57,15 +54,20 @@ class EventDecoder:
         """Events completed by `chunk`; raises EventTooLarge."""
         if (
             # What upstream sends nearly always: one event of one line, in a chunk of its own.
-            chunk.startswith(b"data: ")
+            self._is_between
+            and chunk.startswith(b"data: ")
             and chunk.endswith(b"\n\n")
-            and chunk.count(_LF) == 2
-            and _CR not in chunk
-            and not (self._pending or self._data or self._name)
+            and chunk.find(b"\n") == len(chunk) - 2
+            and chunk.find(b"\r") < 0
         ):
-            self._started = True
-            self._since_event = 0
-            return [Event("", chunk[6:-2])]
+            return [("", chunk[6:-2])]
+        events = self._feed(chunk)
+        if events:
+            self._since_event = sum(map(len, self._pending))
+        self._is_between = not (self._since_event or self._data or self._name)
+        return events
+
+    def _feed(self, chunk: bytes) -> list[Event]:
         self._since_event += len(chunk)
         if self._since_event > MAX_EVENT_BYTES:
             raise EventTooLarge(f"{MAX_EVENT_BYTES} bytes of the stream hold no whole event")
@@ -82,10 +84,7 @@ class EventDecoder:
                 return []
             self._started = True
             chunk = chunk.removeprefix(_MARK)
-        events = self._whole_events(chunk)
-        if events:
-            self._since_event = sum(map(len, self._pending))
-        return events
+        return self._whole_events(chunk)
 
     def _whole_events(self, chunk: bytes) -> list[Event]:
         if _CR in chunk:
@@ -97,7 +96,7 @@ class EventDecoder:
             if separator:
                 for block in whole.split(b"\n\n"):
                     if block.startswith(b"data: ") and _LF not in block:
-                        events.append(Event("", block[6:]))
+                        events.append(("", block[6:]))
                     else:
                         self._lines(block, events)
                         self._dispatch(events)
@@ -144,6 +143,6 @@ class EventDecoder:
 
     def _dispatch(self, events: list[Event]) -> None:
         if self._data:
-            events.append(Event(self._name, b"\n".join(self._data)))
+            events.append((self._name, b"\n".join(self._data)))
             self._data = []
         self._name = ""

@@ -47,7 +47,7 @@ class ChatStream(AnswerStream):
         self._behind = self._end_of_chunk(None, None)
 
     def opening(self) -> bytes:
-        return self.written(Delta(next(iter(self.normaliser.choices)), {}))
+        return self.written((next(iter(self.normaliser.choices)), {}, None))
 
     def anew(self) -> "ChatStream":
         """A new stream for a second try, when the first brought nothing."""
@@ -77,28 +77,28 @@ class ChatStream(AnswerStream):
             yield self._finish_chunk(index, reason)
 
     def written(self, delta: Delta) -> bytes:
-        parts = delta.parts
+        choice, parts, logprobs = delta
         if self._hides_thoughts and "reasoning_content" in parts:
             return b""
         if "tool_calls" in parts:
             if self._legacy_functions:
                 parts = _as_function_call(parts["tool_calls"][0])
             elif self._custom is not None:
-                calls = self._custom.told(delta.choice, parts["tool_calls"])
+                calls = self._custom.told(choice, parts["tool_calls"])
                 if not calls:
                     return b""
                 parts = {**parts, "tool_calls": calls}
-        before = self._before.get(delta.choice)
+        before = self._before.get(choice)
         if before is None:
             self.begun = True
-            before = self._before[delta.choice] = self._start_of_chunk(delta.choice)
+            before = self._before[choice] = self._start_of_chunk(choice)
             parts = {"role": "assistant", "content": "", **parts}
-        if delta.logprobs is None:
+        if logprobs is None:
             try:
                 return before + orjson.dumps(parts) + self._behind
             except TypeError:
                 return before + dumps(parts) + self._behind
-        return before + dumps(parts) + self._end_of_chunk(delta.logprobs, None)
+        return before + dumps(parts) + self._end_of_chunk(logprobs, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:
         parts = {} if index in self._before else {"role": "assistant", "content": ""}
@@ -119,13 +119,13 @@ def completion(normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any
     # Of each choice, the pieces of its texts by their names.
     told: dict[int, dict[str, list[str]]] = {}
     logprobs: dict[int, list[Any]] = {}
-    for delta in deltas:
-        pieces = told.setdefault(delta.choice, {})
-        for name, piece in delta.parts.items():
+    for index, parts, chances in deltas:
+        pieces = told.setdefault(index, {})
+        for name, piece in parts.items():
             if name != "tool_calls":
                 pieces.setdefault(name, []).append(piece)
-        if delta.logprobs:
-            logprobs.setdefault(delta.choice, []).extend(delta.logprobs["content"])
+        if chances:
+            logprobs.setdefault(index, []).extend(chances["content"])
     choices = []
     for index, reason in normaliser.finish_reasons.items():
         pieces = told.get(index, {})

@@ -41,17 +41,18 @@ class AnswerStream(ABC):
         """
         if self._failure is not None:
             raise self._failure
+        normaliser = self.normaliser
         blocks: list[bytes] = []
         try:
             for event in events:
-                for delta in self.normaliser.take(event):
+                for delta in normaliser.take(event):
                     blocks.append(self.written(delta))
         except WorkersAIError as error:
             self._failure = error
             if not blocks:
                 raise
-        self.done = self.normaliser.done
-        if not self.begun and self.normaliser.answered:
+        self.done = normaliser.done
+        if not self.begun and normaliser.answered:
             # Upstream began the answer without text: the client is told so at once.
             return self.opening()
         return b"".join(blocks)

@@ -67,13 +67,14 @@ class Blocks:
         self._choice: int | None = None
 
     def take(self, delta: Delta) -> list[Step]:
+        choice, parts, told = delta
         if self._choice is None:
-            self._choice = delta.choice
-        elif delta.choice != self._choice:
+            self._choice = choice
+        elif choice != self._choice:
             return []  # these dialects have one answer only
         steps: list[Step] = []
-        logprobs = delta.logprobs["content"] if delta.logprobs else []
-        for name, value in delta.parts.items():
+        logprobs = told["content"] if told else []
+        for name, value in parts.items():
             if name == "tool_calls":
                 for part in value:
                     self._add(self._call(part, steps), part["function"]["arguments"], [], steps)

@@ -20,11 +20,12 @@ class TextStream(ChatStream):
     new_id = staticmethod(text_completion_id)
 
     def written(self, delta: Delta) -> bytes:
-        text = delta.parts.get("content")
+        choice, parts, _ = delta
+        text = parts.get("content")
         if not text:
             return b""
         self.begun = True
-        return self._text(delta.choice, text, None)
+        return self._text(choice, text, None)
 
     def _finish_chunk(self, index: int, reason: str) -> bytes:
         return self._text(index, "", reason)
@@ -36,7 +37,7 @@ class TextStream(ChatStream):
 
 def choice_of(index: int, normaliser: ChatNormaliser, deltas: list[Delta]) -> dict[str, Any]:
     """The choice that one answer becomes."""
-    text = "".join(delta.parts.get("content", "") for delta in deltas if delta.choice == 0)
+    text = "".join(parts.get("content", "") for choice, parts, _ in deltas if choice == 0)
     return _choice(index, text, normaliser.finish_reason)
 
 

@@ -57,10 +57,11 @@ def shown(delta: Delta, asked: MessagesRequest) -> Delta:
 
     Callers that did not ask take the first block for the answer.
     """
-    if asked.shows_thinking or "reasoning_content" not in delta.parts:
+    choice, parts, _ = delta
+    if asked.shows_thinking or "reasoning_content" not in parts:
         return delta
-    parts = {name: part for name, part in delta.parts.items() if name != "reasoning_content"}
-    return Delta(delta.choice, parts)
+    others = {name: part for name, part in parts.items() if name != "reasoning_content"}
+    return choice, others, None
 
 
 def ending(asked: MessagesRequest, normaliser: ChatNormaliser, blocks: Blocks) -> dict[str, Any]:

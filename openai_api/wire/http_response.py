@@ -1,7 +1,7 @@
 """Answers of three kinds: a complete body, one sent block by block, a stream of events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -118,16 +118,14 @@ class EventStreamResponse(StreamedResponse):
         assert self._maker is not None
         self._maker.response = other
 
-    def push(self, block: bytes) -> Awaitable[None] | None:
-        """Sends a block while the generator of `blocks` waits. What this returns, if anything, must
-        be awaited before the next block: the client reads too slowly (back-pressure).
+    def writing(self) -> tuple[WritePart, KeepAlive]:
+        """What sends a block while the generator of `blocks` waits, and the silence that each block
+        breaks. What a call returns, if anything, must be awaited before the next block: the client
+        reads too slowly (back-pressure).
         """
         assert self._write_part is not None
-        silence = self._silence
-        assert silence is not None
-        # What `broken` does: a call less for each block.
-        silence.last = silence.loop.time()
-        return self._write_part(block)
+        assert self._silence is not None
+        return self._write_part, self._silence
 
 
 def stop_streams_of_dead_keys() -> None:

@@ -225,20 +225,26 @@ class LiveStream(LiveAnswer):
     async def _rest(self, events: EventSource) -> None:
         """Passes on what follows. A connection that breaks after the answer's end took nothing
         from it but usage."""
-        try:
-            await events.deliver(self._pass_on)
-        except StreamCut:
-            if not (self._writer.finished or self._writer.done):
-                raise
-
-    def _pass_on(self, events: list[Event]) -> Awaitable[None] | None:
-        """Chunks of one network read, sent before this returns unless the client is slow."""
         assert isinstance(self.response, EventStreamResponse)
-        assert self._events is not None
-        block = self._writer.events(events)
-        if self._writer.done:
-            self._events.stop()
-        return self.response.push(block) if block else None
+        writer = self._writer
+        write, silence = self.response.writing()
+        now = silence.loop.time
+
+        def pass_on(new: list[Event]) -> Awaitable[None] | None:
+            """Chunks of one network read, sent before this returns unless the client is slow."""
+            block = writer.events(new)
+            if writer.done:
+                events.stop()
+            if not block:
+                return None
+            silence.last = now()
+            return write(block)
+
+        try:
+            await events.deliver(pass_on)
+        except StreamCut:
+            if not (writer.finished or writer.done):
+                raise
 
     async def _late_usage(self) -> None:
         """Reads on to the end of a stream that said that it is done: usage may follow, unless that

@@ -18,7 +18,7 @@ def decoded(*chunks: bytes) -> list[Event]:
 
 
 def data(*texts: bytes) -> list[Event]:
-    return [Event("", text) for text in texts]
+    return [("", text) for text in texts]
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
@@ -57,7 +57,7 @@ def test_it_is_empty_unless_an_event_has_begun(begun: bytes) -> None:
         (b":\n\ndata: a\n:\n\n", data(b"a")),
         (b"data: a\ndata: b\n\n", data(b"a\nb")),
         (b"data: a\n: comment\ndata: b\n\n", data(b"a\nb")),
-        (b"event: error\ndata: a\n\n", [Event("error", b"a")]),
+        (b"event: error\ndata: a\n\n", [("error", b"a")]),
         (b"event: error\n\ndata: a\n\n", data(b"a")),
         (b"id: 1\nretry: 3\ndata: a\n\n", data(b"a")),
         (b"unknown: 1\nnonsense\ndata: a\n\n", data(b"a")),

@@ -144,25 +144,25 @@ class Response:
             self._wake()
 
     def arrived(self, data: bytes) -> None:
-        waiter = self._waiter
-        if self._take is None or waiter is None or waiter.done():
+        take = self._take
+        if take is None:
             self._unread.append(data)
             self._unread_bytes += len(data)
             if self._unread_bytes > MOST_UNREAD_BYTES:
                 self._connection.pause()
-            if waiter is not None:
+            if self._waiter is not None:
                 self._wake()
             return
         try:
-            waits_for = self._take(data)
+            waits_for = take(data)
         except Exception as error:
-            waiter.set_exception(error)
+            self._wake(failed=error)
             return
         if waits_for is not None:
             self._connection.pause()
-            waiter.set_result(waits_for)
+            self._wake(waits_for)
         elif self._stopped:
-            waiter.set_result(None)
+            self._wake()
 
     def ended(self) -> None:
         self._ended = True
@@ -174,8 +174,17 @@ class Response:
         if self._waiter is not None:
             self._wake()
 
-    def _wake(self) -> None:
-        """Tells whoever waits, once; they may have been cancelled meanwhile."""
+    def _wake(
+        self, waits_for: Awaitable[None] | None = None, *, failed: Exception | None = None
+    ) -> None:
+        """Tells whoever waits, once; they may have been cancelled meanwhile. They go on in the
+        loop's next turn, and what arrives until then is kept for them.
+        """
+        self._take = None
         waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is None or waiter.done():
+            return
+        if failed is None:
+            waiter.set_result(waits_for)
+        else:
+            waiter.set_exception(failed)

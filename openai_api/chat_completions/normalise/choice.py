@@ -2,7 +2,6 @@
 Pure.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from openai_api.chat_completions.normalise.expected import Expected
@@ -31,13 +30,9 @@ _GIVEN_UP = frozenset({"error", "abort", "aborted", "cancelled"})
 LOOKED_AT_PIECES = 32
 
 
-@dataclass(slots=True)
-class Delta:
-    """New parts of one choice, in OpenAI's form."""
-
-    choice: int
-    parts: dict[str, Any]
-    logprobs: Any = None
+# New parts of one choice, in OpenAI's form: its index, the parts, their logprobs or None. A tuple,
+# as sse.Event is.
+Delta = tuple[int, dict[str, Any], Any]
 
 
 class Choice:
@@ -104,7 +99,7 @@ class Choice:
         return self._pieces(pieces)
 
     def _pieces(self, pieces: Pieces) -> list[Delta]:
-        deltas = []
+        deltas: list[Delta] = []
         for kind, text in pieces:
             if kind == "reasoning":
                 deltas.append(self._thought(text))
@@ -128,7 +123,7 @@ class Choice:
         if not text:
             return []
         self.characters += len(text)
-        return [Delta(self.index, {"content": text})]
+        return [(self.index, {"content": text}, None)]
 
     def _may_hold_call(self) -> bool:
         """Whether the text held back may still be a call. Looked at only while it is short."""
@@ -156,7 +151,7 @@ class Choice:
     def _thought(self, text: str) -> Delta:
         self.thought_characters += len(text)
         self.characters += len(text)
-        return Delta(self.index, {"reasoning_content": text})
+        return self.index, {"reasoning_content": text}, None
 
     def _whole_characters(self, text: str) -> str:
         """Joins a surrogate pair that upstream split over two events."""
@@ -176,10 +171,10 @@ class Choice:
         return self._of_calls(calls.take(entries, exact))
 
     def _of_calls(self, parts: list[dict[str, Any]]) -> list[Delta]:
-        deltas = []
+        deltas: list[Delta] = []
         for part in parts:
             self.characters += len(part["function"].get("arguments", ""))
-            deltas.append(Delta(self.index, {"tool_calls": [part]}))
+            deltas.append((self.index, {"tool_calls": [part]}, None))
         return deltas
 
     def finish_reason(self, completion_tokens: int | None) -> str:
@@ -219,7 +214,7 @@ class Choice:
         if self.cutter is not None:
             rest = self.cutter.end()
             self.characters += len(rest)
-            deltas += [Delta(self.index, {"content": rest})] if rest else []
+            deltas += [(self.index, {"content": rest}, None)] if rest else []
         if self.calls is not None:
             deltas += self._of_calls(self.calls.end())
         return deltas

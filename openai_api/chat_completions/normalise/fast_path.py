@@ -31,14 +31,16 @@ def plain_delta(choice: Choice, body: dict[str, Any]) -> Delta | None:
             or told.get("index")
             or told.get("finish_reason")
             or told.get("logprobs")
-            or message.get("tool_calls")
-            or message.get("function_call")
-            or message.get("refusal")
         ):
             return None
-        text, thought = message.get("content"), message.get("reasoning_content")
-        if thought is None:
-            thought = message.get("reasoning")
+        text = message.get("content")
+        # Where it is all that there is, as mostly, the rest need not be looked for.
+        if text is None or len(message) > 1:
+            if message.get("tool_calls") or message.get("function_call") or message.get("refusal"):
+                return None
+            thought = message.get("reasoning_content")
+            if thought is None:
+                thought = message.get("reasoning")
     else:
         return None
     if thought is None:
@@ -54,4 +56,4 @@ def plain_delta(choice: Choice, body: dict[str, Any]) -> Delta | None:
     else:
         return None
     choice.characters += len(text)
-    return Delta(0, parts)
+    return 0, parts, None

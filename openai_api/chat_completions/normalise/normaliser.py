@@ -86,20 +86,21 @@ class ChatNormaliser:
         """Deltas of one event of a stream; none for an event without content or one that cannot be
         read.
         """
+        name, data = event
         try:
-            body = orjson.loads(event.data)
+            body = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return self._take_unusual(event.name, event.data)
+            return self._take_unusual(name, data)
         if not isinstance(body, dict):
             return []
         first = self.choices.get(0)
-        delta = plain_delta(first, body) if first is not None and not event.name else None
+        delta = plain_delta(first, body) if first is not None and not name else None
         if delta is not None:
             self.answered = True
             if body.get("usage") is not None:
                 self.meter.take(body["usage"], trailing=False)
             return [delta]
-        return self._take_body(event.name, body, lazily_exact(event.data))
+        return self._take_body(name, body, lazily_exact(data))
 
     def _take_unusual(self, name: str, data: bytes) -> list[Delta]:
         """Data that orjson refuses: an end, several events in one, or garbage, which is skipped."""
@@ -216,9 +217,10 @@ class ChatNormaliser:
             deltas += state.take_calls([{"index": 0, **call}], lambda: [called()])
         refusal_text = message.get("refusal")
         if isinstance(refusal_text, str) and refusal_text:
-            deltas.append(Delta(state.index, {"refusal": refusal_text}))
+            deltas.append((state.index, {"refusal": refusal_text}, None))
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list) and deltas:
-            deltas[0].logprobs = {"content": logprobs_of(logprobs["content"]), "refusal": None}
+            told = {"content": logprobs_of(logprobs["content"]), "refusal": None}
+            deltas[0] = (*deltas[0][:2], told)
         self.answered = True
         return deltas
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from openai_api.chat_completions.blocks import Blocks, Step
-from openai_api.chat_completions.normalise import Delta
 
 
 def call(index: int, arguments: str, name: str = "") -> dict[str, Any]:
@@ -21,7 +20,7 @@ def told(*deltas: dict[str, Any]) -> list[tuple[str, str]]:
     blocks = Blocks()
     steps: list[Step] = []
     for delta in deltas:
-        steps += blocks.take(Delta(0, delta))
+        steps += blocks.take((0, delta, None))
     steps += blocks.end()
     return [
         (step.what, step.text if step.what == "grows" else step.block.name or step.block.kind)
@@ -76,12 +75,12 @@ def test_blocks_follow_one_another(
 
 def test_a_second_choice_is_left_out() -> None:
     blocks = Blocks()
-    assert blocks.take(Delta(0, TEXT))
-    assert blocks.take(Delta(1, TEXT)) == []
+    assert blocks.take((0, TEXT, None))
+    assert blocks.take((1, TEXT, None)) == []
 
 
 @pytest.mark.parametrize(("arguments", "broke_off"), [("{}", False), ('{"a', True)])
 def test_a_call_that_was_cut_off_is_known(arguments: str, broke_off: bool) -> None:
     blocks = Blocks()
-    blocks.take(Delta(0, call(0, arguments, "a")))
+    blocks.take((0, call(0, arguments, "a"), None))
     assert blocks.broke_off is broke_off

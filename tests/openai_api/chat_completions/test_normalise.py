@@ -87,12 +87,12 @@ def streamed(
         blocks.append(chunks.last(chunks.normaliser.usage))
     except WorkersAIError as error:
         outcome.failure = error
-    for event in EventDecoder().feed(b"".join(blocks)):
-        if event.data == b"[DONE]":
+    for _, data in EventDecoder().feed(b"".join(blocks)):
+        if data == b"[DONE]":
             outcome.dones += 1
         else:
             assert not outcome.dones
-            outcome.chunks.append(orjson.loads(event.data))
+            outcome.chunks.append(orjson.loads(data))
     assert outcome.dones == (0 if outcome.failure else 1)
     if outcome.chunks:
         assert_chunks(outcome.chunks, finished=outcome.failure is None)
@@ -418,7 +418,7 @@ def test_legacy_functions_stream_as_function_call() -> None:
     raw = wire('{"tool_calls":[{"name":"f","arguments":{"a":1}}]}', DONE)
     chunks = ChatStream(expected, include_usage=False)
     block = chunks.events(EventDecoder().feed(raw)) + chunks.end()
-    events = [orjson.loads(event.data) for event in EventDecoder().feed(block)]
+    events = [orjson.loads(data) for _, data in EventDecoder().feed(block)]
     assert events[0]["choices"][0]["delta"]["function_call"] == {
         "name": "f",
         "arguments": '{"a": 1}',

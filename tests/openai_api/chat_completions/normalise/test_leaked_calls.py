@@ -7,7 +7,6 @@ import pytest
 
 from openai_api.chat_completions.normalise import ChatNormaliser, Expected
 from openai_api.chat_completions.normalise.leaked_calls import may_become_call
-from workers_ai.sse import Event
 
 TOOLS = frozenset({"get_weather", "get_time"})
 EXPECTED = Expected("m", offered_tools=TOOLS)
@@ -20,15 +19,15 @@ def given(text: str, *, size: int, finish: str = "stop") -> tuple[ChatNormaliser
     said = []
     for begin in range(0, len(text), size):
         chunk = {"choices": [{"index": 0, "delta": {"content": text[begin : begin + size]}}]}
-        said.append(_texts(normaliser.take(Event("", orjson.dumps(chunk)))))
+        said.append(_texts(normaliser.take(("", orjson.dumps(chunk)))))
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
-    normaliser.take(Event("", orjson.dumps(end)))
+    normaliser.take(("", orjson.dumps(end)))
     said.append(_texts(normaliser.end()))
     return normaliser, said
 
 
 def _texts(deltas: list[Any]) -> list[str]:
-    return [delta.parts["content"] for delta in deltas if "content" in delta.parts]
+    return [parts["content"] for _, parts, _ in deltas if "content" in parts]
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
@@ -99,9 +98,9 @@ def test_a_call_that_the_limit_cut_off_ends_with_length() -> None:
         "function": {"name": "get_weather", "arguments": '{"city": "Os'},
     }
     delta = {"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}
-    normaliser.take(Event("", orjson.dumps(delta)))
+    normaliser.take(("", orjson.dumps(delta)))
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}
-    normaliser.take(Event("", orjson.dumps(end)))
+    normaliser.take(("", orjson.dumps(end)))
     normaliser.end()
     assert normaliser.finish_reasons == {0: "length"}
 
@@ -113,5 +112,5 @@ def test_a_call_that_the_limit_cut_off_ends_with_length() -> None:
 def test_a_list_of_texts_is_their_text(content: Any, text: str) -> None:
     normaliser = ChatNormaliser(Expected("m"))
     delta = {"choices": [{"index": 0, "delta": {"content": content}}]}
-    deltas = normaliser.take(Event("", orjson.dumps(delta)))
+    deltas = normaliser.take(("", orjson.dumps(delta)))
     assert "".join(_texts(deltas)) == text
