@@ -11,7 +11,6 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.views import defaults
 
 from management_api.problems import (
     Problem,
@@ -43,7 +42,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return problem_response(Problem(400, "bad_request", "The request cannot be read."))
     if outage_behind(exception) is not None:
         return _unavailable()
-    return defaults.bad_request(request, exception)
+    # Not Django's own, which reads the form once more: that may be what cannot be read.
+    return HttpResponse(render_to_string("400.html", request=request), status=400)
 
 
 def _unavailable() -> HttpResponse:

@@ -11,6 +11,12 @@ from keys.access.signed_out import signed_out
 
 
 class SessionStore(db.SessionStore):
+    def _validate_session_key(self, key: str | None) -> bool:
+        """What no session has is not looked up: a cookie in quotes can spell a NUL, which
+        PostgreSQL refuses."""
+        is_one: bool = super()._validate_session_key(key)  # type: ignore[misc]
+        return is_one and key is not None and key.isascii() and key.isalnum()
+
     def delete(self, session_key: str | None = None) -> None:
         ended = session_key or self.session_key
         super().delete(session_key)

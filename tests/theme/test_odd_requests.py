@@ -91,3 +91,23 @@ def test_a_form_has_no_more_rows_than_somebody_could_fill(
         assert answer.status_code == 200
         rows = set(re.findall(rf'name="{table}-(\d+)-', str(answer.content)))
         assert 0 < len(rows) <= 50
+
+
+def test_a_cookie_that_no_session_has_is_none(
+    on_postgresql: tuple[GatewayProcess, dict[str, str]],
+) -> None:
+    """In quotes a cookie spells any character."""
+    gateway, _ = on_postgresql
+    cookie = f'{settings.SESSION_COOKIE_NAME}="\\000aaaaaaaaaaaa"'
+    for page in ("/accounts/login/", "/admin/login/"):
+        assert httpx.get(gateway.url + page, headers={"cookie": cookie}).status_code == 200
+    for page in ("/", "/admin/"):
+        assert httpx.get(gateway.url + page, headers={"cookie": cookie}).status_code == 302
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "latin-1"])
+def test_a_form_in_another_charset_is_a_bad_request(db: None, charset: str) -> None:
+    browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    browser.get("/accounts/login/")  # the cookie for forms
+    form = f"application/x-www-form-urlencoded; charset={charset}"
+    assert browser.post("/accounts/login/", b"a=b", content_type=form).status_code == 400
