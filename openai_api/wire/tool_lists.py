@@ -62,9 +62,7 @@ class ToolList(list[ToolT], Generic[ToolT]):
         with the list in it, which would stay in memory until the garbage collector runs."""
         name = (make, *how)
         if name not in self._made:
-            # Of a copy: what is made may refer to the list that it is made of, and the two would
-            # stay until the garbage collector runs.
-            self._made[name] = make(ToolList(self), *how)
+            self._made[name] = make(self, *how)
         made: MadeT = self._made[name]
         return made
 
