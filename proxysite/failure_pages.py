@@ -46,6 +46,13 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return HttpResponse(render_to_string("400.html", request=request), status=400)
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """As `bad_request`, without reading a form. Where a view has raised it, it has words."""
+    words = exception.args[0] if exception.args else ""
+    context = {"exception": words if isinstance(words, str) else ""}
+    return HttpResponse(render_to_string("404.html", context, request=request), status=404)
+
+
 def _unavailable() -> HttpResponse:
     headers = {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
     return HttpResponse(render_to_string("unavailable.html", {}), status=503, headers=headers)

@@ -12,6 +12,7 @@ from proxysite.icon import icon
 admin.autodiscover()
 
 handler400 = "proxysite.failure_pages.bad_request"
+handler404 = "proxysite.failure_pages.not_found"
 handler500 = "proxysite.failure_pages.server_error"
 
 urlpatterns = [
