@@ -126,7 +126,8 @@ class ToolLists:
 
     def _keep(self, key_id: int, body: bytes, parsed: dict[str, Any]) -> None:
         text = _as_written(parsed["tools"], body)
-        start = body.rfind(text) if len(text) >= LEAST_BYTES else -1
+        # `rfind` takes time that is not linear.
+        start = body.find(text) if len(text) >= LEAST_BYTES else -1
         if start < 0:
             return
         known = self._all.get((key_id, text))

@@ -266,7 +266,7 @@ def test_it_is_given_back_once_no_large_body_comes(
         assert answer.status_code == 200, answer.text
         most = max(most, resident_bytes(pid))
     watched_gateway.wait_until(
-        lambda: resident_bytes(pid) < most - 2 * LARGE_BYTES, "memory is given back"
+        lambda: resident_bytes(pid) < most - LARGE_BYTES, "memory is given back"
     )
 
 
