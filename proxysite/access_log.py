@@ -60,7 +60,7 @@ def log_request(
     handler = _only_handler()
     if handler is not None and isinstance(handler.formatter, HidingFormatter):
         message = f"{method} {path} {status}"
-        line = handler.formatter.line(now, "INFO", logger.name, message, fields)
+        line = handler.formatter.line((now, "INFO", logger.name, message, fields, ""))
         if handler.take_line(line):
             return
     record = logging.LogRecord.__new__(logging.LogRecord)
