@@ -9,7 +9,7 @@ stays in memory only, within a bound of bytes of which one key gets a part.
 import json
 import os
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -18,14 +18,13 @@ import orjson
 
 from openai_api.errors import ApiError
 from openai_api.wire.bounds import separators
+from openai_api.wire.kept_by_key import KeptByKey
 from openai_api.wire.left_in_body import chat_object
 
 ToolT = TypeVar("ToolT")
 MadeT = TypeVar("MadeT")
 
 MOST_BYTES: Final = 16 * 1024 * 1024
-# The part of them that one key's lists may have: nobody pushes out everybody else's.
-KEYS_AT_LEAST: Final = 8
 # Shorter lists are parsed as quickly.
 LEAST_BYTES: Final = 2 * 1024
 # For how long a list is known that nobody sends.
@@ -92,13 +91,13 @@ class ToolLists:
     def __init__(
         self, most_bytes: int = MOST_BYTES, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._most_bytes = most_bytes
         self._clock = clock
-        # Both in the order in which they were used last.
-        self._all: OrderedDict[tuple[int, bytes], _Known] = OrderedDict()
-        self._of_key: dict[int, OrderedDict[bytes, _Known]] = {}
-        self._bytes_of_key: dict[int, int] = {}
-        self.total_bytes = 0
+        # In the order in which they were used last.
+        self._kept: KeptByKey[bytes, _Known] = KeptByKey(most_bytes)
+
+    @property
+    def total_bytes(self) -> int:
+        return self._kept.total_bytes
 
     def chat_object(self, key_id: int, body: bytes) -> dict[str, Any]:
         """As `left_in_body.chat_object`; the `tools` are a ToolList where they are known, or are
@@ -116,8 +115,7 @@ class ToolLists:
 
     def _find(self, key_id: int, body: bytes) -> tuple[_Known, int] | None:
         """A list that stands where it stood in an earlier body, and where that is."""
-        lists = self._of_key.get(key_id)
-        for known in reversed(lists.values()) if lists else ():
+        for known in self._kept.of_key(key_id):
             for place in known.places:
                 if body.startswith(known.text, place):
                     self._used(key_id, known)
@@ -130,7 +128,7 @@ class ToolLists:
         start = body.find(text) if len(text) >= LEAST_BYTES else -1
         if start < 0:
             return
-        known = self._all.get((key_id, text))
+        known = self._kept.get(key_id, text)
         if known is None:
             known = self._new(key_id, text, parsed["tools"])
             if known is None:
@@ -140,35 +138,17 @@ class ToolLists:
         parsed["tools"] = known.tools
 
     def _new(self, key_id: int, text: bytes, given: list[Any]) -> _Known | None:
-        share = self._most_bytes // KEYS_AT_LEAST
         known = _Known(text, ToolList(given), separators(text), self._clock())
-        if known.size > share:
+        if not self._kept.put(key_id, text, known):
             return None
-        self._all[key_id, text] = known
-        self._of_key.setdefault(key_id, OrderedDict())[text] = known
-        self._bytes_of_key[key_id] = self._bytes_of_key.get(key_id, 0) + known.size
-        self.total_bytes += known.size
-        while self._bytes_of_key[key_id] > share:
-            self._forget(key_id, next(iter(self._of_key[key_id])))
-        while self.total_bytes > self._most_bytes:
-            self._forget(*next(iter(self._all)))
         unused_since_s = self._clock() - UNUSED_FOR_S
-        while (oldest := next(iter(self._all.items())))[1].used_at_s < unused_since_s:
-            self._forget(*oldest[0])
+        while (oldest := self._kept.oldest()) is not None and oldest[2].used_at_s < unused_since_s:
+            self._kept.forget(*oldest[:2])
         return known
 
     def _used(self, key_id: int, known: _Known) -> None:
         known.used_at_s = self._clock()
-        self._all.move_to_end((key_id, known.text))
-        self._of_key[key_id].move_to_end(known.text)
-
-    def _forget(self, key_id: int, text: bytes) -> None:
-        size = self._all.pop((key_id, text)).size
-        self.total_bytes -= size
-        self._bytes_of_key[key_id] -= size
-        del self._of_key[key_id][text]
-        if not self._of_key[key_id]:
-            del self._of_key[key_id], self._bytes_of_key[key_id]
+        self._kept.use(key_id, known.text)
 
 
 def _as_written(tools: list[Any], body: bytes) -> bytes:

@@ -6,11 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from openai_api.chat_completions.recent_items import (
-    BYTES_AROUND_AN_ITEM,
-    KEYS_AT_LEAST,
-    RecentItems,
-)
+from openai_api.chat_completions.recent_items import BYTES_AROUND_AN_ITEM, RecentItems
+from openai_api.wire.kept_by_key import KEYS_AT_LEAST
 from tests.assertions import assert_openai_error
 from tests.gateway import GatewayProcess
 from tests.openai_api.chats import OPENAI, VLLM
