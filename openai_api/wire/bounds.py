@@ -34,6 +34,9 @@ _COUNTED_BYTES: Final = 1024 * 1024
 # Shorter ones are counted once they are parsed, which costs nothing beside their levels: the
 # smallest values in so much take 20 MB until they are refused.
 _PARSED_FIRST_BYTES: Final = 512 * 1024
+# Bytes of a value in an object, with its name and a comma; but for one of each object, which may
+# have no name.
+_LEAST_IN_AN_OBJECT: Final = 6
 _DEEPEST_SHOWN: Final = 4
 
 
@@ -80,7 +83,9 @@ def check_parsed(body: bytes, parsed: dict[str, Any], values_beside: int = 0) ->
     ):
         return
     values, levels = _extent(parsed)
-    if values + values_beside > MOST_VALUES:
+    most = MOST_VALUES - values_beside
+    at_most = 2 * values + len(body) // _LEAST_IN_AN_OBJECT
+    if values > most or (at_most > most and _has_too_many(body, most)):
         raise TooManyValues(MOST_VALUES)
     if levels >= DEEPEST_NESTING and _nesting(parsed) > DEEPEST_NESTING:
         raise BadRequest(
@@ -101,9 +106,9 @@ def has_more(body: bytes, byte: int, than: int) -> bool:
 
 
 def _extent(value: dict[str, Any]) -> tuple[int, int]:
-    """(values in it, levels as `_nesting` counts them or one fewer), at the speed of C: the garbage
-    collector looks at everything that holds something but, at its own choice, at what holds texts,
-    numbers and the like alone.
+    """(values in it but for some of those in objects of texts, numbers and the like alone, levels
+    as `_nesting` counts them or one fewer), at the speed of C: the garbage collector looks at
+    everything that holds something but, at its own choice, at such objects.
     """
     values = levels = 0
     level: list[Any] = [value]

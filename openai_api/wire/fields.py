@@ -94,9 +94,8 @@ def refuse_misplaced(body: Mapping[str, Any], instead: Mapping[str, str]) -> Non
     the answer. `instead` has the field, or the words, to use; where that field is given as well, it
     counts.
     """
-    for name in instead.keys() & body.keys():
-        field = instead[name]
-        if body[name] and body.get(field.partition(".")[0]) is None:
+    for name, field in instead.items():
+        if body.get(name) and body.get(field.partition(".")[0]) is None:
             use = field if " " in field else f"'{field}'"
             raise BadRequest(
                 f"Unsupported parameter: '{name}' is no field of this API. Use {use}.",

@@ -33,6 +33,17 @@ def test_json_of_too_many_values_is_refused(value: bytes) -> None:
         json_object(with_values(value, MOST_VALUES))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_values_in_objects_of_numbers_alone_count_too(size: int) -> None:
+    """The garbage collector looks into no such object."""
+    value = orjson.dumps(dict.fromkeys("abc"[:size], 1))
+    body = with_values(value, MOST_VALUES // (size + 1) + 1)
+    assert len(body) < 512 * 1024
+    with pytest.raises(TooManyValues, match="more than 100,000 values"):
+        json_object(body)
+    assert json_object(with_values(value, MOST_VALUES // (size + 1) - 10))
+
+
 @pytest.mark.parametrize("value", [b"[]", b'{"a":1}', b"[[1]]"])
 def test_much_json_of_too_many_values_is_refused_before_it_is_parsed(value: bytes) -> None:
     with pytest.raises(TooManyValues, match="more than 100,000 values"):
